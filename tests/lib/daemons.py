@@ -1,0 +1,167 @@
+"""One instance of Enforcer: its configuration, both daemons, the tool, and what they leave to read (audit log, metrics)."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+
+from lib.processes import Process, Timeout, wait_for
+from lib.reachable import reachable
+from lib.world import DNS_IPV4
+
+# A uid no account has: the daemon must need nothing from /etc/passwd, and owns nothing on the machine.
+ENFORCERD_UID = 64777
+METRICS = ("127.0.0.1", 9464)
+_SANITIZER_REPORT = re.compile(r"ERROR: AddressSanitizer|ERROR: LeakSanitizer|runtime error:|WARNING: ThreadSanitizer|"
+                               r"CHECK failed")
+
+
+class Enforcer:
+    def __init__(self, build, host, folder, instance):
+        self.build, self.host, self.folder, self.instance = build, host, folder, instance
+        self.config_path = f"{folder}/enforcer.yaml"
+        self.policies = f"{folder}/policies"
+        self.audit_folder = f"{folder}/audit"
+        self.audit_path = f"{self.audit_folder}/audit.jsonl"
+        self.run_dir = f"/run/enforcer/{instance}"
+        self.state_dir = f"/var/lib/enforcer/{instance}"
+        self.gateway_path = f"/run/netns/enforcer-{instance}"
+        self.bpffs = f"/sys/fs/bpf/enforcer/{instance}"
+        self.hostd = self.enforcerd = None
+        self.config = {
+            "instance": instance, "workers": 2, "dns": {"servers": [f"{DNS_IPV4}:53"]}, "policies": [self.policies],
+            "audit": {"path": self.audit_path}, "metrics": {"listen": "%s:%d" % METRICS}, "accelerator": "tcg",
+        }
+        os.makedirs(self.policies)
+        os.makedirs(self.audit_folder)
+        os.chown(self.audit_folder, ENFORCERD_UID, ENFORCERD_UID)
+
+    def program(self, name):
+        folder = {"enforcer-hostd": "hostd"}.get(name, name)
+        return reachable(f"{self.build}/userspace/{folder}/{name}")
+
+    def write_config(self, **changes):
+        """Top-level keys replaced by `changes`; JSON is YAML."""
+        with open(self.config_path, "w") as file:
+            json.dump({**self.config, **changes}, file, indent=1)
+
+    def write_policy(self, text, name="policy.yaml"):
+        with open(f"{self.policies}/{name}", "w") as file:
+            file.write(text)
+
+    def start(self, wait=True):
+        self.start_hostd(wait)
+        self.start_enforcerd(wait)
+
+    def start_hostd(self, wait=True):
+        self.hostd = Process([self.program("enforcer-hostd"), "--config", self.config_path,
+                              "--enforcerd-user", str(ENFORCERD_UID)], f"{self.folder}/hostd.log", self.host)
+        if wait:
+            self._wait(self.hostd, lambda: os.path.exists(f"{self.run_dir}/hostd.sock"), "hostd.sock")
+
+    def start_enforcerd(self, wait=True):
+        self.enforcerd = Process([self.program("enforcerd"), "--config", self.config_path],
+                                 f"{self.folder}/enforcerd.log", self.host, user=ENFORCERD_UID)
+        if wait:
+            self._wait(self.enforcerd, self.ready, "enforcerd to be ready")
+
+    def _wait(self, process, condition, what):
+        def check():
+            if not process.alive():
+                raise AssertionError(f"{process.name} ended with {process.popen.returncode}:\n{process.output()}")
+            return condition()
+        try:
+            wait_for(check, seconds=30, what=what)
+        except Timeout as timeout:
+            raise Timeout(f"{timeout}\n{process.output()}") from None
+
+    def ready(self):
+        """/-/ready says that the listeners are in the datapath."""
+        try:
+            return self.http("/-/ready")[0] == 200
+        except OSError:
+            return False
+
+    def http(self, path):
+        """GET from the metrics listener: (status, body)."""
+        with self.host.socket() as client:
+            client.settimeout(10)
+            client.connect(METRICS)
+            client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+            reply = b""
+            while data := client.recv(1 << 16):
+                reply += data
+        head, _, body = reply.partition(b"\r\n\r\n")
+        return int(head.split(b" ")[1]), body.decode()
+
+    def metrics(self):
+        """Every sample as {'name{label="value"}': number}."""
+        samples = {}
+        for line in self.http("/metrics")[1].splitlines():
+            if line and not line.startswith("#"):
+                key, value = line.rsplit(" ", 1)
+                samples[key] = float(value)
+        return samples
+
+    def metric(self, name, **labels):
+        """The sum of the samples of a family that carry these labels."""
+        wanted = [f'{key}="{value}"' for key, value in labels.items()]
+        return sum(value for key, value in self.metrics().items()
+                   if key.partition("{")[0] == name and all(w in key for w in wanted))
+
+    def ctl(self, *arguments, input=None, timeout=60):
+        """enforcerctl as root, in the host's namespace: a CompletedProcess with text."""
+        return self.host.run([self.program("enforcerctl"), "--config", self.config_path, *arguments], input=input,
+                             timeout=timeout)
+
+    def ctl_ok(self, *arguments, **options):
+        done = self.ctl(*arguments, **options)
+        if done.returncode != 0:
+            raise AssertionError(f"enforcerctl {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def records(self, **match):
+        """The audit log's records, those of rotated files included: records(type="decision", reason="rule")."""
+        found = []
+        names = [n for n in os.listdir(self.audit_folder) if n.startswith("audit.jsonl")]
+        for name in sorted(names, key=lambda n: -int(n.rpartition(".")[2]) if n[-1].isdigit() else 0):
+            with open(f"{self.audit_folder}/{name}", errors="replace") as file:
+                found += [json.loads(line) for line in file if line.endswith("\n")]
+        return [r for r in found if all(r.get(key) == value for key, value in match.items())]
+
+    def wait_record(self, seconds=5, **match):
+        """The first record that matches; waits for it."""
+        return wait_for(lambda: self.records(**match), seconds, f"an audit record with {match}")[0]
+
+    def crash_reports(self):
+        """What sanitizers and CHECK wrote to the daemons' output."""
+        reports = []
+        for name in ("hostd.log", "enforcerd.log"):
+            path = f"{self.folder}/{name}"
+            if os.path.exists(path):
+                with open(path, errors="replace") as file:
+                    text = file.read()
+                if found := _SANITIZER_REPORT.search(text):
+                    reports.append(f"{name}:\n{text[max(0, found.start() - 200):found.start() + 6000]}")
+        return reports
+
+    def stop(self):
+        """Both daemons by SIGTERM; what they left stays."""
+        statuses = {p.name: p.stop() for p in (self.enforcerd, self.hostd) if p}
+        return statuses
+
+    def teardown(self):
+        """Everything of the instance is gone afterwards, whatever state it was in."""
+        for process in (self.enforcerd, self.hostd):
+            if process:
+                process.kill()
+        if os.path.exists(self.program("enforcer-hostd")) and os.path.exists(self.config_path):
+            done = subprocess.run([self.program("enforcer-hostd"), "--config", self.config_path, "--teardown"],
+                                  capture_output=True, text=True, timeout=60)
+            if done.returncode != 0:
+                raise AssertionError(f"teardown: exit {done.returncode}\n{done.stdout}{done.stderr}")
+        left = [path for path in (self.run_dir, self.gateway_path, self.bpffs) if os.path.exists(path)]
+        shutil.rmtree(self.state_dir, ignore_errors=True)
+        if left:
+            raise AssertionError(f"teardown left {left}")

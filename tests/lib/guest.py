@@ -1,0 +1,148 @@
+"""A guest of the net tests: an empty network namespace, boxed in by `enforcerctl guest attach`.
+
+Root inside, so raw sockets work: a test may send whatever a hostile guest could. Commands run with a private /etc/resolv.conf
+that points at the gateway, as a microVM's would.
+"""
+
+import dataclasses
+import os
+import re
+import socket
+import subprocess
+
+from lib import dns_client
+from lib.netns import Netns
+from lib.processes import Process
+
+_PRIVATE_ETC = ('mount --make-rprivate / && mount --bind "$1" "$(readlink -f /etc/resolv.conf)" && '
+                'mount --bind "$2" /etc/nsswitch.conf && shift 2 && exec "$@"')
+
+
+@dataclasses.dataclass
+class CurlReply:
+    exit_code: int
+    status: int       # of HTTP, 0 when there was no response
+    body: bytes
+    talk: str         # curl -v's own words
+    seconds: float
+
+
+class Guest:
+    def __init__(self, enforcer, name, folder, prefix):
+        self.enforcer, self.name, self.folder = enforcer, name, folder
+        self.netns = Netns(f"{prefix}-{name}")
+        self.processes = []
+        self._certificate = None
+
+    def create(self):
+        self.netns.create()
+        return self
+
+    def attach(self, labels=None):
+        """Boxes the namespace in and learns its addresses."""
+        self.enforcer.ctl_ok("guest", "attach", self.name, "--netns", self.netns.path,
+                             *[f"--label={key}={value}" for key, value in (labels or {}).items()])
+        self.learn_addresses()
+        return self
+
+    def learn_addresses(self):
+        shown = self.netns.run(["ip", "-o", "addr", "show", "dev", "eth0"]).stdout
+        self.ipv4 = re.search(r"inet (\S+?)[ /]", shown).group(1)
+        self.ipv6 = re.search(r"inet6 (fd\S+?)/", shown).group(1)
+        routes = self.netns.run(["ip", "-4", "route"]).stdout
+        self.gateway = re.search(r"default via (\S+)", routes).group(1)
+        self.gateway_ipv6 = re.search(r"default via (\S+)", self.netns.run(["ip", "-6", "route"]).stdout).group(1)
+        with open(f"{self.folder}/{self.name}.resolv", "w") as file:
+            file.write(f"nameserver {self.gateway}\noptions timeout:3 attempts:1\n")
+        with open(f"{self.folder}/nsswitch", "w") as file:
+            file.write("hosts: dns\npasswd: files\ngroup: files\n")
+
+    def command(self, argv):
+        return self.netns.command(["unshare", "-m", "sh", "-c", _PRIVATE_ETC, "sh", f"{self.folder}/{self.name}.resolv",
+                                   f"{self.folder}/nsswitch", *argv])
+
+    def run(self, argv, timeout=30, **options):
+        options.setdefault("text", True)
+        return subprocess.run(self.command(argv), capture_output=True, timeout=timeout, **options)
+
+    def start(self, argv, log):
+        """A process in the guest that goes on while the test does other things."""
+        process = Process(self.command(argv), f"{self.folder}/{log}")
+        self.processes.append(process)
+        return process
+
+    def trust(self, authority):
+        """curl() verifies against this CA from now on."""
+        self._certificate = authority.certificate
+
+    def curl(self, url, *options, timeout=20):
+        argv = ["curl", "-sS", "-v", "--max-time", str(timeout), "--noproxy", "*", *options,
+                "-w", "%{stderr}\ncurl-status %{http_code} %{time_total}\n", url]
+        if self._certificate:
+            argv[1:1] = ["--cacert", self._certificate]
+        done = self.run(argv, timeout=timeout + 10, text=False)
+        talk = done.stderr.decode(errors="replace")
+        found = re.search(r"curl-status (\d+) ([\d.]+)", talk)
+        return CurlReply(done.returncode, int(found.group(1)), done.stdout, talk, float(found.group(2)))
+
+    def socket(self, family=socket.AF_INET, kind=socket.SOCK_STREAM, protocol=0, timeout=10):
+        made = self.netns.socket(family, kind, protocol)
+        made.settimeout(timeout)
+        return made
+
+    def connect(self, host, port, timeout=10):
+        """A TCP connection to an address, or to a name by way of our DNS."""
+        address = host if _is_address(host) else self.resolve(host)
+        client = self.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, timeout=timeout)
+        try:
+            client.connect((address, port))
+        except OSError:
+            client.close()
+            raise
+        return client
+
+    def query(self, name, kind="A", server=None, timeout=5, message=None):
+        """A DNS query over UDP from inside the guest; server: the gateway unless said otherwise."""
+        server = server or self.gateway
+        with self.socket(socket.AF_INET6 if ":" in server else socket.AF_INET, socket.SOCK_DGRAM, timeout=timeout) as udp:
+            udp.connect((server, 53))
+            udp.send(message or dns_client.query_bytes(name, kind))
+            return dns_client.parse(udp.recv(4096))
+
+    def resolve(self, name):
+        answer = self.query(name)
+        if not answer.addresses:
+            raise AssertionError(f"{name}: {answer}")
+        return answer.addresses[0]
+
+    def remove(self):
+        for process in self.processes:
+            process.kill()
+        self.netns.remove()
+
+
+def exchange(client, data, limit=1 << 20):
+    """Sends data and reads to the end of file: (bytes read, how it ended: "end", "reset" or "timeout")."""
+    received = b""
+    try:
+        client.sendall(data)
+        while len(received) < limit:
+            piece = client.recv(1 << 16)
+            if not piece:
+                return received, "end"
+            received += piece
+    except (ConnectionResetError, BrokenPipeError):
+        return received, "reset"
+    except TimeoutError:
+        return received, "timeout"
+    return received, "limit"
+
+
+def _is_address(text):
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, text)
+            return True
+        except OSError:
+            continue
+    return False

@@ -1,0 +1,123 @@
+"""Runs test functions: each in a process of its own, with its output in a file, a hang guard, and a line in the report.
+
+    python3 -m lib.runner [--build DIR] [--jobs N] [--folder net] [word...]      words select tests whose name contains one
+
+A test is a function `test_*` of tests/<folder>/test_*.py; its name without `test_` is the behaviour. It may raise Skip, and
+`@hang_guard(seconds)` gives it longer than the default.
+"""
+
+import argparse
+import concurrent.futures
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import time
+import traceback
+
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+HANG_GUARD_SECONDS = 90
+SKIPPED, FAILED = 77, 1
+
+
+def hang_guard(seconds):
+    def mark(function):
+        function.hang_guard = seconds
+        return function
+    return mark
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location(os.path.basename(path)[:-3], path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def discover(folder):
+    """[(file, function name, hang guard)] in the order of the files."""
+    found = []
+    for name in sorted(os.listdir(f"{TESTS}/{folder}")):
+        if name.startswith("test_") and name.endswith(".py"):
+            path = f"{TESTS}/{folder}/{name}"
+            module = load(path)
+            found += [(path, key, getattr(value, "hang_guard", HANG_GUARD_SECONDS)) for key, value in vars(module).items()
+                      if key.startswith("test_") and callable(value)]
+    return found
+
+
+def run_here(path, name):
+    """The child: one test in this process."""
+    from lib.expect import Skip
+    try:
+        getattr(load(path), name)()
+    except Skip as skip:
+        print(f"SKIP: {skip}")
+        return SKIPPED
+    except BaseException:
+        traceback.print_exc()
+        return FAILED
+    return 0
+
+
+def run_apart(path, name, seconds, build, log):
+    """The parent: starts the child, waits, and cleans up what a killed child left. Returns (outcome, seconds, output)."""
+    begun = time.monotonic()
+    environment = {**os.environ, "ENFORCER_TEST": name, "ENFORCER_BUILD": build, "PYTHONPATH": TESTS}
+    with open(log, "w") as output:
+        child = subprocess.Popen([sys.executable, "-m", "lib.runner", "--run-here", path, name], cwd=TESTS, stdout=output,
+                                 stderr=output, stdin=subprocess.DEVNULL, env=environment)
+        try:
+            status = child.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            child.send_signal(signal.SIGINT)  # the test's own clean-up runs
+            try:
+                child.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+            status = f"did not end within {seconds} s"
+    with open(log, errors="replace") as file:
+        text = file.read()
+    outcome = {0: "pass", SKIPPED: "skip"}.get(status, "fail")
+    if isinstance(status, str):
+        text += f"\n{status}\n"
+    return outcome, time.monotonic() - begun, text
+
+
+def run_all(folder, build, jobs, words, logs, report):
+    """Runs what the words select; report(name, outcome, seconds, output) is called as each test ends."""
+    chosen = [(p, n, s) for p, n, s in discover(folder) if not words or any(w in n or w in os.path.basename(p) for w in words)]
+    os.makedirs(logs, exist_ok=True)
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        running = {pool.submit(run_apart, p, n, s, build, f"{logs}/{n}.log"): n for p, n, s in chosen}
+        for future in concurrent.futures.as_completed(running):
+            report(running[future], *future.result())
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Runs the tests of one folder.")
+    parser.add_argument("--build", default=f"{os.path.dirname(TESTS)}/build/asan")
+    parser.add_argument("--jobs", type=int, default=3)
+    parser.add_argument("--folder", default="net")
+    parser.add_argument("--run-here", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("words", nargs="*")
+    options = parser.parse_args()
+    if options.run_here:
+        return run_here(*options.words)
+    counts = {"pass": 0, "fail": 0, "skip": 0}
+
+    def report(name, outcome, seconds, output):
+        counts[outcome] += 1
+        print(f"{outcome:4} {seconds:6.1f} s  {name[5:]}", flush=True)
+        if outcome != "pass":
+            print(output[-8000:])
+    build = os.path.abspath(options.build)
+    run_all(options.folder, build, options.jobs, options.words, f"{build}/test-logs/{options.folder}", report)
+    print("{pass} passed, {fail} failed, {skip} skipped".format(**counts))
+    return 1 if counts["fail"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,205 @@
+"""The whole suite: builds what is needed, runs the five speeds and the checks, counts. Called by tests/run."""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import time
+
+from lib import runner
+
+ROOT = os.path.dirname(runner.TESTS)
+SPEEDS = ["check", "unit", "bpf", "fuzz", "net", "vm"]
+BUILD_SECONDS = 2400
+_SUMMARY = re.compile(r"\[doctest\] test cases:\s*\d+ \|\s*(\d+) passed \|\s*(\d+) failed")
+# Failures must be loud and the daemons drop privileges, so leaks are looked for in the unit tests only: LeakSanitizer needs
+# ptrace, which a process under seccomp does not have.
+SANITIZERS = {
+    "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0:detect_stack_use_after_return=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1",
+    "TSAN_OPTIONS": "halt_on_error=0:second_deadlock_stack=1",
+}
+
+
+class Suite:
+    def __init__(self, options):
+        self.options = options
+        self.begun = time.monotonic()
+        self.counts = {"pass": 0, "fail": 0, "skip": 0}
+        self.failures = []
+        self.logs = f"{ROOT}/build/test-logs"
+        os.makedirs(self.logs, exist_ok=True)
+
+    def say(self, text):
+        elapsed = int(time.monotonic() - self.begun)
+        print(f"[{elapsed // 60:2}:{elapsed % 60:02}] {text}", flush=True)
+
+    def wants(self, speed):
+        return not self.options.only or speed in self.options.only
+
+    def selected(self, name):
+        return not self.options.words or any(word in name for word in self.options.words)
+
+    def report(self, name, outcome, seconds, output):
+        """One test; `name` starts with what it ran on: "net/asan allowed_name_..."."""
+        self.counts[outcome] += 1
+        if outcome == "fail":
+            self.failures.append(name)
+            self.say(f"FAIL {name} ({seconds:.1f} s)\n{indented(output[-12000:])}")
+        elif outcome == "skip":
+            self.say(f"SKIP {name}: {skip_reason(output)}")
+        elif self.options.verbose:
+            self.say(f"ok   {name} ({seconds:.1f} s)")
+
+    # ---- building
+
+    def build(self, preset, targets=()):
+        """True when the preset is built. Half of the job is the configuration, whose failures are shown in full."""
+        begun = time.monotonic()
+        self.say(f"building {preset} {' '.join(targets)}")
+        log = f"{self.logs}/build-{preset}.log"
+        with open(log, "w") as output:
+            for argv in (["cmake", "--preset", preset], ["cmake", "--build", f"build/{preset}", *targets_of(targets)]):
+                done = subprocess.run(argv, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, timeout=BUILD_SECONDS)
+                if done.returncode != 0:
+                    with open(log) as file:
+                        text = file.read()
+                    first = text.find("FAILED:")
+                    self.report(f"build {preset}", "fail", time.monotonic() - begun,
+                                text[first:first + 12000] if first >= 0 else text)
+                    return False
+        self.say(f"built {preset} in {time.monotonic() - begun:.0f} s")
+        return True
+
+    # ---- programs that contain many tests
+
+    def doctest(self, label, program, seconds=300, env=None):
+        """A doctest program: each test case counts; lines `SKIP: why` of a test case count as skips."""
+        begun = time.monotonic()
+        log = f"{self.logs}/{label.replace('/', '-').replace(' ', '-')}.log"
+        status, output = run_to_file([program, "--no-colors"], log, seconds, {**SANITIZERS, **(env or {})})
+        taken = time.monotonic() - begun
+        summary = _SUMMARY.search(output)
+        skips = re.findall(r"^SKIP: (.*)$", output, re.MULTILINE)
+        for reason in skips:
+            self.say(f"SKIP {label}: {reason}")
+        passed, failed = (int(n) for n in summary.groups()) if summary else (0, 0)
+        if status != 0 and failed == 0:
+            failed = 1  # it crashed, hung or a sanitizer spoke
+        self.counts["pass"] += passed - min(passed, len(skips))
+        self.counts["skip"] += len(skips)
+        self.counts["fail"] += failed
+        if failed:
+            self.failures.append(label)
+            self.say(f"FAIL {label} ({status})\n{indented(output[-12000:])}")
+        else:
+            self.say(f"{label}: {passed} passed in {taken:.1f} s")
+
+    def doctests(self, preset, folder, prefix, env=None):
+        place = f"{ROOT}/build/{preset}/tests/{folder}"
+        for name in sorted(os.listdir(place)) if os.path.isdir(place) else []:
+            program = f"{place}/{name}"
+            if name.startswith(prefix) and os.path.isfile(program) and os.access(program, os.X_OK) and self.selected(name):
+                self.doctest(f"{folder}/{preset} {name}", program, env=env)
+
+    def fuzz(self):
+        """Every fuzz program over its corpus: a regression test of each input ever kept."""
+        place = f"{ROOT}/build/asan/tests/fuzz"
+        for name in sorted(os.listdir(place)):
+            corpus = f"{ROOT}/tests/fuzz/corpus/{name.removesuffix('_fuzz')}"
+            if not name.endswith("_fuzz") or not self.selected(name):
+                continue
+            begun = time.monotonic()
+            inputs = sorted(os.path.join(corpus, entry) for entry in os.listdir(corpus)) if os.path.isdir(corpus) else []
+            if not inputs:
+                self.report(f"fuzz {name}", "fail", 0, f"no corpus in {corpus}")
+                continue
+            status, output = run_to_file([f"{place}/{name}", "-timeout=20", *inputs], f"{self.logs}/{name}.log", 300, SANITIZERS)
+            self.report(f"fuzz {name}", "pass" if status == 0 else "fail", time.monotonic() - begun, output)
+            self.say(f"fuzz {name}: {len(inputs)} inputs replayed")
+
+    def functions(self, folder, preset, jobs):
+        """The Python tests of a folder, against the programs of a preset."""
+        self.say(f"{folder} tests on {preset}, {jobs} at a time")
+        runner.run_all(folder, f"{ROOT}/build/{preset}", jobs, self.options.words, f"{self.logs}/{folder}-{preset}",
+                       lambda name, *rest: self.report(f"{folder}/{preset} {name.removeprefix('test_')}", *rest))
+
+    # ---- the order of things: cheap first, so that a mistake is seen early
+
+    def run(self):
+        if self.wants("check"):
+            self.functions("check", "asan", 2)
+        asan = not self.options.only or set(self.options.only) & {"unit", "bpf", "fuzz", "net", "vm"}
+        if asan and self.build("asan"):
+            if self.wants("unit"):
+                self.doctests("asan", "unit", "unit_", {"ASAN_OPTIONS": SANITIZERS["ASAN_OPTIONS"].replace("leaks=0", "leaks=1")})
+            if self.wants("bpf"):
+                self.doctests("asan", "bpf", "bpf_")
+            if self.wants("fuzz"):
+                self.fuzz()
+            if self.wants("net"):
+                self.functions("net", "asan", self.options.jobs)
+        if (self.wants("unit") or self.wants("net")) and not self.options.no_tsan and self.build("tsan"):
+            if self.wants("unit"):
+                self.doctests("tsan", "unit", "unit_")
+            if self.wants("net"):
+                self.functions("net", "tsan", self.options.jobs)
+        if self.wants("vm") and self.build("release"):
+            self.functions("vm", "release", 1)
+        return self.finish()
+
+    def finish(self):
+        self.say(f"logs in {self.logs}")
+        for name in self.failures:
+            print(f"failed: {name}")
+        if self.counts["pass"] + self.counts["fail"] == 0:
+            print("nothing was run")
+            self.counts["fail"] = 1
+        print("{pass} passed, {fail} failed, {skip} skipped".format(**self.counts), flush=True)
+        return 1 if self.counts["fail"] else 0
+
+
+def targets_of(targets):
+    return ["--target", *targets] if targets else []
+
+
+def indented(text):
+    return "\n".join("    " + line for line in text.splitlines())
+
+
+def skip_reason(output):
+    found = re.findall(r"^SKIP: (.*)$", output, re.MULTILINE)
+    return found[-1] if found else "no reason given"
+
+
+def run_to_file(argv, log, seconds, env):
+    """(exit status or what happened, output)."""
+    with open(log, "w") as output:
+        try:
+            status = subprocess.run(argv, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                                    timeout=seconds, env={**os.environ, **env}).returncode
+        except subprocess.TimeoutExpired:
+            status = f"did not end within {seconds} s"
+    with open(log, errors="replace") as file:
+        return status, file.read()
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        prog="tests/run", description="Installs packages, builds and runs the tests. Examples: sudo tests/run | "
+        "sudo tests/run --only unit,net | sudo tests/run --only net invariant_11")
+    parser.add_argument("--only", type=lambda text: text.split(","), default=[], help=",".join(SPEEDS))
+    parser.add_argument("--jobs", type=int, default=3, help="net tests at a time (default 3)")
+    parser.add_argument("--no-tsan", action="store_true", help="leave the ThreadSanitizer round out")
+    parser.add_argument("-v", "--verbose", action="store_true", help="a line for each test that passes, too")
+    parser.add_argument("words", nargs="*", help="run only the tests whose name contains one of these")
+    options = parser.parse_args()
+    if unknown := set(options.only) - set(SPEEDS):
+        parser.error(f"--only knows {','.join(SPEEDS)}, not {','.join(sorted(unknown))}")
+    os.environ.update(SANITIZERS)
+    return Suite(options).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""The world of a test: a namespace behind the "host" with a real DNS server and real origins on global-looking addresses.
+
+The addresses matter: Enforcer refuses every destination that is not globally routable, so a world made of documentation
+ranges would make every negative test pass for the wrong reason.
+"""
+
+import json
+import os
+import signal
+import sys
+
+from lib.certificates import CertificateAuthority
+from lib.netns import Netns, connect_namespaces
+from lib.processes import Process, wait_for
+from lib.witness import Witness
+
+HOST_IPV4, HOST_IPV6 = "93.184.216.1", "2600:9000::1"
+DNS_IPV4 = "93.184.216.53"
+
+# Every name of the world with its addresses. What a policy allows is up to the test: that a name exists here, and is
+# served, is what makes a refusal the enforcer's own.
+RECORDS = {
+    "ok.test": ["93.184.216.34", "2600:9000::34"],
+    "other.test": ["93.184.216.35", "2600:9000::35"],
+    "tcp.test": ["93.184.216.36"],
+    "a.wild.test": ["93.184.216.37"],
+    "b.a.wild.test": ["93.184.216.37"],
+    "cdn.test": ["93.184.216.38"],
+    "hidden.test": ["93.184.216.38"],
+    "six.test": ["2600:9000::34"],
+    "garbage.test": ["93.184.216.39"],
+    "private.test": ["10.0.0.1"],
+    "loopback.test": ["127.0.0.1"],
+    "metadata.test": ["169.254.169.254"],
+    "mapped.test": ["::ffff:10.0.0.1"],
+    "mixed.test": ["93.184.216.34", "10.0.0.1"],
+    "host.test": [HOST_IPV4],
+    "nowhere.test": ["93.184.216.99"],
+}
+TLS_NAMES = ["ok.test", "other.test", "a.wild.test", "b.a.wild.test", "cdn.test", "hidden.test", "six.test"]
+
+
+class World:
+    def __init__(self, host, folder, prefix):
+        self.host = host
+        self.folder = folder
+        self.netns = Netns(f"{prefix}-world")
+        self.processes = []
+        self.records = {name: list(addresses) for name, addresses in RECORDS.items()}
+        self.fingerprints = {}
+
+    def start(self, watch=None):
+        """watch: a file whose content the origins note when the first byte of a connection arrives."""
+        self.netns.create()
+        connect_namespaces(self.netns, self.host, "to-host", "to-world")
+        addresses = {DNS_IPV4} | {a for name in RECORDS for a in self.records[name]
+                                  if a.startswith(("93.184.216.", "2600:9000::"))}
+        addresses -= {HOST_IPV4, "93.184.216.99"}
+        self.netns.ip(*[f"addr add {a}/{'64 nodad' if ':' in a else '24'} dev to-host" for a in sorted(addresses)])
+        self.host.ip(f"addr add {HOST_IPV4}/24 dev to-world", f"addr add {HOST_IPV6}/64 dev to-world nodad",
+                     "route add default via 93.184.216.53")
+        self.witness = Witness(self.netns, "to-host")
+        self.authority = CertificateAuthority(f"{self.folder}/pki")
+        self._start_dns()
+        self._start_origins(watch)
+
+    def _start_dns(self):
+        self._hosts = f"{self.folder}/hosts"
+        self._write_hosts()
+        self.dns = self._start(["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--user=root",
+                                "--no-resolv", "--no-hosts", "--local=/test/", f"--addn-hosts={self._hosts}",
+                                f"--listen-address={DNS_IPV4}", "--bind-interfaces", "--log-queries",
+                                "--log-facility=-", "--no-ping", "--cache-size=0"], "dns.log")
+        wait_for(lambda: "read " in self.dns.output(), what="dnsmasq to read its names")
+
+    def _start_origins(self, watch):
+        certificates = {}
+        for name in TLS_NAMES:
+            chain, key, self.fingerprints[name] = self.authority.issue([name])
+            certificates[name] = [chain, key]
+        listeners = []
+        for address in sorted({a for name in TLS_NAMES for a in self.records[name]}):
+            mine = {n: c for n, c in certificates.items() if address in self.records[n]}
+            listeners.append({"address": address, "port": 443, "kind": "http", "certificates": mine})
+            listeners.append({"address": address, "port": 80, "kind": "http"})
+        listeners.append({"address": "93.184.216.34", "port": 8443, "kind": "http",
+                          "certificates": {"ok.test": certificates["ok.test"]}})
+        for port, kind in ((7, "echo"), (25, "banner"), (9, "mute"), (13, "digest")):
+            listeners.append({"address": "93.184.216.36", "port": port, "kind": kind})
+        listeners.append({"address": "93.184.216.39", "port": 443, "kind": "garbage"})
+        self.start_origin("origins", listeners, watch=watch)
+
+    def start_origin(self, name, listeners, namespace=None, watch=None):
+        """A further origin; namespace: the world unless said otherwise (a canary runs in the host's)."""
+        spec, log = f"{self.folder}/{name}.json", f"{self.folder}/{name}.jsonl"
+        with open(spec, "w") as file:
+            json.dump({"log": log, "watch": watch, "listeners": listeners}, file)
+        program = os.path.join(os.path.dirname(__file__), "origin.py")
+        process = self._start([sys.executable, program, spec], f"{name}.log", namespace)
+
+        def ready():
+            if not process.alive():
+                raise AssertionError(f"origin {name} ended:\n{process.output()}")
+            return any(e["event"] == "ready" for e in self.events(name))
+        wait_for(ready, what=f"origin {name}")
+        return process
+
+    def _start(self, argv, log, namespace=None):
+        process = Process(argv, f"{self.folder}/{log}", namespace or self.netns)
+        self.processes.append(process)
+        return process
+
+    def _write_hosts(self):
+        with open(self._hosts, "w") as file:
+            for name, addresses in self.records.items():
+                file.writelines(f"{address} {name}\n" for address in addresses)
+
+    def set_addresses(self, name, addresses):
+        """What the world's DNS says from now on."""
+        self.records[name] = list(addresses)
+        self._write_hosts()
+        before = self.dns.output().count("read ")
+        self.dns.signal(signal.SIGHUP)
+        wait_for(lambda: self.dns.output().count("read ") > before, what="dnsmasq to read its names again")
+
+    def dns_queries(self):
+        """Names asked of the world's DNS so far."""
+        return [line.split("] ", 1)[1].split(" ")[0] if "] " in line else line
+                for line in self.dns.output().splitlines() if "query[" in line]
+
+    def events(self, origin="origins", **match):
+        """What an origin noted: events(event="request", host="ok.test")."""
+        log = f"{self.folder}/{origin}.jsonl"
+        if not os.path.exists(log):
+            return []
+        with open(log) as file:
+            found = [json.loads(line) for line in file if line.endswith("\n")]
+        return [e for e in found if all(e.get(key) == value for key, value in match.items())]
+
+    def connections(self, address, port=443):
+        """Connections accepted at this address."""
+        return self.events(event="connect", listener=f"{address}:{port}")
+
+    def stop(self):
+        for process in reversed(self.processes):
+            process.kill()
+        if hasattr(self, "witness"):
+            self.witness.close()
+        self.netns.remove()

@@ -1,0 +1,125 @@
+"""The audit log: what is decided is written first, and what cannot be written is not allowed."""
+
+import contextlib
+import json
+import os
+import subprocess
+
+from lib.daemons import ENFORCERD_UID
+from lib.expect import equal, refused_at_once
+from lib.guest import exchange
+from lib.lab import Lab, policy
+from lib.processes import wait_for
+from lib.tls_hello import client_hello, server_name
+
+
+@contextlib.contextmanager
+def small_filesystem(folder, size):
+    """A tmpfs of this size over the folder, writable for enforcerd."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=750,uid={ENFORCERD_UID},gid={ENFORCERD_UID}", "none", folder],
+                   check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_decision_and_end_records_tell_the_whole_story():
+    with Lab(policy("ok.test")) as lab:
+        equal(lab.guest.curl("https://ok.test/hello").status, 200)
+        end = lab.enforcer.wait_record(type="end")
+        decision = lab.enforcer.records(type="decision", decision_id=end["decision_id"])[0]
+        expected = {"guest": "g1", "layer": "tls", "decision": "allow", "policy": "p", "rule": "allow-0", "host": "ok.test",
+                    "sni": "ok.test", "port": 443}
+        equal({key: decision.get(key) for key in expected}, expected)
+        equal((end["outcome"], end["dialled_ip"] in lab.world.records["ok.test"]), ("completed", True))
+        assert end["bytes_up"] > 200 and end["bytes_down"] > 500, end
+        assert decision["seq"] < end["seq"] and decision["time"] <= end["time"]
+
+
+def test_identical_denials_within_a_second_fold_into_one_with_a_count():
+    with Lab(policy("ok.test")) as lab:
+        for _ in range(20):
+            refused_at_once(lab.guest, "93.184.216.35", 443)
+        total = lambda: sum(r.get("count", 1) for r in lab.enforcer.records(type="decision", decision="deny", layer="l4"))
+        wait_for(lambda: total() == 20, what="20 denials in the log")
+        assert len(lab.enforcer.records(type="decision", decision="deny", layer="l4")) < 20
+
+
+def test_audit_unavailable_denies_and_recovers():
+    with Lab(policy("ok.test"), start=False) as lab, small_filesystem(lab.enforcer.audit_folder, "256k"):
+        lab.enforcer.start()
+        guest = lab.attach("g1")
+        equal(guest.curl("https://ok.test/").status, 200)
+        filler = f"{lab.enforcer.audit_folder}/filler"
+        with contextlib.suppress(OSError), open(filler, "wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+
+        def denied():  # the page that the log had begun may still take a few records
+            before = len(lab.world.connections("93.184.216.34")) + len(lab.world.connections("2600:9000::34"))
+            with guest.connect("ok.test", 443) as client:
+                data, how = exchange(client, client_hello(server_name("ok.test")))
+            after = len(lab.world.connections("93.184.216.34")) + len(lab.world.connections("2600:9000::34"))
+            return not data.startswith(b"\x16") and how == "reset" and before == after
+        wait_for(denied, 10, "a connection to be denied for want of an audit log")
+        for _ in range(5):
+            assert denied()
+        assert lab.enforcer.metric("enforcer_audit_write_errors_total") > 0
+        assert lab.enforcer.metric("enforcer_denied_total", reason="audit_unavailable") > 0
+        os.unlink(filler)
+        wait_for(lambda: guest.curl("https://ok.test/").status == 200, 10, "service after the disk has room again")
+        for line in open(lab.enforcer.audit_path):
+            json.loads(line)
+
+
+def test_log_rotates_by_size_and_sequence_numbers_go_on():
+    with Lab(policy("ok.test"), config={"audit": None}, start=False) as lab:
+        lab.enforcer.write_config(audit={"path": lab.enforcer.audit_path, "maxBytes": "64Ki", "maxFiles": 4})
+        lab.enforcer.start()
+        guest = lab.attach("g1")
+        for number in range(400):
+            guest.query(f"n{number}-{'x' * 40}.other.test")
+
+        wait_for(lambda: len(os.listdir(lab.enforcer.audit_folder)) > 1, what="a rotated file")
+        files = os.listdir(lab.enforcer.audit_folder)
+        assert len(files) <= 4, files
+        assert all(os.path.getsize(f"{lab.enforcer.audit_folder}/{name}") <= 80 << 10 for name in files)
+        numbers = [r["seq"] for r in lab.enforcer.records()]
+        equal(numbers, list(range(numbers[0], numbers[0] + len(numbers))), "sequence numbers")
+        last = numbers[-1]
+        lab.enforcer.enforcerd.stop()
+        lab.enforcer.start_enforcerd()
+        guest.query("after.other.test")
+        assert lab.enforcer.wait_record(host="after.other.test")["seq"] > last
+
+
+def test_guest_text_never_reaches_the_log_unescaped():
+    with Lab(policy("ok.test:80", "ok.test")) as lab:
+        address = lab.guest.resolve("ok.test")
+        hostile = b"x\x1b]0;owned\x07\xe2\x80\xae\"}\r"
+        with lab.guest.connect(address, 443) as client:
+            exchange(client, client_hello(server_name(hostile)))
+        with lab.guest.connect(address, 80) as client:
+            exchange(client, b"GET /a?token=S3CR3T&b=1 HTTP/1.1\r\nHost: ok.test\r\nConnection: close\r\n\r\n")
+        with lab.guest.connect(address, 80) as client:
+            exchange(client, b"GET / HTTP/1.1\r\nHost: " + hostile.replace(b"\r", b"") + b"\r\n\r\n")
+        lab.enforcer.wait_record(type="decision", reason="name_invalid")
+        lab.enforcer.wait_record(type="decision", layer="http", decision="allow")
+        with open(lab.enforcer.audit_path, "rb") as file:
+            raw = file.read()
+        assert all(byte == 10 or 32 <= byte < 127 for byte in raw), "bytes outside printable ASCII"
+        assert b"S3CR3T" not in raw, "query values are elided"
+        for line in raw.splitlines():
+            json.loads(line)
+        shown = lab.enforcer.ctl_ok("log", "--last", "20")
+        assert "\x1b" not in shown and "\u202e" not in shown
+
+
+def test_killed_guest_and_origin_ends_are_recorded_with_their_outcome():
+    with Lab(policy("ok.test")) as lab:
+        client = lab.guest.start(["curl", "-sS", "--cacert", lab.world.authority.certificate, "https://ok.test/drip/300"], "drip")
+        wait_for(lambda: "dripped" in client.output(), what="the download to begin")
+        client.kill()
+        record = lab.enforcer.wait_record(type="end")
+        assert record["outcome"] in ("guest_reset", "completed"), record

@@ -1,0 +1,325 @@
+"""enforcer-hostd alone, with a test in enforcerd's place: what it hands over, what it refuses, what outlives it."""
+
+import array
+import contextlib
+import json
+import os
+import select
+import shutil
+import socket
+import subprocess
+
+from lib.daemons import ENFORCERD_UID, Enforcer
+from lib.expect import equal
+from lib.lab import build_folder, names_of
+from lib.netns import Netns
+from lib.processes import wait_for
+
+MARK, SO_MARK = 0x77000000, 36
+ORIGIN, ORIGIN_IPV6 = "93.184.216.34", "2600:9000::1"
+
+
+class Link:
+    """enforcerd's end of the protocol. The socket is connected by a child that has the right uid."""
+
+    def __init__(self, path, uid=ENFORCERD_UID):
+        self.socket = connect_as(path, uid)
+        self.socket.settimeout(15)
+        self.listeners, self.guests, self.events, self.gone = [], {}, [], []
+        self.dns = None
+
+    def send(self, **message):
+        self.socket.send(json.dumps(message).encode())
+
+    def receive(self):
+        text, descriptors, _, _ = socket.recv_fds(self.socket, 1 << 17, 253)
+        if not text:
+            raise EOFError("hostd closed the connection")
+        message = json.loads(text)
+        if message["type"] == "guest":
+            self.guests[message["name"]] = message
+        elif message["type"] == "event":
+            self.events.append(message)
+        elif message["type"] == "guest_gone":
+            self.gone.append(message)
+        return message, descriptors
+
+    def until(self, kind):
+        """The next message of that kind and its descriptors; what comes before it is kept as receive() does."""
+        while True:
+            message, descriptors = self.receive()
+            if message["type"] == kind:
+                return message, descriptors
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+    def hello(self):
+        self.send(type="hello", version=1)
+        welcome, descriptors = self.until("welcome")
+        equal(len(descriptors), welcome["workers"] + 2)
+        self.listeners = [socket.socket(fileno=d) for d in descriptors[:welcome["workers"]]]
+        self.dns = socket.socket(fileno=descriptors[-2])
+        os.close(descriptors[-1])
+        pipes, ends = self.until("pipes")
+        equal(len(ends), 2 * pipes["count"])
+        for end in ends:
+            os.close(end)
+        return welcome
+
+    def serve(self):
+        self.hello()
+        self.send(type="ready")
+        return self
+
+    def request(self, **message):
+        self.send(request=1, **message)
+        return self.until("reply")[0]
+
+    def attach(self, name, path):
+        return self.request(type="attach_guest", name=name, labels={}, netns=path)
+
+    def accept(self, seconds=5):
+        ready, _, _ = select.select(self.listeners, [], [], seconds)
+        assert ready, "no connection arrived"
+        return ready[0].accept()[0]
+
+    def close(self):
+        for end in [self.socket, self.dns, *self.listeners]:
+            if end is not None:
+                end.close()
+
+
+def connect_as(path, uid):
+    ours, childs = socket.socketpair()
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(BaseException):
+            os.setgroups([])
+            os.setresgid(uid, uid, uid)
+            os.setresuid(uid, uid, uid)
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as made:
+                made.connect(path)
+                socket.send_fds(childs, [b"."], [made.fileno()])
+        os._exit(0)
+    childs.close()
+    _, descriptors, _, _ = socket.recv_fds(ours, 1, 1)
+    os.waitpid(child, 0)
+    ours.close()
+    if not descriptors:
+        raise PermissionError(path)
+    return socket.socket(fileno=descriptors[0])
+
+
+class Bench:
+    """hostd in a namespace of its own, and guests' namespaces; all of it gone at the end."""
+
+    def __enter__(self):
+        prefix, self.folder = names_of(os.environ["ENFORCER_TEST"], build_folder())
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os.makedirs(self.folder)
+        self.prefix = prefix
+        self.host = Netns(f"{prefix}-host")
+        self.enforcer = Enforcer(build_folder(), self.host, self.folder, prefix)
+        self.enforcer.write_config()
+        self.enforcer.teardown()
+        self.host.create()
+        self.guests = []
+        self.socket_path = f"{self.enforcer.run_dir}/hostd.sock"
+        return self
+
+    def start(self):
+        """hostd, until it serves: the socket of a killed one may still be there."""
+        self.enforcer.start_hostd()
+        wait_for(lambda: self.enforcer.hostd.output().count(" is up (") == self.starts() + 1, 20, "hostd to be up")
+        self._starts = self.starts() + 1
+        return self
+
+    def starts(self):
+        return getattr(self, "_starts", 0)
+
+    def namespace(self, name):
+        made = Netns(f"{self.prefix}-{name}").create()
+        self.guests.append(made)
+        return made
+
+    def gateway(self):
+        return Netns(os.path.basename(self.enforcer.gateway_path))
+
+    def __exit__(self, kind, error, trace):
+        try:
+            if kind is not None and self.enforcer.hostd:
+                print(f"---- hostd.log\n{self.enforcer.hostd.output()}")
+            reports = self.enforcer.crash_reports()
+            assert not reports, "\n".join(reports)
+        finally:
+            for guest in self.guests:
+                guest.remove()
+            self.enforcer.teardown()
+            self.host.remove()
+
+
+def open_connection(netns, address, port, seconds=5):
+    client = netns.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    client.settimeout(seconds)
+    client.connect((address, port))
+    return client
+
+
+def slot_of(accepted):
+    mark = accepted.getsockopt(socket.SOL_SOCKET, SO_MARK)
+    equal(mark & 0xff000000, MARK)
+    return mark & 0xffffff
+
+
+def test_invariant_9_what_arrives_at_a_listener_carries_the_slot_of_its_guest():
+    with Bench() as bench:
+        bench.start()
+        link = Link(bench.socket_path).serve()
+        one, two = bench.namespace("g1"), bench.namespace("g2")
+        for name, netns in (("g1", one), ("g2", two)):
+            assert "error" not in link.attach(name, netns.path)
+        for name, netns in (("g1", one), ("g2", two)):
+            for address, port in ((ORIGIN, 443), (ORIGIN_IPV6, 8443)):
+                with open_connection(netns, address, port), link.accept() as accepted:
+                    equal(slot_of(accepted), link.guests[name]["slot"])
+                    equal(accepted.getsockname()[0].removeprefix("::ffff:"), address)
+                    equal(accepted.getsockname()[1], port)
+        with two.socket(kind=socket.SOCK_DGRAM) as udp:
+            udp.sendto(b"query", ("8.8.8.8", 53))
+            link.dns.settimeout(5)
+            data, ancillary, _, _ = link.dns.recvmsg(100, 200)
+        equal(data, b"query")
+        marks = [array.array("I", value)[0] for level, kind, value in ancillary if (level, kind) == (socket.SOL_SOCKET, SO_MARK)]
+        equal(marks, [MARK | link.guests["g2"]["slot"]])
+        link.close()
+
+
+def test_hostd_listens_to_one_enforcerd_of_the_right_uid_that_keeps_to_the_protocol():
+    with Bench() as bench:
+        bench.start()
+        equal(Link(bench.socket_path, uid=0).receive()[0]["error"]["code"], "denied")
+        try:
+            Link(bench.socket_path, uid=ENFORCERD_UID + 1)
+            raise AssertionError("a stranger could connect")
+        except PermissionError:
+            pass
+        first = Link(bench.socket_path)
+        first.hello()
+        equal(Link(bench.socket_path).receive()[0]["error"]["code"], "conflict")
+        first.close()
+        for packet in (b"{}", b"x" * 70000, b'{"type":"ready"}', b'{"type":"hello","version":1,"more":1}'):
+            link = Link(bench.socket_path)
+            link.socket.send(packet)
+            try:
+                while True:
+                    link.receive()
+            except EOFError:
+                pass
+        other_version = Link(bench.socket_path)
+        other_version.send(type="hello", version=2)
+        assert "version 2" in other_version.until("reply")[0]["error"]["message"]
+        Link(bench.socket_path).serve().close()  # the control: it still serves
+
+
+def test_invariant_11_a_killed_hostd_is_not_missed_and_its_successor_takes_its_guests():
+    with Bench() as bench:
+        bench.start()
+        link = Link(bench.socket_path).serve()
+        guest = bench.namespace("g1")
+        assert "error" not in link.attach("g1", guest.path)
+        before = link.guests["g1"]
+        bench.enforcer.hostd.kill()
+        with open_connection(guest, ORIGIN, 443), link.accept() as accepted:
+            equal(slot_of(accepted), before["slot"])
+        bench.start()
+        # The old sockets are still open: an enforcerd that lived on has them until it has the new ones.
+        successor = Link(bench.socket_path).serve()
+        successor.until("guest")
+        equal(successor.guests["g1"], before)
+        assert "error" in successor.attach("g1", bench.namespace("g2").path)
+        for _ in range(4):
+            with open_connection(guest, ORIGIN, 443), successor.accept() as accepted:
+                equal(slot_of(accepted), before["slot"])
+        link.close()
+        successor.close()
+        with guest.socket() as client:
+            client.settimeout(1)
+            assert client.connect_ex((ORIGIN, 443)) != 0, "connected although nobody is there"
+
+
+def test_guest_that_went_while_no_hostd_ran_leaves_nothing():
+    with Bench() as bench:
+        bench.start()
+        link = Link(bench.socket_path).serve()
+        staying, leaving, changed = (bench.namespace(name) for name in ("g1", "g2", "g3"))
+        for name, netns in (("g1", staying), ("g2", leaving), ("g3", changed)):
+            assert "error" not in link.attach(name, netns.path)
+        bench.enforcer.hostd.kill()
+        leaving.remove()
+        changed.ip("link add escape type veth peer name escape2")
+        bench.start()
+        successor = Link(bench.socket_path).serve()
+        successor.until("guest")
+        equal(successor.request(type="delete_guest", name="nobody")["error"]["code"], "not_found")  # all were announced
+        equal(set(successor.guests), {"g1"})
+        kept = f"g{successor.guests['g1']['slot']}"
+        shown = bench.gateway().run(["ip", "-o", "link", "show"]).stdout
+        equal({line.split(": ")[1].split("@")[0] for line in shown.splitlines()}, {"lo", kept})
+        pins = {name.partition("-")[0] for name in os.listdir(f"{bench.enforcer.bpffs}/abi-1/links")}
+        assert pins <= {kept}, pins
+        assert "eth0" not in changed.run(["ip", "link"]).stdout
+        for end in (link, successor):
+            end.close()
+
+
+def test_watchdog_repairs_what_was_taken_away_and_says_so():
+    with Bench() as bench:
+        bench.start()
+        link = Link(bench.socket_path).serve()
+        guest = bench.namespace("g1")
+        assert "error" not in link.attach("g1", guest.path)
+        bench.gateway().run(["nft", "flush", "ruleset"], check=True)
+        equal(link.until("event")[0]["name"], "guard_restored")
+        assert "0x77000000" in bench.gateway().run(["nft", "list", "ruleset"]).stdout
+        pin = f"{bench.enforcer.bpffs}/abi-1/links/g{link.guests['g1']['slot']}-ingress"
+        if os.path.exists(pin):
+            subprocess.run(["bpftool", "link", "detach", "pinned", pin], check=True, timeout=30)
+        else:
+            bench.gateway().run(["tc", "qdisc", "del", "dev", f"g{link.guests['g1']['slot']}", "clsact"], check=True)
+        event = link.until("event")[0]
+        equal((event["name"], event["slot"]), ("enforcement_lost", link.guests["g1"]["slot"]))
+        with open_connection(guest, ORIGIN, 443), link.accept() as accepted:
+            equal(slot_of(accepted), link.guests["g1"]["slot"])
+        link.close()
+
+
+def test_second_hostd_and_teardown_beside_a_running_one_are_refused():
+    with Bench() as bench:
+        bench.start()
+        program = [bench.enforcer.program("enforcer-hostd"), "--config", bench.enforcer.config_path]
+        for more in (["--enforcerd-user", str(ENFORCERD_UID)], ["--teardown"]):
+            done = bench.host.run(program + more)
+            equal(done.returncode, 1, done.stderr)
+            assert "another enforcer-hostd runs" in done.stderr, done.stderr
+        equal(bench.host.run(program + ["--no-such-option"]).returncode, 2)
+        equal(bench.host.run([program[0], "--config", "/nonexistent.yaml"]).returncode, 3)
+        refused = bench.host.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *program])
+        equal(refused.returncode, 1, refused.stderr)
+        assert "root" in refused.stderr, refused.stderr
+        equal(bench.enforcer.hostd.stop(), 0)
+        assert os.path.exists(bench.enforcer.gateway_path)
+        bench.start()
+
+
+def test_enforcerd_cannot_put_something_else_in_the_place_of_what_hostd_trusts():
+    with Bench() as bench:
+        bench.start()
+        as_enforcerd = ["setpriv", f"--reuid={ENFORCERD_UID}", f"--regid={ENFORCERD_UID}", "--clear-groups", "--"]
+        for folder, name in ((bench.enforcer.run_dir, "guests"), (bench.enforcer.run_dir, "hostd.sock"),
+                             (bench.enforcer.state_dir, "hostd")):
+            moved = subprocess.run([*as_enforcerd, "mv", f"{folder}/{name}", f"{folder}/moved"], capture_output=True)
+            assert moved.returncode != 0, f"{folder}/{name} was moved"
+            made = subprocess.run([*as_enforcerd, "touch", f"{folder}/own"], capture_output=True)  # the control
+            equal(made.returncode, 0, made.stderr)
+            os.unlink(f"{folder}/own")
+        equal(subprocess.run([*as_enforcerd, "ls", f"{bench.enforcer.state_dir}/hostd"], capture_output=True).returncode, 2)

@@ -1,0 +1,138 @@
+"""Clear HTTP/1.1 on ports a rule names: decided by Host, for every request."""
+
+import json
+import time
+
+from lib.expect import equal
+from lib.guest import exchange
+from lib.lab import Lab, policy
+from lib.processes import wait_for
+
+
+def read_response(client):
+    """(status, headers, body) of one response."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        piece = client.recv(65536)
+        assert piece, data
+        data += piece
+    head, _, body = data.partition(b"\r\n\r\n")
+    status, *lines = head.decode().split("\r\n")
+    headers = {key.lower(): value.strip() for key, value in (line.split(":", 1) for line in lines)}
+    while len(body) < int(headers["content-length"]):
+        body += client.recv(65536)
+    return int(status.split(" ")[1]), headers, body
+
+
+def get(host, path="/", more=""):
+    return f"GET {path} HTTP/1.1\r\nHost: {host}\r\n{more}\r\n".encode()
+
+
+def test_plain_http_by_host():
+    with Lab(policy("ok.test:80")) as lab:
+        reply = lab.guest.curl("http://ok.test/hello")
+        equal((reply.status, reply.body), (200, b"hello from ok.test\n"))
+        lab.enforcer.wait_record(type="decision", decision="allow", layer="http", host="ok.test", method="GET", path="/hello")
+
+
+def test_request_for_another_host_is_answered_421_with_the_decision_id():
+    with Lab(policy("ok.test:80", "other.test:80")) as lab:
+        with lab.guest.connect("ok.test", 80) as client:
+            client.sendall(get("other.test"))
+            status, headers, body = read_response(client)
+        equal((status, headers["content-type"]), (421, "application/problem+json"))
+        problem = json.loads(body)
+        equal(problem["reason"], "authority_mismatch")
+        assert problem["decision_id"] in headers["enforcer-decision"], headers
+        record = lab.enforcer.wait_record(type="decision", decision="deny", layer="http", reason="authority_mismatch")
+        equal(record["decision_id"], problem["decision_id"])
+        lab.wire_silent()
+        equal(lab.guest.curl("http://other.test/").status, 200)
+
+
+def test_second_request_with_other_host_is_denied():
+    """Behind an answer of the origin only a reset is unambiguous: a 421 could be taken for the answer to the first request."""
+    with Lab(policy("ok.test:80", "other.test:80")) as lab:
+        with lab.guest.connect("ok.test", 80) as client:
+            client.sendall(get("ok.test", "/one"))
+            equal(read_response(client)[0], 200)
+            client.sendall(get("ok.test", "/two"))
+            equal(read_response(client)[0], 200)
+            data, how = exchange(client, get("other.test", "/three"))
+        assert how == "reset" or b" 421 " in data.split(b"\r\n")[0], (data, how)
+        lab.enforcer.wait_record(type="decision", decision="deny", layer="http", reason="authority_mismatch")
+        equal([e["target"] for e in lab.world.events(event="request")], ["/one", "/two"], "what the origin saw")
+        equal(lab.world.connections("93.184.216.35", 80), [])
+
+
+def test_every_request_has_its_own_decision():
+    with Lab(policy("ok.test:80")) as lab:
+        with lab.guest.connect("ok.test", 80) as client:
+            for number in range(3):
+                client.sendall(get("ok.test", f"/{number}"))
+                equal(read_response(client)[0], 200)
+        decisions = wait_for(lambda: (r := lab.enforcer.records(type="decision", layer="http")) and len(r) == 3 and r,
+                             what="three decisions")
+        equal(len({r["decision_id"] for r in decisions}), 3)
+
+
+def test_pipelined_requests_are_decided_one_by_one():
+    with Lab(policy("ok.test:80")) as lab:
+        with lab.guest.connect("ok.test", 80) as client:
+            data, how = exchange(client, get("ok.test", "/bytes/3000") + get("ok.test", "/x", "Connection: close\r\n"))
+        equal((data.count(b"HTTP/1.1 200"), how), (2, "end"))
+        with lab.guest.connect("ok.test", 80) as client:
+            data, _ = exchange(client, get("ok.test", "/z") + get("no.test", "/y", "Connection: close\r\n"))
+        lab.enforcer.wait_record(type="decision", decision="deny", layer="http")
+        assert "/y" not in [e["target"] for e in lab.world.events(event="request")]
+
+
+def test_ambiguous_requests_are_refused_and_never_reach_the_origin():
+    smuggling = [
+        b"POST / HTTP/1.1\r\nHost: ok.test\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: ok.test\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+        b"GET / HTTP/1.1\r\nHost: ok.test\r\nHost: other.test\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: ok.test\r\nX: a\r\n folded\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost : ok.test\r\n\r\n",
+        b"GET / HTTP/1.1\nHost: ok.test\n\n",
+        b"POST / HTTP/1.1\r\nHost: ok.test\r\nTransfer-Encoding: xchunked\r\n\r\n",
+        b"GET http://other.test/ HTTP/1.1\r\nHost: ok.test\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: ok.test@other.test\r\n\r\n",
+        b"CONNECT ok.test:443 HTTP/1.1\r\nHost: ok.test:443\r\n\r\n",
+    ]
+    with Lab(policy("ok.test:80")) as lab:
+        address = lab.guest.resolve("ok.test")
+        for request in smuggling:
+            with lab.guest.connect(address, 80) as client:
+                data, how = exchange(client, request)
+            assert data[9:12] in (b"400", b"403", b"421", b"501") or (not data and how == "reset"), (request, data[:200], how)
+        lab.wire_silent()
+        equal(lab.guest.curl("http://ok.test/").status, 200)
+
+
+def test_request_bodies_arrive_unchanged():
+    with Lab(policy("ok.test:80")) as lab:
+        sent = lab.guest.curl("http://ok.test/", "--data-binary", "x" * 100000)
+        equal(json.loads(sent.body)["bytes"], 100000)
+        sent = lab.guest.curl("http://ok.test/", "-H", "Transfer-Encoding: chunked", "--data-binary", "y" * 100000)
+        equal(json.loads(sent.body)["bytes"], 100000)
+
+
+def test_host_with_a_head_that_never_ends_is_cut_off():
+    with Lab(policy("ok.test:80"), config={"deadlines": {"classify": "2s", "requestHead": "2s"}}) as lab:
+        with lab.guest.connect("ok.test", 80) as client:
+            begun = time.monotonic()
+            client.sendall(b"GET / HTTP/1.1\r\nHost: ok.test\r\nX: ")
+            data, how = exchange(client, b"y" * 1000)
+        assert how != "timeout" and time.monotonic() - begun < 6, how
+        lab.wire_silent()
+
+
+def test_upgrade_is_denied():
+    with Lab(policy("ok.test:80")) as lab:
+        with lab.guest.connect("ok.test", 80) as client:
+            client.sendall(get("ok.test", "/", "Connection: Upgrade\r\nUpgrade: websocket\r\n"))
+            equal(read_response(client)[0], 403)
+        lab.enforcer.wait_record(type="decision", decision="deny", reason="upgrade")
+        lab.wire_silent()

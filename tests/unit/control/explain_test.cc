@@ -1,0 +1,155 @@
+#include "control/explain.h"
+
+#include <doctest/doctest.h>
+
+#include "control/json.h"
+#include "fake_daemon.h"
+
+using namespace enforcer;
+using namespace enforcer::control;
+using namespace enforcer::control::testing;
+
+namespace {
+
+std::shared_ptr<const policy::Snapshot> snapshot() {
+  const policy::SourceText source{.name = "agent.yaml", .text = std::string(kAgentPolicy)};
+  const auto outcome = policy::load({&source, 1}, 3);
+  for (const auto& diagnostic : outcome.diagnostics) MESSAGE(diagnostic.to_string());
+  REQUIRE(outcome.snapshot != nullptr);
+  return outcome.snapshot;
+}
+
+ExplainAnswer ask(std::string_view target, Labels labels = {{"role", "agent"}}) {
+  auto parsed = parse_explain_target(target);
+  REQUIRE_MESSAGE(parsed.has_value(), (parsed ? "" : parsed.error().message));
+  return explain(*snapshot(), {.target = *std::move(parsed), .guest = std::nullopt, .labels = std::move(labels)});
+}
+
+}  // namespace
+
+TEST_CASE("reads_every_form_of_target") {
+  struct Case {
+    std::string_view text, host, address;
+    int port;
+    Speech speech;
+    std::string_view method, path;
+  };
+  const std::vector<Case> cases{
+      {"api.github.com", "api.github.com", "", 443, Speech::kTls, "GET", "/"},
+      {"API.GitHub.com.:8443", "api.github.com", "", 8443, Speech::kTls, "GET", "/"},
+      {"a.example:80", "a.example", "", 80, Speech::kClearHttp, "GET", "/"},
+      {"10.0.0.7:22", "", "10.0.0.7", 22, Speech::kTls, "GET", "/"},
+      {"[2001:db8::1]:22", "", "2001:db8::1", 22, Speech::kTls, "GET", "/"},
+      {"2001:db8::1", "", "2001:db8::1", 443, Speech::kTls, "GET", "/"},
+      {"https://a.example/x/y?q=1#f", "a.example", "", 443, Speech::kTls, "GET", "/x/y"},
+      {"http://a.example:8080", "a.example", "", 8080, Speech::kClearHttp, "GET", "/"},
+      {"https://a.example:80/", "a.example", "", 80, Speech::kTls, "GET", "/"},
+      {"DELETE https://a.example?x=1", "a.example", "", 443, Speech::kTls, "DELETE", "/"},
+  };
+  for (const Case& c : cases) {
+    CAPTURE(c.text);
+    const auto target = parse_explain_target(c.text);
+    REQUIRE(target.has_value());
+    CHECK((target->host ? target->host->text() : "") == c.host);
+    CHECK((target->address ? target->address->to_string() : "") == c.address);
+    CHECK(target->port == Port{static_cast<std::uint16_t>(c.port)});
+    CHECK(target->speech == c.speech);
+    CHECK(target->method == c.method);
+    CHECK(target->path == c.path);
+  }
+}
+
+TEST_CASE("refuses_targets_that_name_nothing") {
+  for (const std::string_view text : {"", ":443", "a.example:", "a.example:0", "a.example:70000", "a.example:x", "[::1",
+                                      "[::1]x", "a b", "get https://a.example/", "GET a.example",
+                                      "https://u@a.example/", "a..b", "127.1", "0x7f.1", "ftp://a.example/"}) {
+    CAPTURE(text);
+    CHECK_FALSE(parse_explain_target(text).has_value());
+  }
+}
+
+TEST_CASE("labels_are_read_strictly") {
+  CHECK(parse_labels("").value() == Labels{});
+  CHECK(parse_labels("a=b,c=").value() == Labels{{"a", "b"}, {"c", ""}});
+  CHECK_FALSE(parse_labels("a").has_value());
+  CHECK_FALSE(parse_labels("=b").has_value());
+  CHECK_FALSE(parse_labels("a=1,a=2").has_value());
+}
+
+TEST_CASE("explains_as_the_data_path_decides") {
+  struct Case {
+    std::string_view target, decision, layer, reason, rule;
+  };
+  const std::vector<Case> cases{
+      {"https://api.github.com/x", "allow", "tls", "rule", "agent/api"},
+      {"cache.acme.example:6379", "allow", "l4", "rule", "agent/cache"},
+      {"http://mirror.example.org/debian", "allow", "http", "rule", "agent/mirror"},
+      {"wiki.acme.example", "deny", "dns", "rule", "agent/wiki"},
+      {"nowhere.example", "deny", "dns", "dns_name", ""},
+      {"api.github.com:22", "deny", "l4", "port", ""},
+      {"93.184.216.34:443", "deny", "l4", "address", ""},
+  };
+  for (const Case& c : cases) {
+    CAPTURE(c.target);
+    const ExplainAnswer answer = ask(c.target);
+    CHECK(answer.decision == c.decision);
+    CHECK(answer.layer == c.layer);
+    CHECK(answer.reason == c.reason);
+    CHECK(answer.rule == c.rule);
+    CHECK_FALSE(answer.description.empty());
+  }
+  CHECK(ask("https://api.github.com/x").place == "agent.yaml:7");
+  CHECK(ask("https://api.github.com/x").handling == "passthrough");
+  CHECK(ask("wiki.acme.example").note == "Ask the platform team.");
+}
+
+TEST_CASE("names_the_field_that_stopped_a_near_miss") {
+  const ExplainAnswer answer = ask("api.github.com:22");
+  const auto near = std::ranges::find(answer.rules, "agent/api", &ExplainedRule::rule);
+  REQUIRE(near != answer.rules.end());
+  CHECK(near->match == "nearly");
+  CHECK(near->field == "port");
+  CHECK(near->action == "allow");
+}
+
+TEST_CASE("says_whom_the_policies_select_when_none_selects_the_guest") {
+  const ExplainAnswer answer = ask("api.github.com", {});
+  CHECK(answer.decision == "deny");
+  CHECK(answer.reason == "no_policy");
+  REQUIRE_FALSE(answer.hints.empty());
+  CHECK(answer.hints[0].contains("agent (role=agent)"));
+}
+
+TEST_CASE("an_explanation_survives_its_json") {
+  const ExplainAnswer answer = ask("api.github.com:22");
+  const auto again = decode_explain(encode_explain(answer));
+  REQUIRE(again.has_value());
+  CHECK(encode_explain(*again) == encode_explain(answer));
+  CHECK(again->rules.size() == answer.rules.size());
+  CHECK_FALSE(decode_explain("{}").has_value());
+}
+
+TEST_CASE("explain_and_policy_list_over_the_socket") {
+  FakeDaemon daemon;
+  daemon.shared.guests.push_back(guest_info("vm"));
+  CHECK(decode_explain(daemon.ask("GET", "/v1/explain?target=api.github.com&guest=vm").body)->reason ==
+        "no_policy");  // nothing loaded
+  daemon.set_policy(kAgentPolicy);
+  const auto answer = decode_explain(daemon.ask("GET", "/v1/explain?target=api.github.com&guest=vm").body);
+  REQUIRE(answer.has_value());
+  CHECK(answer->decision == "allow");  // by the labels the guest has
+  CHECK(answer->generation == 5);
+  CHECK(decode_explain(daemon.ask("GET", "/v1/explain?target=api.github.com&labels=role=agent").body)->decision ==
+        "allow");
+  CHECK(decode_explain(daemon.ask("GET", "/v1/explain?target=api.github.com").body)->decision == "deny");
+  CHECK(daemon.ask("GET", "/v1/explain?target=api.github.com&guest=nobody").status == 404);
+  CHECK(daemon.ask("GET", "/v1/explain").status == 400);
+  CHECK(daemon.ask("GET", "/v1/explain?target=%20").status == 400);
+
+  const auto policies = decode_policies(daemon.ask("GET", "/v1/policies").body);
+  REQUIRE(policies.has_value());
+  REQUIRE(policies->size() == 1);
+  CHECK(policies->front().name == "agent");
+  CHECK(policies->front().allow == 3);
+  CHECK(policies->front().deny == 1);
+}

@@ -1,0 +1,203 @@
+#include "dns/name_table.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <atomic>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+#include <vector>
+
+using namespace enforcer;
+using namespace enforcer::dns;
+
+namespace {
+
+const Cidr kBlock = *Cidr::parse("198.18.0.0/15");
+
+/// A folder of its own for each test.
+struct Folder {
+  Folder() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "dns-name-table-XXXXXX").string();
+    REQUIRE(mkdtemp(pattern.data()) != nullptr);
+    path = pattern;
+  }
+  ~Folder() { std::filesystem::remove_all(path); }
+  [[nodiscard]] std::string file() const { return path + "/names"; }
+  [[nodiscard]] std::string contents() const {
+    std::ifstream in(file());
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  void write(std::string_view text) const { std::ofstream(file()) << text; }
+  std::string path;
+};
+
+HostName name(std::string_view text) {
+  return *HostName::parse(text);
+}
+IpAddress ip(std::string_view text) {
+  return *IpAddress::parse(text);
+}
+
+std::unique_ptr<NameTable> open_table(const Folder& folder, const Cidr& block = kBlock) {
+  auto table = NameTable::open(block, folder.file());
+  if (!table) FAIL(table.error().message);
+  return *std::move(table);
+}
+
+std::string issue(NameTable& table, std::string_view text) {
+  const auto address = table.issue(name(text));
+  REQUIRE(address.has_value());
+  return *address ? (*address)->to_string() : "(full)";
+}
+
+}  // namespace
+
+TEST_CASE("each_name_gets_one_address_for_ever") {
+  const Folder folder;
+  const auto table = open_table(folder);
+  CHECK(issue(*table, "ok.test") == "198.18.0.1");
+  CHECK(issue(*table, "cdn.test") == "198.18.0.2");
+  CHECK(issue(*table, "OK.test") == "198.18.0.1");
+  CHECK(table->size() == 2);
+  CHECK(table->name_of(ip("198.18.0.2")) == name("cdn.test"));
+}
+
+TEST_CASE("an_address_that_was_not_issued_has_no_name") {
+  const Folder folder;
+  const auto table = open_table(folder);
+  issue(*table, "ok.test");
+  for (const char* address : {"198.18.0.0", "198.18.0.2", "198.18.16.1", "198.19.255.255", "198.17.255.255",
+                              "93.184.216.34", "::1", "2600:9000::1"}) {
+    CAPTURE(address);
+    CHECK_FALSE(table->name_of(ip(address)).has_value());
+  }
+  CHECK(table->covers(ip("198.19.255.255")));
+  CHECK_FALSE(table->covers(ip("198.20.0.1")));
+}
+
+TEST_CASE("invariant_11_a_restart_finds_every_address_again") {
+  const Folder folder;
+  {
+    const auto table = open_table(folder);
+    issue(*table, "ok.test");
+    issue(*table, "cdn.test");
+  }
+  CHECK(folder.contents() == "198.18.0.1 ok.test\n198.18.0.2 cdn.test\n");
+  const auto table = open_table(folder);
+  CHECK(table->name_of(ip("198.18.0.1")) == name("ok.test"));
+  CHECK(issue(*table, "cdn.test") == "198.18.0.2");
+  CHECK(issue(*table, "new.test") == "198.18.0.3");
+  CHECK(folder.contents().ends_with("\n198.18.0.3 new.test\n"));
+}
+
+TEST_CASE("a_torn_last_line_is_dropped_and_its_address_is_issued_again") {
+  const Folder folder;
+  folder.write("198.18.0.1 ok.test\n198.18.0.2 torn.te");
+  const auto table = open_table(folder);
+  CHECK(table->size() == 1);
+  CHECK(issue(*table, "cdn.test") == "198.18.0.2");
+  CHECK(folder.contents() == "198.18.0.1 ok.test\n198.18.0.2 cdn.test\n");
+}
+
+TEST_CASE("anything_else_that_is_not_what_we_wrote_is_refused_with_its_line") {
+  for (const std::string_view second :
+       {"198.18.0.3 cdn.test\n", "198.18.0.2 ok.test\n", "198.18.0.2 Cdn.test\n", "198.18.0.2 cdn.test.\n",
+        "198.18.0.2  cdn.test\n", "198.18.0.2\n", "\n", "198.18.0.2 cdn.test \n", "198.18.0.2 cdn..test\n",
+        "10.0.0.1 cdn.test\n", "198.018.0.2 cdn.test\n"}) {
+    CAPTURE(second);
+    const Folder folder;
+    folder.write("198.18.0.1 ok.test\n" + std::string(second));
+    const auto table = NameTable::open(kBlock, folder.file());
+    REQUIRE_FALSE(table.has_value());
+    CHECK(table.error().code == Errc::kInvalid);
+    CHECK(table.error().message.starts_with(folder.file() + ":2: "));
+  }
+}
+
+TEST_CASE("a_file_from_another_block_is_refused") {
+  const Folder folder;
+  folder.write("198.18.0.1 ok.test\n");
+  CHECK_FALSE(NameTable::open(*Cidr::parse("10.99.0.0/16"), folder.file()).has_value());
+}
+
+TEST_CASE("refuses_a_link_a_folder_and_a_block_that_is_too_small") {
+  const Folder folder;
+  std::filesystem::create_symlink("/etc/hostname", folder.file());
+  CHECK_FALSE(NameTable::open(kBlock, folder.file()).has_value());
+  CHECK_FALSE(NameTable::open(kBlock, folder.path).has_value());
+  CHECK_FALSE(NameTable::open(*Cidr::parse("198.18.0.0/20"), folder.path + "/small").has_value());
+  CHECK(NameTable::open(*Cidr::parse("198.18.0.0/19"), folder.path + "/enough").has_value());
+  struct stat status{};
+  REQUIRE(stat((folder.path + "/enough").c_str(), &status) == 0);
+  CHECK((status.st_mode & 0777) == 0600);
+}
+
+TEST_CASE("invariant_10_a_full_table_issues_nothing_more_and_keeps_what_it_has") {
+  const Folder folder;
+  const auto table = open_table(folder);
+  for (std::size_t i = 1; i <= NameTable::kCapacity; ++i)
+    REQUIRE(table->issue(name(fmt::format("n{}.test", i)))->has_value());
+  CHECK(issue(*table, "more.test") == "(full)");
+  CHECK(issue(*table, "n4096.test") == "198.18.16.0");
+  CHECK(table->name_of(ip("198.18.16.0")) == name("n4096.test"));
+  CHECK(open_table(folder)->size() == NameTable::kCapacity);
+}
+
+TEST_CASE("works_over_an_ipv6_block") {
+  const Folder folder;
+  const auto table = open_table(folder, *Cidr::parse("fd77:5::/64"));
+  CHECK(issue(*table, "ok.test") == "fd77:5::1");
+  CHECK(table->name_of(ip("fd77:5::1")) == name("ok.test"));
+  CHECK_FALSE(table->name_of(ip("fd77:5::1:0:1")).has_value());
+}
+
+TEST_CASE("invariant_8_a_name_that_cannot_be_written_down_gets_no_address") {
+  const Folder folder;
+  const auto table = open_table(folder);
+  issue(*table, "ok.test");
+  // The file may grow by 5 more bytes: the next line is torn.
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+  rlimit tight = before;
+  tight.rlim_cur = folder.contents().size() + 5;
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &tight) == 0);
+  const auto torn = table->issue(name("cdn.test"));
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &before) == 0);
+  std::signal(SIGXFSZ, handler);
+  CHECK_FALSE(torn.has_value());
+  CHECK_FALSE(table->name_of(ip("198.18.0.2")).has_value());
+  CHECK(folder.contents() == "198.18.0.1 ok.test\n");
+  CHECK(issue(*table, "new.test") == "198.18.0.2");
+}
+
+TEST_CASE("readers_in_other_threads_see_only_whole_names") {
+  const Folder folder;
+  const auto table = open_table(folder);
+  std::atomic<std::size_t> issued = 0;
+  std::atomic<int> wrong = 0;
+  std::vector<std::jthread> readers;
+  for (int reader = 0; reader < 3; ++reader) {
+    readers.emplace_back([&] {
+      while (issued.load(std::memory_order_acquire) < 1000) {
+        const std::size_t known = issued.load(std::memory_order_acquire);
+        for (std::uint32_t i = 1; i <= 1000; ++i) {
+          const auto found = table->name_of(IpAddress::v4(0xc6120000 + i));
+          if (found ? found->text() != fmt::format("n{}.test", i) : i <= known) ++wrong;
+        }
+      }
+    });
+  }
+  for (std::size_t i = 1; i <= 1000; ++i) {
+    REQUIRE(table->issue(name(fmt::format("n{}.test", i)))->has_value());
+    issued.store(i, std::memory_order_release);
+  }
+  readers.clear();
+  CHECK(wrong == 0);
+}

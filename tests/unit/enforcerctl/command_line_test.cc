@@ -1,0 +1,115 @@
+// What the tool says before any daemon is asked.
+#include <doctest/doctest.h>
+
+#include "captured_terminal.h"
+
+using namespace enforcer;
+using namespace enforcer::ctl;
+using namespace enforcer::ctl::testing;
+
+TEST_CASE("unknown_verbs_are_usage_errors_with_a_guess") {
+  const auto said = [](const std::vector<std::string>& arguments) {
+    const Ran ran = run(arguments);
+    CHECK(ran.status == 2);
+    CHECK(ran.out.empty());
+    return ran.err;
+  };
+  CHECK(said({"sttus"}).contains("unknown verb 'sttus'; did you mean 'enforcerctl status'?"));
+  CHECK(said({"policy", "chekc", "x"}).contains("unknown verb 'chekc'; did you mean 'enforcerctl policy check'?"));
+  CHECK(said({"-o", "json", "gest", "list"}).contains("did you mean 'enforcerctl guest'?"));
+  CHECK(said({"zzzzzzzz"}).contains("unknown verb 'zzzzzzzz'\n"));
+  CHECK(said({}).contains("'enforcerctl' needs a verb"));
+  CHECK(said({"guest"}).contains("'enforcerctl guest' needs a verb"));
+  CHECK(said({"\x1b[31m"}).contains("\\x1b[31m"));
+}
+
+TEST_CASE("wrong_options_are_usage_errors") {
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {"status", "--nope"},
+           {"status", "-o", "xml"},
+           {"status", "--wait", "soon"},
+           {"status", "extra"},
+           {"policy", "check"},
+           {"explain"},
+           {"explain", "a b c"},
+           {"explain", "api.github.com", "-l", "novalue"},
+           {"guest", "create", "NOT_A_NAME"},
+           {"guest", "create", "a", "--memory", "1"},
+           {"guest", "create", "a", "-l", "x"},
+           {"guest", "attach", "a"},
+           {"guest", "attach", "a", "--pid", "1", "--netns", "/x"},
+           {"log", "--since", "yesterday"},
+           {"log", "--last", "0"},
+           {"run"},
+           {"run", "-e", "novalue", "--", "true"},
+       }) {
+    CAPTURE(arguments.back());
+    const Ran ran = run(arguments);
+    CHECK(ran.status == 2);
+    CHECK(ran.out.empty());
+    CHECK_FALSE(ran.err.empty());
+  }
+}
+
+TEST_CASE("help_begins_with_what_it_is_and_examples") {
+  const std::vector<std::vector<std::string>> verbs{
+      {},
+      {"status"},
+      {"version"},
+      {"policy"},
+      {"policy", "check"},
+      {"policy", "apply"},
+      {"policy", "list"},
+      {"reload"},
+      {"explain"},
+      {"log"},
+      {"guest"},
+      {"guest", "create"},
+      {"guest", "list"},
+      {"guest", "delete"},
+      {"guest", "attach"},
+      {"guest", "detach"},
+      {"run"},
+  };
+  for (auto verb : verbs) {
+    verb.emplace_back("--help");
+    const Ran ran = run(verb);
+    CAPTURE(ran.out);
+    CHECK(ran.status == 0);
+    CHECK(ran.err.empty());
+    const auto examples = ran.out.find("Examples:\n  enforcerctl ");
+    const auto options = ran.out.find("--help");
+    REQUIRE(examples != std::string::npos);
+    REQUIRE(options != std::string::npos);
+    CHECK(examples < options);
+  }
+  CHECK(run({"--help"}).out.contains("Exit codes: 0 ok"));
+}
+
+TEST_CASE("common_options_are_taken_before_and_after_the_verb") {
+  for (const std::vector<std::string>& arguments :
+       std::vector<std::vector<std::string>>{{"--socket", "/nonexistent/s", "-o", "json", "status"},
+                                             {"status", "--socket", "/nonexistent/s", "-o", "json"}}) {
+    const Ran ran = run(arguments);
+    CHECK(ran.status == 3);
+    CHECK(ran.out == "{\"api_version\":\"v1\",\"running\":false}\n");
+    CHECK(ran.err.contains("enforcerd is not running"));
+    CHECK(ran.err.contains("systemctl start enforcerd"));
+  }
+}
+
+TEST_CASE("a_daemon_that_does_not_answer_is_said_with_what_to_do") {
+  const Ran ran = run({"guest", "list", "--socket", "/nonexistent/s"});
+  CHECK(ran.status == 1);
+  CHECK(ran.out.empty());
+  CHECK(ran.err.contains("is enforcerd running?"));
+  CHECK(run({"run", "--socket", "/nonexistent/s", "--", "true"}).status == 125);
+  CHECK(run({"status", "--wait", "0s", "--socket", "/nonexistent/s"}).status == 6);
+}
+
+TEST_CASE("version_needs_no_daemon") {
+  const Ran ran = run({"version", "--socket", "/nonexistent/s"});
+  CHECK(ran.status == 0);
+  CHECK(ran.out.contains(std::string("enforcerctl  ") + std::string(tool_version())));
+  CHECK(ran.out.contains("does not answer"));
+}

@@ -1,0 +1,159 @@
+// The verbs against a real control server.
+#include <doctest/doctest.h>
+
+#include "../control/fake_daemon.h"
+#include "captured_terminal.h"
+
+using namespace enforcer;
+using namespace enforcer::control::testing;
+using namespace enforcer::ctl::testing;
+
+namespace {
+
+Ran run_with(const FakeDaemon& daemon, std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), {"--socket", daemon.socket()});
+  return run(arguments);
+}
+
+}  // namespace
+
+TEST_CASE("status_shows_a_running_daemon") {
+  FakeDaemon daemon;
+  const Ran table = run_with(daemon, {"status"});
+  CHECK(table.status == 0);
+  CHECK(table.out.contains("1.2.3, instance test, up 1h 1m"));
+  CHECK(table.out.contains("generation 5, loaded 2023-11-14T22:13:20.000Z"));
+  CHECK(table.out.contains("attached by tcx"));
+  const Ran json = run_with(daemon, {"status", "-o", "json"});
+  CHECK(json.status == 0);
+  CHECK(json.out.contains("\"api_version\":\"v1\""));
+  CHECK(std::ranges::count(json.out, '\n') == 1);
+  CHECK(run_with(daemon, {"status", "--wait", "5s"}).status == 0);
+  CHECK(run_with(daemon, {"version"}).out.contains("1.2.3"));
+}
+
+TEST_CASE("policy_check_finds_problems_without_a_daemon") {
+  const TemporaryFolder folder;
+  const std::string good = folder.write("good.yaml", kAgentPolicy);
+  const std::string bad =
+      folder.write("bad.yaml", "apiVersion: enforcer.dev/v1\nkind: Policy\nmetadata: {name: b}\nspec: {nope: 1}\n");
+  CHECK(run({"policy", "check", good}).status == 0);
+  const Ran found = run({"policy", "check", good, bad});
+  CHECK(found.status == 3);
+  CHECK(found.out.contains("bad.yaml:4:"));
+  CHECK(found.out.contains("error[E0102]"));
+  CHECK(found.err.contains("2 files checked"));
+  const Ran json = run({"policy", "check", bad, "-o", "json"});
+  CHECK(json.status == 3);
+  CHECK(json.out.contains("\"valid\":false"));
+  CHECK(run({"policy", "check", folder.file("none.yaml")}).status == 5);
+}
+
+TEST_CASE("policy_apply_and_reload_report_what_the_daemon_says") {
+  FakeDaemon daemon;
+  const std::string file = daemon.folder.write("p.yaml", "text");
+  Ran ran = run_with(daemon, {"policy", "apply", file});
+  CHECK(ran.status == 0);
+  CHECK(ran.err.contains("generation 2 is in force"));
+  CHECK(daemon.shared.calls_now() == std::vector<std::string>{"apply " + file + "=text"});
+  CHECK(run_with(daemon, {"reload"}).status == 0);
+
+  daemon.shared.load = {
+      .loaded = false, .generation = 2, .problems = {{.severity = "error", .text = "p.yaml:1:1: error[E0101]: no"}}};
+  ran = run_with(daemon, {"reload"});
+  CHECK(ran.status == 3);
+  CHECK(ran.out == "p.yaml:1:1: error[E0101]: no\n");
+  CHECK(ran.err.contains("nothing was changed"));
+
+  daemon.shared.error = Error{Errc::kConflict, "policy agent is also in /etc/enforcer/policies/agent.yaml"};
+  ran = run_with(daemon, {"policy", "apply", file});
+  CHECK(ran.status == 7);
+  CHECK(ran.err.contains("is also in"));
+  CHECK(ran.out.empty());
+}
+
+TEST_CASE("policy_list_shows_what_is_in_force") {
+  FakeDaemon daemon;
+  CHECK(run_with(daemon, {"policy", "list"}).err.contains("everything is denied"));
+  daemon.set_policy(kAgentPolicy);
+  const Ran ran = run_with(daemon, {"policy", "list"});
+  CHECK(ran.status == 0);
+  CHECK(ran.out.contains("role=agent"));
+  CHECK(run_with(daemon, {"policy", "list", "--no-headers"}).out.starts_with("Policy"));
+}
+
+TEST_CASE("explain_answers_the_same_online_and_offline") {
+  FakeDaemon daemon;
+  daemon.set_policy(kAgentPolicy);
+  daemon.shared.guests.push_back(guest_info("vm"));
+  const std::string file = daemon.folder.write("test.yaml", kAgentPolicy);
+  const Ran online = run_with(daemon, {"explain", "api.github.com:22", "--guest", "vm"});
+  const Ran offline = run({"explain", "api.github.com:22", "--guest", "vm", "-l", "role=agent", "--policy", file});
+  CHECK(online.status == 0);
+  CHECK(offline.status == 0);
+  CHECK(online.out.contains("decision  deny"));
+  CHECK(online.out.contains("port"));
+  CHECK(offline.out.contains("agent/api"));
+  CHECK(offline.out.contains("STOPPED BY"));
+  CHECK(run_with(daemon, {"explain", "api.github.com", "--guest", "vm", "--exit-code"}).status == 0);
+  CHECK(run_with(daemon, {"explain", "wiki.acme.example", "--guest", "vm", "--exit-code"}).status == 3);
+  CHECK(run_with(daemon, {"explain", "wiki.acme.example", "--guest", "nobody"}).status == 5);
+  const Ran request = run({"explain", "GET", "https://api.github.com/x", "-l", "role=agent", "--policy", file});
+  CHECK(request.out.contains("agent/api at " + file + ":7"));
+  const std::string bad = daemon.folder.write("bad.yaml", "kind: [");
+  CHECK(run({"explain", "a.example", "--policy", bad}).status == 3);
+}
+
+TEST_CASE("guests_are_created_listed_and_removed") {
+  FakeDaemon daemon;
+  CHECK(run_with(daemon, {"guest", "list"}).err == "no guest\n");
+  Ran ran = run_with(daemon, {"guest", "create", "vm", "-l", "role=agent", "--memory", "512", "--wait"});
+  CHECK(ran.status == 0);
+  CHECK(ran.out == "vm running 100.64.0.7\n");
+  CHECK(run_with(daemon, {"guest", "attach", "box", "--netns", "/run/netns/box"}).status == 0);
+  CHECK(run_with(daemon, {"guest", "attach", "b2", "--pid", "12"}).status == 0);
+  ran = run_with(daemon, {"guest", "list"});
+  CHECK(ran.out.contains("vm     microvm    running   100.64.0.7   mini    role=agent"));
+  CHECK(run_with(daemon, {"guest", "detach", "vm"}).status == 7);
+  CHECK(run_with(daemon, {"guest", "detach", "box"}).status == 0);
+  CHECK(run_with(daemon, {"guest", "delete", "vm"}).status == 0);
+  CHECK(run_with(daemon, {"guest", "delete", "vm"}).status == 5);
+  const auto calls = daemon.shared.calls_now();
+  CHECK(calls == std::vector<std::string>{"create vm mini 512", "attach box /run/netns/box",
+                                          "attach b2 /proc/12/ns/net", "delete box", "delete vm", "delete vm"});
+}
+
+TEST_CASE("log_shows_a_table_or_the_records_themselves") {
+  FakeDaemon daemon;
+  const std::string deny =
+      R"({"schema_version":1,"seq":1,"time":"2025-01-31T12:00:00.000000Z","type":"decision","decision_id":"01","guest":"a","layer":"dns","decision":"deny","reason":"dns_name","host":"x.example"})";
+  const std::string end =
+      R"({"schema_version":1,"seq":2,"time":"2025-01-31T12:00:00.000000Z","type":"end","decision_id":"01","guest":"a","layer":"dns","outcome":"completed"})";
+  std::ofstream(daemon.shared.audit_path) << deny << "\n" << end << "\n";
+  const Ran table = run_with(daemon, {"log"});
+  CHECK(table.status == 0);
+  CHECK(table.out.starts_with("TIME"));
+  CHECK(table.out.contains("x.example"));
+  CHECK(std::ranges::count(table.out, '\n') == 2);
+  CHECK(run_with(daemon, {"log", "-o", "jsonl"}).out == deny + "\n" + end + "\n");
+  CHECK(run_with(daemon, {"log", "-o", "json", "--last", "1"}).out == end + "\n");
+  CHECK(run_with(daemon, {"log", "--no-headers", "--last", "1"}).out.contains("dns_name"));
+  CHECK(run_with(daemon, {"log", "--no-headers", "--guest", "b"}).out.empty());
+  CHECK(run_with(daemon, {"log", "--no-headers", "--since", "5m"}).out.empty());
+  CHECK(run_with(daemon, {"log", "--decision", "maybe"}).status == 1);
+}
+
+TEST_CASE("a_refused_caller_gets_exit_code_4") {
+  if (geteuid() != 0) {
+    MESSAGE("skipped: needs root");
+    return;
+  }
+  FakeDaemon daemon;
+  Ran ran;
+  as_user(4'200'000, 4'200'000, {}, [&] { ran = run_with(daemon, {"status"}); });
+  CHECK(ran.status == 4);
+  CHECK(ran.err.contains("not permitted for uid 4200000"));
+  as_user(4'200'000, 4'200'000, {kViewerGroup}, [&] { ran = run_with(daemon, {"reload"}); });
+  CHECK(ran.status == 4);
+  CHECK(ran.err.contains("enforcer-admin"));
+}

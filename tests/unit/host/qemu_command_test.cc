@@ -1,0 +1,58 @@
+#include "host/qemu_command.h"
+
+#include <doctest/doctest.h>
+#include <fmt/ranges.h>
+
+namespace enforcer::host {
+namespace {
+
+MicroVmSpec spec() {
+  return {.name = *GuestName::parse("web-1"),
+          .slot = Slot{7},
+          .memory_mib = 512,
+          .cpus = 2,
+          .accelerator = Accelerator::kTcg,
+          .run_dir = "/run/x",
+          .guest_mac = "02:77:00:00:00:07",
+          .ipv4 = *IpAddress::parse("10.64.0.9"),
+          .gateway_ipv4 = *IpAddress::parse("10.64.0.1"),
+          .ipv6 = *IpAddress::parse("fd77:e::8"),
+          .gateway_ipv6 = *IpAddress::parse("fd77:e::1")};
+}
+
+std::string text_of(const MicroVmSpec& from) {
+  return fmt::format("{}", fmt::join(qemu_command(from, "CMDLINE"), " "));
+}
+
+bool has(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+TEST_CASE("guest_under_tcg_is_told_the_tsc_frequency_and_its_addresses") {
+  CHECK(*kernel_command_line(spec(), 2596142) ==
+        "console=ttyS0 quiet panic=-1 reboot=t random.trust_cpu=on cryptomgr.notests tsc_early_khz=2596142 "
+        "enforcer.name=web-1 enforcer.ipv4=10.64.0.9 enforcer.gateway4=10.64.0.1 enforcer.ipv6=fd77:e::8 "
+        "enforcer.gateway6=fd77:e::1");
+}
+
+TEST_CASE("guest_under_kvm_has_its_own_clock") {
+  MicroVmSpec kvm = spec();
+  kvm.accelerator = Accelerator::kKvm;
+  CHECK_FALSE(has(*kernel_command_line(kvm, 0), "tsc_early_khz"));
+  CHECK(has(text_of(kvm), "-accel kvm -cpu host"));
+  CHECK(has(text_of(spec()), "-accel tcg -cpu max"));
+}
+
+TEST_CASE("qemu_gets_one_nic_on_an_open_tap_and_nothing_by_default") {
+  const std::string text = text_of(spec());
+  CHECK(has(text, "-nodefaults -no-user-config -display none -no-reboot"));
+  CHECK(has(text, "-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"));
+  CHECK(has(text, "-netdev tap,id=net,fd=3 -device virtio-net-device,netdev=net,mac=02:77:00:00:00:07"));
+  CHECK(has(text, "-m 512M -smp 2"));
+  CHECK(text.find("-netdev") == text.rfind("-netdev"));
+  for (const char* unwanted : {"user,", "vsock", "-monitor", "-qmp", "kvm:tcg", "path="})
+    CHECK_FALSE(has(text, unwanted));
+}
+
+}  // namespace
+}  // namespace enforcer::host

@@ -1,0 +1,166 @@
+#include "hostd/records.h"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "hostd/directories.h"
+
+namespace enforcer::hostd {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Folder {
+  Folder() {
+    char name[] = "/tmp/enforcer-unit-hostd-XXXXXX";
+    REQUIRE(mkdtemp(name) != nullptr);
+    path = name;
+  }
+  ~Folder() { fs::remove_all(path); }
+  std::string path;
+};
+
+/// Records are root's alone, and open() insists.
+bool is_root() {
+  if (geteuid() == 0) return true;
+  fmt::print("SKIP: needs root, whose folder the records are in\n");
+  return false;
+}
+
+GuestRecord attached(std::uint32_t slot) {
+  return {.slot = Slot{slot},
+          .epoch = Epoch{0xabcdef},
+          .name = *GuestName::parse(fmt::format("g{}", slot)),
+          .labels = {{"team", "a \"b\""}},
+          .ipv4 = *IpAddress::parse("100.64.0.2"),
+          .ipv6 = *IpAddress::parse("fd77:e::2"),
+          .interface_index = 12,
+          .kind = Attached{.path = "/run/netns/x", .netns = {4, 4026532001}, .eth_index = 2}};
+}
+
+TEST_CASE("records_survive_a_restart") {
+  if (!is_root()) return;
+  const Folder folder;
+  GuestRecord machine = attached(2);
+  machine.kind = Machine{.image = "mini",
+                         .memory_mib = 256,
+                         .cpus = 2,
+                         .accelerator = "tcg",
+                         .state = Machine::State::kRunning,
+                         .pid = 4242,
+                         .start_time = 123456789012345};
+  {
+    auto records = Records::open(folder.path);
+    REQUIRE(records);
+    REQUIRE(records->save(attached(1)));
+    REQUIRE(records->save(machine));
+    REQUIRE(records->save(attached(3)));
+    records->remove(Slot{3});
+  }
+  auto records = Records::open(folder.path);
+  REQUIRE(records);
+  auto loaded = records->load();
+  REQUIRE(loaded.size() == 2);
+  std::ranges::sort(loaded, {}, &GuestRecord::slot);
+  CHECK(loaded[0].slot == Slot{1});
+  CHECK(loaded[0].epoch == Epoch{0xabcdef});
+  CHECK(loaded[0].labels == attached(1).labels);
+  CHECK(loaded[0].ipv4 == attached(1).ipv4);
+  CHECK(loaded[0].ipv6 == attached(1).ipv6);
+  CHECK(loaded[0].interface_index == 12);
+  const auto& place = std::get<Attached>(loaded[0].kind);
+  CHECK(place.path == "/run/netns/x");
+  CHECK(place.netns == host::NetnsId{4, 4026532001});
+  const auto& process = std::get<Machine>(loaded[1].kind);
+  CHECK(process.pid == 4242);
+  CHECK(process.start_time == 123456789012345);
+  CHECK(process.state == Machine::State::kRunning);
+  CHECK(process.cpus == 2);
+}
+
+TEST_CASE("invariant_9_a_slot_is_never_given_out_twice") {
+  if (!is_root()) return;
+  const Folder folder;
+  for (std::uint32_t expected = 1; expected <= 6; ++expected) {
+    auto records = Records::open(folder.path);  // a restart each time
+    REQUIRE(records);
+    CHECK(*records->next_slot() == Slot{expected});
+    REQUIRE(records->save(attached(expected)));
+    records->remove(Slot{expected});
+  }
+  std::ofstream(folder.path + "/last-slot") << 0xffffff;
+  auto records = Records::open(folder.path);
+  REQUIRE(records);
+  CHECK_FALSE(records->next_slot());
+  std::ofstream(folder.path + "/last-slot") << "12x";
+  CHECK_FALSE(records->next_slot());
+}
+
+TEST_CASE("broken_records_are_removed_and_the_others_kept") {
+  if (!is_root()) return;
+  const Folder folder;
+  auto records = Records::open(folder.path);
+  REQUIRE(records);
+  REQUIRE(records->save(attached(1)));
+  REQUIRE(records->save(attached(2)));
+  std::ofstream(folder.path + "/guest-3.json") << "{";
+  std::ofstream(folder.path + "/guest-4.json") << R"({"slot": 4})";
+  fs::copy_file(folder.path + "/guest-2.json", folder.path + "/guest-5.json");  // says slot 2
+  fs::resize_file(folder.path + "/guest-2.json", 20);
+  CHECK(records->load().size() == 1);
+  CHECK_FALSE(fs::exists(folder.path + "/guest-3.json"));
+  CHECK_FALSE(fs::exists(folder.path + "/guest-5.json"));
+  CHECK(fs::exists(folder.path + "/guest-1.json"));
+}
+
+TEST_CASE("only_one_hostd_runs_for_an_instance") {
+  if (!is_root()) return;
+  const Folder folder;
+  {
+    const auto first = Records::open(folder.path);
+    REQUIRE(first);
+    const auto second = Records::open(folder.path);
+    REQUIRE_FALSE(second);
+    CHECK(second.error().code == Errc::kConflict);
+  }
+  CHECK(Records::open(folder.path));
+}
+
+TEST_CASE("refuses_a_folder_that_is_not_roots_alone") {
+  if (!is_root()) return;
+  const Folder folder;
+  REQUIRE(Records::open(folder.path));
+  REQUIRE(chmod(folder.path.c_str(), 0770) == 0);
+  CHECK_FALSE(Records::open(folder.path));
+  REQUIRE(chmod(folder.path.c_str(), 0700) == 0);
+  REQUIRE(chown(folder.path.c_str(), 65534, 65534) == 0);
+  CHECK_FALSE(Records::open(folder.path));
+  const Folder other;
+  fs::create_directory(other.path + "/real");
+  fs::permissions(other.path + "/real", fs::perms::owner_all);
+  fs::create_directory_symlink(other.path + "/real", other.path + "/link");
+  CHECK(Records::open(other.path + "/real"));
+  CHECK_FALSE(Records::open(other.path + "/link"));
+}
+
+TEST_CASE("enforcerds_user_is_a_name_or_numbers_and_never_root") {
+  CHECK(parse_owner("64777")->uid == 64777);
+  CHECK(parse_owner("64777")->gid == 64777);
+  CHECK(parse_owner("64777:64778")->gid == 64778);
+  CHECK(parse_owner("nobody")->uid == 65534);
+  for (const char* wrong :
+       {"", "root", "0", "0:5", "no-such-user", "-1", "1x", "5:", "5:x", "nobody:5", "4294967295"}) {
+    CAPTURE(wrong);
+    CHECK_FALSE(parse_owner(wrong));
+  }
+}
+
+}  // namespace
+}  // namespace enforcer::hostd

@@ -1,0 +1,106 @@
+#include "net/async_socket.h"
+
+#include <doctest/doctest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <string>
+
+namespace asio = boost::asio;
+using namespace enforcer;
+using namespace enforcer::net;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Pair {
+  Fd left, right;
+  Pair() {
+    int ends[2];
+    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) == 0);
+    left = Fd(ends[0]);
+    right = Fd(ends[1]);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a_reader_waits_until_bytes_come_and_sees_the_end_of_the_stream") {
+  asio::io_context io;
+  auto poller = Poller::make(io).value();
+  Pair pair;
+  auto socket = AsyncSocket::make(io, *poller, std::move(pair.left)).value();
+  std::string seen;
+  bool ended = false;
+  auto read_all = [&]() -> asio::awaitable<void> {
+    std::uint8_t buffer[4];
+    while (true) {
+      const auto count = co_await socket->read_some(buffer);
+      REQUIRE(count.has_value());
+      if (*count == 0) break;
+      seen.append(reinterpret_cast<char*>(buffer), *count);
+    }
+    ended = true;
+    io.stop();
+  };
+  asio::co_spawn(io, read_all, asio::detached);
+  asio::post(io, [&] {
+    REQUIRE(write(pair.right.get(), "hello world", 11) == 11);
+    pair.right.reset();
+  });
+  io.run_for(10s);
+  CHECK(ended);
+  CHECK(seen == "hello world");
+}
+
+TEST_CASE("a_writer_waits_for_a_slow_reader_and_loses_nothing") {
+  asio::io_context io;
+  auto poller = Poller::make(io).value();
+  Pair pair;
+  auto writer = AsyncSocket::make(io, *poller, std::move(pair.left)).value();
+  auto reader = AsyncSocket::make(io, *poller, std::move(pair.right)).value();
+  const std::string sent(3'000'000, 'x');
+  std::size_t received = 0;
+  auto write_side = [&]() -> asio::awaitable<void> {
+    CHECK((co_await writer->write_all(as_bytes(sent))).has_value());
+    writer->shutdown_write();
+  };
+  auto read_side = [&]() -> asio::awaitable<void> {
+    std::vector<std::uint8_t> buffer(8192);
+    while (const auto count = co_await reader->read_some(buffer)) {
+      if (*count == 0) break;
+      received += *count;
+    }
+    io.stop();
+  };
+  asio::co_spawn(io, write_side, asio::detached);
+  asio::co_spawn(io, read_side, asio::detached);
+  io.run_for(10s);
+  CHECK(received == sent.size());
+}
+
+TEST_CASE("an_interrupted_socket_ends_the_wait_and_refuses_later_ones") {
+  asio::io_context io;
+  auto poller = Poller::make(io).value();
+  Pair pair;
+  auto socket = AsyncSocket::make(io, *poller, std::move(pair.left)).value();
+  int ended = 0;
+  auto wait_twice = [&]() -> asio::awaitable<void> {
+    std::uint8_t buffer[4];
+    for (int i = 0; i < 2; ++i) {
+      const auto count = co_await socket->read_some(buffer);
+      REQUIRE_FALSE(count.has_value());
+      CHECK(count.error().code == Errc::kTimeout);
+      ++ended;
+    }
+    io.stop();
+  };
+  asio::co_spawn(io, wait_twice, asio::detached);
+  asio::post(io, [&] { socket->interrupt(Errc::kTimeout); });
+  io.run_for(10s);
+  CHECK(ended == 2);
+}

@@ -1,0 +1,159 @@
+"""Real guests: QEMU microVMs booted by the daemons, used through `enforcerctl run`."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+
+from lib.expect import equal
+from lib.lab import Lab, REPOSITORY, build_folder, policy
+from lib.processes import wait_for
+from lib.runner import hang_guard
+
+GUEST_UID_BASE = 2_000_000
+BOOT_SECONDS = 120  # of a loaded machine under TCG; an idle one takes three
+
+
+def vm_lab(*allow, **config):
+    """A lab without attached guests that can boot the image `mini`."""
+    build = build_folder()
+    subprocess.run([f"{REPOSITORY}/vm-images/build-mini", "--output", f"{build}/images", "--init",
+                    f"{build}/vm-images/enforcer-init"], check=True, timeout=120)
+    return Lab(policy=policy(*allow) if allow else "", guests=(), config={"images": {"roots": [f"{build}/images"]}, **config})
+
+
+def run(lab, *arguments, **options):
+    return lab.enforcer.ctl("run", "-l", "lab=yes", *arguments, timeout=BOOT_SECONDS, **options)
+
+
+def create(lab, name):
+    lab.enforcer.ctl_ok("guest", "create", name, "-l", "lab=yes", timeout=BOOT_SECONDS)
+    return wait_for(lambda: (guest := shown(lab, name)) and guest["state"] == "running" and guest, BOOT_SECONDS, f"{name} to run")
+
+
+def shown(lab, name):
+    """What `guest list` says about this guest; None when it is not there."""
+    guests = json.loads(lab.enforcer.ctl_ok("-o", "json", "guest", "list"))["guests"]
+    return next((g for g in guests if g["name"] == name), None)
+
+
+def qemu_of(guest):
+    """The process of a guest, known by its uid."""
+    uid = GUEST_UID_BASE + guest["slot"]
+    return next(pid for pid in filter(str.isdigit, os.listdir("/proc")) if owner(pid) == uid)
+
+
+def owner(pid):
+    try:
+        return os.stat(f"/proc/{pid}").st_uid
+    except FileNotFoundError:
+        return None
+
+
+def status_of(pid):
+    with open(f"/proc/{pid}/status") as file:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+
+
+@hang_guard(240)
+def test_run_feels_like_running_the_command_here():
+    with vm_lab() as lab:
+        done = run(lab, "-e", "WORD=hey", "--cwd", "/tmp", "--", "sh", "-c", "cat; echo $WORD $PWD; echo err >&2; exit 7",
+                   input="from here\n")
+        equal(done.stdout, "from here\nhey /tmp\n", "standard output")
+        equal(done.stderr, "err\n", "standard error")
+        equal(done.returncode, 7, "exit status")
+        equal(json.loads(lab.enforcer.ctl_ok("-o", "json", "guest", "list"))["guests"], [], "guests left")
+
+
+@hang_guard(240)
+def test_command_killed_by_a_signal_is_128_and_its_number():
+    with vm_lab() as lab:
+        create(lab, "g1")
+        equal(run(lab, "--guest", "g1", "--", "sh", "-c", "kill -TERM $$").returncode, 128 + 15, "exit status")
+        missing = run(lab, "--guest", "g1", "--", "nosuchprogram")
+        equal(missing.returncode, 125, "exit status")
+        assert "nosuchprogram: No such file or directory" in missing.stderr, missing.stderr
+
+
+@hang_guard(240)
+def test_microvm_reaches_the_allowed_host_with_its_own_certificate_and_nothing_else():
+    with vm_lab("ok.test:443") as lab:
+        create(lab, "g1")
+        at = ["--guest", "g1", "--"]
+        allowed = run(lab, *at, "curl", "-sSk", "-o", "/dev/null", "-w", "%{http_code}", "https://ok.test/")
+        equal((allowed.returncode, allowed.stdout), (0, "200"), "curl of an allowed host")
+        chain = run(lab, *at, "sh", "-c", "openssl s_client -connect ok.test:443 -servername ok.test </dev/null 2>/dev/null | "
+                                          "openssl x509 -noout -fingerprint -sha256").stdout
+        assert lab.world.fingerprints["ok.test"].replace(":", "").lower() in chain.replace(":", "").lower(), chain
+        for target in ("https://other.test/", "https://93.184.216.35/", "http://ok.test/"):
+            refused = run(lab, *at, "curl", "-sSk", "--max-time", "5", target)
+            assert refused.returncode not in (0, 28), f"{target}: {refused}"
+        ping = run(lab, *at, "ping", "-c1", "-W3", "93.184.216.34")
+        assert ping.returncode != 0, ping.stdout
+        equal(lab.world.connections("93.184.216.35"), [], "connections to the host that is not allowed")
+
+
+@hang_guard(240)
+def test_qemu_has_no_privilege_and_no_way_out():
+    with vm_lab() as lab:
+        guest = create(lab, "g1")
+        pid = qemu_of(guest)
+        status = status_of(pid)
+        equal({key: status[key].strip() for key in ("CapEff", "CapPrm", "CapBnd", "NoNewPrivs", "Seccomp", "Groups")},
+              {"CapEff": "0" * 16, "CapPrm": "0" * 16, "CapBnd": "0" * 16, "NoNewPrivs": "1", "Seccomp": "2", "Groups": ""},
+              "status of QEMU")
+        network = subprocess.run(["nsenter", f"--net=/proc/{pid}/ns/net", "ip", "-o", "addr"], capture_output=True, text=True,
+                                 check=True).stdout
+        assert not re.search(r"inet6? (?!127\.|::1)", network), network
+        routes = subprocess.run(["nsenter", f"--net=/proc/{pid}/ns/net", "ip", "route"], capture_output=True, text=True,
+                                check=True).stdout
+        equal(routes, "", "routes of QEMU's namespace")
+
+
+@hang_guard(240)
+def test_guest_and_its_qemu_survive_a_restart_of_hostd():
+    with vm_lab("ok.test:443") as lab:
+        pid = qemu_of(create(lab, "g1"))
+        lab.enforcer.hostd.stop()
+        assert owner(pid) is not None, "QEMU ended with hostd"
+        lab.enforcer.start_hostd()
+        wait_for(lambda: (guest := shown(lab, "g1")) and guest["state"] == "running", 60, "g1 to be back")
+
+        def answers():
+            done = run(lab, "--guest", "g1", "--", "curl", "-sSk", "-o", "/dev/null", "-w", "%{http_code}", "https://ok.test/")
+            return done.stdout == "200"
+        wait_for(answers, 60, "the guest to reach the allowed host again", interval=1)
+        equal(qemu_of(shown(lab, "g1")), pid, "QEMU's pid")
+        lab.enforcer.ctl_ok("guest", "delete", "g1")
+        wait_for(lambda: owner(pid) is None, 20, "QEMU to end")
+
+
+@hang_guard(240)
+def test_guest_that_ends_is_forgotten():
+    with vm_lab() as lab:
+        pid = int(qemu_of(create(lab, "g1")))
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: shown(lab, "g1") is None, 20, "g1 to be gone")
+        create(lab, "g1")
+
+
+@hang_guard(240)
+def test_auto_finds_out_whether_kvm_works():
+    with vm_lab(accelerator="auto") as lab:
+        guest = create(lab, "g1")
+        assert guest["accelerator"] in ("kvm", "tcg"), guest
+        equal(json.loads(lab.enforcer.ctl_ok("-o", "json", "status"))["accelerator"], guest["accelerator"], "status")
+        if guest["accelerator"] == "tcg" and os.path.exists("/dev/kvm"):
+            assert "KVM cannot be used here" in lab.enforcer.records(type="event", event="accelerator_fallback")[0]["detail"]
+        equal(run(lab, "--guest", "g1", "--", "echo", "works").stdout, "works\n", "output")
+
+
+@hang_guard(120)
+def test_missing_image_is_one_line_that_says_what_to_do():
+    with vm_lab(images={"roots": ["/nonexistent/images"]}) as lab:
+        done = run(lab, "--", "true")
+        equal(done.returncode, 125, "exit status")
+        assert "no image 'mini' in /nonexistent/images: build it with vm-images/build-mini" in done.stderr, done.stderr
+        equal(json.loads(lab.enforcer.ctl_ok("-o", "json", "guest", "list"))["guests"], [], "guests left")

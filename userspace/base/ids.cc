@@ -1,0 +1,65 @@
+#include "base/ids.h"
+
+#include <fmt/format.h>
+#include <sys/random.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+
+namespace enforcer {
+namespace {
+
+void fill_random(void* out, std::size_t size) { ENFORCER_CHECK(getrandom(out, size, 0) == static_cast<ssize_t>(size)); }
+
+/// Random bytes in batches: one system call for 25 decision ids instead of one for each (getrandom(2) returns up to 256
+/// bytes uninterrupted).
+std::uint8_t random_byte() {
+  thread_local std::array<std::uint8_t, 250> pool;
+  thread_local std::size_t used = pool.size();
+  if (used == pool.size()) {
+    fill_random(pool.data(), pool.size());
+    used = 0;
+  }
+  return pool[used++];
+}
+
+bool is_name_character(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; }
+
+}  // namespace
+
+Epoch random_epoch() {
+  std::uint64_t value = 0;
+  fill_random(&value, sizeof value);
+  return Epoch{value};
+}
+
+std::string to_string(Epoch epoch) { return fmt::format("{:016x}", static_cast<std::uint64_t>(epoch)); }
+
+Result<Epoch> parse_epoch(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
+  if (text.size() != 16 || status != std::errc{} || end != text.data() + text.size()) {
+    return fail(Errc::kInvalid, "an epoch is 16 hex digits");
+  }
+  return Epoch{value};
+}
+
+Result<GuestName> GuestName::parse(std::string_view text) {
+  const bool valid = !text.empty() && text.size() <= 40 && std::ranges::all_of(text, is_name_character) &&
+                     text.front() != '-' && text.back() != '-';
+  if (!valid) return fail(Errc::kInvalid, "a guest's name has 1-40 characters of a-z, 0-9 and '-', not '-' at either end");
+  return GuestName(std::string(text));
+}
+
+DecisionId DecisionId::make() {
+  static constexpr char kAlphabet[] = "0123456789abcdefghjkmnpqrstvwxyz";
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  auto millis = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+  DecisionId id;
+  for (int i = 9; i >= 0; --i, millis >>= 5) id.text_[i] = kAlphabet[millis & 31];
+  for (int i = 10; i < 26; ++i) id.text_[i] = kAlphabet[random_byte() & 31];
+  return id;
+}
+
+}  // namespace enforcer

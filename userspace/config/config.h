@@ -1,0 +1,96 @@
+// enforcer.yaml: how one instance runs. Every key has a default, unknown keys are errors; read with the same strict reader and
+// the same kind of diagnostics as policies.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ip.h"
+#include "policy/diagnostic.h"
+#include "policy/guest_policy.h"
+#include "policy/loader.h"
+
+namespace enforcer::config {
+
+inline constexpr const char* kDefaultPath = "/etc/enforcer/enforcer.yaml";
+
+enum class Accelerator { kAuto, kKvm, kTcg };
+
+/// Where addresses inside guests' networks come from. The blocks never overlap.
+struct GuestAddresses {
+  Cidr ipv4_pool;       ///< /8 to /28; guests' own addresses and the gateway's
+  Cidr ipv6_pool;       ///< /32 to /112
+  Cidr synthetic_ipv4;  ///< /8 to /24; addresses that stand for names, inside one guest only
+  Cidr synthetic_ipv6;  ///< /32 to /112
+};
+
+/// Per guest. A policy may lower them, never raise them.
+struct Limits {
+  std::uint32_t connections = 512;
+  std::uint32_t half_open = 128;
+  std::uint32_t requests_per_minute = 6000;
+  std::uint32_t decisions_per_minute = 6000;
+  std::uint32_t distinct_names_per_hour = 500;
+  std::optional<std::uint64_t> upload_bytes_per_hour;  ///< none: unlimited
+  std::uint32_t dns_per_second = 50;
+
+  [[nodiscard]] Limits lowered_by(const policy::LimitOverrides& overrides) const;
+  friend bool operator==(const Limits&, const Limits&) = default;
+};
+
+struct Deadlines {
+  std::chrono::milliseconds classify{std::chrono::seconds(10)};  ///< from accept until it is known what the client wants
+  std::chrono::milliseconds tls_handshake{std::chrono::seconds(10)};
+  std::chrono::milliseconds origin_connect{std::chrono::seconds(10)};  ///< resolution and connect together
+  std::chrono::milliseconds request_head{std::chrono::seconds(30)};
+  std::chrono::milliseconds idle{std::chrono::hours(1)};
+  std::chrono::milliseconds drain{std::chrono::seconds(30)};
+};
+
+struct Config {
+  Config();  ///< all defaults
+
+  std::string instance = "default";  ///< 1-20 of [a-z0-9-]; paths.h derives every name from it
+  unsigned workers = 1;              ///< 1-64; `auto` is one per processor this process may use, already resolved here
+  Accelerator accelerator = Accelerator::kAuto;
+  GuestAddresses guests;
+  struct Dns {
+    std::vector<Endpoint> servers;  ///< empty: the host's resolv.conf
+  } dns;
+  struct OriginTrust {
+    bool system = true;              ///< the system's CA certificates
+    std::vector<std::string> files;  ///< more of them, PEM
+  } origin_trust;
+  std::vector<std::string> policies{"/etc/enforcer/policies"};  ///< files or folders
+  struct Audit {
+    std::string path = "/var/log/enforcer/audit.jsonl";
+    std::uint64_t max_bytes = std::uint64_t{256} << 20;
+    std::uint32_t max_files = 16;
+  } audit;
+  struct Metrics {
+    Endpoint listen;  ///< 127.0.0.1:9464
+    std::uint32_t per_guest_series = 2000;
+  } metrics;
+  struct Images {
+    std::vector<std::string> roots{"/var/lib/enforcer/images"};
+  } images;
+  Limits limits;
+  Deadlines deadlines;
+};
+
+struct ConfigOutcome {
+  std::optional<Config> config;  ///< none when there is any error
+  std::vector<policy::Diagnostic> diagnostics;
+};
+
+/// Reads the named file; without a name the default one, whose absence means all defaults. The file is opened as strictly as a
+/// policy that is enforced (policy::SourceUse::kEnforce).
+[[nodiscard]] ConfigOutcome load_config(const std::optional<std::string>& path);
+
+/// The same from a text. Pure but for `workers: auto`.
+[[nodiscard]] ConfigOutcome parse_config(const policy::SourceText& source);
+
+}  // namespace enforcer::config

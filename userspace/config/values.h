@@ -1,0 +1,27 @@
+// The values that only the configuration has: addresses to listen on, pools, paths.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ip.h"
+#include "policy/schema.h"
+
+namespace enforcer::config {
+
+/// "127.0.0.1:9464", "[::1]:9464"; with `default_port` the port may be left out.
+[[nodiscard]] std::optional<Endpoint> read_endpoint(const policy::YamlNode& node, std::optional<Port> default_port,
+                                                    policy::Reader& reader);
+
+enum class Family { kIpv4, kIpv6 };
+
+/// A block of one family whose prefix length lies in [shortest, longest].
+[[nodiscard]] std::optional<Cidr> read_pool(const policy::YamlNode& node, Family family, int shortest, int longest,
+                                            policy::Reader& reader);
+
+/// An absolute path.
+[[nodiscard]] std::optional<std::string> read_path(const policy::YamlNode& node, policy::Reader& reader);
+[[nodiscard]] std::vector<std::string> read_paths(const policy::YamlNode& node, std::string_view what, policy::Reader& reader);
+
+}  // namespace enforcer::config

@@ -1,0 +1,144 @@
+#include "control/answers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "control/explain.h"
+#include "control/json.h"
+
+namespace enforcer::control {
+namespace {
+
+Answer ok(std::string body) {
+  return {200, std::move(body), ""};
+}
+
+Answer load_answer(const Result<LoadAnswer>& outcome) {
+  if (!outcome) return answer_error(outcome.error());
+  if (!outcome->loaded) return {400, encode_load_error(*outcome), ""};
+  return ok(encode_load(*outcome));
+}
+
+Answer made(const Result<GuestAnswer>& outcome) {
+  if (!outcome) return answer_error(outcome.error());
+  return {201, encode_guest(*outcome), ""};
+}
+
+/// The guest of that name; its labels are what policies select by.
+asio::awaitable<Result<GuestInfo>> guest_named(Service& service, GuestName name) {
+  auto guests = co_await service.backend.guests();
+  if (!guests) co_return std::unexpected(guests.error());
+  const auto found = std::ranges::find(*guests, name, &GuestInfo::name);
+  if (found == guests->end()) co_return fail(Errc::kNotFound, fmt::format("there is no guest {}", name.text()));
+  co_return std::move(*found);
+}
+
+std::shared_ptr<const policy::Snapshot> snapshot_of(const Service& service) {
+  auto snapshot = service.backend.snapshot();
+  return snapshot ? std::move(snapshot) : policy::Snapshot::deny_everything(0);
+}
+
+asio::awaitable<Answer> answer_explain(Service& service, Target target) {
+  const std::string* text = target.field("target");
+  if (text == nullptr) co_return answer_error({Errc::kInvalid, "query field \"target\" is missing"});
+  auto parsed = parse_explain_target(*text);
+  if (!parsed) co_return answer_error(parsed.error());
+  ExplainQuery query{.target = *std::move(parsed), .guest = std::nullopt, .labels = {}};
+
+  const std::string* labels_text = target.field("labels");
+  if (labels_text != nullptr) {
+    auto labels = parse_labels(*labels_text);
+    if (!labels) co_return answer_error(labels.error());
+    query.labels = *std::move(labels);
+  }
+  if (const std::string* guest_text = target.field("guest")) {
+    auto name = GuestName::parse(*guest_text);
+    if (!name) co_return answer_error(name.error());
+    query.guest = *name;
+    if (labels_text == nullptr) {
+      auto guest = co_await guest_named(service, *name);
+      if (!guest) co_return answer_error(guest.error());
+      query.labels = std::move(guest->labels);
+    }
+  }
+  co_return ok(encode_explain(explain(*snapshot_of(service), query)));
+}
+
+asio::awaitable<Answer> answer_status(Service& service, std::string (*encode)(const Status&)) {
+  const auto status = co_await service.backend.status();
+  if (!status) co_return answer_error(status.error());
+  co_return ok(encode(*status));
+}
+
+asio::awaitable<Answer> answer_guests(Service& service) {
+  const auto guests = co_await service.backend.guests();
+  if (!guests) co_return answer_error(guests.error());
+  co_return ok(encode_guests(*guests));
+}
+
+asio::awaitable<Answer> answer_apply(Service& service, Caller caller, std::string body) {
+  auto documents = decode_documents(body);
+  if (!documents) co_return answer_error(documents.error());
+  co_return load_answer(co_await service.backend.apply(caller, *std::move(documents)));
+}
+
+asio::awaitable<Answer> answer_create(Service& service, Caller caller, std::string body) {
+  auto request = decode_create(body);
+  if (!request) co_return answer_error(request.error());
+  co_return made(co_await service.backend.create_guest(caller, *std::move(request)));
+}
+
+asio::awaitable<Answer> answer_one_guest(Service& service, Caller caller, Endpoint endpoint, GuestName name,
+                                         std::string body) {
+  if (endpoint == Endpoint::kAttachGuest) {
+    auto request = decode_attach(body, std::move(name));
+    if (!request) co_return answer_error(request.error());
+    co_return made(co_await service.backend.attach_guest(caller, *std::move(request)));
+  }
+  if (endpoint == Endpoint::kDeleteGuest) {
+    const auto deleted = co_await service.backend.delete_guest(caller, std::move(name));
+    co_return deleted ? ok(encode_done()) : answer_error(deleted.error());
+  }
+  auto guest = co_await guest_named(service, std::move(name));
+  if (!guest) co_return answer_error(guest.error());
+  co_return ok(encode_guest({.guest = *std::move(guest), .warning = ""}));
+}
+
+}  // namespace
+
+asio::awaitable<Answer> answer(Service& service, Caller caller, Match match, Target target, std::string body) {
+  switch (match.endpoint) {
+    case Endpoint::kStatus:
+      co_return co_await answer_status(service, encode_status);
+    case Endpoint::kVersion:
+      co_return co_await answer_status(service, encode_version);
+    case Endpoint::kPolicies: {
+      const auto snapshot = snapshot_of(service);
+      co_return ok(encode_policies(snapshot->generation(), snapshot->policies()));
+    }
+    case Endpoint::kExplain:
+      co_return co_await answer_explain(service, std::move(target));
+    case Endpoint::kGuests:
+      co_return co_await answer_guests(service);
+    case Endpoint::kReload:
+      co_return load_answer(co_await service.backend.reload(caller));
+    case Endpoint::kApply:
+      co_return co_await answer_apply(service, caller, std::move(body));
+    case Endpoint::kCreateGuest:
+      co_return co_await answer_create(service, caller, std::move(body));
+    case Endpoint::kGuest:
+    case Endpoint::kAttachGuest:
+    case Endpoint::kDeleteGuest: {
+      auto name = GuestName::parse(match.guest);
+      if (!name) co_return answer_error(name.error());
+      co_return co_await answer_one_guest(service, caller, match.endpoint, *std::move(name), std::move(body));
+    }
+    case Endpoint::kLog:
+    case Endpoint::kExec:
+      break;
+  }
+  co_return Answer{500, encode_error("internal", "this route has no plain answer"), ""};
+}
+
+}  // namespace enforcer::control

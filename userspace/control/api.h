@@ -1,0 +1,187 @@
+// The control API as types: what can be asked of a running enforcerd, and what it answers. enforcerd implements
+// Backend; the server (control/server.h) turns HTTP requests into these calls; the tool sees the same values as JSON
+// (control/json.h).
+//
+// What is not here is done by the server itself from two of the Backend's values: `explain` and `policy list` from the
+// snapshot, `log` from the audit file. So the daemon answers exactly what the offline verbs of the tool answer.
+//
+// Thread: everything in this file is called and resumed on worker 0. The server has checked the caller's role before it
+// calls. Errors: the Errc decides the HTTP status and the tool's exit code; the message is shown to a person as it is,
+// so guest text inside it is escaped by whoever writes it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/deadline.h"
+#include "base/ids.h"
+#include "base/ip.h"
+#include "base/result.h"
+#include "hostproto/exec_frame.h"
+
+namespace enforcer::policy {
+class Snapshot;
+}
+
+namespace enforcer::control {
+
+namespace asio = boost::asio;
+
+/// The Upgrade header of an exec: what follows are the frames of hostproto/exec_frame.h.
+inline constexpr std::string_view kExecProtocol = "enforcer-exec/1";
+
+/// Who is asking, by the kernel's word (SO_PEERCRED): for records of changes.
+struct Caller {
+  uid_t uid = 0;
+  pid_t pid = 0;
+};
+
+/// How the last attempt to load the policies ended. A failed one changes nothing: the last good generation stays in
+/// force.
+struct ReloadState {
+  bool successful = true;
+  WallClock::time_point time;
+  std::string error;  ///< empty when successful; else one line, "FILE:LINE:COLUMN: error[...]: ..." and how many more
+};
+
+struct AuditHealth {
+  bool healthy = true;  ///< false: records cannot be written, so every new decision is a denial
+  std::string path;
+  std::uint64_t events = 0;
+  std::uint64_t write_errors = 0;
+};
+
+struct Status {
+  std::string version;
+  std::string instance;
+  std::chrono::seconds uptime{};
+  std::uint32_t workers = 0;
+  std::uint64_t generation = 0;  ///< of the policies in force; 0: none was ever loaded, everything is denied
+  ReloadState last_reload;
+  std::uint32_t guests_running = 0;
+  std::uint32_t guests_booting = 0;
+  std::uint64_t connections = 0;  ///< open sessions of all guests
+  bool hostd_connected = false;
+  std::string attach_mode;  ///< "tcx", "clsact"; empty while hostd was never connected
+  std::string accelerator;  ///< "kvm", "tcg", "unknown"
+  AuditHealth audit;
+};
+
+/// One problem of a policy file, as policy::Diagnostic says it.
+struct Problem {
+  std::string file;
+  int line = 0;
+  int column = 0;
+  std::string code;      ///< "E0102"
+  std::string severity;  ///< "error", "warning"
+  std::string message;
+  std::string hint;
+  std::string text;  ///< all of it as the compiler-style line(s) a person reads
+};
+
+/// What came of loading policies. Not loaded is an answer, not an Error: the problems say why.
+struct LoadAnswer {
+  bool loaded = false;
+  std::uint64_t generation = 0;  ///< in force now
+  std::vector<Problem> problems;
+};
+
+struct Document {
+  std::string name;  ///< what diagnostics call it (the file's name at the caller's)
+  std::string text;  ///< YAML, one or more objects
+};
+
+struct GuestInfo {
+  GuestName name;
+  Labels labels;
+  std::string kind;         ///< "microvm", "attached"
+  std::string state;        ///< "booting", "running"
+  std::string image;        ///< microvm only
+  std::string accelerator;  ///< microvm only: "kvm", "tcg"
+  Slot slot{};
+  Epoch epoch{};
+  IpAddress ipv4;
+  IpAddress ipv6;
+};
+
+struct CreateGuest {
+  GuestName name;
+  Labels labels;
+  std::string image = "mini";
+  std::uint32_t memory_mib = 256;
+  std::uint32_t cpus = 1;
+};
+
+struct AttachGuest {
+  GuestName name;
+  Labels labels;
+  std::string netns;  ///< path of the network namespace
+};
+
+/// A guest that was just made, and one line for the caller (a fallback that was taken), or empty.
+struct GuestAnswer {
+  GuestInfo guest;
+  std::string warning;
+};
+
+/// The command channel of one microVM, held by one caller at a time: destroying it gives it back. The frames are those
+/// of hostproto/exec_frame.h. send() and receive() may each be awaited once at the same time.
+class ExecChannel {
+ public:
+  virtual ~ExecChannel() = default;
+
+  /// kTimeout when the guest takes no byte for a while (the implementation's deadline), kUnavailable when it is gone.
+  virtual asio::awaitable<Result<>> send(hostproto::Frame frame) = 0;
+
+  /// The next frame of the guest ('O', 'E', 'R'). A command may be silent for hours, so the wait ends with a frame,
+  /// with the guest (kUnavailable), or with close(): the server calls that when its client is gone.
+  virtual asio::awaitable<Result<hostproto::Frame>> receive() = 0;
+
+  /// Makes pending and later calls fail with kUnavailable at once. Idempotent; never blocks.
+  virtual void close() = 0;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  virtual asio::awaitable<Result<Status>> status() = 0;
+
+  /// The policies in force; null before the first successful load (everything is denied).
+  [[nodiscard]] virtual std::shared_ptr<const policy::Snapshot> snapshot() const = 0;
+
+  /// The audit file that `log` reads.
+  [[nodiscard]] virtual std::string audit_path() const = 0;
+
+  /// Reads every configured file and every applied object again and puts them in force, all or nothing.
+  virtual asio::awaitable<Result<LoadAnswer>> reload(Caller caller) = 0;
+
+  /// Stores each object of the documents (replacing one of the same kind and name) and reloads, all or nothing.
+  /// kConflict when an object is also in a configured file.
+  virtual asio::awaitable<Result<LoadAnswer>> apply(Caller caller, std::vector<Document> documents) = 0;
+
+  virtual asio::awaitable<Result<std::vector<GuestInfo>>> guests() = 0;
+
+  /// Answers when the guest exists, which is before it has booted. kConflict: the name is taken; kUnavailable: no
+  /// hostd.
+  virtual asio::awaitable<Result<GuestAnswer>> create_guest(Caller caller, CreateGuest request) = 0;
+
+  /// kConflict: the name is taken or the namespace is not empty.
+  virtual asio::awaitable<Result<GuestAnswer>> attach_guest(Caller caller, AttachGuest request) = 0;
+
+  /// Ends a microVM; takes our link out of an attached namespace. Answers when its sessions are closed. kNotFound.
+  virtual asio::awaitable<Result<>> delete_guest(Caller caller, GuestName name) = 0;
+
+  /// The command channel of a running microVM. kNotFound; kConflict: still booting, or busy with another command;
+  /// kInvalid: an attached namespace, which has none.
+  virtual asio::awaitable<Result<std::unique_ptr<ExecChannel>>> exec(Caller caller, GuestName name) = 0;
+};
+
+}  // namespace enforcer::control

@@ -1,0 +1,47 @@
+// The tool's end of the control socket: blocking calls, one connection for each, every wait with a deadline.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "base/deadline.h"
+#include "base/fd.h"
+#include "base/result.h"
+
+namespace enforcer::control {
+
+struct Reply {
+  unsigned status = 0;
+  std::string body;
+  [[nodiscard]] bool ok() const { return status / 100 == 2; }
+};
+
+/// What to do with the next line of a stream.
+enum class Wants { kMore, kNoMore };
+
+class Client {
+ public:
+  explicit Client(std::string socket_path) : path_(std::move(socket_path)) {}
+
+  [[nodiscard]] const std::string& socket_path() const { return path_; }
+
+  /// Any answer is a Reply, also one that refuses (json.h: decode_error). kUnavailable: nobody answers on the socket;
+  /// kTimeout; kIo: what came is not HTTP, or more than 64 MiB.
+  Result<Reply> request(std::string_view method, std::string_view target, std::string_view body,
+                        Deadline deadline) const;
+
+  /// The lines of a streamed answer as they come, as long as the server sends and `take` wants them; with no end by
+  /// itself when the stream follows, so the deadline is for the head only. A refusal is its decoded error.
+  Result<> stream(std::string_view target, Deadline head,
+                  const std::function<Wants(std::string_view line)>& take) const;
+
+  /// Turns a request into a stream of exec frames: the connection once the server has switched, non-blocking. Every
+  /// byte after the head is still in it.
+  Result<Fd> upgrade(std::string_view target, Deadline deadline) const;
+
+ private:
+  std::string path_;
+};
+
+}  // namespace enforcer::control

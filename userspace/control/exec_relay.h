@@ -1,0 +1,23 @@
+// POST /v1/guests/{name}/exec: the connection becomes a stream of exec frames (hostproto/exec_frame.h).
+//
+//   client -> server   'X' once, then 'I' and 'S'        anything else ends the exec with an error
+//   server -> client   'O' and 'E', then one 'R'         and the connection closes
+//
+// A command ends with its client: when the client goes before the result, the command gets SIGTERM, two seconds later
+// SIGKILL, three seconds later the channel is closed whatever the guest says. Until then the guest stays busy, so that
+// the next command cannot meet the rest of this one.
+//
+// No wait in here has a deadline of its own but those: a command may be silent for hours, and a reader of its output
+// may pause for hours (`... | less`). Every wait ends with the client, the guest or the command.
+#pragma once
+
+#include "control/service.h"
+
+namespace enforcer::control {
+
+/// Answers on `stream` and leaves it to be closed. `early` is what the client sent behind its request. `upgrade` is the
+/// request's Upgrade header.
+asio::awaitable<void> relay_exec(Service& service, Stream& stream, Caller caller, std::string guest,
+                                 std::string upgrade, std::string early);
+
+}  // namespace enforcer::control

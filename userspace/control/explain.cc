@@ -1,0 +1,143 @@
+#include "control/explain.h"
+
+#include <fmt/format.h>
+
+#include "policy/address_guard.h"
+#include "policy/decide.h"
+#include "policy/explain.h"
+
+namespace enforcer::control {
+namespace {
+
+using policy::Action;
+using policy::Decision;
+using policy::Facts;
+using policy::GuestPolicy;
+using policy::Handling;
+using policy::Layer;
+using policy::Reason;
+
+Facts facts_at(Layer layer, const ExplainTarget& target, WallClock::time_point now) {
+  Facts facts;
+  facts.layer = layer;
+  facts.host = target.host;
+  facts.destination = target.address;
+  if (layer != Layer::kDns) facts.port = target.port;
+  if (layer == Layer::kHttp) {
+    facts.method = target.method;
+    facts.path = target.path;
+  }
+  facts.now = now;
+  return facts;
+}
+
+/// The facts of the layer at which the data path would have its final answer.
+Facts deciding_facts(const GuestPolicy& policy, const ExplainTarget& target, WallClock::time_point now) {
+  if (target.host) {
+    Facts facts = facts_at(Layer::kDns, target, now);
+    if (!decide(policy, facts).allowed()) return facts;
+  }
+  Facts facts = facts_at(Layer::kL4, target, now);
+  const Decision decision = decide(policy, facts);
+  if (!decision.allowed() || decision.handling == Handling::kOpaque) return facts;
+  return facts_at(target.speech == Speech::kTls ? Layer::kTls : Layer::kHttp, target, now);
+}
+
+/// A literal address meets the address guard at once; a name does when it is resolved.
+Decision guarded(const ExplainTarget& target, const Decision& decision) {
+  if (!target.address || !decision.allowed()) return decision;
+  Decision denial;
+  const auto verdict = policy::judge_address(*target.address);
+  if (verdict == policy::AddressVerdict::kMetadata) {
+    denial.reason = Reason::kDstMetadata;
+    return denial;
+  }
+  const bool listed = decision.rule != nullptr && decision.rule->private_destination;
+  if (verdict == policy::AddressVerdict::kPrivate && !listed) {
+    denial.reason = Reason::kDstPrivate;
+    return denial;
+  }
+  return decision;
+}
+
+std::string name_of(const policy::RuleInfo* rule) {
+  return rule == nullptr ? "" : fmt::format("{}/{}", rule->policy, rule->rule);
+}
+
+std::string_view handling_label(Handling handling) {
+  switch (handling) {
+    case Handling::kNone:
+      return "";
+    case Handling::kClassify:
+      return "classify";
+    case Handling::kOpaque:
+      return "opaque";
+    case Handling::kPassthrough:
+      return "passthrough";
+    case Handling::kIntercept:
+      return "intercept";
+  }
+  return "";
+}
+
+void add_hints(ExplainAnswer& answer, const policy::Snapshot& snapshot, const ExplainQuery& query,
+               const Decision& decision) {
+  if (decision.reason == Reason::kNoPolicy) {
+    std::string selectors;
+    for (const auto& summary : snapshot.policies()) {
+      if (summary.kind != "Policy") continue;
+      selectors += fmt::format("{}{} ({})", selectors.empty() ? "" : ", ", summary.name, summary.guests);
+    }
+    answer.hints.push_back(selectors.empty() ? "no policy is loaded" : "policies and whom they select: " + selectors);
+  }
+  if (decision.allowed() && query.target.host) {
+    answer.hints.push_back("the address is checked when the name is resolved, which explain does not do");
+  }
+}
+
+/// A name no policy mentions, for a guest of which only the labels are given.
+GuestName nameless() {
+  const auto epoch = to_string(random_epoch());
+  auto name = GuestName::parse("unnamed-" + epoch);
+  ENFORCER_CHECK(name.has_value());
+  return *std::move(name);
+}
+
+}  // namespace
+
+ExplainAnswer explain(const policy::Snapshot& snapshot, const ExplainQuery& query) {
+  const auto now = WallClock::now();
+  const auto guest_policy = snapshot.for_guest(query.guest ? *query.guest : nameless(), query.labels);
+  const Facts facts = deciding_facts(*guest_policy, query.target, now);
+  const policy::Explanation explanation = policy::explain(*guest_policy, facts);
+  const Decision decision = guarded(query.target, explanation.decision);
+
+  ExplainAnswer answer;
+  answer.target = query.target.text;
+  if (query.guest) answer.guest = query.guest->text();
+  answer.generation = snapshot.generation();
+  answer.decision = label(decision.action);
+  answer.handling = handling_label(decision.handling);
+  answer.layer = label(facts.layer);
+  answer.reason = label(decision.reason);
+  answer.description = description(decision.reason);
+  answer.rule = name_of(decision.rule);
+  if (decision.rule != nullptr) {
+    answer.place = decision.rule->place;
+    answer.note = decision.rule->note;
+  }
+  if (decision.would) answer.would = label(decision.would->action);
+  for (const policy::RuleTrace& trace : explanation.rules) {
+    answer.rules.push_back({.rule = name_of(trace.rule),
+                            .place = trace.rule->place,
+                            .action = std::string(label(trace.rule->action)),
+                            .match = std::string(label(trace.match)),
+                            .field = std::string(label(trace.stopper)),
+                            .target = trace.target,
+                            .detail = trace.detail});
+  }
+  add_hints(answer, snapshot, query, decision);
+  return answer;
+}
+
+}  // namespace enforcer::control

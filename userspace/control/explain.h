@@ -1,0 +1,81 @@
+// `explain`: what would happen to a connection, and why. Asks the policy the same questions in the same order as the
+// data path (DNS, connection, classified bytes, address), with the same matcher; nothing is resolved or dialled. The
+// daemon answers with it about the policies in force, the tool with it about policy files.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/host_name.h"
+#include "base/ids.h"
+#include "base/ip.h"
+#include "base/result.h"
+#include "policy/snapshot.h"
+
+namespace enforcer::control {
+
+/// What a guest would say on the connection.
+enum class Speech { kTls, kClearHttp };
+
+struct ExplainTarget {
+  std::string text;  ///< as it was asked
+  std::optional<HostName> host;
+  std::optional<IpAddress> address;  ///< when there is no host
+  Port port = kHttpsPort;
+  Speech speech = Speech::kTls;
+  std::string method = "GET";
+  std::string path = "/";  ///< without query
+};
+
+/// "host", "host:port", "1.2.3.4:22", "[2001:db8::1]:22", "https://host/path", "POST http://host:8080/path". Without a
+/// scheme, port 80 means clear HTTP and every other port TLS.
+Result<ExplainTarget> parse_explain_target(std::string_view text);
+
+/// "k=v,k2=v2"; "" is no labels.
+Result<Labels> parse_labels(std::string_view text);
+
+struct ExplainedRule {
+  std::string rule;    ///< "policy/rule"
+  std::string place;   ///< "file:line"
+  std::string action;  ///< the list it stands in
+  std::string match;   ///< "matched", "nearly"
+  std::string field;   ///< nearly: what stopped it: "host", "port", "protocol", "except", "expired"
+  std::string target;  ///< the entry of `to`
+  std::string detail;
+};
+
+struct ExplainAnswer {
+  std::string target;
+  std::string guest;  ///< empty: only labels were given
+  std::uint64_t generation = 0;
+  std::string decision;     ///< "allow", "review", "deny"
+  std::string handling;     ///< allow: "passthrough" or "opaque"; else empty
+  std::string layer;        ///< where it was decided: "dns", "l4", "tls", "http"
+  std::string reason;       ///< the label: "port"
+  std::string description;  ///< the reason for people
+  std::string rule;         ///< "policy/rule", or empty
+  std::string place;
+  std::string note;   ///< the rule's own reason text
+  std::string would;  ///< audit mode: the decision in enforce mode, when it differs
+  std::vector<ExplainedRule> rules;
+  std::vector<std::string> hints;
+};
+
+struct ExplainQuery {
+  ExplainTarget target;
+  std::optional<GuestName> guest;
+  Labels labels;
+};
+
+[[nodiscard]] ExplainAnswer explain(const policy::Snapshot& snapshot, const ExplainQuery& query);
+
+[[nodiscard]] std::string encode_explain(const ExplainAnswer& answer);
+Result<ExplainAnswer> decode_explain(std::string_view text);
+
+/// `policy list`.
+[[nodiscard]] std::string encode_policies(std::uint64_t generation, const std::vector<policy::PolicySummary>& policies);
+Result<std::vector<policy::PolicySummary>> decode_policies(std::string_view text);
+
+}  // namespace enforcer::control

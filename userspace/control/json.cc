@@ -1,0 +1,221 @@
+// What the daemon says: answers out, requests in.
+#include "control/json.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <array>
+#include <cstdio>
+#include <ctime>
+
+#include "control/json_object.h"
+
+namespace enforcer::control {
+namespace {
+
+using nlohmann::json;
+
+json to_json(const Problem& problem) {
+  return {{"file", problem.file}, {"line", problem.line},         {"column", problem.column},
+          {"code", problem.code}, {"severity", problem.severity}, {"message", problem.message},
+          {"hint", problem.hint}, {"text", problem.text}};
+}
+
+json to_json(const std::vector<Problem>& problems) {
+  json list = json::array();
+  for (const Problem& problem : problems) list.push_back(to_json(problem));
+  return list;
+}
+
+std::string address_text(const IpAddress& address) {
+  return address == IpAddress{} ? "" : address.to_string();
+}
+
+json to_json(const GuestInfo& guest) {
+  return {{"name", guest.name.text()},
+          {"labels", json(guest.labels)},
+          {"kind", guest.kind},
+          {"state", guest.state},
+          {"image", guest.image},
+          {"accelerator", guest.accelerator},
+          {"slot", static_cast<std::uint32_t>(guest.slot)},
+          {"epoch", to_string(guest.epoch)},
+          {"ipv4", address_text(guest.ipv4)},
+          {"ipv6", address_text(guest.ipv6)}};
+}
+
+struct CodeName {
+  Errc code;
+  unsigned status;
+  std::string_view label;
+};
+constexpr std::array kCodes = {
+    CodeName{Errc::kInvalid, 400, "invalid"},
+    CodeName{Errc::kNotFound, 404, "not_found"},
+    CodeName{Errc::kConflict, 409, "conflict"},
+    CodeName{Errc::kDenied, 403, "denied"},
+    CodeName{Errc::kUnavailable, 503, "unavailable"},
+    CodeName{Errc::kTimeout, 504, "timeout"},
+    CodeName{Errc::kIo, 500, "io"},
+};
+
+const CodeName& entry_of(Errc code) {
+  for (const CodeName& entry : kCodes) {
+    if (entry.code == code) return entry;
+  }
+  return kCodes.back();
+}
+
+/// Bounds of a microVM, as hostd checks them too; here they make a better message.
+constexpr std::uint64_t kMinMemoryMib = 64;
+constexpr std::uint64_t kMaxMemoryMib = 65536;
+constexpr std::uint64_t kMaxCpus = 64;
+
+}  // namespace
+
+unsigned http_status_of(Errc code) {
+  return entry_of(code).status;
+}
+
+std::string_view label(Errc code) {
+  return entry_of(code).label;
+}
+
+std::string format_time(WallClock::time_point t) {
+  const auto millis = std::chrono::floor<std::chrono::milliseconds>(t);
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(t);
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(WallClock::to_time_t(seconds)),
+                     (millis - seconds).count());
+}
+
+Result<WallClock::time_point> parse_time(std::string_view text) {
+  std::tm parts{};
+  int millis = 0;
+  int used = 0;
+  const std::string copy(text);
+  const int fields = std::sscanf(copy.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ%n", &parts.tm_year, &parts.tm_mon,
+                                 &parts.tm_mday, &parts.tm_hour, &parts.tm_min, &parts.tm_sec, &millis, &used);
+  if (fields != 7 || static_cast<std::size_t>(used) != text.size()) {
+    return fail(Errc::kInvalid, "a time is written YYYY-MM-DDTHH:MM:SS.mmmZ");
+  }
+  parts.tm_year -= 1900;
+  parts.tm_mon -= 1;
+  return WallClock::from_time_t(timegm(&parts)) + std::chrono::milliseconds(millis);
+}
+
+std::string encode_status(const Status& status) {
+  json answer = answer_object();
+  answer["version"] = status.version;
+  answer["instance"] = status.instance;
+  answer["running"] = true;
+  answer["uptime_seconds"] = status.uptime.count();
+  answer["workers"] = status.workers;
+  answer["generation"] = status.generation;
+  answer["last_reload"] = {{"successful", status.last_reload.successful},
+                           {"time", format_time(status.last_reload.time)},
+                           {"error", status.last_reload.error}};
+  answer["guests"] = {{"running", status.guests_running}, {"booting", status.guests_booting}};
+  answer["connections"] = status.connections;
+  answer["hostd"] = {{"connected", status.hostd_connected}};
+  answer["datapath"] = {{"attach_mode", status.attach_mode}};
+  answer["accelerator"] = status.accelerator;
+  answer["audit"] = {{"healthy", status.audit.healthy},
+                     {"path", status.audit.path},
+                     {"events", status.audit.events},
+                     {"write_errors", status.audit.write_errors}};
+  return dump(answer);
+}
+
+std::string encode_version(const Status& status) {
+  json answer = answer_object();
+  answer["version"] = status.version;
+  answer["instance"] = status.instance;
+  return dump(answer);
+}
+
+std::string encode_load(const LoadAnswer& load) {
+  json answer = answer_object();
+  answer["loaded"] = load.loaded;
+  answer["generation"] = load.generation;
+  answer["diagnostics"] = to_json(load.problems);
+  return dump(answer);
+}
+
+std::string encode_load_error(const LoadAnswer& load) {
+  json answer = answer_object();
+  const auto errors = std::ranges::count(load.problems, "error", &Problem::severity);
+  answer["error"] = {{"code", "policy_invalid"},
+                     {"message", fmt::format("the policies do not load ({} error{}); generation {} stays in force",
+                                             errors, errors == 1 ? "" : "s", load.generation)},
+                     {"diagnostics", to_json(load.problems)}};
+  answer["generation"] = load.generation;
+  return dump(answer);
+}
+
+std::string encode_guest(const GuestAnswer& guest) {
+  json answer = answer_object();
+  answer["guest"] = to_json(guest.guest);
+  answer["warning"] = guest.warning;
+  return dump(answer);
+}
+
+std::string encode_guests(const std::vector<GuestInfo>& guests) {
+  json answer = answer_object();
+  json& list = answer["guests"] = json::array();
+  for (const GuestInfo& guest : guests) list.push_back(to_json(guest));
+  return dump(answer);
+}
+
+std::string encode_done() {
+  return dump(answer_object());
+}
+
+std::string encode_error(std::string_view code, std::string_view message) {
+  json answer = answer_object();
+  answer["error"] = {{"code", code}, {"message", message}};
+  return dump(answer);
+}
+
+Result<std::vector<Document>> decode_documents(std::string_view text) {
+  const json body = TRY(parse_object(text));
+  ObjectReader reader(body);
+  std::vector<Document> documents;
+  for (const json& entry : reader.array("files")) {
+    if (!entry.is_object()) return fail(Errc::kInvalid, "field \"files\" has an entry that is not an object");
+    ObjectReader file(entry);
+    Document document{.name = file.text("name"), .text = file.text("text")};
+    TRY_VOID(file.finish_strictly());
+    documents.push_back(std::move(document));
+  }
+  TRY_VOID(reader.finish_strictly());
+  if (documents.empty()) return fail(Errc::kInvalid, "field \"files\" is empty: nothing to apply");
+  return documents;
+}
+
+Result<CreateGuest> decode_create(std::string_view text) {
+  const json body = TRY(parse_object(text));
+  ObjectReader reader(body);
+  auto name = reader.guest_name("name");
+  auto labels = reader.labels_or_none("labels");
+  auto image = reader.text_or("image", "mini");
+  const auto memory = reader.number_or("memory_mib", 256, kMinMemoryMib, kMaxMemoryMib);
+  const auto cpus = reader.number_or("cpus", 1, 1, kMaxCpus);
+  TRY_VOID(reader.finish_strictly());
+  return CreateGuest{.name = *std::move(name),
+                     .labels = std::move(labels),
+                     .image = std::move(image),
+                     .memory_mib = static_cast<std::uint32_t>(memory),
+                     .cpus = static_cast<std::uint32_t>(cpus)};
+}
+
+Result<AttachGuest> decode_attach(std::string_view text, GuestName name) {
+  const json body = TRY(parse_object(text));
+  ObjectReader reader(body);
+  auto labels = reader.labels_or_none("labels");
+  auto netns = reader.text("netns");
+  if (!netns.starts_with('/')) reader.refuse("netns", "is not an absolute path");
+  TRY_VOID(reader.finish_strictly());
+  return AttachGuest{.name = std::move(name), .labels = std::move(labels), .netns = std::move(netns)};
+}
+
+}  // namespace enforcer::control

@@ -1,0 +1,176 @@
+// What the tool says: requests out, answers in.
+#include <fmt/format.h>
+
+#include <limits>
+
+#include "base/text.h"
+#include "control/json.h"
+#include "control/json_object.h"
+
+namespace enforcer::control {
+namespace {
+
+using nlohmann::json;
+
+constexpr auto kAny = std::numeric_limits<std::uint64_t>::max();
+constexpr auto kAny32 = std::numeric_limits<std::uint32_t>::max();
+
+/// An answer came from the daemon, so a wrong one is the daemon's fault, not the user's.
+std::unexpected<Error> not_understood(const Error& cause) {
+  return fail(Errc::kIo, "the daemon's answer was not understood: " + cause.message);
+}
+
+Result<json> parse_answer(std::string_view text) {
+  auto body = parse_object(text);
+  if (!body) return not_understood(body.error());
+  if (const auto version = body->find("api_version"); version == body->end() || *version != kApiVersion) {
+    return fail(Errc::kIo, fmt::format("the daemon does not speak version {} of the control API", kApiVersion));
+  }
+  return *std::move(body);
+}
+
+Result<GuestInfo> guest_from(const json& entry) {
+  ObjectReader reader(entry);
+  auto name = reader.guest_name("name");
+  const auto epoch = parse_epoch(reader.text("epoch"));
+  if (!epoch) reader.refuse("epoch", epoch.error().message);
+  auto labels = reader.labels_or_none("labels");
+  auto kind = reader.text("kind");
+  auto state = reader.text("state");
+  auto image = reader.text("image");
+  auto accelerator = reader.text("accelerator");
+  const auto slot = reader.number("slot", 0, kAny32);
+  const auto ipv4 = reader.address("ipv4");
+  const auto ipv6 = reader.address("ipv6");
+  if (const auto good = reader.finish(); !good) return not_understood(good.error());
+  return GuestInfo{.name = *std::move(name),
+                   .labels = std::move(labels),
+                   .kind = std::move(kind),
+                   .state = std::move(state),
+                   .image = std::move(image),
+                   .accelerator = std::move(accelerator),
+                   .slot = Slot{static_cast<std::uint32_t>(slot)},
+                   .epoch = *epoch,
+                   .ipv4 = ipv4,
+                   .ipv6 = ipv6};
+}
+
+Problem problem_from(const json& entry) {
+  ObjectReader reader(entry);
+  return Problem{.file = reader.text("file"),
+                 .line = static_cast<int>(reader.number("line", 0, 1 << 30)),
+                 .column = static_cast<int>(reader.number("column", 0, 1 << 30)),
+                 .code = reader.text("code"),
+                 .severity = reader.text("severity"),
+                 .message = reader.text("message"),
+                 .hint = reader.text("hint"),
+                 .text = reader.text("text")};
+}
+
+Errc code_named(std::string_view name) {
+  for (const Errc code : {Errc::kInvalid, Errc::kNotFound, Errc::kConflict, Errc::kDenied, Errc::kUnavailable,
+                          Errc::kTimeout, Errc::kIo}) {
+    if (label(code) == name) return code;
+  }
+  return Errc::kIo;
+}
+
+}  // namespace
+
+Result<Status> decode_status(std::string_view text) {
+  const json body = TRY(parse_answer(text));
+  ObjectReader reader(body);
+  Status status;
+  status.version = reader.text("version");
+  status.instance = reader.text("instance");
+  status.uptime = std::chrono::seconds(reader.number("uptime_seconds", 0, std::numeric_limits<std::int64_t>::max()));
+  status.workers = static_cast<std::uint32_t>(reader.number("workers", 0, kAny32));
+  status.generation = reader.number("generation", 0, kAny);
+  status.connections = reader.number("connections", 0, kAny);
+  status.accelerator = reader.text("accelerator");
+  ObjectReader reload(reader.object("last_reload"));
+  status.last_reload.successful = reload.flag("successful");
+  status.last_reload.error = reload.text("error");
+  const auto time = parse_time(reload.text("time"));
+  if (!time) reload.refuse("time", time.error().message);
+  ObjectReader guests(reader.object("guests"));
+  status.guests_running = static_cast<std::uint32_t>(guests.number("running", 0, kAny32));
+  status.guests_booting = static_cast<std::uint32_t>(guests.number("booting", 0, kAny32));
+  ObjectReader hostd(reader.object("hostd"));
+  status.hostd_connected = hostd.flag("connected");
+  ObjectReader datapath(reader.object("datapath"));
+  status.attach_mode = datapath.text("attach_mode");
+  ObjectReader audit(reader.object("audit"));
+  status.audit.healthy = audit.flag("healthy");
+  status.audit.path = audit.text("path");
+  status.audit.events = audit.number("events", 0, kAny);
+  status.audit.write_errors = audit.number("write_errors", 0, kAny);
+  for (const ObjectReader* part : {&reader, &reload, &guests, &hostd, &datapath, &audit}) {
+    if (const auto good = part->finish(); !good) return not_understood(good.error());
+  }
+  status.last_reload.time = *time;
+  return status;
+}
+
+Result<LoadAnswer> decode_load(std::string_view text) {
+  const json body = TRY(parse_answer(text));
+  ObjectReader reader(body);
+  LoadAnswer answer;
+  answer.generation = reader.number("generation", 0, kAny);
+  const bool failed = body.contains("error");
+  ObjectReader error(failed ? reader.object("error") : body);
+  if (!failed) answer.loaded = reader.flag("loaded");
+  for (const json& entry : error.array("diagnostics")) {
+    if (entry.is_object()) answer.problems.push_back(problem_from(entry));
+  }
+  if (const auto good = reader.finish(); !good) return not_understood(good.error());
+  return answer;
+}
+
+Result<GuestAnswer> decode_guest(std::string_view text) {
+  const json body = TRY(parse_answer(text));
+  ObjectReader reader(body);
+  auto guest = TRY(guest_from(reader.object("guest")));
+  return GuestAnswer{.guest = std::move(guest), .warning = reader.text_or("warning", "")};
+}
+
+Result<std::vector<GuestInfo>> decode_guests(std::string_view text) {
+  const json body = TRY(parse_answer(text));
+  ObjectReader reader(body);
+  std::vector<GuestInfo> guests;
+  for (const json& entry : reader.array("guests")) guests.push_back(TRY(guest_from(entry)));
+  if (const auto good = reader.finish(); !good) return not_understood(good.error());
+  return guests;
+}
+
+Error decode_error(unsigned http_status, std::string_view text) {
+  const auto body = parse_object(text);
+  if (body && body->contains("error")) {
+    const json& inner = body->at("error");
+    ObjectReader reader(inner.is_object() ? inner : *body);
+    const std::string code = reader.text("code");
+    const std::string message = reader.text("message");
+    if (reader.finish()) return Error{code_named(code), message};
+  }
+  return Error{Errc::kIo, fmt::format("the daemon answered {}: {}", http_status, escape_untrusted(text, 200))};
+}
+
+std::string encode_documents(const std::vector<Document>& documents) {
+  json files = json::array();
+  for (const Document& document : documents) files.push_back({{"name", document.name}, {"text", document.text}});
+  return dump({{"files", std::move(files)}});
+}
+
+std::string encode_create(const CreateGuest& request) {
+  return dump({{"name", request.name.text()},
+               {"labels", json(request.labels)},
+               {"image", request.image},
+               {"memory_mib", request.memory_mib},
+               {"cpus", request.cpus}});
+}
+
+std::string encode_attach(const AttachGuest& request) {
+  return dump({{"labels", json(request.labels)}, {"netns", request.netns}});
+}
+
+}  // namespace enforcer::control

@@ -1,0 +1,42 @@
+// Who is at the other end of the control socket, by the kernel's word: no password, no token, nothing a client could
+// send. The socket is open to everybody (0666), so that the refusal is an answer with a reason and a line in the log.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace enforcer::control {
+
+/// What a caller may do; each role may do what the ones before it may.
+enum class Role { kNone, kViewer, kReviewer, kAdmin };
+[[nodiscard]] std::string_view label(Role role);  ///< "none", "viewer", "reviewer", "admin"
+
+struct Peer {
+  uid_t uid = 0;
+  pid_t pid = 0;
+  std::vector<gid_t> groups;  ///< the primary and the supplementary ones, at the time of connect(2)
+};
+
+/// The peer of a connected unix socket (SO_PEERCRED, SO_PEERGROUPS).
+Result<Peer> peer_of(int socket);
+
+/// The groups that stand for roles; a group that does not exist gives its role to nobody.
+struct RoleGroups {
+  std::optional<gid_t> viewer;
+  std::optional<gid_t> reviewer;
+  std::optional<gid_t> admin;
+
+  /// enforcer-viewer, enforcer-reviewer and enforcer-admin of this host. Asked once, before the seccomp filter is set.
+  static RoleGroups of_host();
+};
+
+/// uid 0 is admin; everybody else is what the strongest of their groups says. The daemon's own user has no role: a
+/// service that was taken over must not be able to change its own policy.
+[[nodiscard]] Role role_of(const Peer& peer, const RoleGroups& groups);
+
+}  // namespace enforcer::control

@@ -1,0 +1,147 @@
+#include "control/route.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <vector>
+
+namespace enforcer::control {
+namespace {
+
+struct Route {
+  std::string_view method;
+  std::string_view path;  ///< "{}" is a guest's name
+  Endpoint endpoint;
+  Role role;
+};
+
+constexpr Route kRoutes[] = {
+    {"GET", "/v1/status", Endpoint::kStatus, Role::kViewer},
+    {"GET", "/v1/version", Endpoint::kVersion, Role::kViewer},
+    {"GET", "/v1/policies", Endpoint::kPolicies, Role::kViewer},
+    {"GET", "/v1/explain", Endpoint::kExplain, Role::kViewer},
+    {"GET", "/v1/log", Endpoint::kLog, Role::kViewer},
+    {"GET", "/v1/guests", Endpoint::kGuests, Role::kViewer},
+    {"GET", "/v1/guests/{}", Endpoint::kGuest, Role::kViewer},
+    {"POST", "/v1/reload", Endpoint::kReload, Role::kAdmin},
+    {"POST", "/v1/policies", Endpoint::kApply, Role::kAdmin},
+    {"POST", "/v1/guests", Endpoint::kCreateGuest, Role::kAdmin},
+    {"POST", "/v1/guests/{}/attach", Endpoint::kAttachGuest, Role::kAdmin},
+    {"POST", "/v1/guests/{}/exec", Endpoint::kExec, Role::kAdmin},
+    {"DELETE", "/v1/guests/{}", Endpoint::kDeleteGuest, Role::kAdmin},
+};
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+/// RFC 3986 2.1. A '+' stays a '+': this is a URI, not a form.
+Result<std::string> percent_decode(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    char c = text[i];
+    if (c == '%') {
+      const int high = i + 2 < text.size() ? hex_value(text[i + 1]) : -1;
+      const int low = i + 2 < text.size() ? hex_value(text[i + 2]) : -1;
+      if (high < 0 || low < 0) return fail(Errc::kInvalid, "broken %-escape in the request target");
+      c = static_cast<char>(high << 4 | low);
+      i += 2;
+    }
+    if (c == '\0') return fail(Errc::kInvalid, "NUL in the request target");
+    out += c;
+  }
+  return out;
+}
+
+/// Calls `take` with each piece of `text` between separators.
+template <class Take>
+Result<> split(std::string_view text, char separator, Take take) {
+  while (true) {
+    const auto end = text.find(separator);
+    TRY_VOID(take(text.substr(0, end)));
+    if (end == std::string_view::npos) return {};
+    text.remove_prefix(end + 1);
+  }
+}
+
+/// The guest's name when the path fits ("" for a path without one).
+std::optional<std::string> fits(std::string_view pattern, const std::vector<std::string>& segments) {
+  std::string guest;
+  std::size_t index = 0;
+  pattern.remove_prefix(1);
+  while (true) {
+    const auto end = pattern.find('/');
+    const auto piece = pattern.substr(0, end);
+    if (index >= segments.size()) return std::nullopt;
+    if (piece == "{}") {
+      guest = segments[index];
+    } else if (piece != segments[index]) {
+      return std::nullopt;
+    }
+    ++index;
+    if (end == std::string_view::npos) break;
+    pattern.remove_prefix(end + 1);
+  }
+  if (index != segments.size()) return std::nullopt;
+  return guest;
+}
+
+}  // namespace
+
+const std::string* Target::field(std::string_view name) const {
+  const auto found = query.find(name);
+  return found == query.end() ? nullptr : &found->second;
+}
+
+Result<Target> parse_request_target(std::string_view text) {
+  if (!text.starts_with('/')) return fail(Errc::kInvalid, "the request target is not an absolute path");
+  Target target;
+  const auto question = text.find('?');
+  TRY_VOID(split(text.substr(1, question == std::string_view::npos ? question : question - 1), '/',
+                 [&](std::string_view piece) -> Result<> {
+                   target.segments.push_back(TRY(percent_decode(piece)));
+                   return {};
+                 }));
+  if (question == std::string_view::npos || question + 1 == text.size()) return target;
+  TRY_VOID(split(text.substr(question + 1), '&', [&](std::string_view piece) -> Result<> {
+    const auto equals = piece.find('=');
+    auto name = TRY(percent_decode(piece.substr(0, equals)));
+    auto value = TRY(percent_decode(equals == std::string_view::npos ? "" : piece.substr(equals + 1)));
+    if (!target.query.emplace(name, std::move(value)).second) {
+      return fail(Errc::kInvalid, "a query field is given twice");
+    }
+    return {};
+  }));
+  return target;
+}
+
+std::string percent_encode(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                            c == '.' || c == '_' || c == '~';
+    if (unreserved) {
+      out += c;
+    } else {
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return out;
+}
+
+std::expected<Match, NoRoute> find_route(std::string_view method, const Target& target) {
+  NoRoute none;
+  for (const Route& route : kRoutes) {
+    const auto guest = fits(route.path, target.segments);
+    if (!guest) continue;
+    if (route.method == method) return Match{.endpoint = route.endpoint, .role = route.role, .guest = *guest};
+    if (!none.allow.empty()) none.allow += ", ";
+    none.allow += route.method;
+  }
+  return std::unexpected(none);
+}
+
+}  // namespace enforcer::control

@@ -1,0 +1,179 @@
+// The command line as a whole: which verbs there are, and what is said when it cannot be understood.
+#include "enforcerctl/command_line.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+namespace enforcer::ctl {
+namespace {
+
+constexpr auto kCommonGroup = "Common options";
+
+void add_common_options(CLI::App& app, CommandLine& line) {
+  CommonOptions& common = line.tool.common;
+  static const std::map<std::string, Output> kOutputs{
+      {"table", Output::kTable}, {"json", Output::kJson}, {"jsonl", Output::kJsonLines}};
+  app.add_option("-o,--output", common.output, "What to print: table, json, jsonl")
+      ->transform(CLI::CheckedTransformer(kOutputs).description(""))
+      ->type_name("FORMAT")
+      ->group(kCommonGroup);
+  app.add_flag_callback(
+         "--no-headers", [&common] { common.headers = Headers::kHide; }, "Tables without their first line")
+      ->group(kCommonGroup);
+  app.add_option("--instance", common.instance, "The instance to talk to")->type_name("NAME")->group(kCommonGroup);
+  app.add_option("--socket", common.socket, "The control socket to talk to")->type_name("PATH")->group(kCommonGroup);
+  app.add_option("--config", common.config, "Take the instance from this enforcer.yaml")
+      ->type_name("FILE")
+      ->group(kCommonGroup);
+}
+
+/// Examples first: most people read no further.
+std::string description_of(const VerbText& text) {
+  std::string out = text.summary + ".\n\nExamples:\n";
+  for (const std::string& example : text.examples) out += fmt::format("  enforcerctl {}\n", example);
+  if (!text.more.empty()) out += "\n" + text.more + "\n";
+  return out;
+}
+
+/// The list of verbs in a help text shows only the first line of what a verb is.
+class Formatter : public CLI::Formatter {
+ public:
+  std::string make_subcommand(const CLI::App* verb) const override {
+    const std::string description = verb->get_description();
+    const std::string summary = description.substr(0, description.find(".\n"));
+    return fmt::format("  {:<22}{}\n", verb->get_name(), summary);
+  }
+};
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i + 1);
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = std::exchange(row[j + 1], std::min({row[j + 1] + 1, row[j] + 1, replaced}));
+    }
+  }
+  return row.back();
+}
+
+/// The verb somebody probably meant, or empty.
+std::string nearest_verb(const CLI::App& app, std::string_view word) {
+  std::string best;
+  std::size_t best_distance = 3;  // more than two edits away is another word
+  for (const CLI::App* verb : app.get_subcommands(nullptr)) {
+    const std::size_t distance = edit_distance(word, verb->get_name());
+    if (distance < best_distance) {
+      best_distance = distance;
+      best = verb->get_name();
+    }
+  }
+  return best;
+}
+
+bool takes_value(std::string_view option) {
+  return option == "-o" || option == "--output" || option == "--instance" || option == "--socket" ||
+         option == "--config";
+}
+
+/// The first word that is not a verb where a verb is needed, explained; empty when that is not what is wrong.
+std::string explain_unknown_verb(const CLI::App& root, const std::vector<std::string>& arguments) {
+  const CLI::App* app = &root;
+  std::string path = "enforcerctl";
+  for (std::size_t i = 0; i < arguments.size() && !app->get_subcommands(nullptr).empty(); ++i) {
+    const std::string& word = arguments[i];
+    if (word.starts_with('-')) {
+      if (takes_value(word)) ++i;
+      continue;
+    }
+    const auto verbs = app->get_subcommands(nullptr);
+    const auto found = std::ranges::find(verbs, word, [](const CLI::App* verb) { return verb->get_name(); });
+    if (found == verbs.end()) {
+      const std::string guess = nearest_verb(*app, word);
+      return fmt::format("unknown verb '{}'{}", word,
+                         guess.empty() ? "" : fmt::format("; did you mean '{} {}'?", path, guess));
+    }
+    app = *found;
+    path += " " + word;
+  }
+  return app->get_subcommands(nullptr).empty() ? "" : fmt::format("'{}' needs a verb", path);
+}
+
+/// The verb as far as it was understood, for "--help".
+std::string understood(const CLI::App& root) {
+  std::string path = "enforcerctl";
+  for (const CLI::App* app = &root; !app->get_subcommands().empty();) {
+    app = app->get_subcommands().front();
+    path += " " + app->get_name();
+  }
+  return path;
+}
+
+void add_verbs(CLI::App& root, CommandLine& line) {
+  add_status(root, line);
+  add_run(root, line);
+  add_log(root, line);
+  add_explain(root, line);
+  add_policy(root, line);
+  add_guest(root, line);
+  add_reload(root, line);
+  add_version(root, line);
+}
+
+}  // namespace
+
+CLI::App& add_verb(CLI::App& parent, CommandLine& line, const VerbText& text) {
+  CLI::App& verb = *parent.add_subcommand(text.name, description_of(text));
+  add_common_options(verb, line);
+  return verb;
+}
+
+CLI::App& add_group(CLI::App& parent, CommandLine& line, const VerbText& text) {
+  CLI::App& group = add_verb(parent, line, text);
+  group.require_subcommand(1);
+  return group;
+}
+
+void add_repeatable(CLI::App& verb, const std::string& names, std::vector<std::string>& values,
+                    const std::string& description, const std::string& type_name) {
+  // One value each time, or "-l a=b run.sh" would take the positional as a second label.
+  verb.add_option(names, values, description + "; repeatable")
+      ->type_name(type_name)
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->take_all();
+}
+
+int run_tool(const std::vector<std::string>& arguments, Terminal& terminal) {
+  Tool tool(terminal);
+  CommandLine line{.tool = tool, .action = {}};
+  CLI::App root(
+      description_of({.name = "enforcerctl",
+                      .summary = "Administers Enforcer, which lets out of a guest only what a policy allows",
+                      .examples = {"status", "run -- curl https://api.github.com", "log -f --decision deny",
+                                   "explain https://api.github.com/ --guest agent-1", "policy check policies/*.yaml"},
+                      .more = "Exit codes: 0 ok, 1 failed, 2 usage, 3 findings (or the daemon is not running),\n"
+                              "4 not permitted, 5 not found, 6 timeout, 7 conflict. 'run' exits with its command's."}),
+      "enforcerctl");
+  root.formatter(std::make_shared<Formatter>());
+  root.require_subcommand(1);
+  add_common_options(root, line);
+  add_verbs(root, line);
+  try {
+    root.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::CallForHelp&) {
+    terminal.out(root.help());
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    const std::string unknown = explain_unknown_verb(root, arguments);
+    terminal.err(fmt::format("enforcerctl: {}\n", printable_lines(unknown.empty() ? error.what() : unknown)));
+    terminal.err(fmt::format("Try '{} --help'.\n", understood(root)));
+    return static_cast<int>(ExitCode::kUsage);
+  }
+  return line.action(tool);
+}
+
+}  // namespace enforcer::ctl

@@ -1,0 +1,21 @@
+// The exit codes of the tool: an interface for scripts, documented in --help. `run` alone has codes of its own (run.h).
+#pragma once
+
+#include "base/result.h"
+
+namespace enforcer::ctl {
+
+enum class ExitCode : int {
+  kOk = 0,
+  kFailed = 1,
+  kUsage = 2,
+  kFindings = 3,  ///< problems were found: policies that do not load, explain said no, the daemon is not running
+  kNotPermitted = 4,
+  kNotFound = 5,
+  kTimeout = 6,
+  kConflict = 7,
+};
+
+[[nodiscard]] ExitCode exit_code_of(Errc code);
+
+}  // namespace enforcer::ctl

@@ -1,0 +1,31 @@
+// What the verbs about guests share.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "control/api.h"
+#include "enforcerctl/tool.h"
+
+namespace enforcer::ctl {
+
+/// The guest as the daemon knows it now; kNotFound.
+Result<control::GuestInfo> find_guest(const Tool& tool, const GuestName& name);
+
+/// Waits until the guest runs. kNotFound: it ended while booting; kTimeout; kUnavailable when `interrupted` says so.
+Result<control::GuestInfo> wait_until_running(const Tool& tool, const GuestName& name, Deadline deadline,
+                                              const std::function<bool()>& interrupted);
+
+Result<> delete_guest(const Tool& tool, const GuestName& name);
+
+/// What `create` and `attach` print: the daemon's JSON, or its warning and the guest in one line.
+[[nodiscard]] ExitCode print_made_guest(const Tool& tool, const Result<std::string>& body);
+
+[[nodiscard]] std::string guest_target(const GuestName& name,
+                                       std::string_view more = {});  ///< "/v1/guests/NAME" + more
+
+/// Booting a microVM without hardware support takes seconds; much longer means it hangs, and hostd's watchdog ends it.
+inline constexpr auto kBootPatience = std::chrono::seconds(90);
+
+}  // namespace enforcer::ctl

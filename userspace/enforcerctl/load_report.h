@@ -1,0 +1,28 @@
+// What `reload`, `policy apply` and `run --policy` share: the daemon loads policies, and the problems come back.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "control/api.h"
+#include "enforcerctl/tool.h"
+
+namespace enforcer::ctl {
+
+struct Loaded {
+  control::LoadAnswer answer;
+  std::string body;  ///< the answer as it came
+};
+
+/// Posts `body`. Policies that do not load are an answer; an Error is everything else.
+Result<Loaded> load_policies(const Tool& tool, std::string_view target, std::string_view body);
+
+/// The body that asks to apply these files.
+Result<std::string> apply_request(const std::vector<std::string>& files);
+
+/// The same, reported: problems on standard output, the new generation on standard error. kFindings when nothing was
+/// loaded.
+[[nodiscard]] ExitCode load_and_report(const Tool& tool, std::string_view target, std::string_view body);
+
+}  // namespace enforcer::ctl

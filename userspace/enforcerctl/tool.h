@@ -1,0 +1,69 @@
+// What every verb has: the terminal, the options all verbs share, and the way to the daemon.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "control/client.h"
+#include "enforcerctl/exit_code.h"
+#include "enforcerctl/table.h"
+#include "enforcerctl/terminal.h"
+
+namespace enforcer::ctl {
+
+enum class Output { kTable, kJson, kJsonLines };
+
+/// --config, --instance, --socket, -o and --no-headers, before or after the verb.
+struct CommonOptions {
+  std::optional<std::string> config;
+  std::string instance;
+  std::string socket;
+  Output output = Output::kTable;
+  Headers headers = Headers::kShow;
+};
+
+class Tool {
+ public:
+  explicit Tool(Terminal& terminal) : terminal_(terminal) {}
+
+  CommonOptions common;
+
+  [[nodiscard]] Terminal& terminal() const { return terminal_; }
+  [[nodiscard]] bool json() const { return common.output != Output::kTable; }
+
+  /// The daemon's socket: --socket, else the instance of --instance, else that of the configuration file. kInvalid: the
+  /// file does not load; its diagnostics are in the message.
+  [[nodiscard]] Result<control::Client> client() const;
+
+  /// One request whose answer is expected to be good: its body, or the refusal's Error. `patience` covers all of it.
+  Result<std::string> ask(std::string_view method, std::string_view target, std::string_view body = {},
+                          std::chrono::seconds patience = kPatience) const;
+
+  /// JSON as the daemon or we made it, with its newline.
+  void print_json(std::string_view body) const;
+  /// "enforcerctl: MESSAGE" and what to do about it on standard error; the exit code that goes with it.
+  [[nodiscard]] ExitCode report(const Error& error) const;
+  [[nodiscard]] ExitCode usage(std::string_view message) const;
+  /// One line of talk.
+  void say(std::string_view line) const;
+
+  static constexpr auto kPatience = std::chrono::seconds(30);
+
+ private:
+  Terminal& terminal_;
+};
+
+/// ["k=v", …] as labels; kInvalid names the one that is wrong.
+Result<Labels> labels_from(const std::vector<std::string>& texts);
+/// "role=agent,team=x"
+[[nodiscard]] std::string labels_text(const Labels& labels);
+/// "45s", "5m", "2h", "3d".
+Result<std::chrono::seconds> parse_duration(std::string_view text);
+/// "3d 4h", "2m 5s".
+[[nodiscard]] std::string duration_text(std::chrono::seconds duration);
+
+}  // namespace enforcer::ctl

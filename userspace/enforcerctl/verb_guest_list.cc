@@ -1,0 +1,42 @@
+// guest list.
+#include "control/json.h"
+#include "enforcerctl/command_line.h"
+#include "enforcerctl/guests.h"
+
+namespace enforcer::ctl {
+namespace {
+
+struct ListOptions {};
+
+ExitCode list(Tool& tool, const ListOptions&) {
+  const auto body = tool.ask("GET", "/v1/guests");
+  if (!body) return tool.report(body.error());
+  if (tool.json()) {
+    tool.print_json(*body);
+    return ExitCode::kOk;
+  }
+  const auto guests = control::decode_guests(*body);
+  if (!guests) return tool.report(guests.error());
+  Table table({"NAME", "KIND", "STATE", "ADDRESS", "IMAGE", "LABELS"});
+  for (const auto& guest : *guests) {
+    table.add(
+        {guest.name.text(), guest.kind, guest.state, guest.ipv4.to_string(), guest.image, labels_text(guest.labels)});
+  }
+  if (table.empty()) {
+    tool.say("no guest");
+  } else {
+    tool.terminal().out(table.render(tool.common.headers));
+  }
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+void add_guest_list(CLI::App& guest, CommandLine& line) {
+  CLI::App& verb = add_verb(
+      guest, line,
+      {.name = "list", .summary = "Lists the guests", .examples = {"guest list", "guest list -o json"}, .more = ""});
+  when_chosen(verb, line, std::make_shared<ListOptions>(), list);
+}
+
+}  // namespace enforcer::ctl

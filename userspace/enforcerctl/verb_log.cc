@@ -1,0 +1,93 @@
+// log: the audit records, as they are or as they come.
+#include <fmt/format.h>
+
+#include "control/json.h"
+#include "control/route.h"
+#include "enforcerctl/command_line.h"
+#include "enforcerctl/record_line.h"
+
+namespace enforcer::ctl {
+namespace {
+
+struct LogOptions {
+  bool follow = false;
+  std::string guest, decision, host, rule, layer, type, id, since;
+  unsigned last = 0;
+};
+
+/// "5m" ago, or a time as records have it.
+Result<WallClock::time_point> parse_since(const std::string& text) {
+  if (const auto duration = parse_duration(text)) return WallClock::now() - *duration;
+  const auto time = control::parse_time(text);
+  if (!time)
+    return fail(Errc::kInvalid,
+                fmt::format("--since {}: neither a duration (5m) nor a time (2025-01-31T12:00:00.000Z)", text));
+  return *time;
+}
+
+Result<std::string> target_for(const Tool& tool, const LogOptions& options) {
+  std::string target = fmt::format("/v1/log?follow={}", options.follow ? 1 : 0);
+  const auto add = [&](std::string_view name, std::string_view value) {
+    if (!value.empty()) target += fmt::format("&{}={}", name, control::percent_encode(value));
+  };
+  add("guest", options.guest);
+  add("decision", options.decision);
+  add("host", options.host);
+  add("rule", options.rule);
+  add("layer", options.layer);
+  add("id", options.id);
+  if (!options.since.empty()) add("since", control::format_time(TRY(parse_since(options.since))));
+  if (options.last > 0) add("last", std::to_string(options.last));
+  // The last N of what is shown: the daemon must not count ends, which the table leaves out.
+  const bool count_decisions = options.type.empty() && options.last > 0 && !tool.json();
+  add("type", count_decisions ? "decision" : options.type);
+  return target;
+}
+
+ExitCode log(Tool& tool, const LogOptions& options) {
+  const auto target = target_for(tool, options);
+  if (!target) return tool.usage(target.error().message);
+  const auto daemon = tool.client();
+  if (!daemon) return tool.report(daemon.error());
+  if (!tool.json() && tool.common.headers == Headers::kShow) tool.terminal().out(record_headers());
+  const auto show = [&](std::string_view record) {
+    if (tool.json()) {
+      tool.print_json(record);
+    } else if (options.type == "end" || !options.id.empty()) {
+      tool.terminal().out(any_record_line(tool.terminal(), record));
+    } else if (const auto text = record_line(tool.terminal(), record)) {
+      tool.terminal().out(*text);
+    }
+    return control::Wants::kMore;
+  };
+  const auto shown = daemon->stream(*target, Deadline::after(Tool::kPatience), show);
+  return shown ? ExitCode::kOk : tool.report(shown.error());
+}
+
+}  // namespace
+
+void add_log(CLI::App& root, CommandLine& line) {
+  auto options = std::make_shared<LogOptions>();
+  CLI::App& verb =
+      add_verb(root, line,
+               {.name = "log",
+                .summary = "Shows what was decided",
+                .examples = {"log -f --decision deny", "log --guest agent-1 --since 5m",
+                             "log --host api.github.com --last 20", "log -o jsonl --since 1h > records.jsonl"},
+                .more = "The table leaves out the ends of connections unless --type end or --id asks for them; with "
+                        "--last it shows\n"
+                        "decisions only. JSON has every record as it stands in the file, one on a line."});
+  verb.add_flag("-f,--follow", options->follow, "Go on with new records until interrupted");
+  verb.add_option("--guest", options->guest, "Of this guest")->type_name("NAME");
+  verb.add_option("--decision", options->decision, "Of these decisions: allow, review, deny")->type_name("LIST");
+  verb.add_option("--host", options->host, "About this host or address, exactly")->type_name("HOST");
+  verb.add_option("--rule", options->rule, "By this rule")->type_name("POLICY/RULE");
+  verb.add_option("--layer", options->layer, "At this layer: dns, l4, tls, http")->type_name("LAYER");
+  verb.add_option("--type", options->type, "Of this type: decision, end, event, datapath")->type_name("TYPE");
+  verb.add_option("--id", options->id, "With this decision id")->type_name("ID");
+  verb.add_option("--since", options->since, "Not older than this: 5m, 2h, or a time")->type_name("WHEN");
+  verb.add_option("--last", options->last, "Only the last so many")->type_name("N")->check(CLI::Range(1, 100000));
+  when_chosen(verb, line, options, log);
+}
+
+}  // namespace enforcer::ctl

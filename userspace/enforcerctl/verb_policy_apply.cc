@@ -1,0 +1,32 @@
+// policy apply: gives policy files to the daemon, all or nothing.
+#include "enforcerctl/command_line.h"
+#include "enforcerctl/load_report.h"
+
+namespace enforcer::ctl {
+namespace {
+
+struct FilesOptions {
+  std::vector<std::string> files;
+};
+
+ExitCode apply(Tool& tool, const FilesOptions& options) {
+  const auto body = apply_request(options.files);
+  return body ? load_and_report(tool, "/v1/policies", *body) : tool.report(body.error());
+}
+
+}  // namespace
+
+void add_policy_apply(CLI::App& policy, CommandLine& line) {
+  auto options = std::make_shared<FilesOptions>();
+  CLI::App& verb = add_verb(
+      policy, line,
+      {.name = "apply",
+       .summary = "Gives policies to the daemon, which keeps them and puts them in force",
+       .examples = {"policy apply agent.yaml", "policy apply - < agent.yaml"},
+       .more = "An object of the same kind and name is replaced. All or nothing: exit code 3 and a list of problems\n"
+               "when something is wrong, 7 when an object belongs to a file in the daemon's configuration."});
+  verb.add_option("FILE", options->files, "Files or folders; - is standard input")->required();
+  when_chosen(verb, line, options, apply);
+}
+
+}  // namespace enforcer::ctl

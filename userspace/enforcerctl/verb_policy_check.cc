@@ -1,0 +1,65 @@
+// policy check: everything that is wrong with policy files; needs no daemon.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "enforcerctl/command_line.h"
+#include "enforcerctl/policy_files.h"
+#include "policy/loader.h"
+
+namespace enforcer::ctl {
+namespace {
+
+struct FilesOptions {
+  std::vector<std::string> files;
+};
+
+nlohmann::json to_json(const policy::Diagnostic& diagnostic) {
+  const bool error = diagnostic.severity == policy::Severity::kError;
+  return {{"file", diagnostic.file},
+          {"line", diagnostic.line},
+          {"column", diagnostic.column},
+          {"code", diagnostic.code},
+          {"severity", error ? "error" : "warning"},
+          {"message", diagnostic.message},
+          {"hint", diagnostic.hint},
+          {"text", diagnostic.to_string()}};
+}
+
+ExitCode check(Tool& tool, const FilesOptions& options) {
+  const auto sources = read_policy_files(options.files);
+  if (!sources) return tool.report(sources.error());
+  const policy::LoadOutcome outcome = policy::load(*sources, 1);
+  const auto errors = std::ranges::count(outcome.diagnostics, policy::Severity::kError, &policy::Diagnostic::severity);
+  if (tool.json()) {
+    nlohmann::json answer = {{"api_version", "v1"}, {"valid", outcome.snapshot != nullptr}};
+    answer["diagnostics"] = nlohmann::json::array();
+    for (const auto& diagnostic : outcome.diagnostics) answer["diagnostics"].push_back(to_json(diagnostic));
+    tool.print_json(answer.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace));
+  } else {
+    for (const auto& diagnostic : outcome.diagnostics) {
+      tool.terminal().out(printable_lines(diagnostic.to_string()) + "\n");
+    }
+  }
+  const auto warnings = static_cast<std::ptrdiff_t>(outcome.diagnostics.size()) - errors;
+  tool.say(fmt::format("{} file{} checked: {} error{}, {} warning{}", sources->size(), sources->size() == 1 ? "" : "s",
+                       errors, errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s"));
+  return outcome.snapshot == nullptr ? ExitCode::kFindings : ExitCode::kOk;
+}
+
+}  // namespace
+
+void add_policy_check(CLI::App& policy, CommandLine& line) {
+  auto options = std::make_shared<FilesOptions>();
+  CLI::App& verb = add_verb(
+      policy, line,
+      {.name = "check",
+       .summary = "Says everything that is wrong with policy files, without a daemon",
+       .examples = {"policy check agent.yaml", "policy check /etc/enforcer/policies", "policy check - < agent.yaml"},
+       .more = "Exit code 3: there are errors. Warnings alone are 0."});
+  verb.add_option("FILE", options->files, "Files or folders; - is standard input")->required();
+  when_chosen(verb, line, options, check);
+}
+
+}  // namespace enforcer::ctl

@@ -1,0 +1,47 @@
+// The verbs: each has a file of its own, which adds it to the command line and does it.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "enforcerctl/tool.h"
+
+namespace CLI {
+class App;
+}
+
+namespace enforcer::ctl {
+
+/// What the command line asked for: runs once everything is parsed, and gives the exit status.
+using Action = std::function<int(Tool&)>;
+
+struct CommandLine {
+  Tool& tool;
+  Action action;
+};
+
+void add_status(CLI::App& root, CommandLine& line);
+void add_version(CLI::App& root, CommandLine& line);
+void add_policy(CLI::App& root, CommandLine& line);
+void add_policy_check(CLI::App& policy, CommandLine& line);
+void add_policy_apply(CLI::App& policy, CommandLine& line);
+void add_policy_list(CLI::App& policy, CommandLine& line);
+void add_reload(CLI::App& root, CommandLine& line);
+void add_explain(CLI::App& root, CommandLine& line);
+void add_log(CLI::App& root, CommandLine& line);
+void add_guest(CLI::App& root, CommandLine& line);
+void add_guest_create(CLI::App& guest, CommandLine& line);
+void add_guest_list(CLI::App& guest, CommandLine& line);
+void add_guest_delete(CLI::App& guest, CommandLine& line);
+void add_guest_attach(CLI::App& guest, CommandLine& line);
+void add_guest_detach(CLI::App& guest, CommandLine& line);
+void add_run(CLI::App& root, CommandLine& line);
+
+/// The version of this tool.
+[[nodiscard]] std::string_view tool_version();
+
+/// Parses the arguments (without the program's name) and runs the verb; the process's exit status.
+int run_tool(const std::vector<std::string>& arguments, Terminal& terminal);
+
+}  // namespace enforcer::ctl

@@ -1,0 +1,131 @@
+// Daemon as the control API sees it.
+#include "base/log.h"
+#include "enforcerd/daemon.h"
+
+namespace enforcer::enforcerd {
+
+namespace asio = boost::asio;
+
+namespace {
+
+control::Problem to_problem(const policy::Diagnostic& diagnostic) {
+  return {.file = diagnostic.file,
+          .line = diagnostic.line,
+          .column = diagnostic.column,
+          .code = diagnostic.code,
+          .severity = diagnostic.severity == policy::Severity::kError ? "error" : "warning",
+          .message = diagnostic.message,
+          .hint = diagnostic.hint,
+          .text = diagnostic.to_string()};
+}
+
+control::GuestInfo to_info(const hostproto::Guest& guest) {
+  return {.name = guest.name,
+          .labels = guest.labels,
+          .kind = guest.kind,
+          .state = guest.state,
+          .image = guest.image,
+          .accelerator = guest.accelerator,
+          .slot = guest.slot,
+          .epoch = guest.epoch,
+          .ipv4 = guest.ipv4,
+          .ipv6 = guest.ipv6};
+}
+
+std::string by(const control::Caller& caller) { return fmt::format("uid {} (pid {})", caller.uid, caller.pid); }
+
+Result<control::GuestAnswer> answer_with(GuestEntry* entry, std::string warning) {
+  if (entry == nullptr) return fail(Errc::kUnavailable, "the guest is already gone again");
+  return control::GuestAnswer{to_info(entry->announced), std::move(warning)};
+}
+
+}  // namespace
+
+asio::awaitable<Result<control::Status>> Daemon::status() {
+  control::Status status{.version = ENFORCER_VERSION, .instance = config_.instance};
+  status.uptime = std::chrono::duration_cast<std::chrono::seconds>(Monotonic::now() - started_);
+  status.workers = static_cast<std::uint32_t>(workers_.size());
+  status.generation = policies_.current()->generation();
+  status.last_reload = {policies_.last_report().loaded, policies_.last_attempt(), policies_.last_report().error};
+  for (const auto& [slot, entry] : guests_.all()) {
+    ++(entry.announced.state == "running" ? status.guests_running : status.guests_booting);
+  }
+  status.connections = co_await workers_.sessions();
+  status.hostd_connected = link_.connected();
+  status.attach_mode = attach_mode_;
+  status.accelerator = accelerator_;
+  status.audit = {log_.healthy(), config_.audit.path, log_.events(), log_.write_errors()};
+  co_return status;
+}
+
+asio::awaitable<Result<control::LoadAnswer>> Daemon::reload(control::Caller caller) {
+  const auto began = Monotonic::now();
+  const LoadReport report = policies_.reload();
+  enforce_loaded(report, began, by(caller));
+  control::LoadAnswer answer{.loaded = report.loaded, .generation = policies_.current()->generation()};
+  for (const policy::Diagnostic& diagnostic : report.diagnostics) answer.problems.push_back(to_problem(diagnostic));
+  if (!report.loaded && answer.problems.empty()) {
+    answer.problems.push_back({.severity = "error", .message = report.error, .text = report.error});
+  }
+  co_return answer;
+}
+
+asio::awaitable<Result<control::LoadAnswer>> Daemon::apply(control::Caller caller,
+                                                           std::vector<control::Document> documents) {
+  const auto began = Monotonic::now();
+  std::vector<policy::SourceText> sources;
+  for (control::Document& document : documents) sources.push_back({std::move(document.name), std::move(document.text)});
+  const auto report = policies_.apply(sources);
+  if (!report) co_return std::unexpected(report.error());
+  enforce_loaded(*report, began, by(caller));
+  control::LoadAnswer answer{.loaded = report->loaded, .generation = policies_.current()->generation()};
+  for (const policy::Diagnostic& diagnostic : report->diagnostics) answer.problems.push_back(to_problem(diagnostic));
+  co_return answer;
+}
+
+asio::awaitable<Result<std::vector<control::GuestInfo>>> Daemon::guests() {
+  std::vector<control::GuestInfo> all;
+  for (const auto& [slot, entry] : guests_.all()) all.push_back(to_info(entry.announced));
+  co_return all;
+}
+
+asio::awaitable<Result<control::GuestAnswer>> Daemon::create_guest(control::Caller caller, control::CreateGuest request) {
+  log_info("guest {} is created for {}", request.name.text(), by(caller));
+  hostproto::CreateGuest create{.name = request.name,
+                                .labels = std::move(request.labels),
+                                .image = std::move(request.image),
+                                .memory_mib = request.memory_mib,
+                                .cpus = request.cpus};
+  auto warning = co_await link_.request(std::move(create));
+  if (!warning) co_return std::unexpected(warning.error());
+  co_return answer_with(guests_.find(request.name), *std::move(warning));
+}
+
+asio::awaitable<Result<control::GuestAnswer>> Daemon::attach_guest(control::Caller caller, control::AttachGuest request) {
+  log_info("guest {} is attached for {}", request.name.text(), by(caller));
+  hostproto::AttachGuest attach{
+      .name = request.name, .labels = std::move(request.labels), .netns = std::move(request.netns)};
+  auto warning = co_await link_.request(std::move(attach));
+  if (!warning) co_return std::unexpected(warning.error());
+  co_return answer_with(guests_.find(request.name), *std::move(warning));
+}
+
+asio::awaitable<Result<>> Daemon::delete_guest(control::Caller caller, GuestName name) {
+  log_info("guest {} is deleted for {}", name.text(), by(caller));
+  hostproto::DeleteGuest remove{.name = std::move(name)};
+  auto warning = co_await link_.request(std::move(remove));
+  if (!warning) co_return std::unexpected(warning.error());
+  co_return Result<>{};
+}
+
+asio::awaitable<Result<std::unique_ptr<control::ExecChannel>>> Daemon::exec(control::Caller caller, GuestName name) {
+  GuestEntry* entry = guests_.find(name);
+  if (entry == nullptr) co_return fail(Errc::kNotFound, fmt::format("no guest '{}'", name.text()));
+  if (!entry->channel) co_return fail(Errc::kInvalid, "an attached namespace has no command channel");
+  if (entry->announced.state != "running") co_return fail(Errc::kConflict, "the guest is still booting");
+  log_info("a command is run in guest {} for {}", name.text(), by(caller));
+  const auto channel = entry->channel;
+  co_return co_await channel->open();
+}
+
+}  // namespace enforcer::enforcerd

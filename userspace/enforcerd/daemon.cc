@@ -1,0 +1,235 @@
+#include "enforcerd/daemon.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include "base/log.h"
+#include "base/text.h"
+
+namespace enforcer::enforcerd {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::chrono::seconds kRollCall{2};
+constexpr std::chrono::seconds kBootDeadline{150};
+
+constexpr std::string_view kDropLabels[] = {
+#define X(name, label, text) label,
+    ENFORCER_DROP_REASONS(X)
+#undef X
+};
+
+}  // namespace
+
+Daemon::Daemon(const config::Config& config, const config::Paths& paths, audit::Log& log, Workers& workers)
+    : config_(config),
+      log_(log),
+      workers_(workers),
+      exposition_(ENFORCER_VERSION, config.metrics.per_guest_series),
+      policies_(config, paths),
+      guests_(config, paths, workers, exposition_),
+      dns_(workers.home()),
+      link_(workers.home(), paths.hostd_socket(), *this),
+      roll_call_(workers.home().io()),
+      second_(workers.home().io()) {
+  for (std::size_t i = 0; i < workers.size(); ++i) workers.at(i).answers_dns(dns_);
+}
+
+void Daemon::start() {
+  const auto began = Monotonic::now();
+  const LoadReport report = policies_.load_at_start();
+  for (const policy::Diagnostic& diagnostic : report.diagnostics) log_warning("{}", diagnostic.to_string());
+  enforce_loaded(report, began, "start");
+  link_.start();
+  every_second();
+}
+
+void Daemon::stop() {
+  second_.cancel();
+  roll_call_.cancel();
+  guests_.close_channels();
+  workers_.stop();
+}
+
+void Daemon::reload_on_signal() {
+  const auto began = Monotonic::now();
+  enforce_loaded(policies_.reload(), began, "SIGHUP");
+}
+
+void Daemon::enforce_loaded(const LoadReport& report, Monotonic::time_point began, std::string_view who) {
+  if (!report.loaded) {
+    log_error("policies not loaded ({}): {}; generation {} stays in force", who, report.error,
+              policies_.current()->generation());
+    record_event("policy_reload_failed", nullptr, report.error);
+    return;
+  }
+  guests_.enforce(*policies_.current());
+  exposition_.set_deny_rules(policies_.current()->deny_rules());
+  exposition_.policy_applied(Monotonic::now() - began);
+  log_info("policies loaded ({}): generation {}, {} objects", who, policies_.current()->generation(),
+           policies_.current()->policies().size());
+  record_event("policy_reload", nullptr, who);
+}
+
+void Daemon::record_event(std::string_view name, const GuestEntry* about, std::string_view detail, std::uint64_t count) {
+  audit::EventRecord record{.event = name, .detail = detail, .generation = policies_.current()->generation(), .count = count};
+  if (about != nullptr) {
+    record.subject = {&about->announced.name, about->announced.epoch, &about->announced.labels};
+  }
+  workers_.home().audit().append(record);
+}
+
+bool Daemon::welcomed(const hostproto::Welcome& welcome, std::vector<Fd> descriptors) {
+  if (welcome.workers != workers_.size() || descriptors.size() != workers_.size() + 2) {
+    log_error("enforcer-hostd opened {} listeners for {} workers: both must run on the same configuration",
+              welcome.workers, workers_.size());
+    return false;
+  }
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    // A post needs a copyable step, so the descriptor travels in a shared box.
+    auto boxed = std::make_shared<Fd>(std::move(descriptors[i]));
+    asio::post(workers_.at(i).io(), [boxed, &worker = workers_.at(i)] {
+      if (const auto served = worker.serve(std::move(*boxed)); !served) log_error("{}", served.error().message);
+    });
+  }
+  if (const auto served = dns_.serve(std::move(descriptors[workers_.size()])); !served) {
+    log_error("DNS: {}", served.error().message);
+    return false;
+  }
+  auto counters = DatapathCounters::make(std::move(descriptors[workers_.size() + 1]));
+  if (!counters) log_error("{}", counters.error().message);
+  if (counters) counters_ = *std::move(counters);
+  attach_mode_ = welcome.attach_mode;
+  accelerator_ = welcome.accelerator;
+  steering_ = true;
+  guests_.begin_roll_call();
+  roll_call_.expires_after(kRollCall);
+  roll_call_.async_wait([this](boost::system::error_code error) {
+    if (!error) guests_.end_roll_call();
+  });
+  return true;
+}
+
+void Daemon::pipes(std::vector<Fd> descriptors) {
+  for (std::size_t i = 0; i + 1 < descriptors.size(); i += 2) {
+    auto boxed = std::make_shared<proxy::Pipe>(std::move(descriptors[i]), std::move(descriptors[i + 1]));
+    proxy::Worker& worker = workers_.at(next_pipe_worker_++ % workers_.size());
+    asio::post(worker.io(), [boxed, &worker] { worker.add_pipe(std::move(*boxed)); });
+  }
+}
+
+void Daemon::guest(const hostproto::Guest& announced, std::vector<Fd> descriptors) {
+  const bool known = guests_.find(announced.slot) != nullptr;
+  GuestEntry* entry = guests_.arrived(announced, std::move(descriptors), *policies_.current());
+  if (entry == nullptr) return;
+  if (!announced.accelerator.empty()) accelerator_ = announced.accelerator;
+  if (announced.state == "booting" && entry->channel) greet(*entry);
+  if (known) return;
+  // What the datapath counted before we came is not news.
+  const auto counted = counters_ ? counters_->read(announced.slot) : std::nullopt;
+  if (counted && roll_call_.expiry() > Monotonic::now()) entry->reported = *counted;
+  record_event("guest_here", entry, announced.kind);
+}
+
+void Daemon::greet(const GuestEntry& entry) {
+  auto say_hello = [](Daemon& daemon, std::shared_ptr<GuestChannel> channel, Slot slot) -> asio::awaitable<void> {
+    const auto greeted = co_await channel->greet(Deadline::after(kBootDeadline));
+    if (greeted) daemon.link_.booted(slot);
+  };
+  asio::co_spawn(workers_.home().io(), say_hello(*this, entry.channel, entry.announced.slot), asio::detached);
+}
+
+void Daemon::guest_gone(const hostproto::GuestGone& gone) {
+  if (GuestEntry* entry = guests_.find(gone.slot); entry != nullptr) {
+    report_drops(*entry);
+    report_undecided(*entry);
+    record_event("guest_gone", entry, gone.why);
+  }
+  guests_.left(gone.slot, gone.why);
+}
+
+void Daemon::event(const hostproto::Event& event) {
+  log_warning("{}: {}", event.name, event.detail);
+  record_event(event.name, guests_.find(event.slot), event.detail);
+}
+
+void Daemon::every_second() {
+  for (auto& [slot, entry] : guests_.all()) {
+    report_drops(entry);
+    report_undecided(entry);
+  }
+  if (++seconds_ % 60 == 0) expire_series();
+  second_.expires_after(std::chrono::seconds(1));
+  second_.async_wait([this](boost::system::error_code error) {
+    if (!error) every_second();
+  });
+}
+
+void Daemon::report_drops(GuestEntry& entry) {
+  const auto counted = counters_ ? counters_->read(entry.announced.slot) : std::nullopt;
+  if (!counted) return;
+  exposition_.datapath(entry.announced.slot, *counted);
+  for (int reason = 0; reason < ENFORCER_DROP_REASON_COUNT; ++reason) {
+    const std::uint64_t before = entry.reported.drops[reason];
+    // Less than before: the counters began anew.
+    const std::uint64_t news = counted->drops[reason] - (counted->drops[reason] < before ? 0 : before);
+    if (news == 0) continue;
+    workers_.home().audit().append(audit::DatapathRecord{
+        .subject = {&entry.announced.name, entry.announced.epoch, &entry.announced.labels},
+        .drop = kDropLabels[reason],
+        .count = news});
+  }
+  entry.reported = *counted;
+}
+
+void Daemon::report_undecided(GuestEntry& entry) {
+  const std::uint64_t count = entry.guest->take_undecided();
+  if (count > 0) record_event("limit_decisions", &entry, "connections reset undecided", count);
+}
+
+void Daemon::expire_series() {
+  const auto gone = exposition_.expire(Monotonic::now());
+  if (gone.empty()) return;
+  workers_.on_each([gone](proxy::Worker& worker) { worker.metrics().forget(gone); });
+}
+
+asio::awaitable<Result<std::string>> Daemon::render_metrics() {
+  const auto counts = co_await workers_.counts();
+  metrics::Gauges gauges;
+  using Component = metrics::Gauges::Component;
+  gauges.hostd = link_.connected() ? Component::kUp : Component::kDown;
+  gauges.datapath = steering_ ? Component::kUp : Component::kDown;
+  for (const auto& [slot, entry] : guests_.all()) {
+    if (entry.announced.state == "running") {
+      ++gauges.guests_running;
+    } else {
+      ++gauges.guests_booting;
+    }
+  }
+  gauges.policy_generation = policies_.current()->generation();
+  using Reload = metrics::Gauges::Reload;
+  gauges.last_reload = policies_.last_report().loaded ? Reload::kSucceeded : Reload::kFailed;
+  gauges.last_reload_success = policies_.last_success();
+  gauges.audit_events = log_.events();
+  gauges.audit_write_errors = log_.write_errors();
+  const std::uint64_t guests = guests_.all().size();
+  gauges.maps = {{"guests", guests, ENFORCER_MAX_GUESTS}, {"counters", guests + 1, ENFORCER_MAX_GUESTS}};
+  if (counters_) {
+    for (auto& [slot, entry] : guests_.all()) {
+      if (const auto counted = counters_->read(Slot{slot})) exposition_.datapath(Slot{slot}, *counted);
+    }
+    if (const auto nobody = counters_->read(Slot{0})) exposition_.datapath(Slot{0}, *nobody);
+  }
+  co_return exposition_.render(counts, gauges);
+}
+
+std::string Daemon::not_ready() const {
+  if (!steering_) return "enforcer-hostd has not connected the datapath yet";
+  if (policies_.current()->generation() == 0) return "no policy is loaded: everything is denied";
+  if (!log_.healthy()) return "the audit log cannot be written: everything is denied";
+  return "";
+}
+
+}  // namespace enforcer::enforcerd

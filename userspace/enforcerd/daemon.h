@@ -1,0 +1,93 @@
+// Daemon: the parts of enforcerd, put together. It hears from hostd (HostEvents), answers the control API (Backend, in
+// backend.cc), renders metrics, and looks after what happens once a second.
+//
+// Thread: worker 0, but for the constructor and run().
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "audit/log.h"
+#include "config/config.h"
+#include "config/paths.h"
+#include "control/api.h"
+#include "enforcerd/datapath_counters.h"
+#include "enforcerd/guests.h"
+#include "enforcerd/host_link.h"
+#include "enforcerd/policy_store.h"
+#include "enforcerd/workers.h"
+#include "metrics/exposition.h"
+#include "proxy/dns_service.h"
+
+namespace enforcer::enforcerd {
+
+class Daemon final : public HostEvents, public control::Backend {
+ public:
+  Daemon(const config::Config& config, const config::Paths& paths, audit::Log& log, Workers& workers);
+
+  /// Loads the policies and begins to look for hostd.
+  void start();
+  /// SIGHUP.
+  void reload_on_signal();
+  /// Every guest's sessions are closed and recorded; run() of the workers returns after that.
+  void stop();
+
+  /// The text of /metrics.
+  boost::asio::awaitable<Result<std::string>> render_metrics();
+  /// Empty when guests can be served, else what is missing.
+  [[nodiscard]] std::string not_ready() const;
+
+  // control::Backend
+  boost::asio::awaitable<Result<control::Status>> status() override;
+  [[nodiscard]] std::shared_ptr<const policy::Snapshot> snapshot() const override { return policies_.current(); }
+  [[nodiscard]] std::string audit_path() const override { return config_.audit.path; }
+  boost::asio::awaitable<Result<control::LoadAnswer>> reload(control::Caller caller) override;
+  boost::asio::awaitable<Result<control::LoadAnswer>> apply(control::Caller caller,
+                                                            std::vector<control::Document> documents) override;
+  boost::asio::awaitable<Result<std::vector<control::GuestInfo>>> guests() override;
+  boost::asio::awaitable<Result<control::GuestAnswer>> create_guest(control::Caller caller,
+                                                                    control::CreateGuest request) override;
+  boost::asio::awaitable<Result<control::GuestAnswer>> attach_guest(control::Caller caller,
+                                                                    control::AttachGuest request) override;
+  boost::asio::awaitable<Result<>> delete_guest(control::Caller caller, GuestName name) override;
+  boost::asio::awaitable<Result<std::unique_ptr<control::ExecChannel>>> exec(control::Caller caller,
+                                                                             GuestName name) override;
+
+ private:
+  // HostEvents
+  bool welcomed(const hostproto::Welcome& welcome, std::vector<Fd> descriptors) override;
+  void pipes(std::vector<Fd> descriptors) override;
+  void guest(const hostproto::Guest& guest, std::vector<Fd> descriptors) override;
+  void guest_gone(const hostproto::GuestGone& gone) override;
+  void event(const hostproto::Event& event) override;
+
+  void enforce_loaded(const LoadReport& report, Monotonic::time_point began, std::string_view who);
+  void record_event(std::string_view name, const GuestEntry* about, std::string_view detail, std::uint64_t count = 1);
+  void greet(const GuestEntry& entry);
+  void every_second();
+  void report_drops(GuestEntry& entry);
+  void report_undecided(GuestEntry& entry);
+  void expire_series();
+
+  const config::Config& config_;
+  audit::Log& log_;
+  Workers& workers_;
+  metrics::Exposition exposition_;
+  PolicyStore policies_;
+  Guests guests_;
+  proxy::DnsService dns_;
+  HostLink link_;
+  std::optional<DatapathCounters> counters_;
+  std::string attach_mode_;
+  std::string accelerator_ = "unknown";
+  bool steering_ = false;  ///< hostd was told that we are ready, at least once
+  boost::asio::steady_timer roll_call_;
+  boost::asio::steady_timer second_;
+  std::uint64_t seconds_ = 0;
+  std::size_t next_pipe_worker_ = 0;
+  const Monotonic::time_point started_ = Monotonic::now();
+};
+
+}  // namespace enforcer::enforcerd

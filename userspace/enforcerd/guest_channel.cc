@@ -1,0 +1,150 @@
+#include "enforcerd/guest_channel.h"
+
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "net/async_socket.h"
+#include "net/timer_wheel.h"
+#include "proxy/worker.h"
+
+namespace enforcer::enforcerd {
+
+namespace asio = boost::asio;
+using hostproto::Frame;
+using hostproto::FrameType;
+
+namespace {
+
+constexpr std::chrono::seconds kSendDeadline{30};
+constexpr std::chrono::seconds kGreetDeadline{10};
+
+std::string make_nonce() {
+  std::string nonce(hostproto::kNonceSize, '\0');
+  ENFORCER_CHECK(getrandom(nonce.data(), nonce.size(), 0) == static_cast<ssize_t>(nonce.size()));
+  return nonce;
+}
+
+/// Interrupts a socket when a deadline passes.
+class Guard final : public net::WheelEntry {
+ public:
+  Guard(proxy::Worker& home, net::AsyncSocket& socket, Deadline deadline) : socket_(socket) {
+    home.wheel().schedule(*this, deadline);
+  }
+
+ private:
+  void expired() override { socket_.interrupt(Errc::kTimeout); }
+  net::AsyncSocket& socket_;
+};
+
+}  // namespace
+
+class GuestChannel::Conversation final : public control::ExecChannel {
+ public:
+  Conversation(std::shared_ptr<GuestChannel> channel, std::unique_ptr<net::AsyncSocket> socket)
+      : channel_(std::move(channel)), socket_(std::move(socket)) {
+    channel_->current_ = this;
+  }
+  ~Conversation() override { channel_->current_ = nullptr; }
+
+  asio::awaitable<Result<>> greet(Deadline deadline) {
+    const Guard guard(channel_->home_, *socket_, deadline);
+    const std::string nonce = make_nonce();
+    reader_.expect_hello(nonce);
+    const std::string hello = hostproto::encode_frame(FrameType::kHello, nonce);
+    if (auto sent = co_await socket_->write_all(as_bytes(hello)); !sent) co_return sent;
+    const auto echoed = co_await receive();
+    if (!echoed) co_return std::unexpected(echoed.error());
+    co_return Result<>{};
+  }
+
+  asio::awaitable<Result<>> send(Frame frame) override {
+    const Guard guard(channel_->home_, *socket_, Deadline::after(kSendDeadline));
+    const std::string encoded = hostproto::encode_frame(frame.type, frame.payload);
+    co_return co_await socket_->write_all(as_bytes(encoded));
+  }
+
+  asio::awaitable<Result<Frame>> receive() override {
+    std::array<std::uint8_t, 16 * 1024> buffer;
+    while (true) {
+      if (auto frame = reader_.next()) co_return *std::move(frame);
+      const auto count = co_await socket_->read_some(buffer);
+      if (!count) co_return std::unexpected(count.error());
+      if (*count == 0) co_return fail(Errc::kUnavailable, "the guest is gone");
+      if (auto fed = reader_.feed(Bytes(buffer).first(*count)); !fed) co_return std::unexpected(fed.error());
+    }
+  }
+
+  void close() override { socket_->interrupt(Errc::kUnavailable); }
+
+ private:
+  std::shared_ptr<GuestChannel> channel_;
+  std::unique_ptr<net::AsyncSocket> socket_;
+  hostproto::FrameReader reader_;
+};
+
+asio::awaitable<Result<>> GuestChannel::greet(Deadline deadline) {
+  const auto self = shared_from_this();
+  // A conversation interrupts its socket for good, so each has a descriptor of its own onto the same stream.
+  Fd copy(dup(socket_.get()));
+  if (!copy.valid()) co_return fail_errno("dup");
+  auto socket = net::AsyncSocket::make(home_.io(), home_.poller(), std::move(copy));
+  if (!socket) co_return std::unexpected(socket.error());
+  Conversation conversation(self, *std::move(socket));
+  co_return co_await conversation.greet(deadline);
+}
+
+asio::awaitable<Result<std::unique_ptr<control::ExecChannel>>> GuestChannel::open() {
+  if (current_ != nullptr) co_return fail(Errc::kConflict, "the guest is busy with another command");
+  Fd copy(dup(socket_.get()));
+  if (!copy.valid()) co_return fail_errno("dup");
+  auto socket = net::AsyncSocket::make(home_.io(), home_.poller(), std::move(copy));
+  if (!socket) co_return std::unexpected(socket.error());
+  auto conversation = std::make_unique<Conversation>(shared_from_this(), *std::move(socket));
+  if (auto greeted = co_await conversation->greet(Deadline::after(kGreetDeadline)); !greeted) {
+    co_return fail(Errc::kUnavailable, "the guest does not answer: " + greeted.error().message);
+  }
+  co_return std::unique_ptr<control::ExecChannel>(std::move(conversation));
+}
+
+void GuestChannel::close() {
+  if (current_ != nullptr) current_->close();
+}
+
+Result<std::unique_ptr<ConsoleRing>> ConsoleRing::make(proxy::Worker& home, Fd socket) {
+  std::unique_ptr<ConsoleRing> ring(new ConsoleRing(home, std::move(socket)));
+  TRY_VOID(home.poller().add(ring->socket_.get(), *ring));
+  return ring;
+}
+
+ConsoleRing::~ConsoleRing() { home_.poller().remove(socket_.get(), *this); }
+
+void ConsoleRing::ready(std::uint32_t) {
+  std::array<char, 16 * 1024> buffer;
+  // Bounded: what is not read now is reported again, and a guest that shouts only fills its own socket meanwhile.
+  for (int i = 0; i < 16; ++i) {
+    const ssize_t count = recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (count <= 0) return;
+    kept_.append(buffer.data(), static_cast<std::size_t>(count));
+    if (kept_.size() > 2 * kSize) kept_.erase(0, kept_.size() - kSize);
+  }
+  [[maybe_unused]] const auto again = home_.poller().transfer(socket_.get(), *this, *this);
+}
+
+std::string ConsoleRing::tail(std::size_t lines) const {
+  std::size_t start = kept_.size();
+  for (std::size_t found = 0; start > 0 && found <= lines; --start) {
+    if (kept_[start - 1] == '\n' && ++found > lines) break;
+  }
+  std::string shown;
+  std::string_view rest = std::string_view(kept_).substr(start);
+  while (!rest.empty()) {
+    const std::size_t newline = rest.find('\n');
+    shown += "  | " + escape_untrusted(rest.substr(0, newline)) + "\n";
+    rest.remove_prefix(newline == std::string_view::npos ? rest.size() : newline + 1);
+  }
+  return shown;
+}
+
+}  // namespace enforcer::enforcerd

@@ -1,0 +1,61 @@
+// GuestChannel: the exec channel of one microVM, and its console. Both are written by the guest: they are read here, unprivileged and bounded,
+// and nowhere else.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <memory>
+#include <string>
+
+#include "base/deadline.h"
+#include "base/fd.h"
+#include "control/api.h"
+#include "net/poller.h"
+
+namespace enforcer::proxy {
+class Worker;
+}
+
+namespace enforcer::enforcerd {
+
+/// The stream to the guest's init. One conversation at a time.
+class GuestChannel : public std::enable_shared_from_this<GuestChannel> {
+ public:
+  GuestChannel(proxy::Worker& home, Fd socket) : home_(home), socket_(std::move(socket)) {}
+
+  /// Says hello until the guest echoes it: it has booted. kTimeout, kUnavailable when the channel is closed.
+  boost::asio::awaitable<Result<>> greet(Deadline deadline);
+
+  /// A conversation of one caller, begun with a hello of its own (whatever ran before is killed). kConflict while another one lasts.
+  boost::asio::awaitable<Result<std::unique_ptr<control::ExecChannel>>> open();
+
+  /// Ends the conversation that lasts, if any: the guest is gone.
+  void close();
+
+ private:
+  class Conversation;
+  proxy::Worker& home_;
+  Fd socket_;
+  Conversation* current_ = nullptr;
+};
+
+/// The last 1 MiB of the guest's console: never a growing file.
+class ConsoleRing final : public net::PollTarget {
+ public:
+  static constexpr std::size_t kSize = 1024 * 1024;
+
+  static Result<std::unique_ptr<ConsoleRing>> make(proxy::Worker& home, Fd socket);
+  ~ConsoleRing();
+
+  /// The last `lines` lines, escaped for people.
+  [[nodiscard]] std::string tail(std::size_t lines) const;
+
+ private:
+  ConsoleRing(proxy::Worker& home, Fd socket) : home_(home), socket_(std::move(socket)) {}
+  void ready(std::uint32_t events) override;
+
+  proxy::Worker& home_;
+  Fd socket_;
+  std::string kept_;
+};
+
+}  // namespace enforcer::enforcerd

@@ -1,0 +1,114 @@
+#include "enforcerd/guests.h"
+
+#include <unistd.h>
+
+#include "base/log.h"
+#include "enforcerd/files.h"
+
+namespace enforcer::enforcerd {
+
+Guests::Guests(const config::Config& config, config::Paths paths, Workers& workers, metrics::Exposition& exposition)
+    : config_(config), paths_(std::move(paths)), workers_(workers), exposition_(exposition) {}
+
+Result<std::shared_ptr<proxy::Guest>> Guests::make_guest(const hostproto::Guest& announced,
+                                                         const policy::GuestPolicy& policy,
+                                                         const std::string& names_file) const {
+  TRY_VOID(make_folders(paths_.guest_state_dir(announced.name)));
+  auto names = TRY(dns::NameTable::open(config_.guests.synthetic_ipv4, names_file));
+  proxy::GuestIdentity identity{announced.slot, announced.epoch, announced.name,
+                                announced.labels, announced.ipv4, announced.ipv6};
+  return std::make_shared<proxy::Guest>(std::move(identity), config_.limits.lowered_by(policy.limits()), std::move(names));
+}
+
+GuestEntry* Guests::arrived(const hostproto::Guest& announced, std::vector<Fd> descriptors,
+                            const policy::Snapshot& policies) {
+  if (GuestEntry* known = find(announced.slot); known != nullptr) {
+    if (known->announced.epoch == announced.epoch) {
+      known->announced = announced;
+      known->called = true;
+      take_descriptors(*known, std::move(descriptors));
+      return known;
+    }
+    left(announced.slot, "replaced by another boot");
+  }
+  auto policy = policies.for_guest(announced.name, announced.labels);
+  const std::string names_file =
+      paths_.guest_state_dir(announced.name) + "/" + to_string(announced.epoch) + ".names";
+  auto guest = make_guest(announced, *policy, names_file);
+  if (!guest) {
+    log_error("guest {} gets no egress: {}", announced.name.text(), guest.error().message);
+    return nullptr;
+  }
+  GuestEntry& entry =
+      entries_.insert_or_assign(static_cast<std::uint32_t>(announced.slot), GuestEntry{.guest = *guest, .announced = announced}).first->second;
+  entry.names_file = names_file;
+  take_descriptors(entry, std::move(descriptors));
+  const metrics::GuestSeries series = exposition_.guest_attached(announced.slot, announced.name);
+  workers_.on_each([guest = *guest, policy, series](proxy::Worker& worker) { worker.add_guest(guest, policy, series); });
+  log_info("guest {} ({}) is here: {}, {}", announced.name.text(), announced.kind, announced.ipv4.to_string(),
+           policy->selected() ? "its policies are in force" : "no policy selects it, so everything is denied");
+  return &entry;
+}
+
+void Guests::take_descriptors(GuestEntry& entry, std::vector<Fd> descriptors) {
+  if (descriptors.size() != 2) return;  // an attached namespace has none, and a change of state brings none
+  entry.channel = std::make_shared<GuestChannel>(workers_.home(), std::move(descriptors[0]));
+  auto console = ConsoleRing::make(workers_.home(), std::move(descriptors[1]));
+  if (console) entry.console = *std::move(console);
+}
+
+void Guests::left(Slot slot, std::string_view why) {
+  const auto found = entries_.find(static_cast<std::uint32_t>(slot));
+  if (found == entries_.end()) return;
+  GuestEntry& entry = found->second;
+  log_info("guest {} is gone: {}", entry.announced.name.text(), why);
+  if (entry.announced.state == "booting" && entry.console) {
+    log_warning("the end of its console:\n{}", entry.console->tail(20));
+  }
+  if (entry.channel) entry.channel->close();
+  workers_.on_each([slot](proxy::Worker& worker) { worker.remove_guest(slot); });
+  exposition_.guest_left(slot, Monotonic::now());
+  unlink(entry.names_file.c_str());
+  rmdir(paths_.guest_state_dir(entry.announced.name).c_str());  // stays while another boot of that name is here
+  entries_.erase(found);
+}
+
+void Guests::close_channels() {
+  for (auto& [slot, entry] : entries_) {
+    if (entry.channel) entry.channel->close();
+  }
+}
+
+void Guests::begin_roll_call() {
+  for (auto& [slot, entry] : entries_) entry.called = false;
+}
+
+void Guests::end_roll_call() {
+  std::vector<Slot> missing;
+  for (const auto& [slot, entry] : entries_) {
+    if (!entry.called) missing.push_back(Slot{slot});
+  }
+  for (const Slot slot : missing) left(slot, "hostd does not know it any more");
+}
+
+void Guests::enforce(const policy::Snapshot& policies) {
+  for (auto& [number, entry] : entries_) {
+    auto policy = policies.for_guest(entry.announced.name, entry.announced.labels);
+    entry.guest->limit(config_.limits.lowered_by(policy->limits()));
+    workers_.on_each([slot = Slot{number}, policy](proxy::Worker& worker) { worker.replace_policy(slot, policy); });
+  }
+}
+
+GuestEntry* Guests::find(const GuestName& name) {
+  for (auto& [slot, entry] : entries_) {
+    if (entry.announced.name == name) return &entry;
+  }
+  return nullptr;
+}
+
+GuestEntry* Guests::find(Slot slot) {
+  const auto found = entries_.find(static_cast<std::uint32_t>(slot));
+  return found == entries_.end() ? nullptr : &found->second;
+}
+
+}  // namespace enforcer::enforcerd

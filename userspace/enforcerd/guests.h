@@ -1,0 +1,68 @@
+// Guests: everything enforcerd knows of the guests that hostd announced, and the one place that tells the workers about them.
+//
+// Thread: worker 0.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "abi.h"
+#include "config/config.h"
+#include "config/paths.h"
+#include "enforcerd/guest_channel.h"
+#include "enforcerd/workers.h"
+#include "hostproto/messages.h"
+#include "metrics/exposition.h"
+#include "policy/snapshot.h"
+
+namespace enforcer::enforcerd {
+
+/// One guest, as it is known here.
+struct GuestEntry {
+  std::shared_ptr<proxy::Guest> guest;
+  hostproto::Guest announced;  ///< as hostd last said it
+  std::shared_ptr<GuestChannel> channel;  ///< microvm only
+  std::unique_ptr<ConsoleRing> console;   ///< microvm only
+  std::string names_file;
+  enforcer_counters reported{};  ///< of the datapath, as far as it was written to the audit log
+  bool called = true;            ///< announced since the last begin_roll_call()
+};
+
+class Guests {
+ public:
+  Guests(const config::Config& config, config::Paths paths, Workers& workers, metrics::Exposition& exposition);
+
+  /// A guest exists, or something about it changed. Its entry; null when its name table cannot be opened: it gets no egress.
+  GuestEntry* arrived(const hostproto::Guest& announced, std::vector<Fd> descriptors, const policy::Snapshot& policies);
+  /// The guest is gone: its sessions are closed, its names forgotten.
+  void left(Slot slot, std::string_view why);
+
+  /// After hostd came back it announces what exists; what it does not announce between these two calls is gone.
+  void begin_roll_call();
+  void end_roll_call();
+
+  /// Ends every conversation with a guest's init: the daemon stops.
+  void close_channels();
+
+  /// A new generation for every guest: live sessions are decided again.
+  void enforce(const policy::Snapshot& policies);
+
+  [[nodiscard]] std::map<std::uint32_t, GuestEntry>& all() { return entries_; }
+  [[nodiscard]] GuestEntry* find(const GuestName& name);
+  [[nodiscard]] GuestEntry* find(Slot slot);
+
+ private:
+  Result<std::shared_ptr<proxy::Guest>> make_guest(const hostproto::Guest& announced, const policy::GuestPolicy& policy,
+                                                   const std::string& names_file) const;
+  void take_descriptors(GuestEntry& entry, std::vector<Fd> descriptors);
+
+  const config::Config& config_;
+  const config::Paths paths_;
+  Workers& workers_;
+  metrics::Exposition& exposition_;
+  std::map<std::uint32_t, GuestEntry> entries_;  ///< by slot
+};
+
+}  // namespace enforcer::enforcerd

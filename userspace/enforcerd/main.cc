@@ -1,0 +1,92 @@
+// enforcerd: everything that reads bytes from guests or origins. main() is the boot order.
+#include <sys/stat.h>
+
+#include <CLI/CLI.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+
+#include "audit/syncer.h"
+#include "base/log.h"
+#include "control/server.h"
+#include "enforcerd/confinement.h"
+#include "enforcerd/daemon.h"
+#include "metrics/endpoint.h"
+
+namespace {
+
+using namespace enforcer;
+
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+constexpr int kConfigBroken = 3;
+
+int give_up(const Error& error) {
+  log_error("{}", error.message);
+  return kFailed;
+}
+
+/// SIGHUP reloads, SIGTERM and SIGINT stop.
+void listen_to_signals(boost::asio::signal_set& signals, enforcerd::Daemon& daemon, control::Server& control) {
+  signals.async_wait([&](boost::system::error_code error, int signal) {
+    if (error) return;
+    if (signal == SIGHUP) {
+      daemon.reload_on_signal();
+      return listen_to_signals(signals, daemon, control);
+    }
+    control.stop();
+    daemon.stop();
+  });
+}
+
+int run(const config::Config& config) {
+  const config::Paths paths = config::Paths::of(config.instance);
+  if (const auto plain = enforcerd::require_no_privileges(); !plain) return give_up(plain.error());
+  umask(0077);
+  std::signal(SIGPIPE, SIG_IGN);
+
+  auto log = audit::Log::open({config.audit.path, config.audit.max_bytes, config.audit.max_files});
+  if (!log) return give_up(log.error());
+  const auto groups = control::RoleGroups::of_host();  // reads /etc/group: before confinement
+  if (const auto confined = enforcerd::confine(); !confined) return give_up(confined.error());
+  audit::Syncer syncer(**log);
+
+  auto workers = enforcerd::Workers::make(config, **log);
+  if (!workers) return give_up(workers.error());
+  enforcerd::Daemon daemon(config, paths, **log, **workers);
+  boost::asio::io_context& io = (*workers)->home().io();
+
+  auto metrics = metrics::MetricsServer::open(
+      io, config.metrics.listen.to_string(),
+      {[&daemon] { return daemon.render_metrics(); }, [&daemon] { return daemon.not_ready(); }});
+  if (!metrics) return give_up(metrics.error());
+  auto control = control::Server::start(io, daemon, {.socket_path = paths.control_socket(), .groups = groups});
+  if (!control) return give_up(control.error());
+
+  boost::asio::signal_set signals(io, SIGTERM, SIGINT, SIGHUP);
+  listen_to_signals(signals, daemon, **control);
+  daemon.start();
+  log_info("enforcerd {} is up: instance {}, {} workers, metrics on {}", ENFORCER_VERSION, config.instance,
+           config.workers, config.metrics.listen.to_string());
+  (*workers)->run();
+  log_info("enforcerd has stopped");
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  set_log_name("enforcerd");
+  CLI::App app{"Enforcer's proxy: decides and relays what guests send. Runs unprivileged; needs enforcer-hostd."};
+  std::optional<std::string> file;
+  app.add_option("--config", file, std::string("configuration file (default ") + config::kDefaultPath + ")");
+  app.set_version_flag("--version", ENFORCER_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUsage;
+  }
+
+  const config::ConfigOutcome outcome = config::load_config(file);
+  for (const policy::Diagnostic& diagnostic : outcome.diagnostics) fmt::print(stderr, "{}\n", diagnostic.to_string());
+  return outcome.config ? run(*outcome.config) : kConfigBroken;
+}

@@ -1,0 +1,186 @@
+#include "enforcerd/policy_store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "base/log.h"
+#include "enforcerd/files.h"
+
+namespace enforcer::enforcerd {
+namespace {
+
+constexpr std::size_t kMaxLastGood = 64 * 1024 * 1024;
+
+std::string one_line(const std::vector<policy::Diagnostic>& diagnostics) {
+  std::string first;
+  std::size_t errors = 0;
+  for (const policy::Diagnostic& diagnostic : diagnostics) {
+    if (diagnostic.severity != policy::Severity::kError) continue;
+    if (errors++ == 0) first = diagnostic.to_string();
+  }
+  return errors > 1 ? fmt::format("{} (and {} more)", first, errors - 1) : first;
+}
+
+/// A text cut into its YAML documents at the separator lines.
+std::vector<std::string> documents_of(const std::string& text) {
+  std::vector<std::string> documents(1);
+  std::size_t start = 0;
+  while (start < text.size()) {
+    const std::size_t newline = text.find('\n', start);
+    const std::size_t end = newline == std::string::npos ? text.size() : newline + 1;
+    const std::string_view line(text.data() + start, end - start);
+    if (line == "---\n" || line == "---") {
+      documents.emplace_back();
+    } else {
+      documents.back() += line;
+    }
+    start = end;
+  }
+  return documents;
+}
+
+}  // namespace
+
+PolicyStore::PolicyStore(const config::Config& config, const config::Paths& paths)
+    : configured_paths_(config.policies),
+      store_dir_(paths.policies_dir()),
+      last_good_file_(paths.state_dir() + "/last-good.json"),
+      current_(policy::Snapshot::deny_everything(0)) {}
+
+Result<std::vector<policy::SourceText>> PolicyStore::configured() const { return policy::read_sources(configured_paths_); }
+
+Result<std::vector<policy::SourceText>> PolicyStore::stored() const {
+  TRY_VOID(make_folders(store_dir_));
+  return policy::read_sources({store_dir_});
+}
+
+Result<std::vector<policy::SourceText>> PolicyStore::all_sources() const {
+  auto sources = TRY(configured());
+  auto applied = TRY(stored());
+  std::ranges::move(applied, std::back_inserter(sources));
+  return sources;
+}
+
+LoadReport PolicyStore::load(const std::vector<policy::SourceText>& sources) {
+  auto outcome = policy::load(sources, generation_ + 1);
+  LoadReport report{.loaded = outcome.snapshot != nullptr, .diagnostics = std::move(outcome.diagnostics), .error = {}};
+  if (!report.loaded) {
+    report.error = one_line(report.diagnostics);
+    return report;
+  }
+  ++generation_;
+  current_ = std::move(outcome.snapshot);
+  return report;
+}
+
+LoadReport PolicyStore::reload() {
+  last_attempt_ = WallClock::now();
+  const auto sources = all_sources();
+  if (!sources) {
+    last_report_ = {.error = sources.error().message};
+    return last_report_;
+  }
+  last_report_ = load(*sources);
+  if (last_report_.loaded) {
+    last_success_ = last_attempt_;
+    if (const auto saved = save_last_good(*sources); !saved) {
+      log_warning("the last good policies could not be kept for a restart: {}", saved.error().message);
+    }
+  }
+  return last_report_;
+}
+
+LoadReport PolicyStore::load_at_start() {
+  const auto kept = last_good();  // first: the generations go on from its number
+  LoadReport report = reload();
+  if (report.loaded) return report;
+  log_error("policies do not load: {}", report.error);
+  if (!kept) {
+    log_error("there is no last good generation either ({}): everything is denied until a reload succeeds", kept.error().message);
+    return report;
+  }
+  if (load(*kept).loaded) log_warning("started on the last good policies, generation {}", generation_);
+  return report;
+}
+
+Result<std::vector<PolicyStore::Piece>> PolicyStore::split(const std::vector<policy::SourceText>& documents) const {
+  std::vector<Piece> pieces;
+  for (const policy::SourceText& document : documents) {
+    for (std::string& text : documents_of(document.text)) {
+      const policy::SourceText alone{document.name, text};
+      const auto loaded = policy::load(std::span(&alone, 1), 1);
+      const std::size_t objects = loaded.snapshot ? loaded.snapshot->policies().size() : 0;
+      if (loaded.snapshot && objects == 0) continue;  // only comments between two separators
+      if (objects != 1) {
+        return fail(Errc::kInvalid, fmt::format("{}: objects must be apart by lines of '---'", document.name));
+      }
+      const policy::PolicySummary& object = loaded.snapshot->policies().front();
+      std::string kind = object.kind;
+      std::ranges::transform(kind, kind.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+      pieces.push_back({fmt::format("{}-{}.yaml", kind, object.name), std::move(text)});
+    }
+  }
+  return pieces;
+}
+
+Result<LoadReport> PolicyStore::apply(const std::vector<policy::SourceText>& documents) {
+  // First on their own, so that what is wrong is told with the caller's own file names and lines.
+  auto alone = policy::load(documents, generation_ + 1);
+  if (!alone.snapshot) {
+    return LoadReport{.diagnostics = alone.diagnostics, .error = one_line(alone.diagnostics)};
+  }
+  auto sources = TRY(configured());
+  const auto present = policy::load(sources, generation_ + 1);
+  for (const policy::PolicySummary& ours : alone.snapshot->policies()) {
+    if (!present.snapshot) break;
+    const auto& others = present.snapshot->policies();
+    const auto same = std::ranges::find_if(
+        others, [&](const policy::PolicySummary& other) { return other.kind == ours.kind && other.name == ours.name; });
+    if (same != others.end()) {
+      return fail(Errc::kConflict, fmt::format("{} '{}' is already in {}: change it there and reload", ours.kind, ours.name, same->file));
+    }
+  }
+  // Then together with what stays: the new pieces take the place of stored ones with the same name.
+  const auto pieces = TRY(split(documents));
+  std::map<std::string, policy::SourceText> store;
+  for (policy::SourceText& source : TRY(stored())) store[source.name] = source;
+  for (const Piece& piece : pieces) {
+    const std::string path = store_dir_ + "/" + piece.file;
+    store[path] = {path, piece.text};
+  }
+  for (const auto& [path, source] : store) sources.push_back(source);
+  const auto together = policy::load(sources, generation_ + 1);
+  if (!together.snapshot) {
+    return LoadReport{.diagnostics = together.diagnostics, .error = one_line(together.diagnostics)};
+  }
+  for (const Piece& piece : pieces) TRY_VOID(write_atomically(store_dir_ + "/" + piece.file, piece.text));
+  return reload();
+}
+
+Result<> PolicyStore::save_last_good(const std::vector<policy::SourceText>& sources) const {
+  nlohmann::json kept{{"generation", generation_}, {"sources", nlohmann::json::array()}};
+  for (const policy::SourceText& source : sources) kept["sources"].push_back({{"name", source.name}, {"text", source.text}});
+  return write_atomically(last_good_file_, kept.dump());
+}
+
+Result<std::vector<policy::SourceText>> PolicyStore::last_good() {
+  const std::string text = TRY(read_file(last_good_file_, kMaxLastGood));
+  const auto kept = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const bool shaped = kept.is_object() && kept.contains("sources") && kept["sources"].is_array();
+  if (!shaped) return fail(Errc::kInvalid, last_good_file_ + ": not what was written there");
+  const auto generation = kept.value("generation", nlohmann::json());
+  if (generation.is_number_unsigned()) generation_ = generation.get<std::uint64_t>();
+  std::vector<policy::SourceText> sources;
+  for (const auto& source : kept["sources"]) {
+    if (!source.is_object() || !source.value("name", nlohmann::json()).is_string() || !source.value("text", nlohmann::json()).is_string()) {
+      return fail(Errc::kInvalid, last_good_file_ + ": not what was written there");
+    }
+    sources.push_back({source["name"].get<std::string>(), source["text"].get<std::string>()});
+  }
+  return sources;
+}
+
+}  // namespace enforcer::enforcerd

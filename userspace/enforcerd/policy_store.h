@@ -1,0 +1,71 @@
+// PolicyStore: where policies come from, and which generation is in force.
+//
+// Sources are the configured files and folders and, beside them, the objects that `policy apply` stored (one file each in the state
+// folder). They load together, all or nothing: whatever is wrong anywhere, the generation in force stays. The sources of the last good
+// generation are kept in the state folder, so that a daemon that starts on broken files starts on those (and says so).
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/deadline.h"
+#include "base/result.h"
+#include "config/config.h"
+#include "config/paths.h"
+#include "policy/loader.h"
+#include "policy/snapshot.h"
+
+namespace enforcer::enforcerd {
+
+/// How an attempt to load ended.
+struct LoadReport {
+  bool loaded = false;
+  std::vector<policy::Diagnostic> diagnostics;
+  std::string error;  ///< one line when not loaded: the first error and how many more, or what could not be read
+};
+
+class PolicyStore {
+ public:
+  PolicyStore(const config::Config& config, const config::Paths& paths);
+
+  /// The generation in force; never null (before anything loaded: one that denies everything).
+  [[nodiscard]] const std::shared_ptr<const policy::Snapshot>& current() const { return current_; }
+
+  /// Loads the sources; where that fails the last good ones.
+  LoadReport load_at_start();
+  /// Loads the sources; where that fails nothing changes.
+  LoadReport reload();
+  /// Stores each object of `documents`, replacing a stored one of the same kind and name, and loads. Where anything is wrong nothing
+  /// is stored. kConflict: an object is also in a configured file.
+  Result<LoadReport> apply(const std::vector<policy::SourceText>& documents);
+
+  [[nodiscard]] const LoadReport& last_report() const { return last_report_; }
+  [[nodiscard]] WallClock::time_point last_attempt() const { return last_attempt_; }
+  [[nodiscard]] std::optional<WallClock::time_point> last_success() const { return last_success_; }
+
+ private:
+  struct Piece {
+    std::string file;  ///< its name in the store: "policy-coding-agent.yaml"
+    std::string text;
+  };
+
+  [[nodiscard]] Result<std::vector<policy::SourceText>> configured() const;
+  [[nodiscard]] Result<std::vector<policy::SourceText>> stored() const;
+  [[nodiscard]] Result<std::vector<policy::SourceText>> all_sources() const;
+  LoadReport load(const std::vector<policy::SourceText>& sources);
+  Result<std::vector<Piece>> split(const std::vector<policy::SourceText>& documents) const;
+  Result<> save_last_good(const std::vector<policy::SourceText>& sources) const;
+  [[nodiscard]] Result<std::vector<policy::SourceText>> last_good();
+
+  const std::vector<std::string> configured_paths_;
+  const std::string store_dir_;
+  const std::string last_good_file_;
+  std::shared_ptr<const policy::Snapshot> current_;
+  std::uint64_t generation_ = 0;
+  LoadReport last_report_;
+  WallClock::time_point last_attempt_ = WallClock::now();
+  std::optional<WallClock::time_point> last_success_;
+};
+
+}  // namespace enforcer::enforcerd

@@ -1,0 +1,27 @@
+// A process that starts with nothing: another uid, no groups, no capabilities, no new privileges, the descriptors it is
+// given and no others. What QEMU runs in.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace enforcer::host {
+
+struct Confinement {
+  uid_t uid = 0;                 ///< not root
+  gid_t gid = 0;                 ///< the only group it has
+  int netns = -1;                ///< the network namespace it is in
+  std::vector<int> descriptors;  ///< become 3, 4, ... in it
+  int standard_error = -1;       ///< becomes 2; 0 and 1 are /dev/null
+};
+
+/// Executes `argv` (argv[0]: an absolute path). When this returns, the program runs; an error names the step that
+/// failed and nothing is left behind. The child is the caller's to wait for. Needs root and a caller without other
+/// threads.
+Result<pid_t> spawn_confined(const std::vector<std::string>& argv, const Confinement& confinement);
+
+}  // namespace enforcer::host

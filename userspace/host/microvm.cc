@@ -1,0 +1,234 @@
+#include "host/microvm.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+// glibc 2.36 forgot to say that these are C functions.
+extern "C" {
+#include <sys/pidfd.h>
+}
+
+#include <array>
+#include <charconv>
+#include <csignal>
+#include <cstring>
+#include <utility>
+
+#include "base/text.h"
+#include "host/confined_process.h"
+#include "host/qemu_command.h"
+#include "host/tsc.h"
+
+namespace enforcer::host {
+namespace {
+
+constexpr std::string_view kExecSocket = "exec.sock";
+constexpr std::string_view kConsoleSocket = "console.sock";
+constexpr std::string_view kHowToInstall = "install it with 'apt-get install qemu-system-x86'";
+
+Result<> check_qemu(const std::string& qemu) {
+  if (::access(qemu.c_str(), X_OK) == 0) return {};
+  return fail(Errc::kUnavailable, fmt::format("{}: {}; {}", qemu, std::strerror(errno), kHowToInstall));
+}
+
+/// The folder of the sockets: ours alone. QEMU gets the sockets, never the folder.
+Result<> prepare_run_dir(const std::string& path) {
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno(path);
+  const Fd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!folder.valid()) return fail_errno(path);
+  if (::fchown(folder.get(), ::geteuid(), ::getegid()) != 0 || ::fchmod(folder.get(), 0700) != 0)
+    return fail_errno(path);
+  return {};
+}
+
+Result<sockaddr_un> unix_address(const std::string& run_dir, std::string_view name) {
+  const std::string path = fmt::format("{}/{}", run_dir, name);
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  if (path.size() >= sizeof address.sun_path)
+    return fail(Errc::kInvalid, fmt::format("{}: longer than the {} bytes a socket's path may have", path,
+                                            sizeof address.sun_path - 1));
+  std::memcpy(address.sun_path, path.data(), path.size());
+  return address;
+}
+
+Result<Fd> unix_socket() {
+  Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket.valid()) return fail_errno("socket");
+  return socket;
+}
+
+/// A listening socket, so that connecting works before QEMU runs its first instruction.
+Result<Fd> listen_in(const std::string& run_dir, std::string_view name) {
+  const sockaddr_un address = TRY(unix_address(run_dir, name));
+  Fd socket = TRY(unix_socket());
+  if (::unlink(address.sun_path) != 0 && errno != ENOENT) return fail_errno(address.sun_path);
+  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      ::listen(socket.get(), 1) != 0)
+    return fail_errno(address.sun_path);
+  return socket;
+}
+
+Result<Fd> connect_in(const std::string& run_dir, std::string_view name) {
+  const sockaddr_un address = TRY(unix_address(run_dir, name));
+  Fd socket = TRY(unix_socket());
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    return fail_errno(address.sun_path);
+  return socket;
+}
+
+/// Field 22 of /proc/PID/stat, in clock ticks since the host's boot; the command's name before it may hold anything, so
+/// fields are counted from its closing parenthesis.
+Result<std::uint64_t> read_start_time(pid_t pid) {
+  const std::string path = fmt::format("/proc/{}/stat", pid);
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::array<char, 1024> bytes{};
+  const ssize_t count = file.valid() ? ::read(file.get(), bytes.data(), bytes.size()) : -1;
+  if (count <= 0) return fail(Errc::kNotFound, fmt::format("process {} is gone", pid));
+  std::string_view text(bytes.data(), static_cast<std::size_t>(count));
+  const auto name_end = text.rfind(')');
+  if (name_end == std::string_view::npos) return fail(Errc::kIo, path + ": not understood");
+  text.remove_prefix(name_end);
+  for (int field = 2; field < 22; ++field) {
+    const auto space = text.find(' ');
+    if (space == std::string_view::npos) return fail(Errc::kIo, path + ": not understood");
+    text.remove_prefix(space + 1);
+  }
+  std::uint64_t start_time = 0;
+  if (std::from_chars(text.data(), text.data() + text.size(), start_time).ec != std::errc())
+    return fail(Errc::kIo, path + ": not understood");
+  return start_time;
+}
+
+Result<Fd> open_pidfd(pid_t pid) {
+  Fd pidfd(::pidfd_open(pid, 0));
+  if (!pidfd.valid()) return fail(Errc::kNotFound, fmt::format("process {} is gone", pid));
+  return pidfd;
+}
+
+bool is_readable(int fd, std::chrono::milliseconds wait) {
+  pollfd waiting{fd, POLLIN, 0};
+  return ::poll(&waiting, 1, static_cast<int>(wait.count())) > 0;
+}
+
+/// The first line that QEMU wrote to its standard error, without its own "qemu-system-x86_64: ".
+std::string first_error_line(int errors) {
+  std::array<char, 4096> bytes{};
+  const ssize_t count = errors < 0 ? 0 : ::read(errors, bytes.data(), bytes.size());
+  if (count <= 0) return {};
+  std::string_view text(bytes.data(), static_cast<std::size_t>(count));
+  text = text.substr(0, text.find('\n'));
+  constexpr std::string_view kProgram = "qemu-system-x86_64: ";
+  if (text.starts_with(kProgram)) text.remove_prefix(kProgram.size());
+  return escape_untrusted(text);
+}
+
+std::string describe_ending(const siginfo_t& info, const std::string& said) {
+  const std::string how = info.si_code == CLD_EXITED ? fmt::format("with status {}", info.si_status)
+                                                     : fmt::format("by signal {}", info.si_status);
+  return said.empty() ? fmt::format("QEMU ended {}", how) : fmt::format("QEMU ended {}: {}", how, said);
+}
+
+struct Pipe {
+  Fd read_end;
+  Fd write_end;
+};
+
+/// Non-blocking at both ends: QEMU must not stand still because nobody reads what it complains about.
+Result<Pipe> make_pipe() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return fail_errno("pipe");
+  return Pipe{Fd(ends[0]), Fd(ends[1])};
+}
+
+/// The group that QEMU runs with: its own, or the one that may open /dev/kvm.
+Result<gid_t> group_for(const MicroVmSpec& spec, uid_t uid) {
+  if (spec.accelerator == Accelerator::kTcg) return static_cast<gid_t>(uid);
+  return TRY(kvm_group()).value_or(static_cast<gid_t>(uid));
+}
+
+}  // namespace
+
+MicroVm::MicroVm(pid_t pid, std::uint64_t start_time, Fd pidfd, Fd errors, std::string run_dir)
+    : pid_(pid),
+      start_time_(start_time),
+      pidfd_(std::move(pidfd)),
+      errors_(std::move(errors)),
+      run_dir_(std::move(run_dir)) {}
+
+Result<MicroVm> MicroVm::start(const MicroVmSpec& spec, const Image& image, int netns, int tap) {
+  TRY_VOID(check_qemu(spec.qemu));
+  const std::uint32_t tsc_khz = spec.accelerator == Accelerator::kTcg ? TRY(host_tsc_khz()) : 0;
+  const std::string command_line = TRY(kernel_command_line(spec, tsc_khz));
+  const uid_t uid = kGuestUidBase + static_cast<uid_t>(spec.slot);
+  const gid_t gid = TRY(group_for(spec, uid));
+
+  TRY_VOID(prepare_run_dir(spec.run_dir));
+  const Fd exec = TRY(listen_in(spec.run_dir, kExecSocket));
+  const Fd console = TRY(listen_in(spec.run_dir, kConsoleSocket));
+  Pipe errors = TRY(make_pipe());
+
+  const pid_t pid = TRY(spawn_confined(
+      qemu_command(spec, command_line),
+      {.uid = uid,
+       .gid = gid,
+       .netns = netns,
+       .descriptors = {tap, image.kernel.get(), image.initramfs.get(), exec.get(), console.get()},  // QemuDescriptor
+       .standard_error = errors.write_end.get()}));
+  // Nobody but us reaps it, so the pid is its own even if it has ended already.
+  auto pidfd = open_pidfd(pid);
+  const auto start_time = read_start_time(pid);
+  if (!pidfd || !start_time) {
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    return std::unexpected(pidfd ? start_time.error() : pidfd.error());
+  }
+  return MicroVm(pid, *start_time, *std::move(pidfd), std::move(errors.read_end), spec.run_dir);
+}
+
+Result<MicroVm> MicroVm::adopt(pid_t pid, std::uint64_t start_time, Slot slot, std::string run_dir) {
+  Fd pidfd = TRY(open_pidfd(pid));
+  // Read after the pidfd is open: if the numbers agree, the pidfd is that process, whatever happens to the pid later.
+  const std::uint64_t found = TRY(read_start_time(pid));
+  struct stat status{};
+  const bool is_its_user = ::stat(fmt::format("/proc/{}", pid).c_str(), &status) == 0 &&
+                           status.st_uid == kGuestUidBase + static_cast<uid_t>(slot);
+  if (found != start_time || !is_its_user)
+    return fail(Errc::kNotFound, fmt::format("process {} is another one now", pid));
+  return MicroVm(pid, start_time, std::move(pidfd), Fd(), std::move(run_dir));
+}
+
+std::optional<std::string> MicroVm::ending() {
+  if (ending_ || !is_readable(pidfd_.get(), std::chrono::milliseconds(0))) return ending_;
+  siginfo_t info{};
+  const bool is_child = ::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED | WNOHANG) == 0;
+  ending_ = is_child ? describe_ending(info, first_error_line(errors_.get())) : "QEMU ended";
+  return ending_;
+}
+
+Result<Fd> MicroVm::connect_exec() const {
+  return connect_in(run_dir_, kExecSocket);
+}
+
+Result<Fd> MicroVm::connect_console() const {
+  return connect_in(run_dir_, kConsoleSocket);
+}
+
+Result<> MicroVm::end(Deadline deadline) {
+  if (!ending()) {
+    if (::pidfd_send_signal(pidfd_.get(), SIGKILL, nullptr, 0) != 0 && errno != ESRCH) return fail_errno("ending QEMU");
+    if (!is_readable(pidfd_.get(), std::chrono::ceil<std::chrono::milliseconds>(deadline.remaining())))
+      return fail(Errc::kTimeout, fmt::format("QEMU (process {}) does not end", pid_));
+    (void)ending();
+  }
+  for (const std::string_view name : {kExecSocket, kConsoleSocket})
+    ::unlink(fmt::format("{}/{}", run_dir_, name).c_str());
+  return {};
+}
+
+}  // namespace enforcer::host

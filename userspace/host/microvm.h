@@ -1,0 +1,86 @@
+// One QEMU microVM: started, watched and ended.
+//
+// QEMU is the process that a hostile guest attacks first, so it gets nothing it does not need: a uid of its own
+// (kGuestUidBase + slot, no groups, no capabilities, no new privileges), its own seccomp sandbox, the guest's network
+// namespace (which has no address and no route), and exactly these descriptors: the tap, the image's two files, the two
+// listening sockets of its channels, and a pipe for its error messages. The sockets are made by us in a folder that
+// QEMU's uid cannot enter, so nobody but root reaches them and QEMU cannot put something else in their place.
+//
+// A microVM outlives the process that started it (a restart of hostd must not end guests): the destructor lets go,
+// end() ends. After a restart adopt() takes it back by pid and start time.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/deadline.h"
+#include "base/fd.h"
+#include "base/ids.h"
+#include "base/ip.h"
+#include "base/result.h"
+#include "host/accelerator.h"
+#include "host/image.h"
+
+namespace enforcer::host {
+
+/// Guests' QEMU processes run as this uid + slot: far above what distributions and containers' subuid ranges hand out.
+inline constexpr uid_t kGuestUidBase = 2'000'000;
+
+struct MicroVmSpec {
+  GuestName name;
+  Slot slot{};
+  std::uint32_t memory_mib = 256;  ///< 64-65536
+  std::uint32_t cpus = 1;          ///< 1-64
+  Accelerator accelerator = Accelerator::kTcg;
+  std::string run_dir;       ///< made if missing; becomes root's, 0700; exec.sock and console.sock are made in it
+  std::string guest_mac;     ///< "02:77:00:00:00:07"
+  IpAddress ipv4{};          ///< the guest's own
+  IpAddress gateway_ipv4{};  ///< also its resolver
+  IpAddress ipv6{};
+  IpAddress gateway_ipv6{};
+  std::string qemu = "/usr/bin/qemu-system-x86_64";
+};
+
+class MicroVm {
+ public:
+  /// Starts QEMU. `netns`: the guest's network namespace (borrowed). `tap`: an open tap (borrowed; the caller closes
+  /// its copy), made with IFF_TAP | IFF_NO_PI | IFF_VNET_HDR; without the last one QEMU silently loses all offloads.
+  /// Returns when QEMU has been executed (some ms), not when it has booted. kUnavailable: QEMU is not installed.
+  static Result<MicroVm> start(const MicroVmSpec& spec, const Image& image, int netns, int tap);
+
+  /// Takes back a microVM of an earlier process. kNotFound when that process is gone (or the pid is another's now).
+  static Result<MicroVm> adopt(pid_t pid, std::uint64_t start_time, Slot slot, std::string run_dir);
+
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  /// Field 22 of /proc/PID/stat: with the pid it names this process and no later one. To be kept for adopt().
+  [[nodiscard]] std::uint64_t start_time() const { return start_time_; }
+  /// Readable when QEMU has ended: for the poll loop.
+  [[nodiscard]] int pidfd() const { return pidfd_.get(); }
+
+  /// How QEMU ended, in one line with the first line it wrote to standard error; nothing while it runs. Reaps it.
+  [[nodiscard]] std::optional<std::string> ending();
+
+  /// A new connection (blocking mode off) to the exec channel / the serial console. It succeeds from the moment start()
+  /// returns, before QEMU accepts it. QEMU talks to one connection at a time: the next one waits until the one before
+  /// is closed. kIo when QEMU is gone.
+  [[nodiscard]] Result<Fd> connect_exec() const;
+  [[nodiscard]] Result<Fd> connect_console() const;
+
+  /// Kills QEMU, waits for its end and removes exec.sock and console.sock. kTimeout when it has not ended by then.
+  Result<> end(Deadline deadline);
+
+ private:
+  MicroVm(pid_t pid, std::uint64_t start_time, Fd pidfd, Fd errors, std::string run_dir);
+
+  pid_t pid_;
+  std::uint64_t start_time_;
+  Fd pidfd_;
+  Fd errors_;  ///< read end of QEMU's standard error; none after adopt()
+  std::string run_dir_;
+  std::optional<std::string> ending_;
+};
+
+}  // namespace enforcer::host

@@ -1,0 +1,32 @@
+// What all guests of an instance share: the gateway namespace and the datapath, in the order in which they come up.
+#pragma once
+
+#include <set>
+#include <string>
+
+#include "base/result.h"
+#include "host/attachment.h"
+#include "host/bpffs.h"
+#include "host/datapath.h"
+#include "host/gateway.h"
+
+namespace enforcer::host {
+
+struct Network {
+  /// Makes what is missing, takes what an earlier run left.
+  static Result<Network> open(const std::string& netns_path, const std::string& bpffs_path);
+
+  Gateway gateway;
+  PinFolder pins;
+  Datapath datapath;
+  AttachMode mode;
+};
+
+/// Removes everything that belongs to other guests than these: interfaces, pins and map entries of a run that ended
+/// between making a guest and writing it down, or whose guest ended while no hostd ran.
+Result<> remove_unknown_guests(Network& network, const std::set<Slot>& known);
+
+/// Removes the gateway namespace with all its interfaces, and all pins. The guests' processes must have ended.
+Result<> remove_network(const std::string& netns_path, const std::string& bpffs_path);
+
+}  // namespace enforcer::host

@@ -1,0 +1,59 @@
+#include "host/qemu_command.h"
+
+#include <fmt/format.h>
+
+#include <initializer_list>
+
+namespace enforcer::host {
+namespace {
+
+constexpr std::size_t kCommandLineLimit = 2048;  // COMMAND_LINE_SIZE of Linux on x86
+
+int number(QemuDescriptor descriptor) {
+  return static_cast<int>(descriptor);
+}
+
+std::string listening_socket(std::string_view id, QemuDescriptor descriptor) {
+  return fmt::format("socket,id={},fd={},server=on,wait=off", id, number(descriptor));
+}
+
+}  // namespace
+
+Result<std::string> kernel_command_line(const MicroVmSpec& spec, std::uint32_t tsc_khz) {
+  // panic=-1 with reboot=t: a guest that panics resets at once, and with -no-reboot that ends QEMU. The self-tests of
+  // the kernel's ciphers take half a second under TCG.
+  std::string line = "console=ttyS0 quiet panic=-1 reboot=t random.trust_cpu=on cryptomgr.notests";
+  if (spec.accelerator == Accelerator::kTcg) line += fmt::format(" tsc_early_khz={}", tsc_khz);  // host/tsc.h
+  line += fmt::format(" enforcer.name={} enforcer.ipv4={} enforcer.gateway4={} enforcer.ipv6={} enforcer.gateway6={}",
+                      spec.name.text(), spec.ipv4.to_string(), spec.gateway_ipv4.to_string(), spec.ipv6.to_string(),
+                      spec.gateway_ipv6.to_string());
+  if (line.size() >= kCommandLineLimit)
+    return fail(Errc::kInvalid, fmt::format("the kernel command line would be {} bytes long: at most {} work",
+                                            line.size(), kCommandLineLimit - 1));
+  return line;
+}
+
+std::vector<std::string> qemu_command(const MicroVmSpec& spec, const std::string& kernel_command_line) {
+  std::vector<std::string> argv{spec.qemu};
+  const auto add = [&argv](std::initializer_list<std::string> words) { argv.insert(argv.end(), words); };
+  // Nothing that is not named below: no default devices, no configuration files, no display, no monitor. ACPI stays on,
+  // since Debian's kernel finds virtio-mmio devices in no other way.
+  add({"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-name", spec.name.text()});
+  add({"-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"});
+  add({"-M", "microvm", "-accel", std::string(to_string(spec.accelerator))});
+  add({"-cpu", spec.accelerator == Accelerator::kTcg ? "max" : "host"});
+  add({"-m", fmt::format("{}M", spec.memory_mib), "-smp", fmt::format("{}", spec.cpus)});
+  // By descriptor, so that the folder of the images may be closed to QEMU's uid.
+  add({"-kernel", fmt::format("/proc/self/fd/{}", number(QemuDescriptor::kKernel))});
+  add({"-initrd", fmt::format("/proc/self/fd/{}", number(QemuDescriptor::kInitramfs))});
+  add({"-append", kernel_command_line});
+  add({"-global", "virtio-mmio.force-legacy=false"});
+  add({"-netdev", fmt::format("tap,id=net,fd={}", number(QemuDescriptor::kTap))});
+  add({"-device", fmt::format("virtio-net-device,netdev=net,mac={}", spec.guest_mac)});
+  add({"-chardev", listening_socket("exec", QemuDescriptor::kExec), "-device", "virtio-serial-device"});
+  add({"-device", "virtserialport,chardev=exec,name=enforcer.exec"});
+  add({"-chardev", listening_socket("console", QemuDescriptor::kConsole), "-serial", "chardev:console"});
+  return argv;
+}
+
+}  // namespace enforcer::host

@@ -1,0 +1,22 @@
+// What QEMU is told: pure text, so that a test can read it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "host/microvm.h"
+
+namespace enforcer::host {
+
+/// The descriptors QEMU finds open, in the order in which they are handed to it, the first one as number 3.
+enum class QemuDescriptor : int { kTap = 3, kKernel, kInitramfs, kExec, kConsole };
+
+/// The kernel's command line. kInvalid when it does not fit into 2 KiB: a longer one hangs the boot without a word.
+[[nodiscard]] Result<std::string> kernel_command_line(const MicroVmSpec& spec, std::uint32_t tsc_khz);
+
+/// The argument vector, argv[0] included.
+[[nodiscard]] std::vector<std::string> qemu_command(const MicroVmSpec& spec, const std::string& kernel_command_line);
+
+}  // namespace enforcer::host

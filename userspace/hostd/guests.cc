@@ -1,0 +1,210 @@
+#include "hostd/guests.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "abi.h"
+#include "base/log.h"
+
+namespace enforcer::hostd {
+
+using hostproto::AttachGuest;
+using hostproto::CreateGuest;
+using hostproto::DeleteGuest;
+
+Guests::Guests(host::Network& network, const config::Config& config, const config::Paths& paths, host::AddressPlan plan,
+               Records records, Outbox outbox)
+    : network_(network),
+      config_(config),
+      paths_(paths),
+      plan_(plan),
+      records_(std::move(records)),
+      outbox_(std::move(outbox)) {}
+
+Guests::Guest* Guests::find(const GuestName& name) {
+  const auto found = std::ranges::find_if(guests_, [&](const auto& entry) { return entry.second.record.name == name; });
+  return found == guests_.end() ? nullptr : &found->second;
+}
+
+Guests::Guest* Guests::find(Slot slot) {
+  const auto found = guests_.find(slot);
+  return found == guests_.end() ? nullptr : &found->second;
+}
+
+Result<Guests::Guest*> Guests::add(const GuestName& name, const Labels& labels, std::variant<Machine, Attached> kind) {
+  if (find(name) != nullptr) return fail(Errc::kConflict, fmt::format("guest '{}' exists already", name.text()));
+  if (guests_.size() >= ENFORCER_MAX_GUESTS) {
+    return fail(Errc::kUnavailable, fmt::format("there are {} guests, which is the limit", guests_.size()));
+  }
+  std::set<IpAddress> in_use;
+  for (const auto& [other, guest] : guests_) in_use.insert(guest.record.ipv4);
+  const Slot slot = TRY(records_.next_slot());
+  const IpAddress ipv4 = TRY(plan_.guest_ipv4(slot, in_use));
+  const host::GuestAddresses addresses = TRY(host::addresses_of(plan_, slot, ipv4));
+  Guest guest{.record = {.slot = slot,
+                         .epoch = random_epoch(),
+                         .name = name,
+                         .labels = labels,
+                         .ipv4 = addresses.ipv4,
+                         .ipv6 = addresses.ipv6,
+                         .interface_index = 0,
+                         .kind = std::move(kind)},
+              .addresses = addresses,
+              .wire = {},
+              .netns = {},
+              .join = {},
+              .vm = {},
+              .boot = {},
+              .announced = false};
+  return &guests_.emplace(slot, std::move(guest)).first->second;
+}
+
+void Guests::create(const CreateGuest& request) {
+  const auto plan = host::plan_accelerator(choice(), memory_file());
+  if (!plan) return reply(request.request, std::unexpected(plan.error()));
+  const auto added = add(request.name, request.labels,
+                         Machine{.image = request.image,
+                                 .memory_mib = request.memory_mib,
+                                 .cpus = request.cpus,
+                                 .accelerator = std::string(host::to_string(plan->use))});
+  if (!added) return reply(request.request, std::unexpected(added.error()));
+  Guest& guest = **added;
+  guest.boot = Boot{.deadline = Deadline::after({}),
+                    .plan = *plan,
+                    .attempts_left = kBootAttempts,
+                    .request = request.request,
+                    .warning = plan->reason};
+  if (const auto made = make_machine(guest); !made) {
+    guest.boot.reset();
+    drop(guest.record.slot, "deleted");
+    reply(request.request, made);
+  }
+}
+
+void Guests::attach(const AttachGuest& request) {
+  const auto added = add(request.name, request.labels, Attached{.path = request.netns, .netns = {}, .eth_index = 0});
+  if (!added) return reply(request.request, std::unexpected(added.error()));
+  const Slot slot = (*added)->record.slot;
+  const auto made = make_attached(**added);
+  if (!made) drop(slot, "deleted");
+  reply(request.request, made);
+}
+
+Result<> Guests::require_unused(const host::NetnsId& netns) const {
+  if (netns == network_.gateway.netns().id()) return fail(Errc::kConflict, "that is the gateway namespace");
+  for (const auto& [slot, guest] : guests_) {
+    const auto* attached = std::get_if<Attached>(&guest.record.kind);
+    if ((attached != nullptr && attached->netns == netns) || (guest.netns && guest.netns->id() == netns)) {
+      return fail(Errc::kConflict, fmt::format("the namespace belongs to guest '{}'", guest.record.name.text()));
+    }
+  }
+  return {};
+}
+
+Result<> Guests::make_attached(Guest& guest) {
+  auto& attached = std::get<Attached>(guest.record.kind);
+  // The namespace is open only in here: holding it would keep it alive after its last process.
+  const host::Netns netns = TRY(host::Netns::open(attached.path));
+  TRY_VOID(require_unused(netns.id()));
+  TRY_VOID(host::require_empty(netns));
+  attached.netns = netns.id();
+  guest.wire = TRY(host::GuestLink::make(network_, guest.addresses, netns, 0));
+  guest.record.interface_index = guest.wire->index();
+  // enforcerd must know the guest before the guest can send.
+  TRY_VOID(announce(guest));
+  attached.eth_index = TRY(host::configure_attached(netns, guest.addresses));
+  if (TRY(host::inspect_attached(netns, attached.eth_index)) != host::AttachedState::kAlone) {
+    return fail(Errc::kConflict, "another interface appeared in the namespace while it was being attached");
+  }
+  return records_.save(guest.record);
+}
+
+void Guests::remove(const DeleteGuest& request) {
+  const Guest* guest = find(request.name);
+  if (guest == nullptr) {
+    return reply(request.request, fail(Errc::kNotFound, fmt::format("there is no guest '{}'", request.name.text())));
+  }
+  drop(guest->record.slot, "deleted");
+  reply(request.request, {});
+}
+
+hostproto::Guest Guests::notice_of(const Guest& guest) {
+  const GuestRecord& record = guest.record;
+  hostproto::Guest notice{.slot = record.slot,
+                          .epoch = record.epoch,
+                          .name = record.name,
+                          .labels = record.labels,
+                          .kind = "attached",
+                          .state = "running",
+                          .image = {},
+                          .accelerator = {},
+                          .interface_index = record.interface_index,
+                          .ipv4 = record.ipv4,
+                          .ipv6 = record.ipv6};
+  if (const auto* machine = std::get_if<Machine>(&record.kind)) {
+    notice.kind = "microvm";
+    notice.state = machine->state == Machine::State::kRunning ? "running" : "booting";
+    notice.image = machine->image;
+    notice.accelerator = machine->accelerator;
+  }
+  return notice;
+}
+
+Result<> Guests::announce(Guest& guest) {
+  std::vector<Fd> channels;
+  if (guest.vm) {
+    channels.push_back(TRY(guest.vm->connect_exec()));
+    channels.push_back(TRY(guest.vm->connect_console()));
+  }
+  outbox_(notice_of(guest), channels);
+  guest.announced = true;
+  return {};
+}
+
+void Guests::announce_all() {
+  for (auto& [slot, guest] : guests_) {
+    const auto announced = announce(guest);
+    // Its QEMU is ending: the poll loop is about to see that.
+    if (!announced) log_warning("guest {}: {}", guest.record.name.text(), announced.error().message);
+  }
+}
+
+void Guests::forget_requests() {
+  for (auto& [slot, guest] : guests_) {
+    if (guest.boot) guest.boot->request.reset();
+  }
+}
+
+void Guests::reply(std::uint64_t request, const Result<>& outcome, std::string warning) {
+  hostproto::Reply message{.request = request, .error = {}, .warning = std::move(warning)};
+  if (!outcome) message.error = outcome.error();
+  outbox_(message, {});
+}
+
+void Guests::event(std::string name, Slot slot, std::string detail) {
+  log_warning("{}: {}", name, detail);
+  outbox_(hostproto::Event{.name = std::move(name), .slot = slot, .detail = std::move(detail)}, {});
+}
+
+void Guests::drop(Slot slot, std::string why) {
+  Guest& guest = guests_.at(slot);
+  // Link first. A microVM's pair ends with its namespace; the namespace of an attached guest lives on without our link.
+  const bool machine = std::holds_alternative<Machine>(guest.record.kind);
+  if (guest.wire) {
+    const auto ends = machine && guest.vm ? host::GuestLink::PairEnds::kWithNamespace : host::GuestLink::PairEnds::kNow;
+    if (const auto removed = guest.wire->remove(network_, ends); !removed) log_warning("{}", removed.error().message);
+  }
+  if (machine) end_machine(guest);
+  records_.remove(slot);
+  if (guest.boot && guest.boot->request) {
+    reply(*guest.boot->request, fail(Errc::kConflict, "the guest was deleted while it booted"));
+  }
+  const bool announced = guest.announced;
+  if (announced) log_info("guest {} is gone: {}", guest.record.name.text(), why);
+  guests_.erase(slot);
+  if (announced) outbox_(hostproto::GuestGone{.slot = slot, .why = std::move(why)}, {});
+}
+
+}  // namespace enforcer::hostd

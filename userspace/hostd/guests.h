@@ -1,0 +1,143 @@
+// The guests of this instance: what exists, how it comes, how it goes.
+//
+// A request never waits for a boot: create starts QEMU and returns to the poll loop; the reply follows when enforcerd
+// has seen the guest's hello (booted), when QEMU ends, or when the boot deadline passes. Each start of a microVM, the
+// first and a retry, is announced with its own epoch and its own channels under the same slot; that it runs is
+// announced without channels.
+//
+// Everything about a guest is written down before it can be needed: a hostd that is killed at any moment finds, or
+// removes, what it left (adopt.cc). One thread; nothing here blocks for longer than the kernel takes.
+//
+//   guests.cc    create, attach, delete, announce
+//   machines.cc  microVMs: start, boot deadline, fallback, end
+//   adopt.cc     after a restart
+//   watch.cc     once a second: is every guest still guarded?
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/deadline.h"
+#include "config/config.h"
+#include "config/paths.h"
+#include "host/accelerator.h"
+#include "host/guest_link.h"
+#include "host/guest_side.h"
+#include "host/microvm.h"
+#include "host/network.h"
+#include "hostd/records.h"
+#include "hostproto/messages.h"
+
+namespace enforcer::hostd {
+
+/// How long a guest under TCG may take to say hello: 2 s on an idle host, and 20 s have been seen on a busy one.
+inline constexpr std::chrono::seconds kBootTime{60};
+
+/// Takes a notice with its descriptors to enforcerd, or nowhere when there is none.
+using Outbox = std::function<void(const hostproto::Notice&, const std::vector<Fd>&)>;
+
+class Guests {
+ public:
+  /// How often a microVM is started before its creation fails; a KVM that turns out not to work does not count.
+  static constexpr int kBootAttempts = 2;
+
+  /// The references must outlive this object.
+  Guests(host::Network& network, const config::Config& config, const config::Paths& paths, host::AddressPlan plan,
+         Records records, Outbox outbox);
+
+  /// Takes the guests of an earlier run that still live, removes what is left of the others. Once, before anything
+  /// else.
+  Result<> adopt();
+
+  // Requests; each is answered with one Reply, now or later.
+  void create(const hostproto::CreateGuest& request);
+  void attach(const hostproto::AttachGuest& request);
+  void remove(const hostproto::DeleteGuest& request);
+  void booted(Slot slot);
+
+  /// Announces every guest to an enforcerd that has just come.
+  void announce_all();
+  /// Whoever waited for replies is gone.
+  void forget_requests();
+
+  /// Readable when the microVM of that slot has ended.
+  [[nodiscard]] std::vector<std::pair<int, Slot>> machines() const;
+  void machine_ended(Slot slot);
+  /// About once a second.
+  void watch();
+
+  /// What the next microVM would be started with: "kvm", "tcg" or "unknown".
+  [[nodiscard]] std::string accelerator() const;
+  [[nodiscard]] std::size_t size() const { return guests_.size(); }
+
+ private:
+  /// A microVM that has not said hello yet.
+  struct Boot {
+    Deadline deadline;
+    host::AcceleratorPlan plan;
+    int attempts_left = 0;
+    std::optional<std::uint64_t> request;  ///< whom to answer; none after a restart
+    std::string warning;                   ///< goes out with the reply
+  };
+  struct Guest {
+    GuestRecord record;
+    host::GuestAddresses addresses;
+    std::optional<host::GuestLink> wire;
+    // Of a microVM only:
+    std::optional<host::Netns> netns;
+    std::optional<host::TapJoin> join;
+    std::optional<host::MicroVm> vm;
+    std::optional<Boot> boot;
+    bool announced = false;  ///< enforcerd may know it, so it must hear of its end
+  };
+  enum class Wires { kUp, kDown };
+
+  // guests.cc
+  [[nodiscard]] Guest* find(const GuestName& name);
+  [[nodiscard]] Guest* find(Slot slot);
+  Result<Guest*> add(const GuestName& name, const Labels& labels, std::variant<Machine, Attached> kind);
+  Result<> make_attached(Guest& guest);
+  Result<> require_unused(const host::NetnsId& netns) const;
+  [[nodiscard]] static hostproto::Guest notice_of(const Guest& guest);
+  Result<> announce(Guest& guest);  ///< with new channels, if it is a microVM
+  void reply(std::uint64_t request, const Result<>& outcome, std::string warning = {});
+  void event(std::string name, Slot slot, std::string detail);
+  /// Ends the guest and everything about it, link first, and says why.
+  void drop(Slot slot, std::string why);
+
+  // machines.cc
+  Result<> make_machine(Guest& guest);
+  Result<> start_machine(Guest& guest);
+  void boot_failed(Slot slot, const Error& error, std::string why);
+  void check_boot(Slot slot);
+  void end_machine(Guest& guest);
+  [[nodiscard]] std::string memory_file() const;
+  [[nodiscard]] host::AcceleratorChoice choice() const;
+
+  // adopt.cc
+  Result<> adopt_one(GuestRecord record);
+  Result<> take_addresses(Guest& guest);
+  Result<> adopt_machine(Guest& guest);
+  Result<> adopt_attached(Guest& guest);
+  void remove_unknown_run_dirs();
+
+  // watch.cc
+  void check_guard();
+  void check_wire(Slot slot);
+  void check_namespace(Slot slot);
+
+  host::Network& network_;
+  const config::Config& config_;
+  const config::Paths& paths_;
+  host::AddressPlan plan_;
+  Records records_;
+  Outbox outbox_;
+  std::map<Slot, Guest> guests_;
+  Wires wires_ = Wires::kUp;  ///< kDown: there is no nft guard, and no guest may have a link
+};
+
+}  // namespace enforcer::hostd

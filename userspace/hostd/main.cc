@@ -1,0 +1,142 @@
+// enforcer-hostd: the root half of Enforcer. It builds what guests are boxed in with (namespaces, links, BPF, the nft
+// guard, QEMU) and hands descriptors to enforcerd, which does everything else without privileges.
+//
+// main() is the order in which things come up. SIGTERM ends the process and nothing else: namespaces, programs and
+// guests stay, and the next run takes them. `--teardown` removes them.
+#include <fmt/format.h>
+#include <getopt.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <optional>
+#include <string>
+
+#include "base/log.h"
+#include "config/config.h"
+#include "config/paths.h"
+#include "hostd/directories.h"
+#include "hostd/guests.h"
+#include "hostd/server.h"
+#include "hostd/teardown.h"
+
+namespace enforcer::hostd {
+namespace {
+
+enum ExitCode { kOk = 0, kFailed = 1, kUsage = 2, kConfig = 3 };
+
+constexpr const char* kHelp = R"(Usage: enforcer-hostd [--config FILE] [--enforcerd-user NAME|UID|UID:GID]
+       enforcer-hostd [--config FILE] --teardown
+
+  --config FILE            default: /etc/enforcer/enforcer.yaml
+  --enforcerd-user USER    who enforcerd runs as; default: enforcer
+  --teardown               end all guests of the instance and remove everything that outlives this program
+)";
+
+struct Options {
+  std::optional<std::string> config;
+  std::string enforcerd_user = "enforcer";
+  enum class Action { kServe, kTearDown, kHelp } action = Action::kServe;
+};
+
+std::optional<Options> parse_options(int argc, char** argv) {
+  static constexpr option kOptions[] = {{"config", required_argument, nullptr, 'c'},
+                                        {"enforcerd-user", required_argument, nullptr, 'u'},
+                                        {"teardown", no_argument, nullptr, 't'},
+                                        {"help", no_argument, nullptr, 'h'},
+                                        {}};
+  Options options;
+  for (int found = 0; (found = getopt_long(argc, argv, "", kOptions, nullptr)) != -1;) {
+    switch (found) {
+      case 'c':
+        options.config = optarg;
+        break;
+      case 'u':
+        options.enforcerd_user = optarg;
+        break;
+      case 't':
+        options.action = Options::Action::kTearDown;
+        break;
+      case 'h':
+        options.action = Options::Action::kHelp;
+        break;
+      default:
+        return std::nullopt;  // getopt has said why
+    }
+  }
+  if (optind != argc) {
+    fmt::print(stderr, "enforcer-hostd: unexpected argument '{}'\n", argv[optind]);
+    return std::nullopt;
+  }
+  return options;
+}
+
+/// Each guest takes a handful of descriptors, each enforcerd 128 pipe ends for a moment.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/// Readable when somebody wants us to stop. Blocked signals are inherited: programs that we start are given an empty
+/// mask.
+Result<Fd> stop_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  Fd fd(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!fd.valid() || sigprocmask(SIG_BLOCK, &signals, nullptr) != 0) return fail_errno("cannot wait for signals");
+  return fd;
+}
+
+Result<> serve(const config::Config& config, const config::Paths& paths, const std::string& enforcerd_user) {
+  const Owner enforcerd = TRY(parse_owner(enforcerd_user));
+  const host::AddressPlan plan = TRY(host::AddressPlan::make(config.guests.ipv4_pool, config.guests.ipv6_pool));
+  raise_descriptor_limit();
+  TRY_VOID(make_directories(paths, enforcerd));
+  Records records = TRY(Records::open(paths.hostd_state_dir()));
+  host::Network network = TRY(host::Network::open(paths.gateway_netns(), paths.bpffs()));
+  Server server = TRY(Server::open(paths.hostd_socket(), enforcerd, network, config, plan));
+  Guests guests(network, config, paths, plan, std::move(records),
+                [&server](const hostproto::Notice& notice, const std::vector<Fd>& fds) { server.post(notice, fds); });
+  TRY_VOID(guests.adopt());
+  const Fd stop = TRY(stop_signals());
+  log_info("instance {} is up ({}, {} guests): waiting for enforcerd", paths.instance(), host::to_string(network.mode),
+           guests.size());
+  TRY_VOID(server.run(guests, stop.get()));
+  log_info("stopped; guests stay boxed in");
+  return {};
+}
+
+int run(int argc, char** argv) {
+  set_log_name("enforcer-hostd");
+  const auto options = parse_options(argc, argv);
+  if (!options) return kUsage;
+  if (options->action == Options::Action::kHelp) {
+    fmt::print("{}", kHelp);
+    return kOk;
+  }
+  const auto loaded = config::load_config(options->config);
+  for (const auto& diagnostic : loaded.diagnostics) fmt::print(stderr, "{}\n", diagnostic.to_string());
+  if (!loaded.config) return kConfig;
+  if (geteuid() != 0) {
+    log_error("must be started as root: it makes network namespaces and loads BPF");
+    return kFailed;
+  }
+  const auto paths = config::Paths::of(loaded.config->instance);
+  const auto done = options->action == Options::Action::kTearDown
+                        ? tear_down(paths)
+                        : serve(*loaded.config, paths, options->enforcerd_user);
+  if (!done) log_error("{}", done.error().message);
+  return done ? kOk : kFailed;
+}
+
+}  // namespace
+}  // namespace enforcer::hostd
+
+int main(int argc, char** argv) {
+  return enforcer::hostd::run(argc, argv);
+}

@@ -1,0 +1,68 @@
+// The poll loop of hostd: one socket, one enforcerd, typed requests. Nothing that a guest or an origin wrote comes
+// through here, and nothing that comes through here is trusted beyond its type: the peer's uid is checked when it
+// connects, each packet is decoded strictly (hostproto/messages.h), and a peer that breaks the protocol is
+// disconnected.
+//
+//   connected -> hello -> welcomed -> ready -> serving
+//
+// When enforcerd goes, its sockets leave the maps by themselves and the number of workers is set to 0: guests are
+// dropped in silence until the next one is ready. hostd keeps no copy of a listener after `ready`.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "config/config.h"
+#include "host/gateway.h"
+#include "host/network.h"
+#include "hostd/directories.h"
+#include "hostd/guests.h"
+#include "hostproto/messages.h"
+
+namespace enforcer::hostd {
+
+class Server {
+ public:
+  /// Listens at `path` (0660, root and enforcerd's group), replacing what an earlier run left there.
+  static Result<Server> open(const std::string& path, const Owner& enforcerd, host::Network& network,
+                             const config::Config& config, const host::AddressPlan& plan);
+
+  /// Serves until `stop` (a signalfd) is readable. An error is one that makes going on pointless.
+  Result<> run(Guests& guests, int stop);
+
+  /// To enforcerd, if there is one; an enforcerd that does not take it is disconnected.
+  void post(const hostproto::Notice& notice, const std::vector<Fd>& descriptors);
+
+ private:
+  enum class Phase { kConnected, kWelcomed, kServing };
+  struct Peer {
+    Fd socket;
+    Phase phase = Phase::kConnected;
+    std::optional<host::Listeners> listeners;  ///< between welcome and ready
+    bool broken = false;                       ///< to be disconnected when the current step is over
+  };
+
+  Server(Fd listener, Owner enforcerd, host::Network& network, const config::Config& config,
+         const host::AddressPlan& plan)
+      : listener_(std::move(listener)), enforcerd_(enforcerd), network_(network), config_(config), plan_(plan) {}
+
+  void accept_peer(Guests& guests);
+  void refuse(const Fd& socket, const Error& why);
+  void disconnect(Guests& guests, std::string_view why);
+  void read_requests(Guests& guests);
+  Result<> serve(Guests& guests, const hostproto::Request& request);
+  Result<> welcome(Guests& guests, const hostproto::Hello& hello);
+  Result<> start_steering();
+
+  Fd listener_;
+  Owner enforcerd_;
+  host::Network& network_;
+  const config::Config& config_;
+  const host::AddressPlan& plan_;
+  std::optional<Peer> peer_;
+};
+
+}  // namespace enforcer::hostd

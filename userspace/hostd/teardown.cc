@@ -1,0 +1,48 @@
+#include "hostd/teardown.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "base/log.h"
+#include "host/microvm.h"
+#include "host/network.h"
+#include "hostd/records.h"
+
+namespace enforcer::hostd {
+namespace {
+
+constexpr std::chrono::seconds kEndTime{5};
+
+Result<> end_machines(const config::Paths& paths, Records& records) {
+  for (const GuestRecord& record : records.load()) {
+    const auto* machine = std::get_if<Machine>(&record.kind);
+    if (machine == nullptr || machine->pid == 0) continue;
+    auto vm = host::MicroVm::adopt(machine->pid, machine->start_time, record.slot, paths.guest_run_dir(record.name));
+    if (!vm) continue;  // it has ended
+    TRY_VOID(vm->end(Deadline::after(kEndTime)));
+  }
+  return {};
+}
+
+Result<> remove_tree(const std::string& path) {
+  std::error_code error;
+  std::filesystem::remove_all(path, error);
+  if (error) return fail(Errc::kIo, fmt::format("cannot remove {}: {}", path, error.message()));
+  return {};
+}
+
+}  // namespace
+
+Result<> tear_down(const config::Paths& paths) {
+  std::optional<Records> records;
+  if (std::filesystem::exists(paths.hostd_state_dir())) records = TRY(Records::open(paths.hostd_state_dir()));
+  // Link-first: no guest has a way out from here on, also those whose end takes a moment.
+  TRY_VOID(host::remove_network(paths.gateway_netns(), paths.bpffs()));
+  if (records) TRY_VOID(end_machines(paths, *records));
+  TRY_VOID(remove_tree(paths.run_dir()));
+  TRY_VOID(remove_tree(paths.hostd_state_dir()));
+  return {};
+}
+
+}  // namespace enforcer::hostd

@@ -1,0 +1,74 @@
+// The watchdog. The kernel enforces without us, so this finds only what somebody with root did to it: a program
+// detached, the nft table flushed, a second interface put into an attached namespace. The answer is always the same:
+// the link goes down first, then it is repaired or the guest is gone, and enforcerd writes an event into the audit log.
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "hostd/guests.h"
+
+namespace enforcer::hostd {
+
+void Guests::watch() {
+  check_guard();
+  std::vector<Slot> slots;  // a check may end its guest
+  for (const auto& [slot, guest] : guests_) slots.push_back(slot);
+  for (const Slot slot : slots) {
+    check_boot(slot);
+    check_wire(slot);
+    check_namespace(slot);
+  }
+}
+
+void Guests::check_guard() {
+  const auto state = network_.gateway.verify_guard();
+  if (state && *state == host::Guard::State::kRestored) {
+    event("guard_restored", Slot{0}, "the nft table of the gateway namespace had been changed: loaded again");
+  }
+  if (state && wires_ == Wires::kDown) {
+    for (auto& [slot, guest] : guests_) {
+      if (const auto up = guest.wire->repair(network_); !up) log_error("{}", up.error().message);
+    }
+    wires_ = Wires::kUp;
+  }
+  if (!state && wires_ == Wires::kUp) {
+    event("enforcement_lost", Slot{0}, fmt::format("no nft guard, all guests are cut off: {}", state.error().message));
+    for (auto& [slot, guest] : guests_) {
+      if (const auto down = guest.wire->take_down(network_); !down) log_error("{}", down.error().message);
+    }
+    wires_ = Wires::kDown;
+  }
+}
+
+void Guests::check_wire(Slot slot) {
+  Guest* guest = find(slot);
+  if (guest == nullptr || !guest->wire || wires_ == Wires::kDown) return;
+  const auto state = guest->wire->state(network_);
+  if (!state) return log_error("guest {}: {}", guest->record.name.text(), state.error().message);
+  if (*state == host::GuestLink::State::kGone) return drop(slot, "namespace gone");
+  if (*state == host::GuestLink::State::kGuarded) return;
+  const auto repaired = guest->wire->repair(network_);
+  event("enforcement_lost", slot,
+        repaired ? "a BPF program of this guest's link had been detached: attached again"
+                 : fmt::format("a BPF program of this guest's link was detached, the link stays down: {}",
+                               repaired.error().message));
+}
+
+void Guests::check_namespace(Slot slot) {
+  Guest* guest = find(slot);
+  if (guest == nullptr) return;
+  const auto* attached = std::get_if<Attached>(&guest->record.kind);
+  if (attached == nullptr) return;
+  const auto netns = host::Netns::open(attached->path);
+  if (!netns || netns->id() != attached->netns) return drop(slot, "namespace gone");
+  const auto state = host::inspect_attached(*netns, attached->eth_index);
+  if (!state) return log_error("guest {}: {}", guest->record.name.text(), state.error().message);
+  if (*state == host::AttachedState::kGone) return drop(slot, "namespace gone");
+  if (*state == host::AttachedState::kAlone) return;
+  if (const auto down = guest->wire->take_down(network_); !down) log_error("{}", down.error().message);
+  event("second_path", slot,
+        fmt::format("another interface appeared in the namespace of guest '{}': it is detached",
+                    guest->record.name.text()));
+  drop(slot, "second_path");
+}
+
+}  // namespace enforcer::hostd

@@ -1,0 +1,97 @@
+// The exec channel: how the host runs commands in a microVM. One byte stream (the virtio-serial port "enforcer.exec")
+// carries frames both ways:
+//
+//   1 byte type | 4 bytes big-endian length, at most 64 KiB | payload
+//
+//   host -> guest                                   guest -> host
+//   'H' 16 byte nonce                               'H' the same nonce, or empty when the guest has just booted
+//   'X' {"argv":[..],"env":{..},"cwd":"/"}          'O' standard output   'E' standard error
+//   'I' standard input, empty = end of file         'R' {"exit":n} | {"signal":n} | {"error":"..."}: the command is
+//   over 'S' 1 byte signal number, to the process group 'P' power off
+//
+// A virtio-serial port has no connections: when one end goes away in the middle of a frame and comes back, what is left
+// of that frame is still in the queues. So every conversation starts with a hello. The host draws a nonce, sends it,
+// and drops everything (expect_hello) until the guest has echoed it; the guest takes every hello as a new conversation,
+// kills what runs, and finds a hello that ended up inside a torn frame with resync_at_hello().
+//
+// Both ends bound what they buffer: the other one may be hostile (invariant 7).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+namespace enforcer::hostproto {
+
+enum class FrameType : std::uint8_t {
+  kHello = 'H',
+  kExec = 'X',
+  kStdin = 'I',
+  kStdout = 'O',
+  kStderr = 'E',
+  kResult = 'R',
+  kSignal = 'S',
+  kPoweroff = 'P',
+};
+
+inline constexpr std::size_t kMaxFramePayload = 64 * 1024;
+inline constexpr std::size_t kFrameHeader = 5;
+inline constexpr std::size_t kNonceSize = 16;
+inline constexpr std::size_t kStdinWindow = 1024 * 1024;
+
+struct Frame {
+  FrameType type{};
+  std::string payload;
+};
+
+/// The bytes of one frame; `payload` is at most kMaxFramePayload (a longer one is our own mistake and aborts).
+[[nodiscard]] std::string encode_frame(FrameType type, std::string_view payload);
+
+/// The guest's 'I' frame.
+[[nodiscard]] std::string encode_input_taken(std::uint32_t bytes);
+/// The number in the payload of one; nothing when it is not exactly four bytes.
+[[nodiscard]] std::optional<std::uint32_t> decode_input_taken(std::string_view payload);
+
+/// Takes the stream in pieces of any size and gives the frames back.
+class FrameReader {
+ public:
+  /// What may wait in the reader: one unfinished frame and what arrived behind it. A caller that takes every frame
+  /// after each feed() of at most kMaxFramePayload bytes never reaches it.
+  static constexpr std::size_t kMaxBuffered = 4 * (kMaxFramePayload + kFrameHeader);
+
+  /// Adds bytes. kInvalid, now and from then on, for an unknown type, a payload over kMaxFramePayload, or more buffered
+  /// than kMaxBuffered; only a resync_at_hello() that succeeds makes the reader good again.
+  Result<> feed(Bytes bytes);
+
+  /// The next whole frame, if it is there. Frames that were complete before a malformed one still come out.
+  std::optional<Frame> next();
+
+  /// Host end: drops everything up to the guest's hello with this nonce (kNonceSize bytes); that hello is the next
+  /// frame.
+  void expect_hello(std::string_view nonce);
+
+  /// Guest end, when feed() failed or a frame has been unfinished for long: drops everything before the last hello of a
+  /// host among the buffered bytes. False when there is none: nothing changed, but a malformed reader keeps only the
+  /// bytes that may be the beginning of a hello, so that feeding may go on.
+  bool resync_at_hello();
+
+  /// After next() gave nothing: true when a frame has begun to arrive and is not whole.
+  [[nodiscard]] bool in_frame() const { return !waiting().empty(); }
+
+ private:
+  [[nodiscard]] std::string_view waiting() const { return std::string_view(buffer_).substr(taken_); }
+  void drop(std::size_t count);
+  void drop_until_expected();
+
+  std::string buffer_;
+  std::size_t taken_ = 0;  ///< bytes of buffer_ already given out
+  std::string expected_;   ///< the encoded hello we wait for; empty: reading frames
+  bool malformed_ = false;
+};
+
+}  // namespace enforcer::hostproto

@@ -1,0 +1,122 @@
+// What enforcer-hostd and enforcerd say to each other over a SOCK_SEQPACKET socket: one JSON object per packet, at most
+// 64 KiB, file descriptors beside it (SCM_RIGHTS). hostd is root and trusts nothing in a request: decode() accepts exactly
+// the fields below, with their types and ranges, and nothing else.
+//
+//   enforcerd                                   hostd
+//   hello                      ->               checks the peer's uid (SO_PEERCRED) and the version
+//                              <-  welcome      + listeners, the DNS socket, the counters map (read-only)
+//                              <-  pipes        + pre-sized pipes, as many messages as it takes
+//                              <-  guest        one for each guest that exists   (+ exec channel, console of a microVM)
+//   ready                      ->               the listeners go into the sockmap: traffic flows from here on
+//   create_guest/attach_guest/delete_guest ->
+//                              <-  guest, reply
+//   booted                     ->               the guest's hello was seen: the boot watchdog rests
+//                              <-  guest_gone, event
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/ids.h"
+#include "base/ip.h"
+#include "base/result.h"
+
+namespace enforcer::hostproto {
+
+inline constexpr int kVersion = 1;
+inline constexpr std::size_t kMaxMessage = 64 * 1024;
+
+// ---- enforcerd -> hostd
+struct Hello {
+  int version = kVersion;
+};
+struct Ready {};
+struct Booted {
+  Slot slot;
+};
+struct CreateGuest {
+  std::uint64_t request = 0;  ///< echoed in the reply
+  GuestName name;
+  Labels labels;
+  std::string image;             ///< "mini"
+  std::uint32_t memory_mib = 256;  ///< 64-65536
+  std::uint32_t cpus = 1;          ///< 1-64
+};
+struct AttachGuest {
+  std::uint64_t request = 0;
+  GuestName name;
+  Labels labels;
+  std::string netns;  ///< path of a network namespace: /run/netns/x, /proc/PID/ns/net
+};
+struct DeleteGuest {
+  std::uint64_t request = 0;
+  GuestName name;  ///< a microVM is ended, an attached namespace loses our link
+};
+
+// ---- hostd -> enforcerd
+struct Welcome {
+  int version = kVersion;
+  std::uint32_t workers = 1;     ///< number of listeners among the descriptors
+  std::string attach_mode;       ///< "tcx" or "clsact"
+  std::string accelerator;       ///< "kvm", "tcg" or "unknown" (no guest booted yet)
+  IpAddress gateway_ipv4;
+  IpAddress gateway_ipv6;
+  // descriptors, in this order: workers listeners, the DNS socket, the "counters" map
+};
+struct Pipes {
+  std::uint32_t count = 0;  // descriptors: count times (read end, write end), each of 1 MiB
+};
+struct Guest {
+  Slot slot{};
+  Epoch epoch{};
+  GuestName name;
+  Labels labels;
+  std::string kind;   ///< "microvm" or "attached"
+  std::string state;  ///< "booting" or "running"
+  std::string image;  ///< microvm only
+  std::string accelerator;  ///< microvm only: "kvm" or "tcg"
+  std::uint32_t interface_index = 0;  ///< of the host end of its veth, in the gateway namespace
+  IpAddress ipv4;
+  IpAddress ipv6;
+  // descriptors of a microvm, in this order: exec channel, console (stream sockets)
+};
+struct GuestGone {
+  Slot slot{};
+  std::string why;  ///< "deleted", "exited", "boot timeout", "namespace gone", "second_path"
+};
+struct Reply {
+  std::uint64_t request = 0;
+  std::optional<Error> error;  ///< none: done
+  std::string warning;         ///< one line for the caller, or empty
+};
+/// Something an operator must know; enforcerd writes it into the audit log.
+struct Event {
+  std::string name;  ///< "second_path", "enforcement_lost", "guard_restored", "accelerator_fallback"
+  Slot slot{};       ///< 0: not about one guest
+  std::string detail;
+};
+
+using Request = std::variant<Hello, Ready, Booted, CreateGuest, AttachGuest, DeleteGuest>;
+using Notice = std::variant<Welcome, Pipes, Guest, GuestGone, Reply, Event>;
+
+[[nodiscard]] std::string encode(const Request& request);
+[[nodiscard]] std::string encode(const Notice& notice);
+/// kInvalid with the offending field for anything that is not exactly one of the messages above.
+[[nodiscard]] Result<Request> decode_request(std::string_view packet);
+[[nodiscard]] Result<Notice> decode_notice(std::string_view packet);
+
+/// One packet with its descriptors.
+struct Packet {
+  std::string text;
+  std::vector<Fd> descriptors;
+};
+/// Sends one packet; kIo when the peer is gone or its buffer is full (both ends treat that as a broken peer).
+Result<> send_packet(int socket, std::string_view text, const std::vector<int>& descriptors);
+/// The next packet, or nothing when none is waiting (non-blocking socket); kIo at end of file.
+Result<std::optional<Packet>> receive_packet(int socket);
+
+}  // namespace enforcer::hostproto

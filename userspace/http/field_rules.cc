@@ -1,0 +1,66 @@
+#include "http/field_rules.h"
+
+#include <algorithm>
+#include <span>
+
+namespace enforcer::http {
+namespace {
+
+using Names = std::string_view[];
+
+/// Made again from what was parsed; a second spelling ("Content_Length") must not travel beside it.
+constexpr Names kRewritten = {"host", "content-length", "transfer-encoding", "expect", "connection"};
+
+/// RFC 9110 7.6.1: between the guest and us only. Trailers are not accepted, so they are not announced either.
+constexpr Names kHopByHop = {"keep-alive", "te", "trailer", "upgrade", "http2-settings"};
+
+/// Make an origin, or a proxy before it, serve another host, path or method than the one decided on.
+constexpr Names kRerouting = {"forwarded",         "x-host",
+                              "x-original-host",   "x-original-url",
+                              "x-rewrite-url",     "x-http-host-override",
+                              "x-http-method",     "x-http-method-override",
+                              "x-method-override", "x-original-method"};
+
+bool contains(std::span<const std::string_view> names, std::string_view name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+bool is_token_octet(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+         std::string_view("!#$%&'*+-.^_`|~").contains(c);
+}
+
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+}  // namespace
+
+std::string comparable_name(std::string_view name) {
+  std::string out(name);
+  for (char& c : out) c = c == '_' ? '-' : lower(c);
+  return out;
+}
+
+Result<> add_token_list(std::string_view value, NameSet& names) {
+  while (true) {
+    const auto comma = value.find(',');
+    std::string_view token = value.substr(0, comma);
+    while (!token.empty() && (token.front() == ' ' || token.front() == '\t')) token.remove_prefix(1);
+    while (!token.empty() && (token.back() == ' ' || token.back() == '\t')) token.remove_suffix(1);
+    if (!std::ranges::all_of(token, is_token_octet)) return fail(Errc::kInvalid, "not a list of tokens");
+    if (!token.empty()) names.insert(comparable_name(token));  // RFC 9110 5.6.1.2: empty members are ignored
+    if (comma == std::string_view::npos) return {};
+    value.remove_prefix(comma + 1);
+  }
+}
+
+bool is_end_to_end(std::string_view name, const NameSet& nominated) {
+  const std::string comparable = comparable_name(name);
+  if (contains(kRewritten, comparable) || contains(kHopByHop, comparable) || contains(kRerouting, comparable))
+    return false;
+  if (comparable.starts_with("proxy-") || comparable.starts_with("x-forwarded-")) return false;
+  return !nominated.contains(comparable);
+}
+
+}  // namespace enforcer::http

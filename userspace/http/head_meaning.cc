@@ -1,0 +1,199 @@
+// Beast parses the grammar; each function below answers one question that Beast leaves open or answers too kindly, and
+// gives nothing, or what is wrong.
+#include "http/head_meaning.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <charconv>
+#include <optional>
+
+#include "base/result.h"
+#include "http/field_rules.h"
+
+namespace enforcer::http {
+namespace {
+
+namespace beast = boost::beast;
+
+std::optional<HeadMalformed> wrong(HeadFault fault, std::string_view what) {
+  return HeadMalformed{fault, what};
+}
+
+/// What Beast read, before anything is believed.
+struct RawHead {
+  std::string method;
+  std::string target;
+  unsigned version = 0;
+  std::vector<HeaderField> fields;
+
+  [[nodiscard]] std::vector<std::string_view> values(std::string_view name) const {
+    std::vector<std::string_view> found;
+    for (const HeaderField& field : fields) {
+      if (beast::iequals(field.name, name)) found.push_back(field.value);
+    }
+    return found;
+  }
+};
+
+HeadMalformed fault_of(const beast::error_code& error) {
+  using beast::http::error;
+  if (error == error::bad_content_length || error == error::bad_transfer_encoding ||
+      error == error::multiple_content_length) {
+    return {HeadFault::kFraming, "Content-Length or Transfer-Encoding malformed"};
+  }
+  if (error == error::bad_version) return {HeadFault::kSyntax, "version is not HTTP/1.0 or HTTP/1.1"};
+  return {HeadFault::kSyntax, "not an HTTP/1 request head"};
+}
+
+std::optional<HeadMalformed> parse_grammar(std::string_view text, RawHead& raw) {
+  beast::http::request_parser<beast::http::empty_body> parser;
+  parser.header_limit(static_cast<std::uint32_t>(kMaxHead) + 1);
+  parser.body_limit(boost::none);
+  beast::error_code error;
+  parser.put(boost::asio::buffer(text), error);
+  if (error) return fault_of(error);
+  if (!parser.is_header_done()) return wrong(HeadFault::kSyntax, "not an HTTP/1 request head");
+  const auto& request = parser.get();
+  raw.method = request.method_string();
+  raw.target = request.target();
+  raw.version = request.version();
+  for (const auto& field : request)
+    raw.fields.push_back({std::string(field.name_string()), std::string(field.value())});
+  return std::nullopt;
+}
+
+/// One space, no more: the request line is what these three make it. Methods are upper case (RFC 9110 9.1 is
+/// case-sensitive, and some origins are not).
+std::optional<HeadMalformed> check_request_line(std::string_view text, const RawHead& raw) {
+  if (raw.version != 10 && raw.version != 11) return wrong(HeadFault::kSyntax, "version is not HTTP/1.0 or HTTP/1.1");
+  const std::string line = fmt::format("{} {} HTTP/1.{}\r\n", raw.method, raw.target, raw.version - 10);
+  if (!text.starts_with(line)) return wrong(HeadFault::kSyntax, "request line malformed");
+  const bool plain = std::ranges::all_of(raw.method, [](char c) { return (c >= 'A' && c <= 'Z') || c == '-'; });
+  if (!plain || raw.method.starts_with('-') || raw.method.size() > 32)
+    return wrong(HeadFault::kSyntax, "method malformed");
+  return std::nullopt;
+}
+
+std::optional<HeadMalformed> read_host(const RawHead& raw, std::optional<Authority>& authority) {
+  const auto hosts = raw.values("host");
+  if (hosts.empty()) return wrong(HeadFault::kHost, "no Host");
+  if (hosts.size() > 1) return wrong(HeadFault::kHost, "more than one Host");
+  auto parsed = parse_authority(hosts[0]);
+  if (!parsed) return wrong(HeadFault::kHost, "Host is not a host name or address");
+  authority = *std::move(parsed);
+  return std::nullopt;
+}
+
+/// "http://authority/path": the authority must be the Host (RFC 9112 3.2.2 would let it win; two answers are one too
+/// many).
+std::optional<HeadMalformed> read_absolute_target(std::string_view target, RequestHead& head) {
+  constexpr std::string_view kScheme = "http://";
+  if (!beast::iequals(target.substr(0, kScheme.size()), kScheme))
+    return wrong(HeadFault::kAuthority, "target of another scheme");
+  target.remove_prefix(kScheme.size());
+  const auto end = std::min(target.find_first_of("/?"), target.size());
+  const auto authority = parse_authority(target.substr(0, end));
+  if (!authority) return wrong(HeadFault::kHost, "authority of the target malformed");
+  if (authority->host != head.authority.host ||
+      authority->port.value_or(kHttpPort) != head.authority.port.value_or(kHttpPort)) {
+    return wrong(HeadFault::kAuthority, "target and Host disagree");
+  }
+  std::string path(target.substr(end));
+  if (!path.starts_with('/')) path.insert(0, "/");
+  auto canonical = canonical_path(path);
+  if (!canonical) return wrong(HeadFault::kPath, "path ambiguous or malformed");
+  head.path = *std::move(canonical);
+  return std::nullopt;
+}
+
+std::optional<HeadMalformed> read_target(const RawHead& raw, RequestHead& head) {
+  if (raw.method == "CONNECT") {
+    const auto authority = parse_authority(raw.target);
+    if (!authority || !authority->port) return wrong(HeadFault::kSyntax, "CONNECT without host and port");
+    if (authority->host != head.authority.host) return wrong(HeadFault::kAuthority, "target and Host disagree");
+    head.tunnel = RequestHead::Tunnel::kConnect;
+    return std::nullopt;
+  }
+  if (raw.target == "*") return wrong(HeadFault::kSyntax, "target is not a path");
+  if (!raw.target.starts_with('/')) return read_absolute_target(raw.target, head);
+  auto canonical = canonical_path(raw.target);
+  if (!canonical) return wrong(HeadFault::kPath, "path ambiguous or malformed");
+  head.path = *std::move(canonical);
+  return std::nullopt;
+}
+
+/// RFC 9112 6.1-6.3, without any of the repairs a recipient MAY make.
+std::optional<HeadMalformed> read_framing(const RawHead& raw, BodyFraming& body) {
+  const auto lengths = raw.values("content-length");
+  const auto codings = raw.values("transfer-encoding");
+  if (!codings.empty()) {
+    if (!lengths.empty()) return wrong(HeadFault::kFraming, "both Content-Length and Transfer-Encoding");
+    if (raw.version == 10) return wrong(HeadFault::kFraming, "Transfer-Encoding in HTTP/1.0");
+    if (codings.size() > 1 || !beast::iequals(codings[0], "chunked")) {
+      return wrong(HeadFault::kFraming, "Transfer-Encoding is not one chunked");
+    }
+    body.kind = BodyFraming::Kind::kChunked;
+    return std::nullopt;
+  }
+  if (lengths.empty()) return std::nullopt;
+  if (lengths.size() > 1) return wrong(HeadFault::kFraming, "more than one Content-Length");
+  const std::string_view digits = lengths[0];
+  const char* const end = digits.data() + digits.size();
+  const auto [stopped, error] = std::from_chars(digits.data(), end, body.length);
+  if (error != std::errc{} || stopped != end) return wrong(HeadFault::kFraming, "Content-Length is not a number");
+  body.kind = BodyFraming::Kind::kLength;
+  return std::nullopt;
+}
+
+std::optional<HeadMalformed> read_connection(const RawHead& raw, RequestHead& head, NameSet& nominated) {
+  for (const std::string_view value : raw.values("connection")) {
+    if (!add_token_list(value, nominated)) return wrong(HeadFault::kSyntax, "Connection malformed");
+  }
+  // HTTP/1.0 keep-alive is not offered: its rules differ between implementations, and closing is always right.
+  head.connection = nominated.contains("close") || raw.version == 10 ? RequestHead::Connection::kClose
+                                                                     : RequestHead::Connection::kKeepAlive;
+  if (head.tunnel == RequestHead::Tunnel::kNone &&
+      (nominated.contains("upgrade") || !raw.values("upgrade").empty() || !raw.values("http2-settings").empty())) {
+    head.tunnel = RequestHead::Tunnel::kUpgrade;
+  }
+  return std::nullopt;
+}
+
+std::optional<HeadMalformed> read_expect(const RawHead& raw, RequestHead& head) {
+  const auto expectations = raw.values("expect");
+  if (expectations.empty()) return std::nullopt;
+  if (expectations.size() > 1 || !beast::iequals(expectations[0], "100-continue")) {
+    return wrong(HeadFault::kSyntax, "Expect is not 100-continue");
+  }
+  const bool has_body = head.body.kind == BodyFraming::Kind::kChunked || head.body.length > 0;
+  head.expects_continue = has_body && raw.version == 11;  // RFC 9110 10.1.1: ignored in HTTP/1.0
+  return std::nullopt;
+}
+
+}  // namespace
+
+HeadOutcome understand_head(Bytes bytes) {
+  const std::string_view text = as_text(bytes);
+  RawHead raw;
+  if (const auto fault = parse_grammar(text, raw)) return *fault;
+  if (const auto fault = check_request_line(text, raw)) return *fault;
+  std::optional<Authority> authority;
+  if (const auto fault = read_host(raw, authority)) return *fault;
+  RequestHead head{.method = raw.method, .authority = *std::move(authority), .path = {}, .fields = {}, .body = {}};
+  head.version = raw.version == 10 ? RequestHead::Version::kHttp10 : RequestHead::Version::kHttp11;
+  if (const auto fault = read_target(raw, head)) return *fault;
+  if (const auto fault = read_framing(raw, head.body)) return *fault;
+  NameSet nominated;
+  if (const auto fault = read_connection(raw, head, nominated)) return *fault;
+  if (const auto fault = read_expect(raw, head)) return *fault;
+  for (HeaderField& field : raw.fields) {
+    if (is_end_to_end(field.name, nominated)) head.fields.push_back(std::move(field));
+  }
+  return head;
+}
+
+}  // namespace enforcer::http

@@ -1,0 +1,13 @@
+// From the bytes of one complete head to what they mean.
+#pragma once
+
+#include "base/bytes.h"
+#include "http/request_head.h"
+
+namespace enforcer::http {
+
+/// `head` ends with the only empty line in it; its lines end with CRLF, none is folded, and there is no control
+/// character but tab. RequestHead or HeadMalformed, nothing else.
+[[nodiscard]] HeadOutcome understand_head(Bytes head);
+
+}  // namespace enforcer::http

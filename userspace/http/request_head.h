@@ -1,0 +1,91 @@
+// RequestHead: one HTTP/1 request up to its empty line, read once and serialised again from what was understood.
+//
+// Boost.Beast's parser knows the grammar. It also accepts two Host headers, folded lines, unknown or repeated transfer
+// codings and an absolute URI that names another host than Host does; those, bare CR or LF, and every disagreement
+// about where the body ends are refused here, before or after Beast (attacks: smuggling, host confusion). What is sent
+// to an origin is serialise(head): nothing the guest wrote reaches it in another form than the one that was decided on
+// (invariant 7).
+//
+// Dropped from what is forwarded: hop-by-hop fields (Connection and what it names, Keep-Alive, Proxy-*, TE, Trailer),
+// fields that route or change the method behind our back (X-Forwarded-Host, X-Original-URL, X-HTTP-Method-Override,
+// ...), and every spelling of those with '_' for '-', which CGI-like origins read as the same name.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/bytes.h"
+#include "http/authority.h"
+#include "http/body_framing.h"
+#include "http/path.h"
+
+namespace enforcer::http {
+
+/// The most bytes of one head, request line and empty line included.
+inline constexpr std::size_t kMaxHead = 64 * 1024;
+/// The most header fields of one head.
+inline constexpr std::size_t kMaxFields = 256;
+
+struct HeaderField {
+  std::string name;
+  std::string value;
+  friend bool operator==(const HeaderField&, const HeaderField&) = default;
+};
+
+struct RequestHead {
+  enum class Version : std::uint8_t { kHttp10, kHttp11 };
+  enum class Tunnel : std::uint8_t { kNone, kConnect, kUpgrade };
+  enum class Connection : std::uint8_t { kKeepAlive, kClose };
+
+  std::string method;  ///< upper-case letters and '-'
+  Authority authority;
+  RequestPath path;  ///< "/" for CONNECT
+  Version version = Version::kHttp11;
+  std::vector<HeaderField>
+      fields;  ///< end-to-end fields in order; Host, framing, Expect and Connection are not among them
+  BodyFraming body;
+  Tunnel tunnel = Tunnel::kNone;  ///< not kNone: the session denies `upgrade`
+  Connection connection = Connection::kKeepAlive;
+  bool expects_continue = false;  ///< there is a body and the client waits for "100 Continue"
+};
+
+enum class HeadFault : std::uint8_t {
+  kSyntax,     ///< deny `h1_malformed`, 400
+  kPath,       ///< the path is ambiguous; deny `h1_malformed`, 400
+  kHost,       ///< no, several or malformed Host; deny `host_invalid`, 400
+  kAuthority,  ///< the absolute URI and Host disagree; deny `authority_mismatch`, 421
+  kFraming,    ///< the length of the body is ambiguous; deny `h1_framing`, 400
+};
+
+struct HeadIncomplete {};
+/// More than kMaxHead bytes or kMaxFields fields; deny `limit_head`, 431.
+struct HeadTooLarge {};
+struct HeadMalformed {
+  HeadFault fault;
+  std::string_view what;  ///< a constant of the parser, never guest text
+};
+using HeadOutcome = std::variant<HeadIncomplete, RequestHead, HeadTooLarge, HeadMalformed>;
+
+class RequestHeadReader {
+ public:
+  /// `buffered` is everything received from the first byte of the head on, growing from call to call; it may hold more
+  /// than the head. Looks at each byte once.
+  HeadOutcome read(Bytes buffered);
+
+  /// After RequestHead: how many bytes the head took; the body begins there.
+  [[nodiscard]] std::size_t head_size() const { return scanned_; }
+
+ private:
+  std::size_t scanned_ = 0;
+  std::size_t line_start_ = 0;
+  std::size_t lines_ = 0;
+};
+
+/// The head as it is sent to an origin.
+[[nodiscard]] std::string serialise(const RequestHead& head);
+
+}  // namespace enforcer::http

@@ -1,0 +1,115 @@
+#include "net/async_socket.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <boost/asio/post.hpp>
+#include <cerrno>
+
+#include "net/socket.h"
+
+namespace enforcer::net {
+
+AsyncSocket::AsyncSocket(asio::io_context& io, Poller& poller, Fd socket)
+    : io_(io), poller_(poller), socket_(std::move(socket)) {}
+
+Result<std::unique_ptr<AsyncSocket>> AsyncSocket::make(asio::io_context& io, Poller& poller, Fd socket) {
+  const int fd = socket.get();
+  std::unique_ptr<AsyncSocket> made(new AsyncSocket(io, poller, std::move(socket)));
+  TRY_VOID(poller.add(fd, *made));
+  return made;
+}
+
+AsyncSocket::~AsyncSocket() {
+  if (socket_.valid()) poller_.remove(socket_.get(), *this);
+}
+
+std::optional<Result<std::size_t>> AsyncSocket::try_read(std::span<std::uint8_t> buffer) {
+  if (interrupted_) return fail(*interrupted_, "interrupted");
+  while (true) {
+    const ssize_t count = recv(socket_.get(), buffer.data(), buffer.size(), 0);
+    if (count >= 0) return static_cast<std::size_t>(count);
+    if (errno == EAGAIN) return std::nullopt;
+    if (errno != EINTR) return fail_errno("recv");
+  }
+}
+
+asio::awaitable<Result<std::size_t>> AsyncSocket::read_some(std::span<std::uint8_t> buffer) {
+  while (true) {
+    if (auto done = try_read(buffer)) co_return *std::move(done);
+    if (auto waited = co_await wait(kRead); !waited) co_return std::unexpected(std::move(waited).error());
+  }
+}
+
+asio::awaitable<Result<>> AsyncSocket::write_all(Bytes bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = interrupted_ ? 0 : send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (count > 0) {
+      bytes = bytes.subspan(static_cast<std::size_t>(count));
+      continue;
+    }
+    if (count < 0 && errno != EAGAIN && errno != EINTR) co_return fail_errno("send");
+    if (auto waited = co_await wait(kWrite); !waited) co_return waited;
+  }
+  co_return Result<>{};
+}
+
+asio::awaitable<Result<>> AsyncSocket::connected() {
+  if (auto waited = co_await wait(kWrite); !waited) co_return waited;
+  co_return finish_connect(socket_.get());
+}
+
+asio::awaitable<Result<>> AsyncSocket::wait(Direction direction) {
+  if (!interrupted_) {
+    ENFORCER_CHECK(!waiters_[direction]);
+    // A named object: see userspace/DECISIONS.md on temporaries in co_await expressions.
+    auto suspended = asio::async_initiate<const asio::use_awaitable_t<>, void()>(
+        [this, direction](auto&& handler) { waiters_[direction].emplace(std::forward<decltype(handler)>(handler)); },
+        asio::use_awaitable);
+    co_await std::move(suspended);
+  }
+  if (interrupted_) co_return fail(*interrupted_, "interrupted");
+  co_return Result<>{};
+}
+
+void AsyncSocket::resume(Direction direction) {
+  if (!waiters_[direction]) return;
+  Waiter waiter = std::move(*waiters_[direction]);
+  waiters_[direction].reset();
+  std::move(waiter)();
+}
+
+void AsyncSocket::ready(std::uint32_t events) {
+  const bool broken = (events & (EPOLLERR | EPOLLHUP)) != 0;
+  const bool writable = broken || (events & EPOLLOUT) != 0;
+  const bool readable = broken || (events & (EPOLLIN | EPOLLRDHUP)) != 0;
+  // Resuming may destroy this object: the second direction is resumed through its own, already moved waiter.
+  std::optional<Waiter> writer;
+  if (writable && waiters_[kWrite]) {
+    writer.emplace(std::move(*waiters_[kWrite]));
+    waiters_[kWrite].reset();
+  }
+  if (readable) {
+    AsyncSocket& reader = partner_ != nullptr && !waiters_[kRead] ? *partner_ : *this;
+    reader.resume(kRead);
+  }
+  if (writer) std::move (*writer)();
+}
+
+void AsyncSocket::interrupt(Errc why) {
+  if (!interrupted_) interrupted_ = why;
+  for (auto& waiter : waiters_) {
+    if (!waiter) continue;
+    asio::post(io_, std::move(*waiter));
+    waiter.reset();
+  }
+}
+
+void AsyncSocket::shutdown_write() { ::shutdown(socket_.get(), SHUT_WR); }
+
+Result<Fd> AsyncSocket::transfer_to(PollTarget& target) {
+  TRY_VOID(poller_.transfer(socket_.get(), target, *this));
+  return std::move(socket_);
+}
+
+}  // namespace enforcer::net

@@ -1,0 +1,88 @@
+#include "net/poller.h"
+
+#include <sys/epoll.h>
+
+#include <array>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+
+#include "base/fd.h"
+
+namespace enforcer::net {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::uint32_t kEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+constexpr int kBatch = 128;
+constexpr int kBatchesPerTurn = 4;  // then timers and posted work get their turn
+
+}  // namespace
+
+struct Poller::Impl {
+  Impl(asio::io_context& context, int epoll) : io(context), epoll_fd(epoll), descriptor(context, epoll) {}
+
+  void wait() {
+    descriptor.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
+      if (!error) dispatch();
+    });
+  }
+
+  void dispatch() {
+    for (int turn = 0; turn < kBatchesPerTurn; ++turn) {
+      const int count = epoll_wait(epoll_fd, batch.data(), kBatch, 0);
+      if (count <= 0) return wait();  // Asio re-arms the descriptor, so an event that comes in between is seen
+      batch_size = static_cast<std::size_t>(count);
+      for (std::size_t i = 0; i < batch_size; ++i) {
+        if (auto* target = static_cast<PollTarget*>(batch[i].data.ptr)) target->ready(batch[i].events);
+      }
+      batch_size = 0;
+    }
+    asio::post(io, [this] { dispatch(); });
+  }
+
+  asio::io_context& io;
+  int epoll_fd;
+  asio::posix::stream_descriptor descriptor;
+  std::array<epoll_event, kBatch> batch{};
+  std::size_t batch_size = 0;  // > 0 while dispatching
+};
+
+Poller::Poller(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Poller::~Poller() = default;
+
+Result<std::unique_ptr<Poller>> Poller::make(asio::io_context& io) {
+  const int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+  if (epoll_fd < 0) return fail_errno("epoll_create1");
+  auto impl = std::make_unique<Impl>(io, epoll_fd);
+  impl->wait();
+  return std::unique_ptr<Poller>(new Poller(std::move(impl)));
+}
+
+Result<> Poller::add(int socket, PollTarget& target) {
+  epoll_event event{.events = kEvents, .data = {.ptr = &target}};
+  if (epoll_ctl(impl_->epoll_fd, EPOLL_CTL_ADD, socket, &event) != 0) return fail_errno("epoll_ctl add");
+  return {};
+}
+
+Result<> Poller::transfer(int socket, PollTarget& target, PollTarget& previous) {
+  forget(previous);
+  epoll_event event{.events = kEvents, .data = {.ptr = &target}};
+  if (epoll_ctl(impl_->epoll_fd, EPOLL_CTL_MOD, socket, &event) != 0) return fail_errno("epoll_ctl mod");
+  return {};
+}
+
+void Poller::remove(int socket, PollTarget& target) {
+  forget(target);
+  epoll_ctl(impl_->epoll_fd, EPOLL_CTL_DEL, socket, nullptr);
+}
+
+void Poller::forget(const PollTarget& target) {
+  for (std::size_t i = 0; i < impl_->batch_size; ++i) {
+    if (impl_->batch[i].data.ptr == &target) impl_->batch[i].data.ptr = nullptr;
+  }
+}
+
+}  // namespace enforcer::net

@@ -1,0 +1,59 @@
+// Poller: readiness of sockets, for one worker.
+//
+// Asio runs the worker: timers, posted work, coroutines. The sockets of sessions are watched by one epoll instance of ours that Asio
+// watches in turn. Why not Asio's own sockets: a relay of ten thousand idle connections must cost two small structures each (no
+// per-operation allocation, no descriptor state), and a socket passes from its session's coroutine to the relay without leaving the
+// set. Each socket is added once, edge-triggered for both directions, and forgotten when it is closed.
+//
+// Belongs to one worker; not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "base/result.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace enforcer::net {
+
+/// Whoever wants to know that a socket became ready. Must be removed (Poller::remove) before it dies.
+class PollTarget {
+ public:
+  PollTarget() = default;
+  PollTarget(const PollTarget&) = delete;
+  PollTarget& operator=(const PollTarget&) = delete;
+
+ protected:
+  ~PollTarget() = default;
+
+ private:
+  friend class Poller;
+  /// `events` as epoll(7) has them. May remove and destroy any target, itself included.
+  virtual void ready(std::uint32_t events) = 0;
+};
+
+class Poller {
+ public:
+  static Result<std::unique_ptr<Poller>> make(boost::asio::io_context& io);
+  ~Poller();
+  Poller(const Poller&) = delete;
+  Poller& operator=(const Poller&) = delete;
+
+  /// Watches a socket, edge-triggered. An edge that is there already is reported.
+  Result<> add(int socket, PollTarget& target);
+  /// Hands a watched socket to another target; edges that are there already are reported again.
+  Result<> transfer(int socket, PollTarget& target, PollTarget& previous);
+  /// Forgets a socket before it is closed; the target hears nothing more, not even from the batch being dispatched.
+  void remove(int socket, PollTarget& target);
+
+ private:
+  struct Impl;
+  explicit Poller(std::unique_ptr<Impl> impl);
+  void forget(const PollTarget& target);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace enforcer::net

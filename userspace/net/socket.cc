@@ -1,0 +1,113 @@
+#include "net/socket.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "abi.h"
+
+namespace enforcer::net {
+
+SocketAddress to_socket_address(const Endpoint& endpoint) {
+  SocketAddress address;
+  auto& v6 = reinterpret_cast<sockaddr_in6&>(address.storage);
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = htons(static_cast<std::uint16_t>(endpoint.port));
+  std::memcpy(&v6.sin6_addr, endpoint.address.bytes().data(), 16);
+  address.length = sizeof v6;
+  return address;
+}
+
+Endpoint to_endpoint(const sockaddr_storage& storage) {
+  if (storage.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(storage);
+    return {IpAddress::v4(ntohl(v4.sin_addr.s_addr)), Port{ntohs(v4.sin_port)}};
+  }
+  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(storage);
+  std::array<std::uint8_t, 16> bytes{};
+  std::memcpy(bytes.data(), &v6.sin6_addr, 16);
+  return {IpAddress(bytes), Port{ntohs(v6.sin6_port)}};
+}
+
+Result<Endpoint> original_destination(int socket) {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  if (getsockname(socket, reinterpret_cast<sockaddr*>(&storage), &length) != 0) return fail_errno("getsockname");
+  return to_endpoint(storage);
+}
+
+std::optional<Slot> slot_of_mark(std::uint32_t mark) {
+  if ((mark & ENFORCER_MARK_MASK) != ENFORCER_MARK_MAGIC) return std::nullopt;
+  return Slot{mark & ENFORCER_SLOT_MASK};
+}
+
+std::optional<Slot> slot_of(int socket) {
+  std::uint32_t mark = 0;
+  socklen_t length = sizeof mark;
+  if (getsockopt(socket, SOL_SOCKET, SO_MARK, &mark, &length) != 0) return std::nullopt;
+  return slot_of_mark(mark);
+}
+
+Result<std::optional<Fd>> accept_one(int listener) {
+  while (true) {
+    const int accepted = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (accepted >= 0) return std::optional<Fd>(Fd(accepted));
+    if (errno == EAGAIN) return std::optional<Fd>();
+    // accept(2): the connection was aborted, or an error already pending on it; the next one may be fine.
+    if (errno == EINTR || errno == ECONNABORTED || errno == EPROTO) continue;
+    return fail_errno("accept");
+  }
+}
+
+Result<Fd> start_connect(const Endpoint& to) {
+  // A socket of the address's own family: a mapped address on an AF_INET6 socket costs a detour in every packet.
+  const bool four = to.address.is_v4();
+  Fd socket(::socket(four ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+  if (!socket.valid()) return fail_errno("socket");
+  set_no_delay(socket.get());
+  SocketAddress address = to_socket_address(to);
+  if (four) {
+    auto& v4 = reinterpret_cast<sockaddr_in&>(address.storage);
+    v4 = sockaddr_in{};
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(static_cast<std::uint16_t>(to.port));
+    v4.sin_addr.s_addr = htonl(to.address.v4_host_order());
+    address.length = sizeof v4;
+  }
+  if (connect(socket.get(), address.get(), address.length) != 0 && errno != EINPROGRESS) return fail_errno("connect");
+  return socket;
+}
+
+Result<> finish_connect(int socket) {
+  int error = 0;
+  socklen_t length = sizeof error;
+  if (getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &length) != 0) return fail_errno("getsockopt SO_ERROR");
+  if (error != 0) return fail(Errc::kIo, std::strerror(error));
+  return {};
+}
+
+void reset_on_close(int socket) {
+  const linger abort{.l_onoff = 1, .l_linger = 0};
+  setsockopt(socket, SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
+}
+
+void finish_on_close(int socket) {
+  const linger graceful{.l_onoff = 0, .l_linger = 0};
+  setsockopt(socket, SOL_SOCKET, SO_LINGER, &graceful, sizeof graceful);
+}
+
+void set_no_delay(int socket) {
+  const int on = 1;
+  setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+bool is_local_address(const IpAddress& address) {
+  const Fd probe(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!probe.valid()) return true;
+  const SocketAddress any_port = to_socket_address({address, Port{0}});
+  return bind(probe.get(), any_port.get(), any_port.length) == 0;
+}
+
+}  // namespace enforcer::net

@@ -1,0 +1,51 @@
+// Plain socket calls on descriptors that somebody else owns. All of them are non-blocking; none of them closes anything.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <optional>
+
+#include "base/fd.h"
+#include "base/ids.h"
+#include "base/ip.h"
+
+namespace enforcer::net {
+
+/// A socket address with its length, as bind(2) and connect(2) want it. Always AF_INET6: IPv4 travels mapped, so one
+/// socket type serves both families.
+struct SocketAddress {
+  sockaddr_storage storage{};
+  socklen_t length = 0;
+  [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+[[nodiscard]] SocketAddress to_socket_address(const Endpoint& endpoint);
+[[nodiscard]] Endpoint to_endpoint(const sockaddr_storage& storage);
+
+/// What the guest dialled: a transparent socket's own address is the original destination.
+Result<Endpoint> original_destination(int socket);
+
+/// The slot in the socket's mark (bpf/abi.h), or nothing when the mark does not carry our magic.
+std::optional<Slot> slot_of(int socket);
+[[nodiscard]] std::optional<Slot> slot_of_mark(std::uint32_t mark);
+
+/// The next connection of a listener, non-blocking and close-on-exec; nothing when none is waiting.
+Result<std::optional<Fd>> accept_one(int listener);
+
+/// Starts a connection to `to` from a new non-blocking socket; the socket is writable when it is done.
+Result<Fd> start_connect(const Endpoint& to);
+/// How a started connection ended.
+Result<> finish_connect(int socket);
+
+/// close(2) sends RST and drops what is queued: what a session does unless it ended well (SO_LINGER {1,0}).
+void reset_on_close(int socket);
+/// close(2) sends what is queued and then FIN.
+void finish_on_close(int socket);
+/// Small writes leave at once.
+void set_no_delay(int socket);
+
+/// Is this one of the machine's own addresses? Asked by binding to it, so that no list can be stale; with
+/// net.ipv4.ip_nonlocal_bind every address looks local, which denies (invariant 8).
+[[nodiscard]] bool is_local_address(const IpAddress& address);
+
+}  // namespace enforcer::net

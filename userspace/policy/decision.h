@@ -1,0 +1,52 @@
+// Decision: a value, with the rule that said so. A denial is not an error.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "policy/reason.h"
+
+namespace enforcer::policy {
+
+enum class Action : std::uint8_t { kAllow, kReview, kDeny };
+[[nodiscard]] std::string_view label(Action action);  ///< "allow", "review", "deny"
+
+/// What an allow means for the bytes.
+enum class Handling : std::uint8_t {
+  kNone,         ///< not an allow
+  kClassify,     ///< kL4 only: some rule could match once the first bytes are known
+  kOpaque,       ///< `protocol: tcp`: relayed without looking (the server may speak first)
+  kPassthrough,  ///< relayed untouched after the name is known
+  kIntercept,    ///< a matching rule needs to see the requests
+};
+
+/// What records say about a rule. Owned by the compiled policy: whoever keeps a Decision keeps the GuestPolicy it came from.
+struct RuleInfo {
+  std::string policy;                 ///< metadata.name of the Policy or Guardrail
+  std::string rule;                   ///< the rule's name
+  std::string place;                  ///< "file:line"
+  Action action = Action::kDeny;      ///< the list it stands in
+  std::string note;                   ///< the rule's own `reason:` text, for people
+  bool private_destination = false;   ///< `private: true`: the address guard lets private space pass (never metadata)
+  bool guardrail = false;
+};
+
+struct Decision {
+  Action action = Action::kDeny;
+  Handling handling = Handling::kNone;
+  Reason reason = Reason::kInternal;
+  const RuleInfo* rule = nullptr;  ///< the rule that decided; null where none matched
+
+  /// In audit mode: what enforce mode would have said, when that differs.
+  struct Would {
+    Action action;
+    Reason reason;
+    const RuleInfo* rule;
+  };
+  std::optional<Would> would;
+
+  [[nodiscard]] bool allowed() const { return action == Action::kAllow; }
+};
+
+}  // namespace enforcer::policy

@@ -1,0 +1,140 @@
+// explain() looks at every rule, one after the other, and so is also a second opinion about the indexes that decide() uses: a test
+// holds both together.
+#include "policy/explain.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <tuple>
+
+#include "policy/compile.h"
+#include "policy/findings.h"
+#include "policy/spelling.h"
+
+namespace enforcer::policy {
+namespace {
+
+bool names(const Target& target, const Facts& facts) {
+  if (facts.host) return target.host() && target.host()->matches(*facts.host);
+  if (!facts.destination || !target.block()) return false;
+  return target.block()->is_v4() == facts.destination->is_v4() && target.block()->contains(*facts.destination);
+}
+
+std::string port_text(const Target& target) {
+  return target.port ? fmt::format("port {}", static_cast<unsigned>(*target.port)) : "every port";
+}
+
+/// How a target that does not match comes close to the name; empty when it does not.
+std::string near_miss(const HostPattern& pattern, const HostName& host) {
+  const std::string suffix = pattern.suffix();
+  if (!pattern.exact() && host.text() == suffix) return fmt::format("'{}' does not include '{}' itself", pattern.text(), suffix);
+  const bool below = !suffix.empty() && host.text().ends_with("." + suffix);
+  if (pattern.exact()) {
+    if (below) return fmt::format("'{}' means that name only; '**.{}' means the names below it", suffix, suffix);
+    // One slip in a name of 8 characters; short names are similar to everything.
+    const bool comparable = suffix.size() >= 8 && suffix.size() < 64 && host.text().size() < 64;
+    const bool similar = comparable && edit_distance(suffix, host.text()) <= suffix.size() / 8;
+    return similar ? fmt::format("'{}' is spelt differently", suffix) : "";
+  }
+  if (!below) return {};
+  if (pattern.labels().front() == "*" && !pattern.any_depth() && host.labels().size() > pattern.labels().size()) {
+    return fmt::format("'*' in '{}' is one label; '**' is any number of them", pattern.text());
+  }
+  if (pattern.wildcard_inside_label() && host.labels().size() == pattern.labels().size()) {
+    return fmt::format("'{}' does not match the first label", pattern.text());
+  }
+  return {};
+}
+
+/// The closest that any of the rule's targets comes, without looking at `except` and `expires`; none when none comes close.
+std::optional<RuleTrace> trace_targets(const Rule& rule, const Facts& facts) {
+  RuleTrace best{.rule = &rule.info, .match = Match::kNearly, .stopper = Stopper::kHost, .target = {}, .detail = {}};
+  bool named = false;
+  for (const Target& target : rule.to) {
+    if (names(target, facts)) {
+      named = true;
+      best.target = target.text;
+      if (facts.layer != Layer::kDns && !target.has_port(facts.port)) {
+        best.stopper = Stopper::kPort;
+        best.detail = fmt::format("names {}, not port {}", port_text(target), static_cast<unsigned>(facts.port));
+        continue;
+      }
+      if (rule.list == RuleList::kAllow && !rule.opaque && !port_speaks(facts.layer, facts.port)) {
+        best.stopper = Stopper::kProtocol;
+        best.detail = facts.port == kHttpPort ? "port 80 is for clear HTTP only" : "port 443 is for TLS only";
+        continue;
+      }
+      best.match = Match::kMatched;
+      best.stopper = Stopper::kNone;
+      best.detail.clear();
+      return best;
+    }
+    if (named || !facts.host || !target.host()) continue;
+    if (std::string miss = near_miss(*target.host(), *facts.host); !miss.empty() && best.detail.empty()) {
+      best.target = target.text;
+      best.detail = std::move(miss);
+    }
+  }
+  return best.detail.empty() ? std::nullopt : std::optional(std::move(best));
+}
+
+void apply_conditions(RuleTrace& trace, const Rule& rule, const Facts& facts) {
+  if (trace.match != Match::kMatched) return;
+  const auto stop = [&](Stopper stopper, std::string detail) {
+    trace.match = Match::kNearly;
+    trace.stopper = stopper;
+    trace.detail = std::move(detail);
+  };
+  if (rule.expired(facts.now)) stop(Stopper::kExpired, "its 'expires' has passed");
+  for (const Target& except : rule.except) {
+    const bool port = facts.layer == Layer::kDns ? !except.port || rule.list == RuleList::kDeny : except.has_port(facts.port);
+    if (names(except, facts) && port) stop(Stopper::kExcept, fmt::format("'except' names '{}'", except.text));
+  }
+  if (trace.match != Match::kMatched) return;
+  if (rule.needs_requests()) trace.detail = "needs to see requests";
+  // Before a port is known, only a deny of every request on every port says no.
+  if (facts.layer != Layer::kDns || rule.list != RuleList::kDeny) return;
+  const bool everything = !rule.has_matchers && std::ranges::any_of(rule.to, [&](const Target& target) {
+    return !target.port && names(target, facts);
+  });
+  if (!everything) stop(Stopper::kPort, "does not cover every port and request of the name");
+}
+
+}  // namespace
+
+std::string_view label(Match match) { return match == Match::kMatched ? "matched" : "nearly"; }
+
+std::string_view label(Stopper stopper) {
+  switch (stopper) {
+    case Stopper::kNone:
+      return "";
+    case Stopper::kHost:
+      return "host";
+    case Stopper::kPort:
+      return "port";
+    case Stopper::kProtocol:
+      return "protocol";
+    case Stopper::kExcept:
+      return "except";
+    case Stopper::kExpired:
+      return "expired";
+  }
+  return "";
+}
+
+Explanation explain(const GuestPolicy& policy, const Facts& facts) {
+  Explanation explanation{decide(policy, facts), {}};
+  for (const CompiledRule& compiled : policy.compiled().rules) {
+    auto trace = trace_targets(*compiled.rule, facts);
+    if (!trace) continue;
+    apply_conditions(*trace, *compiled.rule, facts);
+    explanation.rules.push_back(*std::move(trace));
+  }
+  std::ranges::sort(explanation.rules, {}, [](const RuleTrace& trace) {
+    const RuleInfo& info = *trace.rule;
+    return std::tuple(trace.match, -static_cast<int>(info.action), std::string_view(info.policy), std::string_view(info.rule));
+  });
+  return explanation;
+}
+
+}  // namespace enforcer::policy

@@ -1,0 +1,45 @@
+// explain(): why a decision came out as it did, for people. The decision itself is decide()'s; beside it every rule that has
+// something to do with the question, and for those that did not match the one field that stopped them.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "policy/decide.h"
+
+namespace enforcer::policy {
+
+enum class Match {
+  kMatched,  ///< the rule matched; the decision may still have come from a stronger one
+  kNearly,   ///< one field kept it from matching
+};
+[[nodiscard]] std::string_view label(Match match);  ///< "matched", "nearly"
+
+/// The field that stopped a rule that nearly matched.
+enum class Stopper {
+  kNone,      ///< it matched
+  kHost,      ///< a similar name or neighbouring address: `detail` says how the rule's target differs
+  kPort,      ///< the host, but another port
+  kProtocol,  ///< clear HTTP on 443, TLS on 80
+  kExcept,    ///< taken out by the rule's own `except`
+  kExpired,   ///< `expires` has passed
+};
+[[nodiscard]] std::string_view label(Stopper stopper);  ///< "", "host", "port", "protocol", "except", "expired"
+
+struct RuleTrace {
+  const RuleInfo* rule = nullptr;  ///< lives as long as the GuestPolicy
+  Match match = Match::kMatched;
+  Stopper stopper = Stopper::kNone;
+  std::string target;  ///< the entry of `to` this is about, as it stands in the file
+  std::string detail;  ///< one sentence for people; empty for a plain match
+};
+
+struct Explanation {
+  Decision decision;
+  std::vector<RuleTrace> rules;  ///< matched first, then deny, review, allow, then by policy and rule
+};
+
+[[nodiscard]] Explanation explain(const GuestPolicy& policy, const Facts& facts);
+
+}  // namespace enforcer::policy

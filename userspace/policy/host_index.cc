@@ -1,0 +1,97 @@
+#include "policy/host_index.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace enforcer::policy {
+namespace {
+
+void sort_by_rule(std::vector<TargetEntry>& entries) { std::ranges::sort(entries, {}, &TargetEntry::rule); }
+
+}  // namespace
+
+std::uint32_t HostIndex::child(std::uint32_t node, const std::string& label) {
+  std::uint32_t& place = label == "*" ? nodes_[node].any_child : nodes_[node].children[label];
+  if (place != 0) return place;
+  const auto made = static_cast<std::uint32_t>(nodes_.size());
+  place = made;
+  nodes_.emplace_back();  // invalidates `place`
+  return made;
+}
+
+void HostIndex::add(const HostPattern& pattern, TargetEntry entry) {
+  if (pattern.exact()) {
+    exact_[pattern.text()].push_back(entry);
+    return;
+  }
+  const auto& labels = pattern.labels();
+  const bool wild_first = !pattern.any_depth() && labels.front().find('*') != std::string::npos;
+  std::uint32_t at = 0;
+  for (std::size_t i = labels.size(); i-- > (wild_first ? 1 : 0);) at = child(at, labels[i]);
+  Node& node = nodes_[at];
+  if (pattern.any_depth()) {
+    node.any_depth.push_back(entry);
+  } else if (!wild_first) {
+    node.here.push_back(entry);
+  } else if (labels.front() == "*") {
+    node.one_label.push_back(entry);
+  } else {
+    const std::string& label = labels.front();
+    const Lengths lengths{label.find('*'), label.size() - label.find('*') - 1};
+    if (std::ranges::find(node.inside_lengths, lengths) == node.inside_lengths.end()) node.inside_lengths.push_back(lengths);
+    node.inside[label].push_back(entry);
+  }
+}
+
+void HostIndex::seal() {
+  for (auto& [name, entries] : exact_) sort_by_rule(entries);
+  for (Node& node : nodes_) {
+    sort_by_rule(node.here);
+    sort_by_rule(node.one_label);
+    sort_by_rule(node.any_depth);
+    for (auto& [label, entries] : node.inside) sort_by_rule(entries);
+  }
+}
+
+void HostIndex::find_inside(const Node& node, std::string_view label, MatchList& out) {
+  std::string key;
+  for (const Lengths& lengths : node.inside_lengths) {
+    if (lengths.prefix + lengths.suffix >= label.size()) continue;
+    ++out.steps;
+    key.assign(label.substr(0, lengths.prefix)).append("*").append(label.substr(label.size() - lengths.suffix));
+    if (const auto found = node.inside.find(key); found != node.inside.end()) out.add(found->second);
+  }
+}
+
+void HostIndex::find(const HostName& name, MatchList& out) const {
+  ++out.steps;
+  if (const auto found = exact_.find(name.text()); found != exact_.end()) out.add(found->second);
+
+  const auto labels = name.labels();
+  struct Step {
+    std::uint32_t node;
+    std::size_t left;  ///< labels not yet consumed, counted from the left
+  };
+  std::vector<Step> todo{{0, labels.size()}};
+  while (!todo.empty()) {
+    const auto [at, left] = todo.back();
+    todo.pop_back();
+    ++out.steps;
+    const Node& node = nodes_[at];
+    if (left == 0) {
+      out.add(node.here);
+      continue;
+    }
+    out.add(node.any_depth);
+    if (left == 1) {
+      out.add(node.one_label);
+      find_inside(node, labels.front(), out);
+    }
+    if (const auto next = node.children.find(labels[left - 1]); next != node.children.end()) {
+      todo.push_back({next->second, left - 1});
+    }
+    if (node.any_child != 0) todo.push_back({node.any_child, left - 1});
+  }
+}
+
+}  // namespace enforcer::policy

@@ -1,0 +1,42 @@
+// Loading: texts in, a snapshot or a list of problems out. Nothing is ever half loaded: one error anywhere and there is no
+// snapshot, so the caller keeps the last good one (an invalid file changes nothing).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "policy/diagnostic.h"
+#include "policy/snapshot.h"
+
+namespace enforcer::policy {
+
+struct SourceText {
+  std::string name;  ///< what diagnostics and records call it: the path
+  std::string text;
+};
+
+struct LoadOutcome {
+  std::shared_ptr<const Snapshot> snapshot;  ///< null when there is any error
+  std::vector<Diagnostic> diagnostics;       ///< errors and warnings, sorted by place
+};
+
+/// Reads, checks and compiles all sources together. Pure; the order of sources, documents and rules never matters.
+[[nodiscard]] LoadOutcome load(std::span<const SourceText> sources, std::uint64_t generation);
+
+/// What the texts are read for.
+enum class SourceUse {
+  kEnforce,  ///< by the daemon: files and their folder must belong to root or to this user and be writable by nobody else
+  kInspect,  ///< by the tool, for the person who named them
+};
+
+/// Reads the files, and the *.yaml and *.yml of the folders (not below them, no dot files), sorted by path. Opened once and never
+/// through a symbolic link; only regular files of at most 1 MiB. The error names every path that could not be taken; a path that
+/// does not exist is kNotFound.
+[[nodiscard]] Result<std::vector<SourceText>> read_sources(const std::vector<std::string>& files_or_folders,
+                                                           SourceUse use = SourceUse::kEnforce);
+
+}  // namespace enforcer::policy

@@ -1,0 +1,189 @@
+#include "policy/rule_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "policy/address_guard.h"
+#include "policy/matcher_reader.h"
+
+namespace enforcer::policy {
+namespace {
+
+// Names that records and metrics use themselves.
+constexpr std::string_view kReservedNames[] = {"audit-mode", "ceiling", "other"};
+constexpr std::size_t kLongestReason = 500;
+
+void read_rule_name(const YamlNode& node, Rule& rule, Reader& reader) {
+  auto name = read_name(node, "a rule", reader);
+  if (!name) return;
+  if (std::ranges::find(kReservedNames, *name) != std::end(kReservedNames)) {
+    reader.report(node.place, Code::kBadName, fmt::format("'{}' is a reserved name", *name));
+  }
+  rule.info.rule = *std::move(name);
+}
+
+void read_reason(const YamlNode& node, Rule& rule, Reader& reader) {
+  const auto text = read_text(node, "reason", reader);
+  if (!text) return;
+  if (text->size() > kLongestReason) {
+    reader.report(node.place, Code::kBadValue, fmt::format("a reason has at most {} octets", kLongestReason));
+  }
+  rule.info.note = *text;
+}
+
+// Ports are read as "every" here; read_rules() reads `to` itself, because what a missing port means depends on the list.
+constexpr Field<Rule> kCommonFields[] = {
+    {"name", Need::kRequired, "name", read_rule_name},
+    {"to", Need::kRequired, "list of hosts and address blocks", [](const YamlNode&, Rule&, Reader&) {}},
+    {"except", Need::kOptional, "list of hosts and address blocks",
+     [](const YamlNode& n, Rule& rule, Reader& r) { read_targets(n, "except", PortDefault::kEvery, rule.except, r); }},
+    {"expires", Need::kOptional, "time in UTC", [](const YamlNode& n, Rule& rule, Reader& r) { rule.expires = read_time(n, r); }},
+    {"reason", Need::kOptional, "text for people", read_reason},
+};
+
+constexpr Field<Rule> kConnectionFields[] = {
+    {"protocol", Need::kOptional, "tcp",
+     [](const YamlNode& n, Rule& rule, Reader& r) {
+       static constexpr std::string_view kProtocols[] = {"tcp"};
+       rule.opaque = read_choice(n, kProtocols, r).has_value();
+     }},
+    {"private", Need::kOptional, "true or false",
+     [](const YamlNode& n, Rule& rule, Reader& r) { rule.info.private_destination = read_truth(n, r).value_or(false); }},
+    {"inspect", Need::kOptional, "never",
+     [](const YamlNode& n, Rule& rule, Reader& r) {
+       static constexpr std::string_view kWhen[] = {"never"};
+       rule.never_inspect = read_choice(n, kWhen, r).has_value();
+     }},
+    {"credential", Need::kOptional, "name of a credential",
+     [](const YamlNode& n, Rule& rule, Reader& r) { rule.credential = read_name(n, "a credential", r).value_or(""); }},
+};
+
+constexpr Field<Rule> kBroadField[] = {
+    {"broad", Need::kOptional, "true or false",
+     [](const YamlNode& n, Rule& rule, Reader& r) { rule.broad = read_truth(n, r).value_or(false); }},
+};
+
+constexpr Field<Rule> kReviewFields[] = {
+    {"timeout", Need::kOptional, "duration", [](const YamlNode& n, Rule&, Reader& r) { (void)read_duration(n, r); }},
+    {"approvals", Need::kOptional, "number", [](const YamlNode& n, Rule&, Reader& r) { (void)read_number(n, 1, 10, r); }},
+};
+
+std::span<const Field<Rule>> fields_of(RuleList list) {
+  using Fields = std::vector<Field<Rule>>;
+  static const Fields narrow = joined<Rule>({kCommonFields, matcher_fields()});
+  static const Fields allow = joined<Rule>({kCommonFields, kConnectionFields, kBroadField, matcher_fields()});
+  static const Fields review = joined<Rule>({kCommonFields, kConnectionFields, kReviewFields, matcher_fields()});
+  switch (list) {
+    case RuleList::kAllow:
+      return allow;
+    case RuleList::kReview:
+      return review;
+    case RuleList::kDeny:
+    case RuleList::kCeiling:
+      return narrow;
+  }
+  return {};
+}
+
+Action action_of(RuleList list) {
+  switch (list) {
+    case RuleList::kAllow:
+    case RuleList::kCeiling:
+      return Action::kAllow;
+    case RuleList::kReview:
+      return Action::kReview;
+    case RuleList::kDeny:
+      return Action::kDeny;
+  }
+  return Action::kDeny;
+}
+
+void check_breadth(const Rule& rule, const Target& target, Reader& reader) {
+  const Breadth wide = breadth(target);
+  if (wide.kind == Breadth::Kind::kNarrow || rule.broad) return;
+  const bool broad = wide.kind == Breadth::Kind::kBroad;
+  reader.report(target.place, broad ? Code::kBroad : Code::kPrivateSuffix,
+                fmt::format("'{}' covers {}", target.text, wide.what), "say 'broad: true' if that is what you want");
+}
+
+/// Blocks that the address guard would refuse whatever the rule says: the rule could only ever be a surprise.
+void check_address_space(const Rule& rule, const Target& target, Reader& reader) {
+  if (!target.block()) return;
+  const AddressVerdict verdict = judge_block(*target.block());
+  if (verdict == AddressVerdict::kMetadata) {
+    reader.report(target.place, Code::kMetadata, fmt::format("'{}' is a cloud metadata address, which is always denied", target.text));
+  } else if (verdict == AddressVerdict::kPrivate && !rule.info.private_destination) {
+    reader.report(target.place, Code::kPrivateSpace, fmt::format("'{}' is not globally routable", target.text),
+                  "say 'private: true' if guests may go there");
+  }
+  if (!rule.opaque && (target.port == kHttpsPort || rule.never_inspect)) {
+    reader.report(target.place, Code::kOnlyClearHttp,
+                  fmt::format("'{}' has no name, and TLS without a name is denied", target.text),
+                  "name a port that speaks HTTP, or say 'protocol: tcp'");
+  }
+}
+
+void check_rule(const Rule& rule, Reader& reader) {
+  if (rule.never_inspect && rule.needs_requests()) {
+    reader.report(rule.place, Code::kNeedsRequests, fmt::format("rule '{}' must see requests, and says 'inspect: never'", rule.info.rule),
+                  "leave out 'inspect', or http, git, aws, graphql, mcp and credential");
+  }
+  if (rule.opaque && rule.needs_requests()) {
+    reader.report(rule.place, Code::kNeedsRequests, fmt::format("rule '{}' must see requests, and says 'protocol: tcp'", rule.info.rule),
+                  "leave out 'protocol', or http, git, aws, graphql, mcp and credential");
+  }
+  for (const Target& except : rule.except) {
+    const auto taken_from = [&](const Target& target) { return target.overlaps(except); };
+    if (std::ranges::none_of(rule.to, taken_from)) {
+      reader.report(except.place, Code::kPointlessExcept, fmt::format("'{}' is not part of what rule '{}' matches", except.text, rule.info.rule));
+    }
+  }
+  if (rule.list != RuleList::kAllow && rule.list != RuleList::kReview) return;
+  for (const Target& target : rule.to) {
+    check_address_space(rule, target, reader);
+    if (rule.list == RuleList::kAllow) check_breadth(rule, target, reader);
+  }
+}
+
+}  // namespace
+
+void read_targets(const YamlNode& node, std::string_view what, PortDefault without_port, std::vector<Target>& into, Reader& reader) {
+  for (const YamlNode& item : some_items(node, what, reader)) {
+    const auto text = read_text(item, "a host or address block", reader);
+    if (!text) continue;
+    auto target = Target::parse(*text, without_port);
+    if (!target) {
+      reader.report(item.place, target.error().code, target.error().message, target.error().hint);
+      continue;
+    }
+    target->place = item.place;
+    into.push_back(*std::move(target));
+  }
+}
+
+void read_rules(const YamlNode& node, RuleList list, PolicyDocument& document, Reader& reader) {
+  const std::string what = fmt::format("{} rule", label(list));
+  for (const YamlNode& item : list_items(node, label(list), reader)) {
+    Rule rule;
+    rule.list = list;
+    rule.place = item.place;
+    rule.info.policy = document.name;
+    rule.info.place = fmt::format("{}:{}", document.file, item.place.line);
+    rule.info.action = action_of(list);
+    rule.info.guardrail = document.guardrail();
+    bool complete = read_object<Rule>(item, what, fields_of(list), rule, reader);
+    const PortDefault without_port = list == RuleList::kAllow ? PortDefault::kHttps : PortDefault::kEvery;
+    for (const YamlMember& member : item.members) {
+      if (member.key != "to") continue;
+      const std::size_t before = reader.errors();
+      read_targets(member.value, "to", without_port, rule.to, reader);
+      complete = complete && reader.errors() == before;
+    }
+    if (complete) check_rule(rule, reader);
+    document.rules.push_back(std::move(rule));
+  }
+}
+
+}  // namespace enforcer::policy

@@ -1,0 +1,15 @@
+// Reads the rules of a Policy or Guardrail: what each list's rules may say, and what a rule must not say all at once.
+#pragma once
+
+#include "policy/policy_document.h"
+#include "policy/schema.h"
+
+namespace enforcer::policy {
+
+/// Reads one list (`allow:`, `review:`, `deny:`, `ceiling:`) and appends its rules to the document, whose kind and name are known.
+void read_rules(const YamlNode& node, RuleList list, PolicyDocument& document, Reader& reader);
+
+/// Reads `to:` or `except:`. Entries that are wrong are reported and left out.
+void read_targets(const YamlNode& node, std::string_view what, PortDefault without_port, std::vector<Target>& into, Reader& reader);
+
+}  // namespace enforcer::policy

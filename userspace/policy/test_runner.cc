@@ -1,0 +1,65 @@
+// spec.tests, evaluated with the same compile() and decide() as traffic.
+#include <fmt/format.h>
+
+#include "policy/compile.h"
+#include "policy/decide.h"
+#include "policy/document_checks.h"
+
+namespace enforcer::policy {
+namespace {
+
+Facts facts_of(const PolicyTest& test, Layer layer) {
+  Facts facts;
+  facts.layer = layer;
+  facts.host = test.host;
+  facts.destination = test.address;
+  facts.port = test.port;
+  facts.method = test.method;
+  facts.path = test.path;
+  facts.now = WallClock::time_point::min();
+  return facts;
+}
+
+/// What would become of the connection: its first denial, or the last word.
+Decision outcome(const GuestPolicy& policy, const PolicyTest& test) {
+  const Decision opened = decide(policy, facts_of(test, Layer::kL4));
+  if (!opened.allowed() || opened.handling == Handling::kOpaque) return opened;
+  const bool clear = test.form == PolicyTest::Form::kRequest ? test.clear : test.port == kHttpPort || !test.host;
+  return decide(policy, facts_of(test, clear ? Layer::kHttp : Layer::kTls));
+}
+
+Action said(const Decision& decision) {
+  return decision.reason == Reason::kReviewUnavailable ? Action::kReview : decision.action;
+}
+
+bool is_named(const RuleInfo* rule, std::string_view wanted) {
+  return rule && (wanted == rule->rule || wanted == rule->policy + "/" + rule->rule);
+}
+
+}  // namespace
+
+void run_tests(const std::shared_ptr<const PolicyDocument>& document,
+               std::span<const std::shared_ptr<const PolicyDocument>> guardrails, Reader& reader) {
+  if (document->tests.empty()) return;
+  std::vector<std::shared_ptr<const PolicyDocument>> applying(guardrails.begin(), guardrails.end());
+  auto enforced = std::make_shared<PolicyDocument>(*document);
+  enforced->audit = false;  // a test asks what the policy says, not what audit mode makes of it
+  applying.push_back(std::move(enforced));
+  const GuestPolicy policy(compile(std::move(applying), 0));
+  for (const PolicyTest& test : document->tests) {
+    if (test.form == PolicyTest::Form::kOther) continue;
+    const Decision decision = outcome(policy, test);
+    if (decision.reason == Reason::kInspectionUnavailable) continue;
+    const std::string by = decision.rule ? fmt::format(" by {}/{}", decision.rule->policy, decision.rule->rule) : "";
+    if (said(decision) != test.expect) {
+      reader.report(test.place, Code::kTestFailed,
+                    fmt::format("'{}' expects {}, but gets {}{} ({})", test.text, label(test.expect), label(said(decision)), by,
+                                description(decision.reason)));
+    } else if (!test.rule.empty() && !is_named(decision.rule, test.rule)) {
+      reader.report(test.place, Code::kTestFailed,
+                    fmt::format("'{}' expects rule {}, but it is decided{}", test.text, test.rule, by.empty() ? " by no rule" : by));
+    }
+  }
+}
+
+}  // namespace enforcer::policy

@@ -1,0 +1,136 @@
+#include "proxy/conversation.h"
+
+#include <sys/socket.h>
+
+#include <array>
+
+#include "net/socket.h"
+#include "proxy/worker.h"
+
+namespace enforcer::proxy {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::size_t kReadSize = 4096;
+constexpr std::chrono::seconds kFarewell{2};
+
+}  // namespace
+
+Conversation::Conversation(std::unique_ptr<LiveSession> session, std::unique_ptr<net::AsyncSocket> guest)
+    : session_(std::move(session)), guest_(std::move(guest)) {
+  session_->handled_by(this);
+}
+
+Conversation::~Conversation() {
+  if (session_) session_->handled_by(static_cast<Interruptible*>(nullptr));
+}
+
+void Conversation::expect_within(std::chrono::nanoseconds duration) {
+  worker().wheel().schedule(*this, Deadline::after(duration));
+}
+
+void Conversation::interrupt(Errc why) {
+  if (!interrupted_) interrupted_ = why;
+  if (guest_) guest_->interrupt(why);
+  if (origin_) origin_->interrupt(why);
+  if (connecting_ != nullptr) connecting_->interrupt(why);
+}
+
+void Conversation::connecting(net::AsyncSocket* socket) {
+  connecting_ = socket;
+  if (socket != nullptr && interrupted_) socket->interrupt(*interrupted_);
+}
+
+asio::awaitable<bool> Conversation::read_guest(std::vector<std::uint8_t>& buffer) {
+  const std::size_t before = buffer.size();
+  buffer.resize(before + kReadSize);
+  const std::span<std::uint8_t> room(buffer.data() + before, kReadSize);
+  const auto count = co_await guest_->read_some(room);
+  buffer.resize(before + count.value_or(0));
+  if (!count) why_ = count.error().code;
+  if (count && *count == 0) why_ = Errc::kIo;
+  co_return count.value_or(0) > 0;
+}
+
+asio::awaitable<Conversation::Reached> Conversation::reach_origin(const policy::Facts& facts,
+                                                                  const policy::Decision& decision, const Seen& seen) {
+  const Deadline deadline = Deadline::after(worker().config().deadlines.origin_connect);
+  expect_within(worker().config().deadlines.origin_connect);
+  auto found = co_await find_origin(*session_, facts, decision, deadline);
+  if (const auto* denial = std::get_if<Forbidden>(&found)) {
+    worker().metrics().origin_error(metrics::OriginError::kAddress);
+    deny(facts, *denial, seen);
+    co_return Reached::kDenied;
+  }
+  const bool recorded = co_await session_->allow(facts, decision, seen);
+  if (!recorded) {
+    denial_ = {.reason = policy::Reason::kAuditUnavailable};
+    co_return Reached::kDenied;
+  }
+  if (const auto* failure = std::get_if<Unresolved>(&found)) {
+    worker().metrics().origin_error(failure->error);
+    ended(audit::Outcome::kOriginFailed, metrics::ConnectionResult::kFailed, policy::Reason::kOriginResolve, 0, 0);
+    co_return Reached::kFailed;
+  }
+  auto connected = co_await connect_origin(worker(), std::get<Candidates>(found), facts.port, *this);
+  if (!connected) {
+    const bool late = connected.error().code == Errc::kTimeout;
+    worker().metrics().origin_error(late ? metrics::OriginError::kTimeout : metrics::OriginError::kConnect);
+    ended(audit::Outcome::kOriginFailed, metrics::ConnectionResult::kFailed, policy::Reason::kOriginConnect, 0, 0);
+    co_return Reached::kFailed;
+  }
+  origin_ = std::move(connected->socket);
+  net::reset_on_close(origin_->fd());
+  if (interrupted_) origin_->interrupt(*interrupted_);
+  session_->dialled(connected->address);
+  co_return Reached::kConnected;
+}
+
+DecisionId Conversation::deny(const policy::Facts& facts, const policy::Decision& denial, const Seen& seen) {
+  denial_ = denial;
+  denial_id_ = session_->deny(facts, denial, seen);
+  return denial_id_;
+}
+
+DecisionId Conversation::deny(const policy::Facts& facts, policy::Reason reason, const Seen& seen) {
+  return deny(facts, policy::Decision{.reason = reason}, seen);
+}
+
+void Conversation::become_relay(std::uint64_t bytes_up, std::uint64_t bytes_down) {
+  cancel();
+  LiveSession& session = *session_;
+  session.handled_by(static_cast<Interruptible*>(nullptr));
+  const auto relay = worker().relays().adopt(std::move(session_), *guest_, *origin_, bytes_up, bytes_down);
+  if (relay) session.handled_by(**relay);
+}
+
+void Conversation::answer_at_once(Bytes answer) {
+  // The guest's receive window is open at this point of a handshake; what does not fit is lost to the RST, which is an answer too.
+  [[maybe_unused]] const ssize_t sent =
+      send(guest_->fd(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+asio::awaitable<void> Conversation::answer_and_finish(Bytes answer) {
+  expect_within(kFarewell);
+  const auto written = co_await guest_->write_all(answer);
+  if (!written) co_return;
+  guest_->shutdown_write();
+  // close(2) with unread bytes would send RST and may take the answer back from the guest (RFC 9112 9.6): read until it is done.
+  std::array<std::uint8_t, kReadSize> unread;
+  while (true) {
+    const auto count = co_await guest_->read_some(unread);
+    if (!count) co_return;
+    if (*count == 0) break;
+  }
+  net::finish_on_close(guest_->fd());
+}
+
+void Conversation::ended(audit::Outcome outcome, metrics::ConnectionResult result, std::optional<policy::Reason> reason,
+                         std::uint64_t bytes_up, std::uint64_t bytes_down) {
+  session_->closed_as(result);
+  session_->end(outcome, reason, bytes_up, bytes_down);
+}
+
+}  // namespace enforcer::proxy

@@ -1,0 +1,45 @@
+#include "proxy/dns_stream.h"
+
+#include <boost/asio/co_spawn.hpp>
+
+#include "dns/stream.h"
+#include "net/socket.h"
+#include "proxy/conversation.h"
+#include "proxy/dns_service.h"
+#include "proxy/worker.h"
+
+namespace enforcer::proxy {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::chrono::seconds kQuiet{10};
+
+}  // namespace
+
+asio::awaitable<void> serve_dns_stream(Conversation& conversation) {
+  LiveSession& session = conversation.session();
+  session.classified(metrics::Protocol::kDns);
+  session.closed_as(metrics::ConnectionResult::kCompleted);
+  DnsService& dns = conversation.worker().dns();
+  const Slot slot = session.guest().identity().slot;
+  std::vector<std::uint8_t> received;
+  while (true) {
+    while (const auto message = dns::next_message(received)) {
+      // The name tables have one writer, on the worker that also serves UDP.
+      auto asked = dns.answer_from_anywhere(slot, {message->begin(), message->end()});
+      const auto answer = co_await std::move(asked);
+      if (!answer) co_return;  // not a query: RST
+      const auto framed = dns::to_stream(*answer);
+      if (!co_await conversation.guest().write_all(framed)) co_return;
+      const auto used = static_cast<std::ptrdiff_t>(dns::kStreamPrefix + message->size());
+      received.erase(received.begin(), received.begin() + used);
+    }
+    conversation.expect_within(kQuiet);
+    if (!co_await conversation.read_guest(received)) break;
+  }
+  net::finish_on_close(conversation.guest().fd());
+}
+
+}  // namespace enforcer::proxy

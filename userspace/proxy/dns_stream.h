@@ -1,0 +1,12 @@
+// DNS over TCP (RFC 7766): the same answers as over UDP, framed.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+
+namespace enforcer::proxy {
+
+class Conversation;
+
+boost::asio::awaitable<void> serve_dns_stream(Conversation& conversation);
+
+}  // namespace enforcer::proxy

@@ -1,0 +1,88 @@
+// Guest: one boot of one guest, as all workers share it. Identity and names never change; the counts are atomics, because a guest's
+// limits hold over all workers together (invariant 10). What only one worker needs (policy, sessions, checked addresses) is in that
+// worker's GuestView.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "base/ids.h"
+#include "base/ip.h"
+#include "config/config.h"
+#include "dns/name_table.h"
+#include "net/rate_limit.h"
+
+namespace enforcer::proxy {
+
+struct GuestIdentity {
+  Slot slot{};
+  Epoch epoch{};
+  GuestName name;
+  Labels labels;
+  IpAddress ipv4;
+  IpAddress ipv6;
+};
+
+class Guest {
+ public:
+  Guest(GuestIdentity identity, const config::Limits& limits, std::unique_ptr<dns::NameTable> names)
+      : identity_(std::move(identity)),
+        names_(std::move(names)),
+        decisions_(limits.decisions_per_minute, std::chrono::minutes(1)),
+        dns_queries_(limits.dns_per_second, std::chrono::seconds(1)),
+        session_limit_(limits.connections),
+        half_open_limit_(limits.half_open) {}
+
+  [[nodiscard]] const GuestIdentity& identity() const { return identity_; }
+  [[nodiscard]] dns::NameTable& names() { return *names_; }
+
+  /// Other limits from now on: a reload. Those of the configuration, lowered by the guest's policies.
+  void limit(const config::Limits& limits) {
+    decisions_.change(limits.decisions_per_minute, std::chrono::minutes(1));
+    dns_queries_.change(limits.dns_per_second, std::chrono::seconds(1));
+    session_limit_.store(limits.connections, std::memory_order_relaxed);
+    half_open_limit_.store(limits.half_open, std::memory_order_relaxed);
+  }
+
+  /// One more session; false when the guest has as many as it may, or as many unclassified ones as it may.
+  [[nodiscard]] bool open_session() {
+    if (half_open_.fetch_add(1, std::memory_order_relaxed) >= half_open_limit_.load(std::memory_order_relaxed)) {
+      half_open_.fetch_sub(1, std::memory_order_relaxed);
+      return false;
+    }
+    if (sessions_.fetch_add(1, std::memory_order_relaxed) >= session_limit_.load(std::memory_order_relaxed)) {
+      sessions_.fetch_sub(1, std::memory_order_relaxed);
+      half_open_.fetch_sub(1, std::memory_order_relaxed);
+      return false;
+    }
+    return true;
+  }
+  /// The session is known for what it is.
+  void session_classified() { half_open_.fetch_sub(1, std::memory_order_relaxed); }
+  void close_session() { sessions_.fetch_sub(1, std::memory_order_relaxed); }
+
+  /// May one more decision be made now? A refused one is counted for the summary of the second.
+  [[nodiscard]] bool take_decision(Monotonic::time_point now) {
+    if (decisions_.take(now)) return true;
+    undecided_.fetch_add(1, std::memory_order_relaxed);
+    return false;
+  }
+  /// How many were refused since the last call.
+  [[nodiscard]] std::uint64_t take_undecided() { return undecided_.exchange(0, std::memory_order_relaxed); }
+
+  [[nodiscard]] bool take_dns_query(Monotonic::time_point now) { return dns_queries_.take(now); }
+
+ private:
+  const GuestIdentity identity_;
+  const std::unique_ptr<dns::NameTable> names_;
+  net::RateLimit decisions_;
+  net::RateLimit dns_queries_;
+  std::atomic<std::uint32_t> session_limit_;
+  std::atomic<std::uint32_t> half_open_limit_;
+  std::atomic<std::uint32_t> sessions_ = 0;
+  std::atomic<std::uint32_t> half_open_ = 0;
+  std::atomic<std::uint64_t> undecided_ = 0;
+};
+
+}  // namespace enforcer::proxy

@@ -1,0 +1,37 @@
+// GuestView: what one worker keeps of one guest. Only that worker's thread touches it.
+#pragma once
+
+#include <list>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "base/deadline.h"
+#include "metrics/worker_metrics.h"
+#include "policy/address_guard.h"
+#include "policy/guest_policy.h"
+#include "proxy/guest.h"
+
+namespace enforcer::proxy {
+
+class LiveSession;
+
+/// Addresses of an origin as they were resolved, each with the verdict of the address guard: a cached set carries its check
+/// (invariant 5). Cached per guest, so one guest never learns from the timing of another's lookups (invariant 9).
+struct CheckedAddresses {
+  std::vector<IpAddress> addresses;
+  policy::AddressVerdict worst = policy::AddressVerdict::kGlobal;
+  bool local = false;  ///< one of them is the host's own
+  Monotonic::time_point expires;
+};
+
+struct GuestView {
+  std::shared_ptr<Guest> guest;
+  std::shared_ptr<const policy::GuestPolicy> policy;
+  metrics::GuestSeries series{};
+  std::unordered_map<HostName, CheckedAddresses> origins;
+  std::list<LiveSession*> sessions;  ///< to be decided again after a reload, closed when the guest goes
+  int pipes_lent = 0;
+};
+
+}  // namespace enforcer::proxy

@@ -1,0 +1,47 @@
+#include "proxy/listener.h"
+
+#include "base/log.h"
+#include "net/socket.h"
+#include "proxy/admission.h"
+#include "proxy/worker.h"
+
+namespace enforcer::proxy {
+namespace {
+
+constexpr int kAcceptsPerTurn = 64;  // then sessions that already run get their turn
+
+}  // namespace
+
+Listener::Listener(Worker& worker, Fd socket) : worker_(worker), socket_(std::move(socket)) {}
+
+Result<std::unique_ptr<Listener>> Listener::make(Worker& worker, Fd socket) {
+  std::unique_ptr<Listener> listener(new Listener(worker, std::move(socket)));
+  TRY_VOID(worker.poller().add(listener->socket_.get(), *listener));
+  return listener;
+}
+
+Listener::~Listener() { worker_.poller().remove(socket_.get(), *this); }
+
+void Listener::ready(std::uint32_t) { accept_waiting(); }
+
+void Listener::expired() { accept_waiting(); }
+
+void Listener::accept_waiting() {
+  for (int i = 0; i < kAcceptsPerTurn; ++i) {
+    auto accepted = net::accept_one(socket_.get());
+    if (!accepted) {
+      // Out of descriptors or memory: the connection waits in the backlog, and trying at once again would only burn CPU.
+      log_warning("connections of guests have to wait: {}", accepted.error().message);
+      worker_.wheel().schedule(*this, Deadline::after(std::chrono::seconds(1)));
+      return;
+    }
+    if (!*accepted) return;
+    admit(worker_, *std::move(*accepted));
+  }
+  // More may be waiting: asking again makes the poller report it again, after the others had their turn.
+  if (const auto again = worker_.poller().transfer(socket_.get(), *this, *this); !again) {
+    worker_.wheel().schedule(*this, Deadline::after(std::chrono::seconds(1)));
+  }
+}
+
+}  // namespace enforcer::proxy

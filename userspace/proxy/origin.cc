@@ -1,0 +1,96 @@
+#include "proxy/origin.h"
+
+#include "net/socket.h"
+#include "policy/decide.h"
+#include "proxy/live_session.h"
+#include "proxy/worker.h"
+
+namespace enforcer::proxy {
+
+namespace asio = boost::asio;
+
+namespace {
+
+/// Checked answers kept for one guest on one worker; a guest that uses more names pays a lookup again.
+constexpr std::size_t kMaxCachedOrigins = 1024;
+
+CheckedAddresses judge(std::vector<IpAddress> addresses, std::chrono::seconds ttl) {
+  CheckedAddresses checked{.addresses = std::move(addresses), .expires = Monotonic::now() + ttl};
+  for (const IpAddress& address : checked.addresses) {
+    checked.worst = std::max(checked.worst, policy::judge_address(address));
+    checked.local = checked.local || net::is_local_address(address);
+  }
+  return checked;
+}
+
+asio::awaitable<Result<const CheckedAddresses*>> resolve(LiveSession& session, const HostName& name, Deadline deadline) {
+  auto& cache = session.view().origins;
+  const auto found = cache.find(name);
+  if (found != cache.end() && found->second.expires > Monotonic::now()) co_return &found->second;
+  auto resolution = co_await session.worker().resolver().resolve(name, deadline);
+  if (!resolution) co_return std::unexpected(std::move(resolution).error());
+  if (cache.size() >= kMaxCachedOrigins) cache.clear();
+  co_return &cache.insert_or_assign(name, judge(std::move(resolution->addresses), resolution->ttl)).first->second;
+}
+
+std::optional<Forbidden> forbidden(const LiveSession& session, const policy::Facts& facts, const policy::Decision& decision,
+                                   const CheckedAddresses& checked) {
+  using policy::AddressVerdict;
+  using policy::Reason;
+  if (checked.worst == AddressVerdict::kMetadata) return Forbidden{.reason = Reason::kDstMetadata, .rule = decision.rule};
+  const bool private_allowed = decision.rule != nullptr && decision.rule->private_destination;
+  if (!private_allowed && checked.local) return Forbidden{.reason = Reason::kDstLocal, .rule = decision.rule};
+  if (!private_allowed && checked.worst == AddressVerdict::kPrivate) {
+    return Forbidden{.reason = Reason::kDstPrivate, .rule = decision.rule};
+  }
+  for (const IpAddress& address : checked.addresses) {
+    if (auto denial = policy::deny_address(session.policy(), facts, address)) return denial;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+asio::awaitable<OriginAddresses> find_origin(LiveSession& session, const policy::Facts& facts,
+                                             const policy::Decision& decision, Deadline deadline) {
+  ENFORCER_CHECK(decision.allowed());
+  if (!facts.host) {
+    const CheckedAddresses literal = judge({*facts.destination}, std::chrono::seconds(0));
+    if (auto denial = forbidden(session, facts, decision, literal)) co_return *std::move(denial);
+    co_return literal.addresses;
+  }
+  const auto checked = co_await resolve(session, *facts.host, deadline);
+  if (!checked) {
+    const bool late = checked.error().code == Errc::kTimeout;
+    co_return Unresolved{late ? metrics::OriginError::kTimeout : metrics::OriginError::kResolve};
+  }
+  if (auto denial = forbidden(session, facts, decision, **checked)) co_return *std::move(denial);
+  co_return (*checked)->addresses;
+}
+
+asio::awaitable<Result<Connected>> connect_origin(Worker& worker, const Candidates& candidates, Port port,
+                                                  ConnectWatch& watch) {
+  Error last{Errc::kUnavailable, "no address to connect to"};
+  for (const IpAddress& address : candidates) {
+    const auto start = Monotonic::now();
+    auto started = net::start_connect({address, port});
+    if (!started) {
+      last = std::move(started).error();
+      continue;
+    }
+    auto socket = net::AsyncSocket::make(worker.io(), worker.poller(), *std::move(started));
+    if (!socket) co_return std::unexpected(std::move(socket).error());
+    watch.connecting(socket->get());
+    auto connected = co_await (*socket)->connected();
+    watch.connecting(nullptr);
+    if (connected) {
+      worker.metrics().origin_connected(Monotonic::now() - start);
+      co_return Connected{*std::move(socket), address};
+    }
+    last = std::move(connected).error();
+    if (last.code != Errc::kIo) break;  // interrupted: the session is over
+  }
+  co_return std::unexpected(std::move(last));
+}
+
+}  // namespace enforcer::proxy

@@ -1,0 +1,224 @@
+#include "proxy/relay.h"
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <boost/asio/post.hpp>
+#include <algorithm>
+#include <cerrno>
+
+#include "net/socket.h"
+
+namespace enforcer::proxy {
+namespace {
+
+constexpr std::size_t kSpliceChunk = 1024 * 1024;
+constexpr int kStepsPerTurn = 16;
+
+bool would_block() { return errno == EAGAIN || errno == EINTR; }
+
+}  // namespace
+
+RelayLoop::RelayLoop(boost::asio::io_context& io, net::Poller& poller, net::TimerWheel& wheel,
+                     std::chrono::nanoseconds idle)
+    : io_(io), poller_(poller), wheel_(wheel), idle_(idle) {}
+
+RelayLoop::~RelayLoop() {
+  while (!relays_.empty()) relays_.front().abort();
+}
+
+Result<Relay*> RelayLoop::adopt(std::unique_ptr<RelayObserver> observer, net::AsyncSocket& guest,
+                                net::AsyncSocket& origin, std::uint64_t bytes_up, std::uint64_t bytes_down) {
+  Relay& relay = relays_.emplace_front(*this, std::move(observer), bytes_up, bytes_down);
+  relay.self_ = relays_.begin();
+  auto guest_socket = guest.transfer_to(relay.ends_[Relay::kGuest]);
+  auto origin_socket = origin.transfer_to(relay.ends_[Relay::kOrigin]);
+  if (guest_socket) relay.ends_[Relay::kGuest].socket = *std::move(guest_socket);
+  if (origin_socket) relay.ends_[Relay::kOrigin].socket = *std::move(origin_socket);
+  if (!guest_socket || !origin_socket) {
+    relay.finish(RelayEnd::kOriginReset);
+    return fail(Errc::kIo, "the poller refused a socket");
+  }
+  wheel_.schedule(relay, Deadline::after(idle_));
+  return &relay;
+}
+
+void RelayLoop::run_again(Relay& relay) {
+  if (relay.again_) return;
+  relay.again_ = true;
+  again_.push_back(&relay);
+  if (again_.size() > 1) return;
+  boost::asio::post(io_, [this] {
+    std::vector<Relay*> round;
+    round.swap(again_);
+    for (std::size_t i = 0; i < round.size(); ++i) {
+      round[i]->again_ = false;
+      round[i]->pump();  // may end this relay, never another one
+    }
+  });
+}
+
+void RelayLoop::forget(Relay& relay) {
+  std::erase(again_, &relay);
+  relays_.erase(relay.self_);
+}
+
+Relay::Relay(RelayLoop& loop, std::unique_ptr<RelayObserver> observer, std::uint64_t bytes_up, std::uint64_t bytes_down)
+    : loop_(loop), observer_(std::move(observer)) {
+  for (End& end : ends_) end.relay = this;
+  flows_[kGuest].delivered = bytes_up;
+  flows_[kOrigin].delivered = bytes_down;
+}
+
+Relay::~Relay() = default;
+
+void Relay::End::ready(std::uint32_t events) {
+  Relay& owner = *relay;
+  const Side side = this == &owner.ends_[kGuest] ? kGuest : kOrigin;
+  const Side other = side == kGuest ? kOrigin : kGuest;
+  // An error shows in the next read or write, so both directions try.
+  if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) owner.flows_[side].readable = true;
+  if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) owner.flows_[other].writable = true;
+  owner.pump();
+}
+
+void Relay::pump() {
+  for (int step = 0; step < kStepsPerTurn; ++step) {
+    const Step up = move(flows_[kGuest], kGuest, kOrigin);
+    const Step down = up <= Step::kMoved ? move(flows_[kOrigin], kOrigin, kGuest) : up;
+    if (down == Step::kGuestBroke) return finish(RelayEnd::kGuestReset);
+    if (down == Step::kOriginBroke) return finish(RelayEnd::kOriginReset);
+    if (flows_[kGuest].closed && flows_[kOrigin].closed) return finish(RelayEnd::kDone);
+    if (up == Step::kBlocked && down == Step::kBlocked) return;
+    last_moved_ = Monotonic::now();
+  }
+  loop_.run_again(*this);
+}
+
+Relay::Step Relay::move(Flow& flow, int from, int to) {
+  if (flow.closed) return Step::kBlocked;
+  if (!flow.left_over.empty()) return flush_left_over(flow, to);
+
+  Step filled = Step::kBlocked;
+  if (flow.readable && !flow.ended) {
+    if (!flow.pipe.read_end.valid()) flow.pipe = loop_.pipes_.lend(observer_->pipes_lent());
+    if (!flow.pipe.read_end.valid()) return copy(flow, from, to);
+    filled = fill_pipe(flow, from);
+    if (filled > Step::kMoved) return filled;
+  }
+  const Step drained = flow.in_pipe > 0 ? drain_pipe(flow, to) : Step::kBlocked;
+  if (drained > Step::kMoved) return drained;
+  if (flow.in_pipe == 0) {
+    release_pipe(flow);
+    if (flow.ended) {
+      shutdown(ends_[to].socket.get(), SHUT_WR);
+      flow.closed = true;
+      return Step::kMoved;
+    }
+  }
+  return filled == Step::kMoved || drained == Step::kMoved ? Step::kMoved : Step::kBlocked;
+}
+
+Relay::Step Relay::fill_pipe(Flow& flow, int from) {
+  // With bytes in the pipe already, EAGAIN would not tell an empty socket from a full pipe: fill only an empty one.
+  if (flow.in_pipe > 0) return Step::kBlocked;
+  const ssize_t count = splice(ends_[from].socket.get(), nullptr, flow.pipe.write_end.get(), nullptr, kSpliceChunk,
+                               SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+  if (count < 0) {
+    if (!would_block()) return broke(from);
+    flow.readable = errno == EINTR;
+    return Step::kBlocked;
+  }
+  if (count == 0) flow.ended = true;
+  flow.in_pipe = static_cast<std::uint32_t>(count);
+  return Step::kMoved;
+}
+
+Relay::Step Relay::drain_pipe(Flow& flow, int to) {
+  if (!flow.writable) return Step::kBlocked;
+  const ssize_t count = splice(flow.pipe.read_end.get(), nullptr, ends_[to].socket.get(), nullptr, flow.in_pipe,
+                               SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+  if (count < 0) {
+    if (!would_block()) return broke(to);
+    flow.writable = errno == EINTR;
+    return Step::kBlocked;
+  }
+  flow.in_pipe -= static_cast<std::uint32_t>(count);
+  flow.delivered += static_cast<std::uint64_t>(count);
+  return Step::kMoved;
+}
+
+Relay::Step Relay::copy(Flow& flow, int from, int to) {
+  const ssize_t count = recv(ends_[from].socket.get(), loop_.buffer_.data(), RelayLoop::kBuffer, MSG_DONTWAIT);
+  if (count < 0) {
+    if (!would_block()) return broke(from);
+    flow.readable = errno == EINTR;
+    return Step::kBlocked;
+  }
+  if (count == 0) {
+    flow.ended = true;
+    shutdown(ends_[to].socket.get(), SHUT_WR);
+    flow.closed = true;
+    return Step::kMoved;
+  }
+  const auto size = static_cast<std::size_t>(count);
+  const ssize_t accepted = send(ends_[to].socket.get(), loop_.buffer_.data(), size, MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (accepted < 0 && !would_block()) return broke(to);
+  const auto passed = static_cast<std::size_t>(std::max<ssize_t>(accepted, 0));
+  flow.delivered += passed;
+  if (passed < size) {
+    flow.writable = false;
+    flow.left_over.assign(loop_.buffer_.data() + passed, size - passed);
+  }
+  return Step::kMoved;
+}
+
+Relay::Step Relay::flush_left_over(Flow& flow, int to) {
+  if (!flow.writable) return Step::kBlocked;
+  const ssize_t count =
+      send(ends_[to].socket.get(), flow.left_over.data(), flow.left_over.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (count < 0) {
+    if (!would_block()) return broke(to);
+    flow.writable = errno == EINTR;
+    return Step::kBlocked;
+  }
+  flow.left_over.erase(0, static_cast<std::size_t>(count));
+  flow.delivered += static_cast<std::uint64_t>(count);
+  if (flow.left_over.empty()) flow.left_over.shrink_to_fit();
+  return Step::kMoved;
+}
+
+void Relay::release_pipe(Flow& flow) {
+  if (flow.pipe.read_end.valid()) loop_.pipes_.give_back(std::move(flow.pipe), observer_->pipes_lent());
+}
+
+void Relay::finish(RelayEnd end) {
+  for (Flow& flow : flows_) {
+    if (flow.in_pipe > 0) {
+      PipePool::discard(std::move(flow.pipe), observer_->pipes_lent());
+    } else {
+      release_pipe(flow);
+    }
+  }
+  for (End& side : ends_) {
+    if (!side.socket.valid()) continue;
+    if (end == RelayEnd::kDone) {
+      net::finish_on_close(side.socket.get());
+    } else {
+      net::reset_on_close(side.socket.get());
+    }
+    loop_.poller_.remove(side.socket.get(), side);
+  }
+  observer_->relay_ended(end, flows_[kGuest].delivered, flows_[kOrigin].delivered);
+  loop_.forget(*this);
+}
+
+void Relay::expired() {
+  // Activity does not touch the wheel: the deadline is looked at when it comes, and moved if bytes flowed meanwhile.
+  const auto quiet = Monotonic::now() - last_moved_;
+  if (quiet >= loop_.idle_) return finish(RelayEnd::kIdle);
+  loop_.wheel_.schedule(*this, Deadline::after(loop_.idle_ - quiet));
+}
+
+}  // namespace enforcer::proxy

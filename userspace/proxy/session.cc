@@ -1,0 +1,87 @@
+#include "proxy/session.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include "http/opening.h"
+#include "proxy/clear_http.h"
+#include "proxy/conversation.h"
+#include "proxy/dns_stream.h"
+#include "proxy/passthrough.h"
+#include "proxy/worker.h"
+#include "tls/client_hello.h"
+
+namespace enforcer::proxy {
+
+namespace asio = boost::asio;
+
+namespace {
+
+/// The connection needs no classification: a `protocol: tcp` rule matched, and the server may speak first.
+asio::awaitable<void> relay_opaque(Conversation& conversation, const policy::Facts& facts,
+                                   const policy::Decision& decision) {
+  conversation.session().classified(metrics::Protocol::kTcp);
+  const auto reached = co_await conversation.reach_origin(facts, decision, {});
+  if (reached == Conversation::Reached::kConnected) conversation.become_relay(0, 0);
+}
+
+/// Reads until it is clear which protocol the guest speaks. Nothing is dialled before that, and who never says gets RST (invariants 1 and 2).
+asio::awaitable<void> classify(Conversation& conversation, policy::Facts facts) {
+  conversation.expect_within(conversation.worker().config().deadlines.classify);
+  const auto start = Monotonic::now();
+  std::vector<std::uint8_t> received;
+  while (co_await conversation.read_guest(received)) {
+    if (tls::could_be_tls(received)) {
+      if (received.size() < 3) continue;
+      conversation.session().classified(metrics::Protocol::kTls);
+      co_return co_await serve_tls(conversation, std::move(facts), std::move(received), start);
+    }
+    const http::Opening opening = http::judge_opening(received);
+    if (opening == http::Opening::kUndecided) continue;
+    if (opening == http::Opening::kRequest) {
+      conversation.session().classified(metrics::Protocol::kHttp);
+      co_return co_await serve_clear_http(conversation, std::move(facts), std::move(received));
+    }
+    conversation.deny(facts, policy::Reason::kProtoUnknown);
+    co_return;
+  }
+  if (conversation.why() == Errc::kTimeout) {
+    conversation.deny(facts, policy::Reason::kHelloTimeout);
+  } else {
+    conversation.session().closed_as(metrics::ConnectionResult::kReset);  // it left before it said anything
+  }
+}
+
+asio::awaitable<void> run(std::unique_ptr<Conversation> conversation, policy::Facts facts, policy::Decision first) {
+  if (first.handling == policy::Handling::kOpaque) {
+    co_await relay_opaque(*conversation, facts, first);
+  } else {
+    co_await classify(*conversation, std::move(facts));
+  }
+}
+
+asio::awaitable<void> run_dns(std::unique_ptr<Conversation> conversation) { co_await serve_dns_stream(*conversation); }
+
+std::unique_ptr<Conversation> converse(std::unique_ptr<LiveSession> session, Fd socket) {
+  Worker& worker = session->worker();
+  auto guest = net::AsyncSocket::make(worker.io(), worker.poller(), std::move(socket));
+  if (!guest) return nullptr;  // out of memory for the poller: the socket closes with RST
+  return std::make_unique<Conversation>(std::move(session), *std::move(guest));
+}
+
+}  // namespace
+
+void start_session(std::unique_ptr<LiveSession> session, Fd socket, policy::Facts facts, const policy::Decision& first) {
+  Worker& worker = session->worker();
+  auto conversation = converse(std::move(session), std::move(socket));
+  if (!conversation) return;
+  asio::co_spawn(worker.io(), run(std::move(conversation), std::move(facts), first), asio::detached);
+}
+
+void start_dns_stream(std::unique_ptr<LiveSession> session, Fd socket) {
+  Worker& worker = session->worker();
+  auto conversation = converse(std::move(session), std::move(socket));
+  if (conversation) asio::co_spawn(worker.io(), run_dns(std::move(conversation)), asio::detached);
+}
+
+}  // namespace enforcer::proxy

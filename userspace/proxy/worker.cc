@@ -1,0 +1,103 @@
+#include "proxy/worker.h"
+
+#include <boost/asio/post.hpp>
+
+#include "proxy/listener.h"
+#include "proxy/live_session.h"
+
+namespace enforcer::proxy {
+
+namespace asio = boost::asio;
+
+Worker::Worker(const config::Config& config, audit::Log& log)
+    : config_(config), audit_(io_, log), metrics_(config.metrics.per_guest_series), ticker_(io_) {}
+
+Result<std::unique_ptr<Worker>> Worker::make(const config::Config& config, audit::Log& log) {
+  std::unique_ptr<Worker> worker(new Worker(config, log));
+  worker->poller_ = TRY(net::Poller::make(worker->io_));
+  worker->resolver_ = TRY(dns::Resolver::make(worker->io_, config.dns.servers));
+  worker->relays_ =
+      std::make_unique<RelayLoop>(worker->io_, *worker->poller_, worker->wheel_, config.deadlines.idle);
+  worker->tick();
+  return worker;
+}
+
+Worker::~Worker() = default;
+
+void Worker::run() {
+  io_.run();
+  audit_.finish();
+}
+
+void Worker::tick() {
+  ticker_.expires_after(net::TimerWheel::kTick);
+  ticker_.async_wait([this](boost::system::error_code error) {
+    if (error) return;
+    wheel_.advance(Monotonic::now());
+    if (stopping_ && sessions() == 0) return io_.stop();
+    tick();
+  });
+}
+
+void Worker::stop() {
+  asio::post(io_, [this] {
+    stopping_ = true;
+    listeners_.clear();
+    resolver_.reset();  // lookups in flight end now, and their sessions with them
+    end_sessions();
+  });
+}
+
+void Worker::end_sessions() {
+  for (auto& [slot, view] : guests_) {
+    // A closed relay leaves the list at once, a closed coroutine when it is next resumed.
+    const std::vector<LiveSession*> sessions(view->sessions.begin(), view->sessions.end());
+    for (LiveSession* session : sessions) session->close(audit::Outcome::kShutdown);
+  }
+}
+
+Result<> Worker::serve(Fd listener) {
+  listeners_.push_back(TRY(Listener::make(*this, std::move(listener))));
+  if (listeners_.size() > 2) listeners_.erase(listeners_.begin());
+  return {};
+}
+
+void Worker::add_guest(std::shared_ptr<Guest> guest, std::shared_ptr<const policy::GuestPolicy> policy,
+                       metrics::GuestSeries series) {
+  const auto slot = static_cast<std::uint32_t>(guest->identity().slot);
+  auto view = std::make_shared<GuestView>();
+  view->guest = std::move(guest);
+  view->policy = std::move(policy);
+  view->series = series;
+  guests_[slot] = std::move(view);
+}
+
+void Worker::remove_guest(Slot slot) {
+  const auto found = guests_.find(static_cast<std::uint32_t>(slot));
+  if (found == guests_.end()) return;
+  const auto view = found->second;
+  guests_.erase(found);
+  const std::vector<LiveSession*> sessions(view->sessions.begin(), view->sessions.end());
+  for (LiveSession* session : sessions) session->close(audit::Outcome::kGuestGone);
+}
+
+void Worker::replace_policy(Slot slot, std::shared_ptr<const policy::GuestPolicy> policy) {
+  const auto view = guest(slot);
+  if (!view) return;
+  view->policy = std::move(policy);
+  const std::vector<LiveSession*> sessions(view->sessions.begin(), view->sessions.end());
+  for (LiveSession* session : sessions) session->decide_again();
+}
+
+std::shared_ptr<GuestView> Worker::guest(Slot slot) const {
+  const auto found = guests_.find(static_cast<std::uint32_t>(slot));
+  return found == guests_.end() ? nullptr : found->second;
+}
+
+std::size_t Worker::sessions() const {
+  std::size_t count = 0;
+  for (const auto& [slot, view] : guests_) count += view->sessions.size();
+  return count;
+}
+
+}  // namespace enforcer::proxy

@@ -1,0 +1,86 @@
+// Worker: one thread with its event loop and everything that only this thread touches. No lock is taken on the data path; what must
+// change here (a new guest, a new policy generation) is posted to the loop by the main thread as a finished value.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "audit/batch.h"
+#include "config/config.h"
+#include "dns/resolver.h"
+#include "metrics/worker_metrics.h"
+#include "net/poller.h"
+#include "net/timer_wheel.h"
+#include "proxy/guest_view.h"
+#include "proxy/relay.h"
+
+namespace enforcer::proxy {
+
+class DnsService;
+class Listener;
+
+class Worker {
+ public:
+  /// `log` and `config` outlive the worker.
+  static Result<std::unique_ptr<Worker>> make(const config::Config& config, audit::Log& log);
+  ~Worker();
+
+  /// Runs the loop on the calling thread until stop().
+  void run();
+  /// Ends every session with an end record and the loop after it; from any thread.
+  void stop();
+
+  [[nodiscard]] boost::asio::io_context& io() { return io_; }
+  [[nodiscard]] net::Poller& poller() { return *poller_; }
+  [[nodiscard]] net::TimerWheel& wheel() { return wheel_; }
+  [[nodiscard]] RelayLoop& relays() { return *relays_; }
+  [[nodiscard]] audit::Batch& audit() { return audit_; }
+  [[nodiscard]] metrics::WorkerMetrics& metrics() { return metrics_; }
+  [[nodiscard]] dns::Resolver& resolver() { return *resolver_; }
+  [[nodiscard]] const config::Config& config() const { return config_; }
+
+  // ---- On this worker's thread only.
+
+  /// Serves a listener that hostd opened. The one before it, if any, is kept for a moment, until hostd has put the new one in its place.
+  Result<> serve(Fd listener);
+  void add_pipe(Pipe pipe) { relays_->pipes().add(std::move(pipe)); }
+
+  void add_guest(std::shared_ptr<Guest> guest, std::shared_ptr<const policy::GuestPolicy> policy,
+                 metrics::GuestSeries series);
+  /// Closes the guest's sessions.
+  void remove_guest(Slot slot);
+  /// A new generation: every live session of the guest is decided again.
+  void replace_policy(Slot slot, std::shared_ptr<const policy::GuestPolicy> policy);
+
+  /// The guest behind a socket's mark, or null: not attached.
+  [[nodiscard]] std::shared_ptr<GuestView> guest(Slot slot) const;
+  [[nodiscard]] std::size_t sessions() const;
+
+  /// Who answers DNS, on the worker that owns the name tables: DNS over TCP comes in on any worker. Set before the workers run.
+  void answers_dns(DnsService& dns) { dns_ = &dns; }
+  [[nodiscard]] DnsService& dns() { return *dns_; }
+
+ private:
+  Worker(const config::Config& config, audit::Log& log);
+  void tick();
+  void end_sessions();
+
+  boost::asio::io_context io_{1};  ///< run by one thread
+  const config::Config& config_;
+  net::TimerWheel wheel_;
+  std::unique_ptr<net::Poller> poller_;
+  std::unique_ptr<dns::Resolver> resolver_;
+  audit::Batch audit_;
+  metrics::WorkerMetrics metrics_;
+  std::unordered_map<std::uint32_t, std::shared_ptr<GuestView>> guests_;  ///< by slot
+  std::unique_ptr<RelayLoop> relays_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  boost::asio::steady_timer ticker_;
+  DnsService* dns_ = nullptr;
+  bool stopping_ = false;
+};
+
+}  // namespace enforcer::proxy

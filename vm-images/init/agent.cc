@@ -1,0 +1,228 @@
+#include "agent.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+namespace enforcer::guest {
+namespace {
+
+using hostproto::FrameType;
+
+constexpr std::size_t kPiece = 32 * 1024;                // what the virtio-serial driver takes in one write
+constexpr std::chrono::milliseconds kReconnectPoll{20};  // a port without a host cannot be waited for
+constexpr std::chrono::milliseconds kTornAfter{1000};    // a frame that pauses that long may be the rest of an old one
+
+short events_of(bool wanted, short events) {
+  return wanted ? events : short{0};
+}
+
+}  // namespace
+
+Result<> Agent::run() {
+  sigset_t child;
+  sigemptyset(&child);
+  sigaddset(&child, SIGCHLD);
+  ::sigprocmask(SIG_BLOCK, &child, nullptr);
+  children_ = Fd(::signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!children_.valid()) return fail_errno("signalfd");
+  send(FrameType::kHello, "");
+  while (standing_ == Standing::kServing) TRY_VOID(wait_for_work());
+  return {};
+}
+
+Result<> Agent::wait_for_work() {
+  const bool takes_output = command_ && outgoing_.size() < kMaxOutgoing;
+  std::array<pollfd, 5> waiting{{
+      {children_.get(), POLLIN, 0},
+      {port_.get(),
+       static_cast<short>(events_of(input_.size() < kMaxInput, POLLIN) | events_of(!outgoing_.empty(), POLLOUT)), 0},
+      {command_ && !input_.empty() ? command_->standard_input.get() : -1, POLLOUT, 0},
+      {takes_output ? command_->standard_output.get() : -1, POLLIN, 0},
+      {takes_output ? command_->standard_error.get() : -1, POLLIN, 0},
+  }};
+  if (!host_connected_) waiting[1].fd = -1;  // it would report a hang-up at once, for ever
+  int timeout = -1;
+  if (torn_) timeout = static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(torn_->remaining()).count());
+  if (!host_connected_) timeout = static_cast<int>(kReconnectPoll.count());
+  if (::poll(waiting.data(), waiting.size(), timeout) < 0 && errno != EINTR) return fail_errno("poll");
+  serve_port();
+  if (command_) feed_command();
+  if (command_) relay_output();
+  reap();
+  return {};
+}
+
+/// Process 1 gets every orphan, and one command of its own.
+void Agent::reap() {
+  signalfd_siginfo ignored{};
+  while (::read(children_.get(), &ignored, sizeof ignored) > 0) {
+  }
+  int status = 0;
+  for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0; pid = ::waitpid(-1, &status, WNOHANG))
+    if (command_ && pid == command_->pid()) finish_command(status);
+}
+
+void Agent::serve_port() {
+  pollfd port{port_.get(), POLLIN | POLLOUT, 0};
+  (void)::poll(&port, 1, 0);
+  const bool connected = (port.revents & POLLHUP) == 0;
+  if (host_connected_ && !connected) end_conversation();
+  host_connected_ = connected;
+  if (!connected) return;
+  read_port();
+  if (torn_ && torn_->passed()) {
+    torn_.reset();
+    if (reader_.resync_at_hello()) take_frames();
+  }
+  write_port();
+}
+
+void Agent::read_port() {
+  std::array<char, kPiece> bytes;
+  while (input_.size() < kMaxInput && standing_ == Standing::kServing) {
+    const ssize_t count = ::read(port_.get(), bytes.data(), bytes.size());
+    if (count <= 0) return;
+    const bool whole = reader_.feed(as_bytes({bytes.data(), static_cast<std::size_t>(count)})).has_value();
+    take_frames();
+    // The middle of an older conversation's frame: skip to where the new one begins.
+    if (!whole && reader_.resync_at_hello()) take_frames();
+    torn_ = reader_.in_frame() ? std::optional(Deadline::after(kTornAfter)) : std::nullopt;
+  }
+}
+
+void Agent::write_port() {
+  std::size_t written = 0;
+  while (written < outgoing_.size()) {
+    const ssize_t count =
+        ::write(port_.get(), outgoing_.data() + written, std::min(outgoing_.size() - written, kPiece));
+    if (count <= 0) break;
+    written += static_cast<std::size_t>(count);
+  }
+  outgoing_.erase(0, written);
+}
+
+void Agent::take_frames() {
+  while (const auto frame = reader_.next()) obey(*frame);
+}
+
+void Agent::obey(const hostproto::Frame& frame) {
+  switch (frame.type) {
+    case FrameType::kHello:
+      return begin_conversation(frame.payload);
+    case FrameType::kExec:
+      return start_command(frame.payload);
+    case FrameType::kStdin:
+      if (!command_ || input_ended_) return;  // it has ended meanwhile: nobody reads this
+      input_ += frame.payload;
+      input_ended_ = frame.payload.empty();
+      return;
+    case FrameType::kSignal:
+      if (command_ && frame.payload.size() == 1) command_->signal(static_cast<unsigned char>(frame.payload[0]));
+      return;
+    case FrameType::kPoweroff:
+      standing_ = Standing::kPowerOff;
+      return;
+    case FrameType::kStdout:
+    case FrameType::kStderr:
+    case FrameType::kResult:
+      return;  // only the guest sends these
+  }
+}
+
+/// Whatever was going on belonged to a host that is gone.
+void Agent::begin_conversation(std::string_view nonce) {
+  command_.reset();
+  input_.clear();
+  outgoing_.clear();
+  send(FrameType::kHello, nonce);
+}
+
+void Agent::end_conversation() {
+  command_.reset();
+  input_.clear();
+  outgoing_.clear();
+  torn_.reset();
+  reader_ = {};
+}
+
+void Agent::start_command(std::string_view request_text) {
+  if (command_) return send_error("busy");
+  const auto request = parse_exec_request(request_text);
+  if (!request) return send_error(request.error().message);
+  auto command = Command::start(*request);
+  if (!command) return send_error(command.error().message);
+  input_.clear();
+  input_ended_ = false;
+  unacknowledged_ = 0;
+  command_.emplace(*std::move(command));
+}
+
+void Agent::feed_command() {
+  Fd& pipe = command_->standard_input;
+  std::size_t taken = 0;
+  while (pipe.valid() && taken < input_.size()) {
+    const ssize_t count = ::write(pipe.get(), input_.data() + taken, input_.size() - taken);
+    if (count < 0 && errno == EAGAIN) break;
+    if (count < 0) pipe.reset();  // it has closed its standard input
+    taken += count < 0 ? 0 : static_cast<std::size_t>(count);
+  }
+  if (!pipe.valid()) taken = input_.size();
+  input_.erase(0, taken);
+  acknowledge_input(taken);
+  if (input_ended_ && input_.empty()) pipe.reset();
+}
+
+void Agent::acknowledge_input(std::size_t taken) {
+  unacknowledged_ += taken;
+  if (unacknowledged_ == 0 || (unacknowledged_ < kPiece && !input_.empty())) return;
+  outgoing_ += hostproto::encode_input_taken(static_cast<std::uint32_t>(std::exchange(unacknowledged_, 0)));
+}
+
+void Agent::relay_output() {
+  relay(command_->standard_output, FrameType::kStdout, Take::kOnePiece);
+  relay(command_->standard_error, FrameType::kStderr, Take::kOnePiece);
+}
+
+void Agent::relay(Fd& pipe, FrameType type, Take take) {
+  // Everything is bounded too: a pipe holds 64 KiB, and a process left behind may go on writing into it.
+  const std::size_t limit = take == Take::kEverything ? outgoing_.size() + 256 * 1024 : kMaxOutgoing;
+  std::array<char, kPiece> bytes;
+  while (pipe.valid() && outgoing_.size() < limit) {
+    const ssize_t count = ::read(pipe.get(), bytes.data(), bytes.size());
+    if (count < 0 && errno == EAGAIN) return;
+    if (count <= 0) return pipe.reset();
+    send(type, {bytes.data(), static_cast<std::size_t>(count)});
+    if (take == Take::kOnePiece) return;
+  }
+}
+
+void Agent::finish_command(int status) {
+  command_->reaped();
+  relay(command_->standard_output, FrameType::kStdout, Take::kEverything);
+  relay(command_->standard_error, FrameType::kStderr, Take::kEverything);
+  command_.reset();
+  input_.clear();
+  send(FrameType::kResult, WIFEXITED(status) ? fmt::format(R"({{"exit":{}}})", WEXITSTATUS(status))
+                                             : fmt::format(R"({{"signal":{}}})", WTERMSIG(status)));
+}
+
+void Agent::send(FrameType type, std::string_view payload) {
+  outgoing_ += hostproto::encode_frame(type, payload);
+}
+
+void Agent::send_error(std::string_view what) {
+  const nlohmann::json result = {{"error", what}};
+  send(FrameType::kResult, result.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+}  // namespace enforcer::guest
