@@ -23,14 +23,14 @@ static __always_inline int is_icmp_error(int type) {
          type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETER_PROBLEM;
 }
 
-static __always_inline int judge_tcp(struct frame *f) {
+static __always_inline int judge_tcp(struct frame* f) {
   int reason = parse_tcp(f);
   if (reason == FITS && !tcp_flags_fit(f->tcp_flags)) reason = ENFORCER_DROP_TCP_BAD;
   if (reason == FITS) reason = steer_tcp(f);
   return reason == FITS ? pass(f, ENFORCER_VERDICT_STEERED) : drop(f, reason);
 }
 
-static __always_inline int judge_udp(struct frame *f) {
+static __always_inline int judge_udp(struct frame* f) {
   int reason = parse_udp(f);
   if (reason != FITS) return drop(f, reason);
   if (destination_port(f) != bpf_htons(DNS_PORT)) return reject(f, ENFORCER_DROP_UDP_PORT);
@@ -38,12 +38,12 @@ static __always_inline int judge_udp(struct frame *f) {
   return reason == FITS ? pass(f, ENFORCER_VERDICT_STEERED) : drop(f, reason);
 }
 
-static __always_inline int judge_arp(struct frame *f) {
+static __always_inline int judge_arp(struct frame* f) {
   int reason = check_arp_from_guest(f);
   return reason == FITS ? pass(f, ENFORCER_VERDICT_NEIGHBOUR) : drop(f, reason);
 }
 
-static __always_inline int judge_ipv4(struct frame *f) {
+static __always_inline int judge_ipv4(struct frame* f) {
   int reason = parse_ipv4(f);
   if (reason == FITS) reason = check_addresses_ipv4(f);
   if (reason != FITS) return drop(f, reason);
@@ -62,7 +62,7 @@ static __always_inline int judge_ipv4(struct frame *f) {
   }
 }
 
-static __always_inline int judge_ipv6(struct frame *f) {
+static __always_inline int judge_ipv6(struct frame* f) {
   int reason = parse_ipv6(f);
   if (reason != FITS) return drop(f, reason);
   int type = f->protocol == IPPROTO_ICMPV6 ? icmp_type(f) : 0;
@@ -86,7 +86,7 @@ static __always_inline int judge_ipv6(struct frame *f) {
 }
 
 SEC("tc")
-int guest_egress(struct __sk_buff *skb) {
+int guest_egress(struct __sk_buff* skb) {
   struct frame f = {.skb = skb};
   int reason = identify(&f);
   if (f.counters) f.counters->egress_bytes += skb->len;

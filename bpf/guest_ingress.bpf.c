@@ -21,17 +21,19 @@
 #include "lib/neighbour.h"
 #include "lib/parse.h"
 
-static __always_inline int has_guest_mark(const struct frame *f) { return f->skb->mark == guest_mark(f); }
+static __always_inline int has_guest_mark(const struct frame* f) {
+  return f->skb->mark == guest_mark(f);
+}
 
-static __always_inline int is_dns_answer(struct frame *f) {
+static __always_inline int is_dns_answer(struct frame* f) {
   if (parse_udp(f) != FITS || source_port(f) != bpf_htons(DNS_PORT)) return 0;
-  struct bpf_sock *sk = f->skb->sk;
+  struct bpf_sock* sk = f->skb->sk;
   if (!sk) return 0;
   sk = bpf_sk_fullsock(sk);
   return sk && sk->protocol == IPPROTO_UDP && sk->src_port == DNS_PORT;
 }
 
-static __always_inline int check_ipv4(struct frame *f) {
+static __always_inline int check_ipv4(struct frame* f) {
   if (parse_ipv4(f) != FITS || f->to_group || f->tuple.ipv4.daddr != f->guest->guest_ipv4)
     return ENFORCER_DROP_INGRESS_FOREIGN;
   switch (f->protocol) {
@@ -47,7 +49,7 @@ static __always_inline int check_ipv4(struct frame *f) {
   }
 }
 
-static __always_inline int check_ipv6(struct frame *f) {
+static __always_inline int check_ipv6(struct frame* f) {
   if (parse_ipv6(f) != FITS) return ENFORCER_DROP_INGRESS_FOREIGN;
   int type = f->protocol == IPPROTO_ICMPV6 ? icmp_type(f) : 0;
   if (is_nd_type(type)) return check_nd_to_guest(f);
@@ -67,14 +69,14 @@ static __always_inline int check_ipv6(struct frame *f) {
 }
 
 /* From the gateway's MAC to the guest's, or to a group (which only ARP and ND may use). */
-static __always_inline int check_link(struct frame *f) {
+static __always_inline int check_link(struct frame* f) {
   if (parse_ethernet(f) != FITS) return ENFORCER_DROP_INGRESS_FOREIGN;
   if (!same_mac(f->source_mac, f->guest->gateway_mac)) return ENFORCER_DROP_INGRESS_FOREIGN;
   return f->to_group || same_mac(f->destination_mac, f->guest->guest_mac) ? FITS : ENFORCER_DROP_INGRESS_FOREIGN;
 }
 
 SEC("tc")
-int guest_ingress(struct __sk_buff *skb) {
+int guest_ingress(struct __sk_buff* skb) {
   struct frame f = {.skb = skb};
   int reason = identify(&f);
   if (reason == FITS) reason = check_link(&f);

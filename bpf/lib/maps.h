@@ -7,11 +7,8 @@
 #ifndef ENFORCER_BPF_LIB_MAPS_H
 #define ENFORCER_BPF_LIB_MAPS_H
 
-#include <linux/bpf.h>
-
-#include <bpf/bpf_helpers.h>
-
 #include "abi.h"
+#include "kernel.h"
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);

@@ -10,18 +10,8 @@
 #ifndef ENFORCER_BPF_LIB_PARSE_H
 #define ENFORCER_BPF_LIB_PARSE_H
 
-#include <linux/bpf.h>
-#include <linux/if_ether.h>
-#include <linux/in.h>
-#include <linux/ip.h>
-#include <linux/ipv6.h>
-#include <linux/tcp.h>
-#include <linux/udp.h>
-
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_helpers.h>
-
 #include "abi.h"
+#include "kernel.h"
 
 #define FITS (-1)
 
@@ -50,12 +40,11 @@
 #define TCP_ACK 0x10
 
 struct frame {
-  struct __sk_buff *skb;
-  const struct enforcer_guest *guest; /* never null after identify() */
-  struct enforcer_counters *counters; /* of the guest, or of slot 0; null only if hostd made neither */
+  struct __sk_buff* skb;
+  const struct enforcer_guest* guest; /* not null once identify() says FITS */
+  struct enforcer_counters* counters; /* of the guest, or of slot 0; null only if hostd made neither */
   __u16 ethertype;                    /* host order */
-  __u16 l4_offset;                    /* from the start of the frame */
-  __u16 l4_size;                      /* as the IP header says, and all of it is there */
+  __u16 l4_size;                      /* of the transport header and data, as the IP header says; all there */
   __u8 source_mac[ETH_ALEN];
   __u8 destination_mac[ETH_ALEN];
   __u8 to_group; /* the destination MAC is broadcast or multicast */
@@ -65,38 +54,41 @@ struct frame {
   struct bpf_sock_tuple tuple; /* addresses and ports, laid out as the socket lookups want them */
 };
 
-/* skb->data and skb->data_end as pointers. In C they are 32-bit fields, and the compiler, reusing an earlier load, would
- * widen one with a move that makes the verifier forget what it points to. */
-static __always_inline void *frame_start(struct __sk_buff *skb) {
-  void *pointer;
+/* skb->data and skb->data_end as pointers. In C they are 32-bit fields, and the compiler, reusing an earlier load,
+ * would widen one with a move that makes the verifier forget what it points to. */
+static __always_inline void* frame_start(struct __sk_buff* skb) {
+  void* pointer;
   asm volatile("%0 = *(u32 *)(%1 + %2)" : "=r"(pointer) : "r"(skb), "i"(__builtin_offsetof(struct __sk_buff, data)));
   return pointer;
 }
 
-static __always_inline void *frame_end(struct __sk_buff *skb) {
-  void *pointer;
-  asm volatile("%0 = *(u32 *)(%1 + %2)" : "=r"(pointer) : "r"(skb), "i"(__builtin_offsetof(struct __sk_buff, data_end)));
+static __always_inline void* frame_end(struct __sk_buff* skb) {
+  void* pointer;
+  asm volatile("%0 = *(u32 *)(%1 + %2)"
+               : "=r"(pointer)
+               : "r"(skb), "i"(__builtin_offsetof(struct __sk_buff, data_end)));
   return pointer;
 }
 
 /* The start of the frame with at least `size` bytes of it in the linear area, or null. */
-static __always_inline void *pull(struct __sk_buff *skb, __u32 size) {
-  void *data = frame_start(skb);
+static __always_inline void* pull(struct __sk_buff* skb, __u32 size) {
+  void* data = frame_start(skb);
   if (data + size <= frame_end(skb)) return data;
   if (bpf_skb_pull_data(skb, size)) return 0;
   data = frame_start(skb);
   return data + size <= frame_end(skb) ? data : 0;
 }
 
-static __always_inline int parse_ethernet(struct frame *f) {
-  const struct ethhdr *eth = pull(f->skb, ETH_HLEN);
+static __always_inline int parse_ethernet(struct frame* f) {
+  const struct ethhdr* eth = pull(f->skb, ETH_HLEN);
   if (!eth) return ENFORCER_DROP_L2_SHORT;
   f->ethertype = bpf_ntohs(eth->h_proto);
   __builtin_memcpy(f->source_mac, eth->h_source, ETH_ALEN);
   __builtin_memcpy(f->destination_mac, eth->h_dest, ETH_ALEN);
   f->to_group = eth->h_dest[0] & 1;
 
-  /* The kernel moves an outer tag into metadata before tc runs: bytes that look like plain IPv4 may belong to a VLAN. */
+  /* The kernel moves an outer tag into metadata before tc runs: bytes that look like plain IPv4 may belong to a VLAN.
+   */
   if (f->skb->vlan_present) return ENFORCER_DROP_L2_VLAN;
   switch (f->ethertype) {
     case ETH_P_8021Q:
@@ -113,10 +105,10 @@ static __always_inline int parse_ethernet(struct frame *f) {
   return FITS;
 }
 
-static __always_inline int parse_ipv4(struct frame *f) {
-  const void *data = pull(f->skb, ETH_HLEN + IPV4_HEADER_SIZE);
+static __always_inline int parse_ipv4(struct frame* f) {
+  const void* data = pull(f->skb, ETH_HLEN + IPV4_HEADER_SIZE);
   if (!data) return ENFORCER_DROP_L2_SHORT;
-  const struct iphdr *ip = data + ETH_HLEN;
+  const struct iphdr* ip = data + ETH_HLEN;
   __u32 total = bpf_ntohs(ip->tot_len);
   if (ip->version != 4 || ip->ihl < 5) return ENFORCER_DROP_IP_VER;
   if (total < ip->ihl * 4u || total + ETH_HLEN > f->skb->len) return ENFORCER_DROP_IP_VER;
@@ -126,17 +118,16 @@ static __always_inline int parse_ipv4(struct frame *f) {
 
   f->protocol = ip->protocol;
   f->hop_limit = ip->ttl;
-  f->l4_offset = ETH_HLEN + IPV4_HEADER_SIZE;
   f->l4_size = total - IPV4_HEADER_SIZE;
   f->tuple.ipv4.saddr = ip->saddr;
   f->tuple.ipv4.daddr = ip->daddr;
   return FITS;
 }
 
-static __always_inline int parse_ipv6(struct frame *f) {
-  const void *data = pull(f->skb, ETH_HLEN + IPV6_HEADER_SIZE);
+static __always_inline int parse_ipv6(struct frame* f) {
+  const void* data = pull(f->skb, ETH_HLEN + IPV6_HEADER_SIZE);
   if (!data) return ENFORCER_DROP_L2_SHORT;
-  const struct ipv6hdr *ip = data + ETH_HLEN;
+  const struct ipv6hdr* ip = data + ETH_HLEN;
   __u32 payload = bpf_ntohs(ip->payload_len);
   if (ip->version != 6) return ENFORCER_DROP_IP_VER;
   if (payload + IPV6_HEADER_SIZE + ETH_HLEN > f->skb->len) return ENFORCER_DROP_IP_VER;
@@ -156,14 +147,13 @@ static __always_inline int parse_ipv6(struct frame *f) {
 
   f->protocol = ip->nexthdr;
   f->hop_limit = ip->hop_limit;
-  f->l4_offset = ETH_HLEN + IPV6_HEADER_SIZE;
   f->l4_size = payload;
   __builtin_memcpy(f->tuple.ipv6.saddr, &ip->saddr, sizeof(f->tuple.ipv6.saddr));
   __builtin_memcpy(f->tuple.ipv6.daddr, &ip->daddr, sizeof(f->tuple.ipv6.daddr));
   return FITS;
 }
 
-static __always_inline void set_ports(struct frame *f, __be16 source, __be16 destination) {
+static __always_inline void set_ports(struct frame* f, __be16 source, __be16 destination) {
   if (f->ethertype == ETH_P_IP) {
     f->tuple.ipv4.sport = source;
     f->tuple.ipv4.dport = destination;
@@ -173,23 +163,23 @@ static __always_inline void set_ports(struct frame *f, __be16 source, __be16 des
   }
 }
 
-static __always_inline __be16 source_port(const struct frame *f) {
+static __always_inline __be16 source_port(const struct frame* f) {
   return f->ethertype == ETH_P_IP ? f->tuple.ipv4.sport : f->tuple.ipv6.sport;
 }
 
-static __always_inline __be16 destination_port(const struct frame *f) {
+static __always_inline __be16 destination_port(const struct frame* f) {
   return f->ethertype == ETH_P_IP ? f->tuple.ipv4.dport : f->tuple.ipv6.dport;
 }
 
-/* The transport header, `size` bytes of it, or null. The offset has two possible values; naming both lets every kernel's
- * verifier see constant bounds. */
-static __always_inline const void *pull_l4(struct frame *f, __u32 size) {
+/* The transport header, `size` bytes of it, or null. The offset has two possible values; naming both lets every
+ * kernel's verifier see constant bounds. */
+static __always_inline const void* pull_l4(struct frame* f, __u32 size) {
   if (f->l4_size < size) return 0;
   if (f->ethertype == ETH_P_IP) {
-    const void *data = pull(f->skb, ETH_HLEN + IPV4_HEADER_SIZE + size);
+    const void* data = pull(f->skb, ETH_HLEN + IPV4_HEADER_SIZE + size);
     return data ? data + ETH_HLEN + IPV4_HEADER_SIZE : 0;
   }
-  const void *data = pull(f->skb, ETH_HLEN + IPV6_HEADER_SIZE + size);
+  const void* data = pull(f->skb, ETH_HLEN + IPV6_HEADER_SIZE + size);
   return data ? data + ETH_HLEN + IPV6_HEADER_SIZE : 0;
 }
 
@@ -208,19 +198,19 @@ static __always_inline int tcp_flags_fit(__u8 flags) {
   }
 }
 
-static __always_inline int parse_tcp(struct frame *f) {
-  const struct tcphdr *tcp = pull_l4(f, TCP_HEADER_SIZE);
+static __always_inline int parse_tcp(struct frame* f) {
+  const struct tcphdr* tcp = pull_l4(f, TCP_HEADER_SIZE);
   if (!tcp) return ENFORCER_DROP_L2_SHORT;
   __u32 header_size = tcp->doff * 4u;
   if (header_size < TCP_HEADER_SIZE || header_size > f->l4_size) return ENFORCER_DROP_TCP_BAD;
   if (!tcp->source || !tcp->dest) return ENFORCER_DROP_TCP_BAD;
   set_ports(f, tcp->source, tcp->dest);
-  f->tcp_flags = ((const __u8 *)tcp)[13];
+  f->tcp_flags = ((const __u8*)tcp)[13];
   return FITS;
 }
 
-static __always_inline int parse_udp(struct frame *f) {
-  const struct udphdr *udp = pull_l4(f, L4_MIN_SIZE);
+static __always_inline int parse_udp(struct frame* f) {
+  const struct udphdr* udp = pull_l4(f, L4_MIN_SIZE);
   if (!udp) return ENFORCER_DROP_L2_SHORT;
   __u32 size = bpf_ntohs(udp->len);
   if (size < L4_MIN_SIZE || size > f->l4_size) return ENFORCER_DROP_L2_SHORT;
@@ -229,8 +219,8 @@ static __always_inline int parse_udp(struct frame *f) {
 }
 
 /* The type of an ICMP or ICMPv6 message, or -1 when it is too short to have one. */
-static __always_inline int icmp_type(struct frame *f) {
-  const __u8 *icmp = pull_l4(f, L4_MIN_SIZE);
+static __always_inline int icmp_type(struct frame* f) {
+  const __u8* icmp = pull_l4(f, L4_MIN_SIZE);
   return icmp ? icmp[0] : -1;
 }
 

@@ -1,8 +1,8 @@
 /* Saying no at once: the guest gets an ICMP "administratively prohibited" instead of a timeout (IPv4: EHOSTUNREACH,
  * IPv6: EACCES), so that QUIC falls back to TCP in microseconds.
  *
- * The frame itself becomes the answer: cut behind the first 8 bytes of its transport header, the new IP and ICMP headers
- * put in front, sent back where it came from. It carries the guest's mark, by which guest_ingress knows it.
+ * The frame itself becomes the answer: cut behind the first 8 bytes of its transport header, the new IP and ICMP
+ * headers put in front, sent back where it came from. It carries the guest's mark, by which guest_ingress knows it.
  *
  * The trap: an skb whose checksum was left to the device (CHECKSUM_PARTIAL) still is one, and still points at what is
  * now the *quoted* UDP header. Whoever finishes that checksum later changes bytes that our ICMP checksum covers. So the
@@ -40,7 +40,7 @@ struct {
   __type(value, struct enforcer_budget);
 } reject_budget SEC(".maps");
 
-static __always_inline void refill(struct enforcer_budget *budget) {
+static __always_inline void refill(struct enforcer_budget* budget) {
   __u64 last = budget->refilled_ns;
   __u64 now = bpf_ktime_get_ns();
   if (now < last + BUDGET_INTERVAL_NS) return;
@@ -53,7 +53,7 @@ static __always_inline void refill(struct enforcer_budget *budget) {
 }
 
 static __always_inline int take_token(__u32 slot) {
-  struct enforcer_budget *budget = bpf_map_lookup_elem(&reject_budget, &slot);
+  struct enforcer_budget* budget = bpf_map_lookup_elem(&reject_budget, &slot);
   if (!budget) {
     struct enforcer_budget first = {.refilled_ns = bpf_ktime_get_ns(), .tokens = BUDGET_TOKENS};
     bpf_map_update_elem(&reject_budget, &slot, &first, BPF_NOEXIST);
@@ -75,25 +75,25 @@ static __always_inline __u16 fold(__u64 sum) {
   return sum;
 }
 
-static __always_inline void fix_quoted_checksum(struct udphdr *udp) {
+static __always_inline void fix_quoted_checksum(struct udphdr* udp) {
   __u32 rest = fold((__u64)udp->source + udp->dest + udp->len);
   __u16 half = (0xffff - rest) * 32768u % 65535u;
   udp->check = half ? half : 0xffff; /* 0 and 0xffff are equal sums, and finishing never writes 0 (RFC 768) */
 }
 
-static __always_inline void swap_macs(const struct frame *f, struct ethhdr *eth) {
+static __always_inline void swap_macs(const struct frame* f, struct ethhdr* eth) {
   __builtin_memcpy(eth->h_dest, f->guest->guest_mac, ETH_ALEN);
   __builtin_memcpy(eth->h_source, f->guest->gateway_mac, ETH_ALEN);
   eth->h_proto = bpf_htons(f->ethertype);
 }
 
 /* Cuts the frame to `kept` bytes and opens `room` bytes behind the Ethernet header. */
-static __always_inline int make_room(struct __sk_buff *skb, __u32 kept, __u32 room) {
+static __always_inline int make_room(struct __sk_buff* skb, __u32 kept, __u32 room) {
   if (bpf_skb_change_tail(skb, kept, 0)) return -1;
   return bpf_skb_adjust_room(skb, room, BPF_ADJ_ROOM_MAC, 0);
 }
 
-static __always_inline int answer_ipv4(struct frame *f) {
+static __always_inline int answer_ipv4(struct frame* f) {
   struct {
     struct icmp_unreachable icmp;
     struct iphdr ip;
@@ -107,14 +107,14 @@ static __always_inline int answer_ipv4(struct frame *f) {
 
   if (bpf_skb_load_bytes(f->skb, ETH_HLEN, &message.ip, IPV4_HEADER_SIZE + L4_MIN_SIZE)) return -1;
   if (f->protocol == IPPROTO_UDP) fix_quoted_checksum(&message.udp);
-  message.icmp.checksum = ~fold(bpf_csum_diff(0, 0, (void *)&message, sizeof(message), 0));
+  message.icmp.checksum = ~fold(bpf_csum_diff(0, 0, (void*)&message, sizeof(message), 0));
 
   swap_macs(f, &header.eth);
   ip.tot_len = bpf_htons(IPV4_HEADER_SIZE + sizeof(message));
   ip.frag_off = bpf_htons(IPV4_DONT_FRAGMENT);
   ip.saddr = f->guest->gateway_ipv4;
   ip.daddr = f->guest->guest_ipv4;
-  ip.check = ~fold(bpf_csum_diff(0, 0, (void *)&ip, sizeof(ip), 0));
+  ip.check = ~fold(bpf_csum_diff(0, 0, (void*)&ip, sizeof(ip), 0));
   __builtin_memcpy(&header.ip, &ip, sizeof(ip));
 
   if (make_room(f->skb, ETH_HLEN + IPV4_HEADER_SIZE + L4_MIN_SIZE, IPV4_HEADER_SIZE + L4_MIN_SIZE)) return -1;
@@ -122,7 +122,7 @@ static __always_inline int answer_ipv4(struct frame *f) {
   return bpf_skb_store_bytes(f->skb, sizeof(header), &message, sizeof(message), 0);
 }
 
-static __always_inline int answer_ipv6(struct frame *f) {
+static __always_inline int answer_ipv6(struct frame* f) {
   struct {
     struct icmp_unreachable icmp;
     struct ipv6hdr ip;
@@ -141,8 +141,8 @@ static __always_inline int answer_ipv6(struct frame *f) {
   if (f->protocol == IPPROTO_UDP) fix_quoted_checksum(&message.udp);
   __builtin_memcpy(pseudo.source, f->guest->gateway_ipv6, sizeof(pseudo.source));
   __builtin_memcpy(pseudo.destination, f->guest->guest_ipv6, sizeof(pseudo.destination));
-  __s64 sum = bpf_csum_diff(0, 0, (void *)&pseudo, sizeof(pseudo), 0);
-  message.icmp.checksum = ~fold(bpf_csum_diff(0, 0, (void *)&message, sizeof(message), sum));
+  __s64 sum = bpf_csum_diff(0, 0, (void*)&pseudo, sizeof(pseudo), 0);
+  message.icmp.checksum = ~fold(bpf_csum_diff(0, 0, (void*)&message, sizeof(message), sum));
 
   swap_macs(f, &header.eth);
   header.ip.version = 6;
@@ -158,7 +158,7 @@ static __always_inline int answer_ipv6(struct frame *f) {
 }
 
 /* Answers if the budget allows it; in any case the frame goes no further. */
-static __always_inline int reject(struct frame *f, int reason) {
+static __always_inline int reject(struct frame* f, int reason) {
   if (!take_token(f->guest->slot)) return drop(f, reason);
   if (f->ethertype == ETH_P_IP ? answer_ipv4(f) : answer_ipv6(f)) return drop(f, reason);
   count_reason(f, reason);

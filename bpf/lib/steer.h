@@ -39,9 +39,9 @@ struct {
  *
  * A half-open or closing connection has no mark to look at. Its four-tuple contains the guest's own address and it can
  * only stem from a listener of ours, as nothing else in the namespace listens or connects. That holds for a SYN that
- * meets TIME_WAIT as well: sent to a listener, newer kernels drop it as a duplicate. TIME_WAIT answers with an ACK, the guest
- * resets that and tries again (Linux within milliseconds). */
-static __always_inline int is_ours(const struct frame *f, struct bpf_sock *sk) {
+ * meets TIME_WAIT as well: sent to a listener, newer kernels drop it as a duplicate. TIME_WAIT answers with an ACK, the
+ * guest resets that and tries again (Linux within milliseconds). */
+static __always_inline int is_ours(const struct frame* f, struct bpf_sock* sk) {
   switch (sk->state) {
     case BPF_TCP_LISTEN:
       return 0;
@@ -49,21 +49,21 @@ static __always_inline int is_ours(const struct frame *f, struct bpf_sock *sk) {
     case BPF_TCP_TIME_WAIT:
       return 1;
     default: {
-      struct bpf_sock *full = bpf_sk_fullsock(sk);
+      struct bpf_sock* full = bpf_sk_fullsock(sk);
       return full && full->mark == guest_mark(f);
     }
   }
 }
 
-static __always_inline int assign_and_release(const struct frame *f, struct bpf_sock *sk) {
+static __always_inline int assign_and_release(const struct frame* f, struct bpf_sock* sk) {
   long error = bpf_sk_assign(f->skb, sk, 0);
   bpf_sk_release(sk);
   return error ? ENFORCER_DROP_SK_ASSIGN_FAIL : FITS;
 }
 
-static __always_inline int steer_to_listener(struct frame *f) {
+static __always_inline int steer_to_listener(struct frame* f) {
   __u32 key = 0;
-  const struct enforcer_steering *in_use = bpf_map_lookup_elem(&steering, &key);
+  const struct enforcer_steering* in_use = bpf_map_lookup_elem(&steering, &key);
   if (!in_use) return ENFORCER_DROP_MAP_FAIL;
   __u32 workers = in_use->workers;
   if (!workers || workers > ENFORCER_MAX_WORKERS) return ENFORCER_DROP_NO_LISTENER;
@@ -72,15 +72,15 @@ static __always_inline int steer_to_listener(struct frame *f) {
    * the four-tuple only: a SYN cookie must come back to the listener that sent it. */
   bpf_set_hash_invalid(f->skb);
   key = bpf_get_hash_recalc(f->skb) % workers;
-  struct bpf_sock *sk = bpf_map_lookup_elem(&listeners, &key);
+  struct bpf_sock* sk = bpf_map_lookup_elem(&listeners, &key);
   if (!sk) return ENFORCER_DROP_NO_LISTENER;
   return assign_and_release(f, sk);
 }
 
-static __always_inline int steer_tcp(struct frame *f) {
+static __always_inline int steer_tcp(struct frame* f) {
   /* A copy: the helper needs an address, and only what has none stays in registers. */
   struct bpf_sock_tuple tuple = f->tuple;
-  struct bpf_sock *sk = f->ethertype == ETH_P_IP
+  struct bpf_sock* sk = f->ethertype == ETH_P_IP
                             ? bpf_skc_lookup_tcp(f->skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0)
                             : bpf_skc_lookup_tcp(f->skb, &tuple, sizeof(tuple.ipv6), BPF_F_CURRENT_NETNS, 0);
   if (sk) {
@@ -90,9 +90,9 @@ static __always_inline int steer_tcp(struct frame *f) {
   return steer_to_listener(f);
 }
 
-static __always_inline int steer_dns(struct frame *f) {
+static __always_inline int steer_dns(struct frame* f) {
   __u32 key = 0;
-  struct bpf_sock *sk = bpf_map_lookup_elem(&dns_socket, &key);
+  struct bpf_sock* sk = bpf_map_lookup_elem(&dns_socket, &key);
   if (!sk) return ENFORCER_DROP_NO_LISTENER;
   return assign_and_release(f, sk);
 }

@@ -59,7 +59,9 @@ Datapath::~Datapath() {
   guest_egress__destroy(egress_);
 }
 
-int Datapath::egress_fd() const { return bpf_program__fd(egress_->progs.guest_egress); }
+int Datapath::egress_fd() const {
+  return bpf_program__fd(egress_->progs.guest_egress);
+}
 
 void Datapath::add_guest(std::uint32_t ifindex, const enforcer_guest& guest) {
   update(egress_->maps.guests, ifindex, guest);

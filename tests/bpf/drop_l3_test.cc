@@ -7,8 +7,12 @@ using namespace enforcer::bpf_test;
 
 namespace {
 
-Packet tcp_to(const char* destination) { return Ethernet{} / IPv4{.destination = destination} / Tcp{}; }
-Packet tcp6_to(const char* destination) { return Ethernet{} / IPv6{.destination = destination} / Tcp{}; }
+Packet tcp_to(const char* destination) {
+  return Ethernet{} / IPv4{.destination = destination} / Tcp{};
+}
+Packet tcp6_to(const char* destination) {
+  return Ethernet{} / IPv6{.destination = destination} / Tcp{};
+}
 
 }  // namespace
 
@@ -84,8 +88,8 @@ TEST_CASE_FIXTURE(Bench, "invariant_9_a_source_address_that_is_not_the_guests_is
     drops(Ethernet{} / IPv4{.source = source} / Icmp{}, ENFORCER_DROP_IP_SRC_SPOOF);
   }
   steers(Ethernet{} / IPv6{.source = kGuestIpv6} / Tcp{});
-  for (const char* source : {"fd77:e::9", kGatewayIpv6, "::", "::1", "fe80::77:ff:fe00:7", "ff02::1", "2001:db8::1",
-                             "::ffff:10.77.0.9"}) {
+  for (const char* source :
+       {"fd77:e::9", kGatewayIpv6, "::", "::1", "fe80::77:ff:fe00:7", "ff02::1", "2001:db8::1", "::ffff:10.77.0.9"}) {
     CAPTURE(std::string_view(source));
     drops(Ethernet{} / IPv6{.source = source} / Tcp{}, ENFORCER_DROP_IP_SRC_SPOOF);
     drops(Ethernet{} / IPv6{.source = source} / Udp{}, ENFORCER_DROP_IP_SRC_SPOOF);
@@ -114,7 +118,8 @@ TEST_CASE_FIXTURE(Bench, "local_destinations_are_dropped") {
     drops(Ethernet{} / IPv4{.destination = destination} / Udp{}, ENFORCER_DROP_IP_DST_LOCAL);
   }
   // The neighbours of those ranges.
-  for (const char* destination : {"1.0.0.1", "126.255.255.255", "128.0.0.1", "169.253.1.1", "169.255.1.1", "10.77.0.10"})
+  for (const char* destination :
+       {"1.0.0.1", "126.255.255.255", "128.0.0.1", "169.253.1.1", "169.255.1.1", "10.77.0.10"})
     steers(tcp_to(destination));
 
   steers(tcp6_to(kOriginIpv6));

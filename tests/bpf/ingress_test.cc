@@ -72,11 +72,8 @@ TEST_CASE_FIXTURE(Bench, "icmp_is_only_our_own_refusal") {
 }
 
 TEST_CASE_FIXTURE(Bench, "arp_towards_the_guest_tells_the_truth_about_the_gateway") {
-  const Arp answer{.operation = 2,
-                   .sender_mac = kGatewayMac,
-                   .sender = kGatewayIpv4,
-                   .target_mac = kGuestMac,
-                   .target = kGuestIpv4};
+  const Arp answer{
+      .operation = 2, .sender_mac = kGatewayMac, .sender = kGatewayIpv4, .target_mac = kGuestMac, .target = kGuestIpv4};
   delivers(kToGuest / answer, 0);
   Arp question = answer;
   question.operation = 1;
@@ -93,8 +90,8 @@ TEST_CASE_FIXTURE(Bench, "arp_towards_the_guest_tells_the_truth_about_the_gatewa
 }
 
 TEST_CASE_FIXTURE(Bench, "nd_towards_the_guest_tells_the_truth_about_the_gateway") {
-  const Neighbour answer{.type = 136, .target = kGatewayIpv6, .flags = 0x60000000, .option_type = 2,
-                         .option_mac = kGatewayMac};
+  const Neighbour answer{
+      .type = 136, .target = kGatewayIpv6, .flags = 0x60000000, .option_type = 2, .option_mac = kGatewayMac};
   delivers(kToGuest / nd_to(kGuestIpv6) / answer, 0);
   const Neighbour question{.type = 135, .target = kGuestIpv6, .option_mac = kGatewayMac};
   delivers(kToGuest / nd_to(kGuestIpv6) / question, 0);

@@ -56,6 +56,11 @@ bool is_over(const Socket& socket) {
   return recv(socket.fd(), &byte, 1, 0) <= 0;
 }
 
+void reset_on_close(const Socket& socket) {
+  const linger at_once{.l_onoff = 1, .l_linger = 0};
+  REQUIRE(setsockopt(socket.fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) == 0);
+}
+
 // One datagram to the DNS socket and its answer from the address that was asked, as enforcerd does it.
 void answer_one_query(const Socket& dns, std::string_view text) {
   REQUIRE(wait_readable(dns.fd(), kSoon));
@@ -100,8 +105,8 @@ TEST_CASE("megabytes_cross_both_ways_with_segmentation_offload") {
   constexpr std::size_t kSize = 4 << 20;
   std::string sent(kSize, '\0');
   for (std::size_t i = 0; i < kSize; ++i) sent[i] = static_cast<char>(i * 31 + i / 4096);
-  for (auto [from, to] : {std::pair{&connection.client, &connection.server},
-                          std::pair{&connection.server, &connection.client}}) {
+  for (auto [from, to] :
+       {std::pair{&connection.client, &connection.server}, std::pair{&connection.server, &connection.client}}) {
     wire.forget();
     std::string received;
     std::size_t written = 0;
@@ -156,6 +161,26 @@ TEST_CASE("a_guest_cannot_choose_a_listener_by_its_port") {
   REQUIRE(server.is_open());
   CHECK(local_name(server, 15002) == kGatewayIpv4);
   CHECK_FALSE(wire.accept(1, std::chrono::milliseconds(0)).is_open());
+}
+
+TEST_CASE("the_worker_depends_on_addresses_and_ports_only") {
+  // Each socket stamps its packets with a random hash of its own; the same four-tuple must still meet the same worker.
+  constexpr std::uint32_t kWorkers = 8;
+  Wire wire(kWorkers);
+  std::uint32_t first = kWorkers;
+  for (int i = 0; i < 8; ++i) {
+    Socket client = wire.connect({kOriginIpv4, 443}, SOCK_STREAM, 42000);
+    REQUIRE(wait_connected(client.fd(), kSoon) == 0);
+    std::uint32_t worker = 0;
+    Socket server = wire.accept(worker, std::chrono::milliseconds(0));
+    while (!server.is_open() && ++worker < kWorkers) server = wire.accept(worker, std::chrono::milliseconds(0));
+    REQUIRE(server.is_open());
+    if (i == 0) first = worker;
+    CHECK(worker == first);
+    reset_on_close(client);
+    client.reset();
+    CHECK(is_over(server));
+  }
 }
 
 TEST_CASE("syn_cookies_come_back_to_their_listener") {
@@ -273,8 +298,7 @@ TEST_CASE("refused_udp_with_segmentation_offload_fails_at_once") {
 TEST_CASE("invariant_11_enforcerd_gone_means_silence_and_back_means_service") {
   Wire wire;
   Connection before = connect_through(wire, {kOriginIpv4, 443});
-  const linger reset_on_close{.l_onoff = 1, .l_linger = 0};
-  REQUIRE(setsockopt(before.server.fd(), SOL_SOCKET, SO_LINGER, &reset_on_close, sizeof(reset_on_close)) == 0);
+  reset_on_close(before.server);
   wire.datapath().set_workers(0);
   before.server.reset();
   CHECK(is_over(before.client));  // the last thing it says is a reset, which reaches the guest

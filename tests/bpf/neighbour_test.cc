@@ -12,7 +12,9 @@ constexpr Mac kGatewayGroupMac{0x33, 0x33, 0xff, 0, 0, 1};
 constexpr std::uint32_t kSolicited = 0x40000000;
 constexpr std::uint32_t kOverride = 0x20000000;
 
-Packet arp(const Arp& message) { return Ethernet{.destination = kBroadcastMac} / message; }
+Packet arp(const Arp& message) {
+  return Ethernet{.destination = kBroadcastMac} / message;
+}
 
 Packet solicitation(const Neighbour& nd) {
   return Ethernet{.destination = kGatewayGroupMac} / IPv6{.destination = kGatewayGroup, .hop_limit = 255} / nd;

@@ -21,11 +21,17 @@ Netns::Netns() {
   close(before);
 }
 
-Netns::~Netns() { close(fd_); }
+Netns::~Netns() {
+  close(fd_);
+}
 
-void Netns::enter() const { REQUIRE(setns(fd_, CLONE_NEWNET) == 0); }
+void Netns::enter() const {
+  REQUIRE(setns(fd_, CLONE_NEWNET) == 0);
+}
 
-std::string Netns::path() const { return "/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(fd_); }
+std::string Netns::path() const {
+  return "/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(fd_);
+}
 
 void shell(const std::string& command) {
   INFO(command);

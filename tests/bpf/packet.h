@@ -1,7 +1,8 @@
 // Frames written as they look: Ethernet{} / IPv4{.ttl = 1} / Tcp{.destination = 443} / Payload{"..."}.
 //
-// Every header has the defaults of a good packet from the test guest; lengths, protocol numbers and checksums are filled
-// in when the frame is read, unless the header names its own. So a test states only the one thing that it is about.
+// Every header has the defaults of a good packet from the test guest; lengths, protocol numbers and checksums are
+// filled in when the frame is read, unless the header names its own. So a test states only the one thing that it is
+// about.
 #pragma once
 
 #include <arpa/inet.h>

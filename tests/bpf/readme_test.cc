@@ -48,9 +48,13 @@ void check_rows(const Table& table, const std::vector<std::string>& rows) {
 
 }  // namespace
 
-TEST_CASE("readme_lists_exactly_the_drop_reasons_of_abi_h") { check_rows(kReasons, rows_under("## Drop reasons")); }
+TEST_CASE("readme_lists_exactly_the_drop_reasons_of_abi_h") {
+  check_rows(kReasons, rows_under("## Drop reasons"));
+}
 
-TEST_CASE("readme_lists_exactly_the_verdicts_of_abi_h") { check_rows(kVerdicts, rows_under("## Verdicts")); }
+TEST_CASE("readme_lists_exactly_the_verdicts_of_abi_h") {
+  check_rows(kVerdicts, rows_under("## Verdicts"));
+}
 
 TEST_CASE("labels_are_unique") {
   for (std::size_t i = 0; i < kReasons.size(); ++i)

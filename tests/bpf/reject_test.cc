@@ -71,7 +71,8 @@ TEST_CASE_FIXTURE(Bench, "finishing_the_quoted_checksum_changes_nothing") {
   // complement, 0xffff for 0.
   std::vector<Udp> headers{{.source = 0xffff - 8 - 443, .destination = 443}};  // the sum that has no half but 0
   for (std::uint32_t port = 54; port < 0x10000; port += 13)
-    headers.push_back({.source = static_cast<std::uint16_t>(port * 7), .destination = static_cast<std::uint16_t>(port)});
+    headers.push_back(
+        {.source = static_cast<std::uint16_t>(port * 7), .destination = static_cast<std::uint16_t>(port)});
   for (const Udp& header : headers) {
     datapath().set_budget(kSlot, {.refilled_ns = kNever, .tokens = 1});
     Outcome outcome = datapath().run_egress((Ethernet{} / IPv4{} / header).bytes(), ifindex());

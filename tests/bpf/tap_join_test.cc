@@ -1,5 +1,5 @@
-// A tap and a veth joined by tap_join: frames written to the tap, as QEMU would, meet guest_egress on the veth's far end,
-// and the answers come out of the tap.
+// A tap and a veth joined by tap_join: frames written to the tap, as QEMU would, meet guest_egress on the veth's far
+// end, and the answers come out of the tap.
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <linux/if.h>

@@ -117,15 +117,20 @@ void Wire::make_links() {
   gateway_.enter();
   silence("default");
   for (const char* off : {"ipv4/ip_forward", "ipv6/conf/all/forwarding"}) write_sysctl(off, "0");
-  for (const char* on : {"ipv4/tcp_fwmark_accept", "ipv4/fwmark_reflect", "ipv6/fwmark_reflect", "ipv4/conf/all/arp_ignore"})
+  for (const char* on :
+       {"ipv4/tcp_fwmark_accept", "ipv4/fwmark_reflect", "ipv6/fwmark_reflect", "ipv4/conf/all/arp_ignore"})
     write_sysctl(on, "1");
-  shell("ip link set lo up && ip link add g7 address 06:77:00:00:00:07 type veth peer name eth0 address "
-        "02:77:00:00:00:07 netns " + guest_.path());
+  shell(
+      "ip link set lo up && ip link add g7 address 06:77:00:00:00:07 type veth peer name eth0 address "
+      "02:77:00:00:00:07 netns " +
+      guest_.path());
   ifindex_ = interface_index("g7");
   datapath_.attach(ifindex_);
   shell("ip addr add 10.77.0.1/32 dev g7 && ip -6 addr add fd77:e::1/128 dev g7 nodad && ip link set g7 mtu 9000 up");
   shell("ip route add 10.77.0.9/32 dev g7 && ip -6 route add fd77:e::8/128 dev g7");
-  shell("ip neigh add 10.77.0.9 lladdr 02:77:00:00:00:07 dev g7 && ip -6 neigh add fd77:e::8 lladdr 02:77:00:00:00:07 dev g7");
+  shell(
+      "ip neigh add 10.77.0.9 lladdr 02:77:00:00:00:07 dev g7 && ip -6 neigh add fd77:e::8 lladdr 02:77:00:00:00:07 "
+      "dev g7");
   for (const char* family : {"ip -4", "ip -6"}) {
     const std::string ip = family;
     shell(ip + " route add local default dev lo table 100 && " + ip + " rule add pref 10 iif lo lookup main && " + ip +
@@ -135,11 +140,15 @@ void Wire::make_links() {
   guest_.enter();
   silence("eth0");
   eth0_ = interface_index("eth0");
-  shell("ip link set lo up && ip link set eth0 mtu 9000 up && ip addr add 10.77.0.9/32 dev eth0 && "
-        "ip -6 addr add fd77:e::8/128 dev eth0 nodad");
-  shell("ip route add 10.77.0.1 dev eth0 && ip route add default via 10.77.0.1 && ip -6 route add fd77:e::1 dev eth0 && "
-        "ip -6 route add default via fd77:e::1");
-  shell("ip neigh add 10.77.0.1 lladdr 06:77:00:00:00:07 dev eth0 && ip -6 neigh add fd77:e::1 lladdr 06:77:00:00:00:07 dev eth0");
+  shell(
+      "ip link set lo up && ip link set eth0 mtu 9000 up && ip addr add 10.77.0.9/32 dev eth0 && "
+      "ip -6 addr add fd77:e::8/128 dev eth0 nodad");
+  shell(
+      "ip route add 10.77.0.1 dev eth0 && ip route add default via 10.77.0.1 && ip -6 route add fd77:e::1 dev eth0 && "
+      "ip -6 route add default via fd77:e::1");
+  shell(
+      "ip neigh add 10.77.0.1 lladdr 06:77:00:00:00:07 dev eth0 && ip -6 neigh add fd77:e::1 lladdr 06:77:00:00:00:07 "
+      "dev eth0");
   raw_ = Socket(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, htons(0x0003)));
   REQUIRE(raw_.is_open());
   sockaddr_ll here{};

@@ -42,9 +42,12 @@ class Enforcer:
         return reachable(f"{self.build}/userspace/{folder}/{name}")
 
     def write_config(self, **changes):
-        """Top-level keys replaced by `changes`; JSON is YAML."""
+        """Top-level keys replaced by `changes`, mappings among them merged; JSON is YAML."""
+        merged = {**self.config}
+        for key, value in changes.items():
+            merged[key] = {**merged.get(key, {}), **value} if isinstance(value, dict) else value
         with open(self.config_path, "w") as file:
-            json.dump({**self.config, **changes}, file, indent=1)
+            json.dump(merged, file, indent=1)
 
     def write_policy(self, text, name="policy.yaml"):
         with open(f"{self.policies}/{name}", "w") as file:

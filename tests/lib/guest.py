@@ -125,7 +125,8 @@ def exchange(client, data, limit=1 << 20):
     """Sends data and reads to the end of file: (bytes read, how it ended: "end", "reset" or "timeout")."""
     received = b""
     try:
-        client.sendall(data)
+        if data:
+            client.sendall(data)
         while len(received) < limit:
             piece = client.recv(1 << 16)
             if not piece:

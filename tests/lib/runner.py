@@ -18,6 +18,12 @@ import traceback
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 HANG_GUARD_SECONDS = 90
+# Leaks are looked for in the unit tests only: LeakSanitizer needs ptrace, which a process under seccomp does not have.
+SANITIZERS = {
+    "ASAN_OPTIONS": "detect_leaks=0:detect_stack_use_after_return=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1",
+    "TSAN_OPTIONS": "second_deadlock_stack=1",
+}
 SKIPPED, FAILED = 77, 1
 
 
@@ -64,7 +70,7 @@ def run_here(path, name):
 def run_apart(path, name, seconds, build, log):
     """The parent: starts the child, waits, and cleans up what a killed child left. Returns (outcome, seconds, output)."""
     begun = time.monotonic()
-    environment = {**os.environ, "ENFORCER_TEST": name, "ENFORCER_BUILD": build, "PYTHONPATH": TESTS}
+    environment = {**os.environ, **SANITIZERS, "ENFORCER_TEST": name, "ENFORCER_BUILD": build, "PYTHONPATH": TESTS}
     with open(log, "w") as output:
         child = subprocess.Popen([sys.executable, "-m", "lib.runner", "--run-here", path, name], cwd=TESTS, stdout=output,
                                  stderr=output, stdin=subprocess.DEVNULL, env=environment)

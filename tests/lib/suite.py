@@ -8,18 +8,12 @@ import sys
 import time
 
 from lib import runner
+from lib.runner import SANITIZERS
 
 ROOT = os.path.dirname(runner.TESTS)
 SPEEDS = ["check", "unit", "bpf", "fuzz", "net", "vm"]
 BUILD_SECONDS = 2400
 _SUMMARY = re.compile(r"\[doctest\] test cases:\s*\d+ \|\s*(\d+) passed \|\s*(\d+) failed")
-# Failures must be loud and the daemons drop privileges, so leaks are looked for in the unit tests only: LeakSanitizer needs
-# ptrace, which a process under seccomp does not have.
-SANITIZERS = {
-    "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0:detect_stack_use_after_return=1",
-    "UBSAN_OPTIONS": "print_stacktrace=1",
-    "TSAN_OPTIONS": "halt_on_error=0:second_deadlock_stack=1",
-}
 
 
 class Suite:
@@ -197,7 +191,6 @@ def main():
     options = parser.parse_args()
     if unknown := set(options.only) - set(SPEEDS):
         parser.error(f"--only knows {','.join(SPEEDS)}, not {','.join(sorted(unknown))}")
-    os.environ.update(SANITIZERS)
     return Suite(options).run()
 
 

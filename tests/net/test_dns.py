@@ -93,8 +93,18 @@ def test_query_flood_is_limited_for_one_guest_only():
             udp.connect((lab.guests["g1"].gateway, 53))
             for number in range(2000):
                 udp.send(dns_client.query_bytes(f"n{number}.other.test"))
-        equal(lab.guests["g2"].query("ok.test").rcode, "NOERROR")
-        lab.enforcer.wait_record(type="decision", reason="dns_rate")
+        equal(patient_query(lab.guests["g2"], "ok.test"), "NOERROR")
+        lab.enforcer.wait_record(type="decision", guest="g1", reason="dns_rate")
+
+
+def patient_query(guest, name):
+    """As a resolver asks: again when a datagram was lost."""
+    for _ in range(4):
+        try:
+            return guest.query(name, timeout=2).rcode
+        except TimeoutError:
+            continue
+    return "no answer"
 
 
 def test_names_keep_their_addresses_when_enforcerd_starts_again():

@@ -36,7 +36,7 @@ def test_status_tells_what_is_attached_and_how():
         text = lab.enforcer.ctl_ok("status")
         assert "tcx" in text or "clsact" in text, text
         assert lab.prefix in text and status["instance"] == lab.prefix, (text, status)
-        equal(status["hostd_connected"], True)
+        equal(status["hostd"]["connected"], True)
         guests = json.loads(lab.enforcer.ctl_ok("guest", "list", "-o", "json"))
         assert "g1" in json.dumps(guests) and lab.guest.ipv4 in json.dumps(guests), guests
 

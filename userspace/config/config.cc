@@ -45,7 +45,8 @@ void assign(T& into, std::optional<T> value) {
 /// A number from 1, into a member.
 template <class Object, auto member>
 void read_count(const YamlNode& node, Object& into, Reader& reader) {
-  if (const auto number = policy::read_number(node, 1, kMostOfALimit, reader)) into.*member = static_cast<std::uint32_t>(*number);
+  if (const auto number = policy::read_number(node, 1, kMostOfALimit, reader))
+    into.*member = static_cast<std::uint32_t>(*number);
 }
 
 template <class Object, auto member>
@@ -67,7 +68,9 @@ constexpr Field<GuestAddresses> kGuestsFields[] = {
     {"ipv4Pool", Need::kOptional, "IPv4 block", read_pool_field<&GuestAddresses::ipv4_pool, Family::kIpv4, 8, 28>},
     {"ipv6Pool", Need::kOptional, "IPv6 block", read_pool_field<&GuestAddresses::ipv6_pool, Family::kIpv6, 32, 112>},
     {"synthetic", Need::kOptional, "mapping of ipv4 and ipv6",
-     [](const YamlNode& n, GuestAddresses& g, Reader& r) { policy::read_object<GuestAddresses>(n, "synthetic", kSyntheticFields, g, r); }},
+     [](const YamlNode& n, GuestAddresses& g, Reader& r) {
+       policy::read_object<GuestAddresses>(n, "synthetic", kSyntheticFields, g, r);
+     }},
 };
 
 void read_guests(const YamlNode& node, Config& config, Reader& reader) {
@@ -75,7 +78,8 @@ void read_guests(const YamlNode& node, Config& config, Reader& reader) {
   const auto overlap = [](const Cidr& a, const Cidr& b) { return a.contains(b.network()) || b.contains(a.network()); };
   const GuestAddresses& g = config.guests;
   if (overlap(g.ipv4_pool, g.synthetic_ipv4) || overlap(g.ipv6_pool, g.synthetic_ipv6)) {
-    reader.report(node.place, Code::kConflict, "the blocks of 'guests' overlap: an address must not be both a guest's and a name's");
+    reader.report(node.place, Code::kConflict,
+                  "the blocks of 'guests' overlap: an address must not be both a guest's and a name's");
   }
 }
 
@@ -96,7 +100,8 @@ constexpr Field<Config::OriginTrust> kOriginTrustFields[] = {
 };
 
 constexpr Field<Config::Audit> kAuditFields[] = {
-    {"path", Need::kOptional, "path", [](const YamlNode& n, Config::Audit& a, Reader& r) { assign(a.path, read_path(n, r)); }},
+    {"path", Need::kOptional, "path",
+     [](const YamlNode& n, Config::Audit& a, Reader& r) { assign(a.path, read_path(n, r)); }},
     {"maxBytes", Need::kOptional, "size",
      [](const YamlNode& n, Config::Audit& a, Reader& r) {
        const auto size = policy::read_size(n, r);
@@ -116,7 +121,8 @@ constexpr Field<Config::Metrics> kMetricsFields[] = {
 };
 
 constexpr Field<Config::Images> kImagesFields[] = {
-    {"roots", Need::kOptional, "list of paths", [](const YamlNode& n, Config::Images& i, Reader& r) { i.roots = read_paths(n, "roots", r); }},
+    {"roots", Need::kOptional, "list of paths",
+     [](const YamlNode& n, Config::Images& i, Reader& r) { i.roots = read_paths(n, "roots", r); }},
 };
 
 constexpr Field<Limits> kLimitFields[] = {
@@ -128,7 +134,8 @@ constexpr Field<Limits> kLimitFields[] = {
     {"uploadBytesPerHour", Need::kOptional, "size or unlimited",
      [](const YamlNode& n, Limits& limits, Reader& r) {
        limits.upload_bytes_per_hour.reset();
-       if (n.kind != YamlNode::Kind::kText || n.text != "unlimited") limits.upload_bytes_per_hour = policy::read_size(n, r);
+       if (n.kind != YamlNode::Kind::kText || n.text != "unlimited")
+         limits.upload_bytes_per_hour = policy::read_size(n, r);
      }},
     {"dnsPerSecond", Need::kOptional, "number", read_count<Limits, &Limits::dns_per_second>},
 };
@@ -146,12 +153,13 @@ void read_instance(const YamlNode& node, Config& config, Reader& reader) {
   const auto text = policy::read_text(node, "instance", reader);
   if (!text) return;
   const auto allowed = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
-  const bool valid = !text->empty() && text->size() <= 20 && std::ranges::all_of(*text, allowed) && text->front() != '-' &&
-                     text->back() != '-';
+  const bool valid = !text->empty() && text->size() <= 20 && std::ranges::all_of(*text, allowed) &&
+                     text->front() != '-' && text->back() != '-';
   if (valid) {
     config.instance = *text;
   } else {
-    reader.report(node.place, Code::kBadName, fmt::format("'{}' cannot be the name of an instance", escape_untrusted(*text, 64)),
+    reader.report(node.place, Code::kBadName,
+                  fmt::format("'{}' cannot be the name of an instance", escape_untrusted(*text, 64)),
                   "use 1-20 of a-z, 0-9 and '-', not '-' at either end");
   }
 }
@@ -215,7 +223,8 @@ ConfigOutcome unreadable(const std::string& path, const Error& error) {
   policy::Diagnostics out;
   const std::string_view message = error.message;
   const std::string prefix = path + ": ";
-  out.report(path, {}, Code::kUnreadable, std::string(message.starts_with(prefix) ? message.substr(prefix.size()) : message));
+  out.report(path, {}, Code::kUnreadable,
+             std::string(message.starts_with(prefix) ? message.substr(prefix.size()) : message));
   return {std::nullopt, out.take()};
 }
 
@@ -248,7 +257,8 @@ ConfigOutcome parse_config(const policy::SourceText& source) {
   Reader reader(source.name, problems);
   Config config;
   const auto documents = policy::read_yaml(source.name, source.text, problems);
-  if (!documents.empty()) policy::read_object<Config>(documents.front(), "the configuration", kConfigFields, config, reader);
+  if (!documents.empty())
+    policy::read_object<Config>(documents.front(), "the configuration", kConfigFields, config, reader);
   if (documents.size() > 1) {
     reader.report(documents[1].place, Code::kSyntax, "a second document: the configuration is one");
   }

@@ -1,5 +1,5 @@
-// enforcer.yaml: how one instance runs. Every key has a default, unknown keys are errors; read with the same strict reader and
-// the same kind of diagnostics as policies.
+// enforcer.yaml: how one instance runs. Every key has a default, unknown keys are errors; read with the same strict
+// reader and the same kind of diagnostics as policies.
 #pragma once
 
 #include <chrono>
@@ -42,7 +42,8 @@ struct Limits {
 };
 
 struct Deadlines {
-  std::chrono::milliseconds classify{std::chrono::seconds(10)};  ///< from accept until it is known what the client wants
+  std::chrono::milliseconds classify{
+      std::chrono::seconds(10)};  ///< from accept until it is known what the client wants
   std::chrono::milliseconds tls_handshake{std::chrono::seconds(10)};
   std::chrono::milliseconds origin_connect{std::chrono::seconds(10)};  ///< resolution and connect together
   std::chrono::milliseconds request_head{std::chrono::seconds(30)};
@@ -86,8 +87,8 @@ struct ConfigOutcome {
   std::vector<policy::Diagnostic> diagnostics;
 };
 
-/// Reads the named file; without a name the default one, whose absence means all defaults. The file is opened as strictly as a
-/// policy that is enforced (policy::SourceUse::kEnforce).
+/// Reads the named file; without a name the default one, whose absence means all defaults. The file is opened as
+/// strictly as a policy that is enforced (policy::SourceUse::kEnforce).
 [[nodiscard]] ConfigOutcome load_config(const std::optional<std::string>& path);
 
 /// The same from a text. Pure but for `workers: auto`.

@@ -20,14 +20,15 @@ class Paths {
   [[nodiscard]] std::string run_dir() const;         ///< /run/enforcer/<instance>
   [[nodiscard]] std::string hostd_socket() const;    ///< run_dir/hostd.sock
   [[nodiscard]] std::string control_socket() const;  ///< run_dir/enforcerd.sock
-  [[nodiscard]] std::string guest_run_dir(const GuestName& guest) const;   ///< run_dir/guests/<name>, 0700, of the guest's uid
+  [[nodiscard]] std::string guest_run_dir(
+      const GuestName& guest) const;  ///< run_dir/guests/<name>, 0700, of the guest's uid
   [[nodiscard]] std::string exec_socket(const GuestName& guest) const;     ///< guest_run_dir/exec.sock
   [[nodiscard]] std::string console_socket(const GuestName& guest) const;  ///< guest_run_dir/console.sock
 
-  [[nodiscard]] std::string state_dir() const;        ///< /var/lib/enforcer/<instance>, owned by enforcerd's user
-  [[nodiscard]] std::string hostd_state_dir() const;  ///< state_dir/hostd, root only
-  [[nodiscard]] std::string policies_dir() const;     ///< state_dir/policies: what `policy apply` stored
-  [[nodiscard]] std::string guests_state_dir() const;                        ///< state_dir/guests
+  [[nodiscard]] std::string state_dir() const;         ///< /var/lib/enforcer/<instance>, owned by enforcerd's user
+  [[nodiscard]] std::string hostd_state_dir() const;   ///< state_dir/hostd, root only
+  [[nodiscard]] std::string policies_dir() const;      ///< state_dir/policies: what `policy apply` stored
+  [[nodiscard]] std::string guests_state_dir() const;  ///< state_dir/guests
   [[nodiscard]] std::string guest_state_dir(const GuestName& guest) const;  ///< state_dir/guests/<name>
 
  private:

@@ -41,9 +41,10 @@ std::optional<Endpoint> read_endpoint(const YamlNode& node, std::optional<Port> 
   if (!text) return std::nullopt;
   const auto endpoint = parse_endpoint(*text, default_port);
   if (!endpoint) {
-    reader.report(node.place, Code::kBadValue,
-                  fmt::format("'{}' is not an IP address{}", escape_untrusted(*text, 64), default_port ? "" : " with a port"),
-                  default_port ? "write 192.0.2.1, 192.0.2.1:53 or [2001:db8::1]:53" : "write 127.0.0.1:9464 or [::1]:9464");
+    reader.report(
+        node.place, Code::kBadValue,
+        fmt::format("'{}' is not an IP address{}", escape_untrusted(*text, 64), default_port ? "" : " with a port"),
+        default_port ? "write 192.0.2.1, 192.0.2.1:53 or [2001:db8::1]:53" : "write 127.0.0.1:9464 or [::1]:9464");
   }
   return endpoint;
 }
@@ -53,12 +54,14 @@ std::optional<Cidr> read_pool(const YamlNode& node, Family family, int shortest,
   if (!text) return std::nullopt;
   const auto block = Cidr::parse(*text);
   const std::string_view name = family == Family::kIpv4 ? "IPv4" : "IPv6";
-  if (block && block->is_v4() == (family == Family::kIpv4) && block->length() >= shortest && block->length() <= longest) {
+  if (block && block->is_v4() == (family == Family::kIpv4) && block->length() >= shortest &&
+      block->length() <= longest) {
     return *block;
   }
-  reader.report(node.place, Code::kBadValue,
-                fmt::format("'{}' is not an {} block of /{} to /{}", escape_untrusted(*text, 64), name, shortest, longest),
-                block ? "" : block.error().message);
+  reader.report(
+      node.place, Code::kBadValue,
+      fmt::format("'{}' is not an {} block of /{} to /{}", escape_untrusted(*text, 64), name, shortest, longest),
+      block ? "" : block.error().message);
   return std::nullopt;
 }
 

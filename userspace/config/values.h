@@ -22,6 +22,7 @@ enum class Family { kIpv4, kIpv6 };
 
 /// An absolute path.
 [[nodiscard]] std::optional<std::string> read_path(const policy::YamlNode& node, policy::Reader& reader);
-[[nodiscard]] std::vector<std::string> read_paths(const policy::YamlNode& node, std::string_view what, policy::Reader& reader);
+[[nodiscard]] std::vector<std::string> read_paths(const policy::YamlNode& node, std::string_view what,
+                                                  policy::Reader& reader);
 
 }  // namespace enforcer::config

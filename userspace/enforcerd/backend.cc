@@ -62,6 +62,7 @@ asio::awaitable<Result<control::LoadAnswer>> Daemon::reload(control::Caller call
   const auto began = Monotonic::now();
   const LoadReport report = policies_.reload();
   enforce_loaded(report, began, by(caller));
+  co_await workers_.settled();
   control::LoadAnswer answer{.loaded = report.loaded, .generation = policies_.current()->generation()};
   for (const policy::Diagnostic& diagnostic : report.diagnostics) answer.problems.push_back(to_problem(diagnostic));
   if (!report.loaded && answer.problems.empty()) {
@@ -78,6 +79,7 @@ asio::awaitable<Result<control::LoadAnswer>> Daemon::apply(control::Caller calle
   const auto report = policies_.apply(sources);
   if (!report) co_return std::unexpected(report.error());
   enforce_loaded(*report, began, by(caller));
+  co_await workers_.settled();
   control::LoadAnswer answer{.loaded = report->loaded, .generation = policies_.current()->generation()};
   for (const policy::Diagnostic& diagnostic : report->diagnostics) answer.problems.push_back(to_problem(diagnostic));
   co_return answer;
@@ -98,6 +100,7 @@ asio::awaitable<Result<control::GuestAnswer>> Daemon::create_guest(control::Call
                                 .cpus = request.cpus};
   auto warning = co_await link_.request(std::move(create));
   if (!warning) co_return std::unexpected(warning.error());
+  co_await workers_.settled();  // the guest's first connection may come right behind our answer
   co_return answer_with(guests_.find(request.name), *std::move(warning));
 }
 
@@ -107,6 +110,7 @@ asio::awaitable<Result<control::GuestAnswer>> Daemon::attach_guest(control::Call
       .name = request.name, .labels = std::move(request.labels), .netns = std::move(request.netns)};
   auto warning = co_await link_.request(std::move(attach));
   if (!warning) co_return std::unexpected(warning.error());
+  co_await workers_.settled();  // the guest's first connection may come right behind our answer
   co_return answer_with(guests_.find(request.name), *std::move(warning));
 }
 
@@ -115,6 +119,7 @@ asio::awaitable<Result<>> Daemon::delete_guest(control::Caller caller, GuestName
   hostproto::DeleteGuest remove{.name = std::move(name)};
   auto warning = co_await link_.request(std::move(remove));
   if (!warning) co_return std::unexpected(warning.error());
+  co_await workers_.settled();
   co_return Result<>{};
 }
 

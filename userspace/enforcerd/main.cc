@@ -41,8 +41,9 @@ void listen_to_signals(boost::asio::signal_set& signals, enforcerd::Daemon& daem
 int run(const config::Config& config) {
   const config::Paths paths = config::Paths::of(config.instance);
   if (const auto plain = enforcerd::require_no_privileges(); !plain) return give_up(plain.error());
-  umask(0077);
+  umask(0027);  // the audit log is for its group too; what is nobody else's business says so when it is made
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file size limit makes a write fail, and the decision a denial
 
   auto log = audit::Log::open({config.audit.path, config.audit.max_bytes, config.audit.max_files});
   if (!log) return give_up(log.error());

@@ -13,6 +13,14 @@ Result<std::unique_ptr<Workers>> Workers::make(const config::Config& config, aud
   return made;
 }
 
+asio::awaitable<void> Workers::settled() {
+  for (auto& worker : workers_) {
+    auto pass_by = []() -> asio::awaitable<void> { co_return; };
+    auto passed = pass_by();
+    co_await asio::co_spawn(worker->io(), std::move(passed), asio::use_awaitable);
+  }
+}
+
 asio::awaitable<std::vector<metrics::WorkerCounts>> Workers::counts() {
   std::vector<metrics::WorkerCounts> all;
   for (auto& worker : workers_) {

@@ -27,6 +27,9 @@ class Workers {
     }
   }
 
+  /// Everything that was given to on_each() before has happened on every worker.
+  boost::asio::awaitable<void> settled();
+
   /// What every worker counted, each copied on its own thread.
   boost::asio::awaitable<std::vector<metrics::WorkerCounts>> counts();
   /// Open sessions of all workers.

@@ -1,11 +1,13 @@
 // The part of Rtnl above the link layer.
 #include <fmt/format.h>
 #include <linux/if_addr.h>
+#include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/neighbour.h>
 #include <netlink/route/nexthop.h>
 #include <netlink/route/route.h>
+#include <netlink/route/rule.h>
 
 #include "host/netlink.h"
 #include "host/rtnl.h"
@@ -16,6 +18,7 @@ namespace {
 using OwnedIfAddress = Owned<rtnl_addr, rtnl_addr_put>;
 using OwnedNeighbour = Owned<rtnl_neigh, rtnl_neigh_put>;
 using OwnedRoute = Owned<rtnl_route, rtnl_route_put>;
+using OwnedRule = Owned<rtnl_rule, rtnl_rule_put>;
 
 struct RouteSpec {
   std::uint32_t index = 0;
@@ -24,12 +27,16 @@ struct RouteSpec {
   nl_addr* gateway = nullptr;  ///< nullptr: on link
   std::uint8_t type = RTN_UNICAST;
   std::uint8_t scope = RT_SCOPE_LINK;
+  std::uint32_t table = RT_TABLE_MAIN;
 };
+
+/// What arrives from guests is routed by this table alone; any number that is not one of the kernel's.
+constexpr std::uint32_t kSteeredTable = 119;
 
 int put_route(nl_sock* socket, const RouteSpec& spec) {
   const OwnedRoute route(rtnl_route_alloc());
   rtnl_route_set_family(route.get(), static_cast<std::uint8_t>(spec.family));
-  rtnl_route_set_table(route.get(), RT_TABLE_MAIN);
+  rtnl_route_set_table(route.get(), spec.table);
   rtnl_route_set_type(route.get(), spec.type);
   rtnl_route_set_scope(route.get(), spec.scope);
   rtnl_route_set_protocol(route.get(), RTPROT_STATIC);
@@ -39,6 +46,18 @@ int put_route(nl_sock* socket, const RouteSpec& spec) {
   if (spec.gateway != nullptr) rtnl_route_nh_set_gateway(hop, spec.gateway);
   rtnl_route_add_nexthop(route.get(), hop);
   return rtnl_route_add(socket, route.get(), NLM_F_CREATE | NLM_F_REPLACE);
+}
+
+/// A rule of the given preference: packets from `interface` (any when null) are routed by `table`.
+int put_rule(nl_sock* socket, int family, std::uint32_t preference, const char* interface, std::uint32_t table) {
+  const OwnedRule rule(rtnl_rule_alloc());
+  rtnl_rule_set_family(rule.get(), family);
+  rtnl_rule_set_prio(rule.get(), preference);
+  rtnl_rule_set_action(rule.get(), FR_ACT_TO_TBL);
+  rtnl_rule_set_table(rule.get(), table);
+  if (interface != nullptr) rtnl_rule_set_iif(rule.get(), interface);
+  const int status = rtnl_rule_add(socket, rule.get(), NLM_F_CREATE | NLM_F_EXCL);
+  return status == -NLE_EXIST ? 0 : status;
 }
 
 OwnedAddress default_destination(int family) {
@@ -82,10 +101,17 @@ Result<> Rtnl::add_default_route(std::uint32_t index, const IpAddress& gateway) 
 Result<> Rtnl::add_local_default(std::uint32_t index) {
   for (const int family : {AF_INET, AF_INET6}) {
     const OwnedAddress any = default_destination(family);
-    const RouteSpec spec{
+    RouteSpec spec{
         .index = index, .family = family, .destination = any.get(), .type = RTN_LOCAL, .scope = RT_SCOPE_HOST};
-    TRY_VOID(
-        netlink_result(put_route(socket_.get(), spec), "cannot make every address local in the gateway namespace"));
+    int status = put_route(socket_.get(), spec);
+    // The main table also has the routes to the guests, which are for what we send (output arrives "from lo"). What
+    // guests send must not see them: a packet for another guest's address would be forwarded, that is dropped, instead of
+    // reaching the listener that denies and records it.
+    spec.table = kSteeredTable;
+    if (status == 0) status = put_route(socket_.get(), spec);
+    if (status == 0) status = put_rule(socket_.get(), family, 100, "lo", RT_TABLE_MAIN);
+    if (status == 0) status = put_rule(socket_.get(), family, 101, nullptr, kSteeredTable);
+    TRY_VOID(netlink_result(status, "cannot make every address local in the gateway namespace"));
   }
   return {};
 }

@@ -58,9 +58,13 @@ json to_json(const Attached& attached) {
 }
 
 std::string to_text(const GuestRecord& record) {
-  json object{
-      {"slot", record.slot},      {"epoch", to_string(record.epoch)}, {"name", record.name.text()},
-      {"labels", json::object()}, {"ipv4", record.ipv4.to_string()},  {"interface_index", record.interface_index}};
+  json object{{"slot", record.slot},
+              {"epoch", to_string(record.epoch)},
+              {"name", record.name.text()},
+              {"labels", json::object()},
+              {"ipv4", record.ipv4.to_string()},
+              {"ipv6", record.ipv6.to_string()},
+              {"interface_index", record.interface_index}};
   for (const auto& [key, value] : record.labels) object["labels"][key] = value;
   if (const auto* machine = std::get_if<Machine>(&record.kind)) object["machine"] = to_json(*machine);
   if (const auto* attached = std::get_if<Attached>(&record.kind)) object["attached"] = to_json(*attached);

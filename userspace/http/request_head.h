@@ -26,7 +26,7 @@
 namespace enforcer::http {
 
 /// The most bytes of one head, request line and empty line included.
-inline constexpr std::size_t kMaxHead = 64 * 1024;
+inline constexpr std::size_t kMaxHead = std::size_t{64} * 1024;
 /// The most header fields of one head.
 inline constexpr std::size_t kMaxFields = 256;
 

@@ -1,5 +1,6 @@
-// AddressIndex: all rules whose block holds an address: every match and not only the longest one, because a deny of a /8 beats an
-// allow inside it. One hash lookup for each prefix length in use (at most 32 for IPv4, 128 for IPv6), whatever the number of rules.
+// AddressIndex: all rules whose block holds an address: every match and not only the longest one, because a deny of a
+// /8 beats an allow inside it. One hash lookup for each prefix length in use (at most 32 for IPv4, 128 for IPv6),
+// whatever the number of rules.
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
-// Compiling: the documents that speak about one guest become two indexes and a list of rules in the order of their names, so that
-// "lexically first" is "smallest number".
+// Compiling: the documents that speak about one guest become two indexes and a list of rules in the order of their
+// names, so that "lexically first" is "smallest number".
 #pragma once
 
 #include <memory>
@@ -31,8 +31,9 @@ struct CompiledPolicy {
   LimitOverrides limits;
 };
 
-/// The documents are those that apply: the policies that select the guest, and all guardrails. Their order does not matter.
-[[nodiscard]] std::unique_ptr<const CompiledPolicy> compile(std::vector<std::shared_ptr<const PolicyDocument>> documents,
-                                                            std::uint64_t generation);
+/// The documents are those that apply: the policies that select the guest, and all guardrails. Their order does not
+/// matter.
+[[nodiscard]] std::unique_ptr<const CompiledPolicy> compile(
+    std::vector<std::shared_ptr<const PolicyDocument>> documents, std::uint64_t generation);
 
 }  // namespace enforcer::policy

@@ -6,8 +6,8 @@
 //   review      nobody can be asked yet: denied
 //   allow       unless only rules that must see requests allow it, or a guardrail's ceiling does not reach so far
 //
-// In audit mode a denial that is not a guardrail's becomes an allow that carries what would have been said; guardrails are then asked
-// again, about an implicit allow of everything.
+// In audit mode a denial that is not a guardrail's becomes an allow that carries what would have been said; guardrails
+// are then asked again, about an implicit allow of everything.
 #include "policy/decide.h"
 
 #include "policy/compile.h"

@@ -1,9 +1,11 @@
 // decide(): facts and a guest's policy in, a decision out. Pure: no clock, no state, no I/O, never throws.
 //
 // Deny beats review beats allow; nothing matched means deny (invariant 2). What each layer's answer means:
-//   kDns   allow (Handling::kNone): some rule could allow or review the name on some port. Otherwise `dns_name`, or `rule` when a
+//   kDns   allow (Handling::kNone): some rule could allow or review the name on some port. Otherwise `dns_name`, or
+//   `rule` when a
 //          deny rule covers the name on every port.
-//   kL4    allow+kOpaque: a `protocol: tcp` rule matches. allow+kClassify: some rule could match once the first bytes are known.
+//   kL4    allow+kOpaque: a `protocol: tcp` rule matches. allow+kClassify: some rule could match once the first bytes
+//   are known.
 //          Otherwise nothing can match, and the connection is reset at once.
 //   kTls   final. allow+kPassthrough, or a denial.
 //   kHttp  final, for one request on a clear connection. allow+kPassthrough (of the decoded request), or a denial.
@@ -19,9 +21,10 @@ namespace enforcer::policy {
 /// The decision; its rule pointers live as long as `policy`.
 [[nodiscard]] Decision decide(const GuestPolicy& policy, const Facts& facts);
 
-/// The denial of one address that an allowed name resolved to, or none: a deny or review rule may name the address (as a block),
-/// and a name that is allowed must not lead there. The proxy asks this for every resolved address, beside the address guard.
-/// `facts` are those the session was allowed with. In audit mode only guardrails count.
-[[nodiscard]] std::optional<Decision> deny_address(const GuestPolicy& policy, const Facts& facts, const IpAddress& resolved);
+/// The denial of one address that an allowed name resolved to, or none: a deny or review rule may name the address (as
+/// a block), and a name that is allowed must not lead there. The proxy asks this for every resolved address, beside the
+/// address guard. `facts` are those the session was allowed with. In audit mode only guardrails count.
+[[nodiscard]] std::optional<Decision> deny_address(const GuestPolicy& policy, const Facts& facts,
+                                                   const IpAddress& resolved);
 
 }  // namespace enforcer::policy

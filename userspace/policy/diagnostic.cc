@@ -14,8 +14,8 @@ constexpr std::size_t kMaxKept = 1000;
 }  // namespace
 
 std::string Diagnostic::to_string() const {
-  return fmt::format("{}:{}:{}: {}[{}]: {}{}{}", file, line, column, severity == Severity::kError ? "error" : "warning", code,
-                     message, hint.empty() ? "" : "; ", hint);
+  return fmt::format("{}:{}:{}: {}[{}]: {}{}{}", file, line, column, severity == Severity::kError ? "error" : "warning",
+                     code, message, hint.empty() ? "" : "; ", hint);
 }
 
 const std::vector<CodeInfo>& diagnostic_codes() {
@@ -32,8 +32,8 @@ void Diagnostics::report(std::string_view file, Place place, Code code, std::str
   const Severity severity = text.starts_with('W') ? Severity::kWarning : Severity::kError;
   if (severity == Severity::kError) ++errors_;
   if (found_.size() >= kMaxKept) return;
-  found_.push_back({std::string(file), place.line, place.column, std::string(text), severity, std::move(message),
-                    std::move(hint)});
+  found_.push_back(
+      {std::string(file), place.line, place.column, std::string(text), severity, std::move(message), std::move(hint)});
 }
 
 std::vector<Diagnostic> Diagnostics::take() {

@@ -1,5 +1,6 @@
-// Covering is found by asking an index for a name (or address) that the covered target matches and no other rule mentions:
-// whatever covers the target must match it. So a list of many thousand names is checked without comparing each with each.
+// Covering is found by asking an index for a name (or address) that the covered target matches and no other rule
+// mentions: whatever covers the target must match it. So a list of many thousand names is checked without comparing
+// each with each.
 #include "policy/document_checks.h"
 
 #include <fmt/format.h>
@@ -79,7 +80,8 @@ const Rule* covers_all(const Cover& cover, const Rule& inner) {
 }
 
 void check_denied_allows(const PolicyDocument& document, Reader& reader) {
-  const Cover denies(document, [](const Rule& rule) { return rule.list == RuleList::kDeny && !rule.has_matchers && !rule.expires; });
+  const Cover denies(
+      document, [](const Rule& rule) { return rule.list == RuleList::kDeny && !rule.has_matchers && !rule.expires; });
   for (const Rule& rule : document.rules) {
     if (rule.list != RuleList::kAllow) continue;
     if (const Rule* deny = covers_all(denies, rule)) {
@@ -123,14 +125,16 @@ void lint_pointless_limits(const PolicyDocument& document, Reader& reader) {
   }
 }
 
-/// Where anybody may put anything: an allow without a closer look is a place to send secrets to and to load programs from.
+/// Where anybody may put anything: an allow without a closer look is a place to send secrets to and to load programs
+/// from.
 const std::vector<HostPattern>& user_content() {
   static const std::vector<HostPattern> patterns = [] {
     std::vector<HostPattern> made;
     for (const std::string_view text :
-         {"raw.githubusercontent.com", "gist.githubusercontent.com", "gist.github.com", "*.github.io", "pastebin.com", "transfer.sh",
-          "webhook.site", "s3.amazonaws.com", "*.s3.amazonaws.com", "storage.googleapis.com", "*.blob.core.windows.net", "*.r2.dev",
-          "*.workers.dev", "*.pages.dev", "*.vercel.app", "*.netlify.app", "*.ngrok.io", "*.ngrok-free.app", "**.trycloudflare.com"}) {
+         {"raw.githubusercontent.com", "gist.githubusercontent.com", "gist.github.com", "*.github.io", "pastebin.com",
+          "transfer.sh", "webhook.site", "s3.amazonaws.com", "*.s3.amazonaws.com", "storage.googleapis.com",
+          "*.blob.core.windows.net", "*.r2.dev", "*.workers.dev", "*.pages.dev", "*.vercel.app", "*.netlify.app",
+          "*.ngrok.io", "*.ngrok-free.app", "**.trycloudflare.com"}) {
       if (auto pattern = HostPattern::parse(text)) made.push_back(*std::move(pattern));
     }
     return made;
@@ -147,7 +151,8 @@ void lint_targets(const PolicyDocument& document, Reader& reader) {
       if (!pattern) continue;
       const auto public_place = [&](const HostPattern& place) { return place.covers(*pattern); };
       if (!rule.needs_requests() && std::ranges::any_of(user_content(), public_place)) {
-        reader.report(target.place, Code::kUserContent, fmt::format("'{}' serves content that anybody may upload", target.text),
+        reader.report(target.place, Code::kUserContent,
+                      fmt::format("'{}' serves content that anybody may upload", target.text),
                       "limit it with http, or name a narrower host");
       }
       const bool before_suffix = pattern->any_depth() || (!pattern->exact() && pattern->labels().front() == "*");
@@ -155,7 +160,8 @@ void lint_targets(const PolicyDocument& document, Reader& reader) {
       if (!before_suffix || !apex || apex->labels().size() < 2) continue;
       const auto apex_target = Target::parse(apex->text(), PortDefault::kEvery);
       if (apex_target && anything.candidates(*apex_target).empty()) {
-        reader.report(target.place, Code::kApexExcluded, fmt::format("'{}' does not include '{}' itself", target.text, apex->text()),
+        reader.report(target.place, Code::kApexExcluded,
+                      fmt::format("'{}' does not include '{}' itself", target.text, apex->text()),
                       fmt::format("add '{}' if it is meant", apex->text()));
       }
     }

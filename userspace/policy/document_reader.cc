@@ -48,7 +48,9 @@ constexpr Field<Envelope> kEnvelopeFields[] = {
     {"apiVersion", Need::kRequired, "enforcer.dev/v1", read_api_version},
     {"kind", Need::kRequired, "Policy or Guardrail", [](const YamlNode& n, Envelope& e, Reader&) { e.kind = &n; }},
     {"metadata", Need::kRequired, "mapping with a name",
-     [](const YamlNode& n, Envelope& e, Reader& r) { read_object<PolicyDocument>(n, "metadata", kMetadataFields, e.document, r); }},
+     [](const YamlNode& n, Envelope& e, Reader& r) {
+       read_object<PolicyDocument>(n, "metadata", kMetadataFields, e.document, r);
+     }},
     {"spec", Need::kRequired, "mapping", [](const YamlNode& n, Envelope& e, Reader&) { e.spec = &n; }},
 };
 
@@ -65,7 +67,8 @@ bool read_kind(const YamlNode& node, PolicyDocument& document, Reader& reader) {
     reader.report(node.place, Code::kBadKind, fmt::format("kind '{}' is not supported in this version", *text),
                   "Policy and Guardrail are");
   } else {
-    reader.report(node.place, Code::kBadKind, fmt::format("there is no kind '{}'", escape_untrusted(*text, 64)), did_you_mean(*text, kKnown));
+    reader.report(node.place, Code::kBadKind, fmt::format("there is no kind '{}'", escape_untrusted(*text, 64)),
+                  did_you_mean(*text, kKnown));
   }
   return false;
 }
@@ -77,7 +80,9 @@ constexpr Field<GuestSelector> kSelectorFields[] = {
          const auto text = read_text(item, "a guest's name", r);
          if (!text) continue;
          const auto name = GuestName::parse(*text);
-         if (!name) r.report(item.place, Code::kBadName, fmt::format("'{}': {}", escape_untrusted(*text, 64), name.error().message));
+         if (!name)
+           r.report(item.place, Code::kBadName,
+                    fmt::format("'{}': {}", escape_untrusted(*text, 64), name.error().message));
          s.names.emplace_back(*text);
        }
        std::ranges::sort(s.names);
@@ -85,7 +90,8 @@ constexpr Field<GuestSelector> kSelectorFields[] = {
     {"matchLabels", Need::kOptional, "mapping of label to value",
      [](const YamlNode& n, GuestSelector& s, Reader& r) {
        read_labels(n, "matchLabels", s.match_labels, r);
-       if (n.kind == YamlNode::Kind::kMap && n.members.empty()) r.report(n.place, Code::kEmpty, "matchLabels must not be empty");
+       if (n.kind == YamlNode::Kind::kMap && n.members.empty())
+         r.report(n.place, Code::kEmpty, "matchLabels must not be empty");
      }},
 };
 
@@ -96,8 +102,8 @@ void read_selector(const YamlNode& node, PolicyDocument& document, Reader& reade
   }
 }
 
-/// The shape is the language's; the presets themselves are not there yet, and an include that is ignored would be an allow-list
-/// that says less than its author thinks.
+/// The shape is the language's; the presets themselves are not there yet, and an include that is ignored would be an
+/// allow-list that says less than its author thinks.
 void read_include(const YamlNode& node, PolicyDocument&, Reader& reader) {
   for (const YamlNode& item : list_items(node, "include", reader)) {
     const YamlNode* name = &item;
@@ -196,8 +202,9 @@ std::optional<PolicyDocument> read_document(const YamlNode& node, Reader& reader
   document.place = node.place;
   read_object<Envelope>(node, "document", kEnvelopeFields, envelope, reader);
   if (!envelope.kind || !read_kind(*envelope.kind, document, reader) || !envelope.spec) return std::nullopt;
-  const std::span<const Field<PolicyDocument>> fields = document.guardrail() ? std::span<const Field<PolicyDocument>>(kGuardrailFields)
-                                                                             : std::span<const Field<PolicyDocument>>(kPolicyFields);
+  const std::span<const Field<PolicyDocument>> fields = document.guardrail()
+                                                            ? std::span<const Field<PolicyDocument>>(kGuardrailFields)
+                                                            : std::span<const Field<PolicyDocument>>(kPolicyFields);
   read_object<PolicyDocument>(*envelope.spec, document.guardrail() ? "guardrail" : "policy", fields, document, reader);
   check_rule_names(document, reader);
   if (!document.guardrail() && document.guests.empty()) {

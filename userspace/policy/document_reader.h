@@ -8,8 +8,8 @@
 
 namespace enforcer::policy {
 
-/// The Policy or Guardrail of one YAML document; none when it is neither. A document may come back although errors were reported:
-/// it then serves only to find more of them.
+/// The Policy or Guardrail of one YAML document; none when it is neither. A document may come back although errors were
+/// reported: it then serves only to find more of them.
 [[nodiscard]] std::optional<PolicyDocument> read_document(const YamlNode& node, Reader& reader);
 
 /// The seven limits, shared by policies and nothing else: a mapping of name to number or size.

@@ -1,5 +1,5 @@
-// explain() looks at every rule, one after the other, and so is also a second opinion about the indexes that decide() uses: a test
-// holds both together.
+// explain() looks at every rule, one after the other, and so is also a second opinion about the indexes that decide()
+// uses: a test holds both together.
 #include "policy/explain.h"
 
 #include <fmt/format.h>
@@ -27,7 +27,8 @@ std::string port_text(const Target& target) {
 /// How a target that does not match comes close to the name; empty when it does not.
 std::string near_miss(const HostPattern& pattern, const HostName& host) {
   const std::string suffix = pattern.suffix();
-  if (!pattern.exact() && host.text() == suffix) return fmt::format("'{}' does not include '{}' itself", pattern.text(), suffix);
+  if (!pattern.exact() && host.text() == suffix)
+    return fmt::format("'{}' does not include '{}' itself", pattern.text(), suffix);
   const bool below = !suffix.empty() && host.text().ends_with("." + suffix);
   if (pattern.exact()) {
     if (below) return fmt::format("'{}' means that name only; '**.{}' means the names below it", suffix, suffix);
@@ -46,7 +47,8 @@ std::string near_miss(const HostPattern& pattern, const HostName& host) {
   return {};
 }
 
-/// The closest that any of the rule's targets comes, without looking at `except` and `expires`; none when none comes close.
+/// The closest that any of the rule's targets comes, without looking at `except` and `expires`; none when none comes
+/// close.
 std::optional<RuleTrace> trace_targets(const Rule& rule, const Facts& facts) {
   RuleTrace best{.rule = &rule.info, .match = Match::kNearly, .stopper = Stopper::kHost, .target = {}, .detail = {}};
   bool named = false;
@@ -87,7 +89,8 @@ void apply_conditions(RuleTrace& trace, const Rule& rule, const Facts& facts) {
   };
   if (rule.expired(facts.now)) stop(Stopper::kExpired, "its 'expires' has passed");
   for (const Target& except : rule.except) {
-    const bool port = facts.layer == Layer::kDns ? !except.port || rule.list == RuleList::kDeny : except.has_port(facts.port);
+    const bool port =
+        facts.layer == Layer::kDns ? !except.port || rule.list == RuleList::kDeny : except.has_port(facts.port);
     if (names(except, facts) && port) stop(Stopper::kExcept, fmt::format("'except' names '{}'", except.text));
   }
   if (trace.match != Match::kMatched) return;
@@ -102,7 +105,9 @@ void apply_conditions(RuleTrace& trace, const Rule& rule, const Facts& facts) {
 
 }  // namespace
 
-std::string_view label(Match match) { return match == Match::kMatched ? "matched" : "nearly"; }
+std::string_view label(Match match) {
+  return match == Match::kMatched ? "matched" : "nearly";
+}
 
 std::string_view label(Stopper stopper) {
   switch (stopper) {
@@ -132,7 +137,8 @@ Explanation explain(const GuestPolicy& policy, const Facts& facts) {
   }
   std::ranges::sort(explanation.rules, {}, [](const RuleTrace& trace) {
     const RuleInfo& info = *trace.rule;
-    return std::tuple(trace.match, -static_cast<int>(info.action), std::string_view(info.policy), std::string_view(info.rule));
+    return std::tuple(trace.match, -static_cast<int>(info.action), std::string_view(info.policy),
+                      std::string_view(info.rule));
   });
   return explanation;
 }

@@ -1,5 +1,5 @@
-// explain(): why a decision came out as it did, for people. The decision itself is decide()'s; beside it every rule that has
-// something to do with the question, and for those that did not match the one field that stopped them.
+// explain(): why a decision came out as it did, for people. The decision itself is decide()'s; beside it every rule
+// that has something to do with the question, and for those that did not match the one field that stopped them.
 #pragma once
 
 #include <string>

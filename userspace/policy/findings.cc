@@ -5,7 +5,9 @@
 namespace enforcer::policy {
 namespace {
 
-bool positive(const Rule& rule) { return rule.list == RuleList::kAllow || rule.list == RuleList::kReview; }
+bool positive(const Rule& rule) {
+  return rule.list == RuleList::kAllow || rule.list == RuleList::kReview;
+}
 
 /// `except` entries among the matches that take this rule out.
 bool excepted(const MatchList& matches, std::uint32_t number, const Rule& rule, const Facts& facts) {
@@ -15,15 +17,16 @@ bool excepted(const MatchList& matches, std::uint32_t number, const Rule& rule, 
     if (facts.layer != Layer::kDns) {
       out = out || entry.has_port(facts.port);
     } else {
-      // No port is known yet. An allow is gone when every port is excepted; a deny no longer covers the name when any is.
+      // No port is known yet. An allow is gone when every port is excepted; a deny no longer covers the name when any
+      // is.
       out = out || entry.every_port() || rule.list == RuleList::kDeny;
     }
   });
   return out;
 }
 
-/// The named rule is the one with the credential, else one that opens private space (allows are ORed: a rule that opens less must
-/// not hide it), else the lexically first.
+/// The named rule is the one with the credential, else one that opens private space (allows are ORed: a rule that opens
+/// less must not hide it), else the lexically first.
 int rank(const Rule& rule) {
   if (!rule.credential.empty()) return 0;
   return rule.info.private_destination ? 1 : 2;

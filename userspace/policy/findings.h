@@ -1,7 +1,8 @@
-// Findings: what a guest's policy has to say about some facts, sorted by who says it and how much it says: the input of the verdict.
+// Findings: what a guest's policy has to say about some facts, sorted by who says it and how much it says: the input of
+// the verdict.
 //
-// "Some" findings come from rules with matchers, which speak about some requests only. As long as requests cannot be seen, whether
-// such a rule matches is unknown, and unknown means deny (invariant 2).
+// "Some" findings come from rules with matchers, which speak about some requests only. As long as requests cannot be
+// seen, whether such a rule matches is unknown, and unknown means deny (invariant 2).
 #pragma once
 
 #include <cstdint>
@@ -45,12 +46,12 @@ enum class CeilingMatch : std::uint8_t { kNone, kSome, kAll };
 struct Findings {
   Objections guardrails;
   Objections policies;
-  Pick plain;          ///< allows that need not see requests
-  Pick seeing;         ///< allows that must see requests: matchers or a credential
-  Pick opaque;         ///< `protocol: tcp` allows
-  Pick opaque_review;  ///< `protocol: tcp` reviews
-  bool never_inspect = false;  ///< a plain allow insists on passthrough
-  bool wrong_port = false;     ///< an allow or review names the host, but not like this
+  Pick plain;                          ///< allows that need not see requests
+  Pick seeing;                         ///< allows that must see requests: matchers or a credential
+  Pick opaque;                         ///< `protocol: tcp` allows
+  Pick opaque_review;                  ///< `protocol: tcp` reviews
+  bool never_inspect = false;          ///< a plain allow insists on passthrough
+  bool wrong_port = false;             ///< an allow or review names the host, but not like this
   std::vector<CeilingMatch> ceilings;  ///< for each of CompiledPolicy::ceilings
 
   /// Something could let it through. A guardrail's review is not among it: guardrails only take away.

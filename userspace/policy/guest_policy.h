@@ -1,7 +1,8 @@
-// GuestPolicy: everything that says something about one guest, compiled: the policies that select it, and all guardrails.
+// GuestPolicy: everything that says something about one guest, compiled: the policies that select it, and all
+// guardrails.
 //
-// Immutable and shared: guests that are selected by the same policies share one. Deciding costs a few hash lookups per label
-// of the name, whatever the number of rules (host_index.h, address_index.h).
+// Immutable and shared: guests that are selected by the same policies share one. Deciding costs a few hash lookups per
+// label of the name, whatever the number of rules (host_index.h, address_index.h).
 #pragma once
 
 #include <cstdint>
@@ -36,9 +37,9 @@ class GuestPolicy {
   GuestPolicy(const GuestPolicy&) = delete;
   GuestPolicy& operator=(const GuestPolicy&) = delete;
 
-  [[nodiscard]] std::uint64_t generation() const;        ///< of the snapshot it was made from
-  [[nodiscard]] bool selected() const;                   ///< at least one Policy selects the guest; otherwise everything is denied
-  [[nodiscard]] bool audit_mode() const;                 ///< every selecting Policy says `mode: audit`
+  [[nodiscard]] std::uint64_t generation() const;  ///< of the snapshot it was made from
+  [[nodiscard]] bool selected() const;    ///< at least one Policy selects the guest; otherwise everything is denied
+  [[nodiscard]] bool audit_mode() const;  ///< every selecting Policy says `mode: audit`
   [[nodiscard]] const LimitOverrides& limits() const;
   /// The rules that can decide about this guest, guardrails included, sorted by policy and rule.
   [[nodiscard]] const std::vector<const RuleInfo*>& rules() const;

@@ -6,7 +6,9 @@
 namespace enforcer::policy {
 namespace {
 
-void sort_by_rule(std::vector<TargetEntry>& entries) { std::ranges::sort(entries, {}, &TargetEntry::rule); }
+void sort_by_rule(std::vector<TargetEntry>& entries) {
+  std::ranges::sort(entries, {}, &TargetEntry::rule);
+}
 
 }  // namespace
 
@@ -38,7 +40,8 @@ void HostIndex::add(const HostPattern& pattern, TargetEntry entry) {
   } else {
     const std::string& label = labels.front();
     const Lengths lengths{label.find('*'), label.size() - label.find('*') - 1};
-    if (std::ranges::find(node.inside_lengths, lengths) == node.inside_lengths.end()) node.inside_lengths.push_back(lengths);
+    if (std::ranges::find(node.inside_lengths, lengths) == node.inside_lengths.end())
+      node.inside_lengths.push_back(lengths);
     node.inside[label].push_back(entry);
   }
 }

@@ -1,9 +1,11 @@
 // HostIndex: all rules that name a host, in time that depends on the name and not on the number of rules.
 //
-// Exact names are one hash lookup. Patterns live in a trie over the labels from the right ("com", "amazonaws", …). At each node a
-// name can go on by its literal label or by the edge for a `*` in the middle; a pattern has at most one of those (host_pattern.h), so
-// a name of n labels visits fewer than n² nodes, and typically n. The first label's own forms hang at the node they stand before:
-// `*`, `**`, and `prefix*suffix`, the last found by one hash lookup for each pair of lengths in use (at most 63 choose 2).
+// Exact names are one hash lookup. Patterns live in a trie over the labels from the right ("com", "amazonaws", …). At
+// each node a name can go on by its literal label or by the edge for a `*` in the middle; a pattern has at most one of
+// those (host_pattern.h), so a name of n labels visits fewer than n² nodes, and typically n. The first label's own
+// forms hang at the node they stand before:
+// `*`, `**`, and `prefix*suffix`, the last found by one hash lookup for each pair of lengths in use (at most 63 choose
+// 2).
 #pragma once
 
 #include <cstdint>

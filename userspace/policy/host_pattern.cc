@@ -11,7 +11,9 @@ namespace {
 
 constexpr std::string_view kSomething = "enforcer-any";  // an unlikely label, see example()
 
-bool has_wildcard(std::string_view label) { return label.find('*') != std::string_view::npos; }
+bool has_wildcard(std::string_view label) {
+  return label.find('*') != std::string_view::npos;
+}
 
 struct Split {
   std::string_view prefix;
@@ -69,14 +71,16 @@ bool label_matches(std::string_view pattern, std::string_view label) {
 
 std::expected<HostPattern, TargetProblem> HostPattern::parse(std::string_view text) {
   const auto problem = [&](Code code, std::string_view why, std::string hint = {}) {
-    return std::unexpected(TargetProblem{code, fmt::format("'{}': {}", escape_untrusted(text, 128), why), std::move(hint)});
+    return std::unexpected(
+        TargetProblem{code, fmt::format("'{}': {}", escape_untrusted(text, 128), why), std::move(hint)});
   };
   std::string_view rest = text;
   HostPattern pattern;
   pattern.any_depth_ = rest == "**" || rest.starts_with("**.");
   if (pattern.any_depth_) rest.remove_prefix(std::min<std::size_t>(3, rest.size()));
 
-  // The name with every wildcard replaced must be a canonical name; that leaves only the wildcards' places to be judged.
+  // The name with every wildcard replaced must be a canonical name; that leaves only the wildcards' places to be
+  // judged.
   std::string plain = pattern.any_depth_ && !rest.empty() ? "x." : "";
   for (const char c : rest) plain += c == '*' ? 'x' : c;
   std::string canonical(rest);
@@ -105,8 +109,10 @@ std::expected<HostPattern, TargetProblem> HostPattern::parse(std::string_view te
     const bool first = i == 0 && !pattern.any_depth_;
     const bool last = i + 1 == pattern.labels_.size();
     if (label == "**") return problem(Code::kBadWildcard, "'**' stands only at the very beginning");
-    if (std::ranges::count(label, '*') > 1) return problem(Code::kBadWildcard, "one '*' in a label is the most there can be");
-    if (label != "*" && !first) return problem(Code::kBadWildcard, "a wildcard inside a label stands only in the first label");
+    if (std::ranges::count(label, '*') > 1)
+      return problem(Code::kBadWildcard, "one '*' in a label is the most there can be");
+    if (label != "*" && !first)
+      return problem(Code::kBadWildcard, "a wildcard inside a label stands only in the first label");
     if (last && pattern.labels_.size() + (pattern.any_depth_ ? 1 : 0) > 1) {
       return problem(Code::kBadWildcard, "the last label cannot be a wildcard");
     }
@@ -129,7 +135,8 @@ bool HostPattern::covers(const HostPattern& other) const {
     const std::size_t least = other.labels_.size() + (other.any_depth_ ? 1 : 0);
     return least > labels_.size() && tails_agree(labels_, other.labels_, label_covers);
   }
-  return !other.any_depth_ && labels_.size() == other.labels_.size() && tails_agree(labels_, other.labels_, label_covers);
+  return !other.any_depth_ && labels_.size() == other.labels_.size() &&
+         tails_agree(labels_, other.labels_, label_covers);
 }
 
 bool HostPattern::overlaps(const HostPattern& other) const {

@@ -1,10 +1,12 @@
 // HostPattern: which names a rule means.
 //
-//   a.b        that name                          *.a.b      one label more                **.a.b   one or more labels more
+//   a.b        that name                          *.a.b      one label more                **.a.b   one or more labels
+//   more
 //   *-x.a.b    a wildcard inside the first label  a.*.b      one whole label in the middle
 //
-// The apex is never included: `*.a.b` and `**.a.b` do not match `a.b`. A wildcard stands for at least one character, never for a
-// dot. What is written literally is a canonical name (base/host_name.h), so matching is comparing labels, from the right.
+// The apex is never included: `*.a.b` and `**.a.b` do not match `a.b`. A wildcard stands for at least one character,
+// never for a dot. What is written literally is a canonical name (base/host_name.h), so matching is comparing labels,
+// from the right.
 #pragma once
 
 #include <expected>
@@ -41,7 +43,8 @@ class HostPattern {
 
   /// A name that this pattern matches and that no other pattern mentions: whatever covers this pattern matches it.
   [[nodiscard]] HostName example() const;
-  /// What stands behind the last wildcard: "amazonaws.com" of `ce.*.amazonaws.com`, "" of `**`, the whole of an exact name.
+  /// What stands behind the last wildcard: "amazonaws.com" of `ce.*.amazonaws.com`, "" of `**`, the whole of an exact
+  /// name.
   [[nodiscard]] std::string suffix() const;
   [[nodiscard]] bool wildcard_inside_label() const;
 

@@ -20,10 +20,12 @@ void check_object_names(const Documents& documents, Diagnostics& out) {
     if (!document->name.empty()) by_name[{document->kind, document->name}].push_back(document.get());
   }
   for (auto& [name, same] : by_name) {
-    std::ranges::sort(same, {}, [](const PolicyDocument* d) { return std::tuple(d->file, d->place.line, d->place.column); });
+    std::ranges::sort(same, {},
+                      [](const PolicyDocument* d) { return std::tuple(d->file, d->place.line, d->place.column); });
     for (std::size_t i = 1; i < same.size(); ++i) {
       out.report(same[i]->file, same[i]->place, Code::kTakenName,
-                 fmt::format("{} '{}' exists already in {}:{}", label(name.first), name.second, same[0]->file, same[0]->place.line));
+                 fmt::format("{} '{}' exists already in {}:{}", label(name.first), name.second, same[0]->file,
+                             same[0]->place.line));
     }
   }
 }

@@ -1,5 +1,5 @@
-// Loading: texts in, a snapshot or a list of problems out. Nothing is ever half loaded: one error anywhere and there is no
-// snapshot, so the caller keeps the last good one (an invalid file changes nothing).
+// Loading: texts in, a snapshot or a list of problems out. Nothing is ever half loaded: one error anywhere and there is
+// no snapshot, so the caller keeps the last good one (an invalid file changes nothing).
 #pragma once
 
 #include <cstdint>
@@ -29,13 +29,14 @@ struct LoadOutcome {
 
 /// What the texts are read for.
 enum class SourceUse {
-  kEnforce,  ///< by the daemon: files and their folder must belong to root or to this user and be writable by nobody else
+  kEnforce,  ///< by the daemon: files and their folder must belong to root or to this user and be writable by nobody
+             ///< else
   kInspect,  ///< by the tool, for the person who named them
 };
 
-/// Reads the files, and the *.yaml and *.yml of the folders (not below them, no dot files), sorted by path. Opened once and never
-/// through a symbolic link; only regular files of at most 1 MiB. The error names every path that could not be taken; a path that
-/// does not exist is kNotFound.
+/// Reads the files, and the *.yaml and *.yml of the folders (not below them, no dot files), sorted by path. Opened once
+/// and never through a symbolic link; only regular files of at most 1 MiB. The error names every path that could not be
+/// taken; a path that does not exist is kNotFound.
 [[nodiscard]] Result<std::vector<SourceText>> read_sources(const std::vector<std::string>& files_or_folders,
                                                            SourceUse use = SourceUse::kEnforce);
 

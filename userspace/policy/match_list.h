@@ -20,7 +20,8 @@ struct TargetEntry {
   [[nodiscard]] bool has_port(Port asked) const { return asked != Port{0} && (every_port() || port == asked); }
 };
 
-/// Where the indexes collect: each run is sorted by rule. At most a few runs per label of the name, whatever the number of rules.
+/// Where the indexes collect: each run is sorted by rule. At most a few runs per label of the name, whatever the number
+/// of rules.
 struct MatchList {
   std::vector<std::span<const TargetEntry>> runs;
   std::size_t steps = 0;  ///< look-ups done, for the test that the cost does not depend on the number of rules
@@ -32,7 +33,8 @@ struct MatchList {
   template <class Visit>
   void for_rule(std::uint32_t rule, Visit visit) const {
     for (const auto run : runs) {
-      for (auto it = std::ranges::lower_bound(run, rule, {}, &TargetEntry::rule); it != run.end() && it->rule == rule; ++it) {
+      for (auto it = std::ranges::lower_bound(run, rule, {}, &TargetEntry::rule); it != run.end() && it->rule == rule;
+           ++it) {
         visit(*it);
       }
     }

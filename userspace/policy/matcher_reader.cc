@@ -12,8 +12,12 @@ namespace {
 /// The matchers carry nothing yet: reading one is checking it.
 struct Matcher {};
 
-bool is_alphanumeric(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
-bool is_token_character(char c) { return is_alphanumeric(c) || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos; }
+bool is_alphanumeric(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+bool is_token_character(char c) {
+  return is_alphanumeric(c) || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+}
 
 bool is_method(std::string_view text) {
   return !text.empty() && text.size() <= 20 &&
@@ -43,15 +47,19 @@ bool is_action(std::string_view text) {
 
 bool is_repository(std::string_view text) {
   const auto slash = text.find('/');
-  if (slash == 0 || slash == std::string_view::npos || text.ends_with('/') || text.find("//") != std::string_view::npos) return false;
-  return std::ranges::all_of(text, [](char c) { return is_alphanumeric(c) || std::string_view("*-_./").find(c) != std::string_view::npos; });
+  if (slash == 0 || slash == std::string_view::npos || text.ends_with('/') || text.find("//") != std::string_view::npos)
+    return false;
+  return std::ranges::all_of(
+      text, [](char c) { return is_alphanumeric(c) || std::string_view("*-_./").find(c) != std::string_view::npos; });
 }
 
-void check_patterns(const YamlNode& node, std::string_view what, bool (*valid)(std::string_view), std::string_view hint, Reader& reader) {
+void check_patterns(const YamlNode& node, std::string_view what, bool (*valid)(std::string_view), std::string_view hint,
+                    Reader& reader) {
   for (const YamlNode& item : some_items(node, what, reader)) {
     const auto text = read_text(item, "an entry", reader);
     if (text && !valid(*text)) {
-      reader.report(item.place, Code::kBadPattern, fmt::format("'{}' cannot stand in {}", escape_untrusted(*text, 128), what), std::string(hint));
+      reader.report(item.place, Code::kBadPattern,
+                    fmt::format("'{}' cannot stand in {}", escape_untrusted(*text, 128), what), std::string(hint));
     }
   }
 }
@@ -61,7 +69,8 @@ void check_headers(const YamlNode& node, Matcher&, Reader& reader) {
   if (node.members.empty()) reader.report(node.place, Code::kEmpty, "headers must not be empty");
   for (const YamlMember& member : node.members) {
     if (member.key.empty() || !std::ranges::all_of(member.key, is_token_character)) {
-      reader.report(member.place, Code::kBadPattern, fmt::format("'{}' is not a header name", escape_untrusted(member.key, 128)));
+      reader.report(member.place, Code::kBadPattern,
+                    fmt::format("'{}' is not a header name", escape_untrusted(member.key, 128)));
     }
     (void)read_text(member.value, "a header's pattern", reader);
   }
@@ -69,17 +78,22 @@ void check_headers(const YamlNode& node, Matcher&, Reader& reader) {
 
 constexpr Field<Matcher> kHttpFields[] = {
     {"methods", Need::kOptional, "list of methods",
-     [](const YamlNode& n, Matcher&, Reader& r) { check_patterns(n, "methods", is_method, "write methods in capitals: GET", r); }},
+     [](const YamlNode& n, Matcher&, Reader& r) {
+       check_patterns(n, "methods", is_method, "write methods in capitals: GET", r);
+     }},
     {"paths", Need::kOptional, "list of paths",
      [](const YamlNode& n, Matcher&, Reader& r) {
-       check_patterns(n, "paths", is_path, "a path begins with '/', without query; '*' is one segment, '**' any number", r);
+       check_patterns(n, "paths", is_path, "a path begins with '/', without query; '*' is one segment, '**' any number",
+                      r);
      }},
     {"headers", Need::kOptional, "mapping of header to pattern", check_headers},
 };
 
 constexpr Field<Matcher> kGitFields[] = {
     {"repos", Need::kRequired, "list of owner/name patterns",
-     [](const YamlNode& n, Matcher&, Reader& r) { check_patterns(n, "repos", is_repository, "write owner/name or owner/*", r); }},
+     [](const YamlNode& n, Matcher&, Reader& r) {
+       check_patterns(n, "repos", is_repository, "write owner/name or owner/*", r);
+     }},
     {"operations", Need::kOptional, "list of fetch, push",
      [](const YamlNode& n, Matcher&, Reader& r) {
        static constexpr std::string_view kOperations[] = {"fetch", "push"};
@@ -89,14 +103,17 @@ constexpr Field<Matcher> kGitFields[] = {
 
 constexpr Field<Matcher> kAwsFields[] = {
     {"actions", Need::kRequired, "list of service:Action patterns",
-     [](const YamlNode& n, Matcher&, Reader& r) { check_patterns(n, "actions", is_action, "write service:Action, such as ce:Get*", r); }},
+     [](const YamlNode& n, Matcher&, Reader& r) {
+       check_patterns(n, "actions", is_action, "write service:Action, such as ce:Get*", r);
+     }},
 };
 
 void check_object(const YamlNode& node, std::string_view what, std::span<const Field<Matcher>> fields, Reader& reader) {
   Matcher matcher;
   const bool read = read_object<Matcher>(node, what, fields, matcher, reader);
   if (read && node.members.empty()) {
-    reader.report(node.place, Code::kEmpty, fmt::format("{} must not be empty", what), "leave it out to match every request");
+    reader.report(node.place, Code::kEmpty, fmt::format("{} must not be empty", what),
+                  "leave it out to match every request");
   }
 }
 
@@ -135,6 +152,8 @@ constexpr Field<Rule> kMatcherFields[] = {
 
 }  // namespace
 
-std::span<const Field<Rule>> matcher_fields() { return kMatcherFields; }
+std::span<const Field<Rule>> matcher_fields() {
+  return kMatcherFields;
+}
 
 }  // namespace enforcer::policy

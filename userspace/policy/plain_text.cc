@@ -1,5 +1,6 @@
-// What a policy file may consist of, checked before a YAML parser sees it. Parsers disagree about the rest: some take a byte order
-// mark for text, NEL or U+2028 for the end of a line, a tab for eight spaces, and an editor may show none of it.
+// What a policy file may consist of, checked before a YAML parser sees it. Parsers disagree about the rest: some take a
+// byte order mark for text, NEL or U+2028 for the end of a line, a tab for eight spaces, and an editor may show none of
+// it.
 #include <fmt/format.h>
 
 #include <cstdint>
@@ -32,7 +33,8 @@ std::optional<Character> first_character(std::string_view text) {
   return Character{code, size};
 }
 
-/// Characters that are invisible, end a line for some readers only, or change the direction of what is shown after them.
+/// Characters that are invisible, end a line for some readers only, or change the direction of what is shown after
+/// them.
 bool is_control(std::uint32_t code) {
   return code < 0x20 || (code >= 0x7f && code <= 0x9f) || code == 0x2028 || code == 0x2029 ||
          (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) || code == 0xfeff;
@@ -42,7 +44,8 @@ bool is_control(std::uint32_t code) {
 
 bool check_plain_text(std::string_view file, std::string_view text, Diagnostics& out) {
   if (text.size() > kMaxSourceBytes) {
-    out.report(file, {}, Code::kTooLarge, fmt::format("the file has {} bytes; at most {} are read", text.size(), kMaxSourceBytes));
+    out.report(file, {}, Code::kTooLarge,
+               fmt::format("the file has {} bytes; at most {} are read", text.size(), kMaxSourceBytes));
     return false;
   }
   Place place;
@@ -58,7 +61,8 @@ bool check_plain_text(std::string_view file, std::string_view text, Diagnostics&
   for (std::string_view rest = text; !rest.empty();) {
     const auto character = first_character(rest);
     if (!character) {
-      problem(Code::kNotText, fmt::format("octet 0x{:02x} is not valid UTF-8", static_cast<std::uint8_t>(rest.front())));
+      problem(Code::kNotText,
+              fmt::format("octet 0x{:02x} is not valid UTF-8", static_cast<std::uint8_t>(rest.front())));
       return false;
     }
     const auto [code, size] = *character;

@@ -1,5 +1,5 @@
-// One Policy or Guardrail as read from a file: checked in itself, not yet compiled. Immutable once a snapshot holds it; the RuleInfos
-// that decisions point to live here.
+// One Policy or Guardrail as read from a file: checked in itself, not yet compiled. Immutable once a snapshot holds it;
+// the RuleInfos that decisions point to live here.
 #pragma once
 
 #include <optional>
@@ -26,11 +26,11 @@ struct Rule {
   std::vector<Target> to;
   std::vector<Target> except;
   std::optional<WallClock::time_point> expires;
-  bool opaque = false;          ///< `protocol: tcp`
-  bool never_inspect = false;   ///< `inspect: never`
-  bool broad = false;           ///< `broad: true`
-  bool has_matchers = false;    ///< http, git, aws, graphql or mcp: it speaks about some requests only
-  std::string credential;       ///< name, or empty
+  bool opaque = false;         ///< `protocol: tcp`
+  bool never_inspect = false;  ///< `inspect: never`
+  bool broad = false;          ///< `broad: true`
+  bool has_matchers = false;   ///< http, git, aws, graphql or mcp: it speaks about some requests only
+  std::string credential;      ///< name, or empty
 
   /// The requests themselves must be seen to know whether the rule matches, or to apply it.
   [[nodiscard]] bool needs_requests() const { return has_matchers || !credential.empty(); }

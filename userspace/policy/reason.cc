@@ -17,8 +17,12 @@ constexpr std::array<Words, kReasonCount> kWords{{
 
 }  // namespace
 
-std::string_view label(Reason reason) { return kWords[static_cast<std::size_t>(reason)].label; }
+std::string_view label(Reason reason) {
+  return kWords[static_cast<std::size_t>(reason)].label;
+}
 
-std::string_view description(Reason reason) { return kWords[static_cast<std::size_t>(reason)].description; }
+std::string_view description(Reason reason) {
+  return kWords[static_cast<std::size_t>(reason)].description;
+}
 
 }  // namespace enforcer::policy

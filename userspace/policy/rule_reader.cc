@@ -33,13 +33,15 @@ void read_reason(const YamlNode& node, Rule& rule, Reader& reader) {
   rule.info.note = *text;
 }
 
-// Ports are read as "every" here; read_rules() reads `to` itself, because what a missing port means depends on the list.
+// Ports are read as "every" here; read_rules() reads `to` itself, because what a missing port means depends on the
+// list.
 constexpr Field<Rule> kCommonFields[] = {
     {"name", Need::kRequired, "name", read_rule_name},
     {"to", Need::kRequired, "list of hosts and address blocks", [](const YamlNode&, Rule&, Reader&) {}},
     {"except", Need::kOptional, "list of hosts and address blocks",
      [](const YamlNode& n, Rule& rule, Reader& r) { read_targets(n, "except", PortDefault::kEvery, rule.except, r); }},
-    {"expires", Need::kOptional, "time in UTC", [](const YamlNode& n, Rule& rule, Reader& r) { rule.expires = read_time(n, r); }},
+    {"expires", Need::kOptional, "time in UTC",
+     [](const YamlNode& n, Rule& rule, Reader& r) { rule.expires = read_time(n, r); }},
     {"reason", Need::kOptional, "text for people", read_reason},
 };
 
@@ -50,7 +52,9 @@ constexpr Field<Rule> kConnectionFields[] = {
        rule.opaque = read_choice(n, kProtocols, r).has_value();
      }},
     {"private", Need::kOptional, "true or false",
-     [](const YamlNode& n, Rule& rule, Reader& r) { rule.info.private_destination = read_truth(n, r).value_or(false); }},
+     [](const YamlNode& n, Rule& rule, Reader& r) {
+       rule.info.private_destination = read_truth(n, r).value_or(false);
+     }},
     {"inspect", Need::kOptional, "never",
      [](const YamlNode& n, Rule& rule, Reader& r) {
        static constexpr std::string_view kWhen[] = {"never"};
@@ -67,7 +71,8 @@ constexpr Field<Rule> kBroadField[] = {
 
 constexpr Field<Rule> kReviewFields[] = {
     {"timeout", Need::kOptional, "duration", [](const YamlNode& n, Rule&, Reader& r) { (void)read_duration(n, r); }},
-    {"approvals", Need::kOptional, "number", [](const YamlNode& n, Rule&, Reader& r) { (void)read_number(n, 1, 10, r); }},
+    {"approvals", Need::kOptional, "number",
+     [](const YamlNode& n, Rule&, Reader& r) { (void)read_number(n, 1, 10, r); }},
 };
 
 std::span<const Field<Rule>> fields_of(RuleList list) {
@@ -113,7 +118,8 @@ void check_address_space(const Rule& rule, const Target& target, Reader& reader)
   if (!target.block()) return;
   const AddressVerdict verdict = judge_block(*target.block());
   if (verdict == AddressVerdict::kMetadata) {
-    reader.report(target.place, Code::kMetadata, fmt::format("'{}' is a cloud metadata address, which is always denied", target.text));
+    reader.report(target.place, Code::kMetadata,
+                  fmt::format("'{}' is a cloud metadata address, which is always denied", target.text));
   } else if (verdict == AddressVerdict::kPrivate && !rule.info.private_destination) {
     reader.report(target.place, Code::kPrivateSpace, fmt::format("'{}' is not globally routable", target.text),
                   "say 'private: true' if guests may go there");
@@ -127,17 +133,20 @@ void check_address_space(const Rule& rule, const Target& target, Reader& reader)
 
 void check_rule(const Rule& rule, Reader& reader) {
   if (rule.never_inspect && rule.needs_requests()) {
-    reader.report(rule.place, Code::kNeedsRequests, fmt::format("rule '{}' must see requests, and says 'inspect: never'", rule.info.rule),
+    reader.report(rule.place, Code::kNeedsRequests,
+                  fmt::format("rule '{}' must see requests, and says 'inspect: never'", rule.info.rule),
                   "leave out 'inspect', or http, git, aws, graphql, mcp and credential");
   }
   if (rule.opaque && rule.needs_requests()) {
-    reader.report(rule.place, Code::kNeedsRequests, fmt::format("rule '{}' must see requests, and says 'protocol: tcp'", rule.info.rule),
+    reader.report(rule.place, Code::kNeedsRequests,
+                  fmt::format("rule '{}' must see requests, and says 'protocol: tcp'", rule.info.rule),
                   "leave out 'protocol', or http, git, aws, graphql, mcp and credential");
   }
   for (const Target& except : rule.except) {
     const auto taken_from = [&](const Target& target) { return target.overlaps(except); };
     if (std::ranges::none_of(rule.to, taken_from)) {
-      reader.report(except.place, Code::kPointlessExcept, fmt::format("'{}' is not part of what rule '{}' matches", except.text, rule.info.rule));
+      reader.report(except.place, Code::kPointlessExcept,
+                    fmt::format("'{}' is not part of what rule '{}' matches", except.text, rule.info.rule));
     }
   }
   if (rule.list != RuleList::kAllow && rule.list != RuleList::kReview) return;
@@ -149,7 +158,8 @@ void check_rule(const Rule& rule, Reader& reader) {
 
 }  // namespace
 
-void read_targets(const YamlNode& node, std::string_view what, PortDefault without_port, std::vector<Target>& into, Reader& reader) {
+void read_targets(const YamlNode& node, std::string_view what, PortDefault without_port, std::vector<Target>& into,
+                  Reader& reader) {
   for (const YamlNode& item : some_items(node, what, reader)) {
     const auto text = read_text(item, "a host or address block", reader);
     if (!text) continue;

@@ -6,10 +6,12 @@
 
 namespace enforcer::policy {
 
-/// Reads one list (`allow:`, `review:`, `deny:`, `ceiling:`) and appends its rules to the document, whose kind and name are known.
+/// Reads one list (`allow:`, `review:`, `deny:`, `ceiling:`) and appends its rules to the document, whose kind and name
+/// are known.
 void read_rules(const YamlNode& node, RuleList list, PolicyDocument& document, Reader& reader);
 
 /// Reads `to:` or `except:`. Entries that are wrong are reported and left out.
-void read_targets(const YamlNode& node, std::string_view what, PortDefault without_port, std::vector<Target>& into, Reader& reader);
+void read_targets(const YamlNode& node, std::string_view what, PortDefault without_port, std::vector<Target>& into,
+                  Reader& reader);
 
 }  // namespace enforcer::policy

@@ -34,7 +34,9 @@ void report_shape(const YamlNode& node, std::string_view what, std::string_view 
 bool is_name_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
 }
-bool is_letter_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
+bool is_letter_or_digit(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
 
 struct Unit {
   std::string_view suffix;
@@ -59,12 +61,15 @@ bool expect_map(const YamlNode& node, std::string_view what, Reader& reader) {
   return false;
 }
 
-void report_unknown_key(const YamlMember& member, std::string_view what, std::span<const std::string_view> known, Reader& reader) {
-  reader.report(member.place, Code::kUnknownKey, fmt::format("unknown key '{}' in {}", escape_untrusted(member.key, 64), what),
+void report_unknown_key(const YamlMember& member, std::string_view what, std::span<const std::string_view> known,
+                        Reader& reader) {
+  reader.report(member.place, Code::kUnknownKey,
+                fmt::format("unknown key '{}' in {}", escape_untrusted(member.key, 64), what),
                 did_you_mean(member.key, known));
 }
 
-void report_missing_key(Place place, std::string_view key, std::string_view shape, std::string_view what, Reader& reader) {
+void report_missing_key(Place place, std::string_view key, std::string_view shape, std::string_view what,
+                        Reader& reader) {
   reader.report(place, Code::kMissingKey, fmt::format("{} has no '{}' ({})", what, key, shape));
 }
 
@@ -104,7 +109,8 @@ std::optional<std::uint64_t> parse_decimal(std::string_view text) {
   return number;
 }
 
-std::optional<std::uint64_t> read_number(const YamlNode& node, std::uint64_t least, std::uint64_t most, Reader& reader) {
+std::optional<std::uint64_t> read_number(const YamlNode& node, std::uint64_t least, std::uint64_t most,
+                                         Reader& reader) {
   const auto text = read_text(node, "a number", reader);
   if (!text) return std::nullopt;
   const auto number = parse_decimal(*text);
@@ -115,7 +121,8 @@ std::optional<std::uint64_t> read_number(const YamlNode& node, std::uint64_t lea
 }
 
 std::optional<std::uint64_t> read_size(const YamlNode& node, Reader& reader) {
-  static constexpr Unit kUnits[] = {{"", 1}, {"Ki", 1 << 10}, {"Mi", 1 << 20}, {"Gi", 1 << 30}, {"Ti", std::uint64_t{1} << 40}};
+  static constexpr Unit kUnits[] = {
+      {"", 1}, {"Ki", 1 << 10}, {"Mi", 1 << 20}, {"Gi", 1 << 30}, {"Ti", std::uint64_t{1} << 40}};
   const auto text = read_text(node, "a size", reader);
   if (!text) return std::nullopt;
   const auto size = parse_with_unit(*text, kUnits);
@@ -134,7 +141,8 @@ std::optional<std::chrono::milliseconds> read_duration(const YamlNode& node, Rea
   const auto duration = parse_with_unit(*text, kUnits);
   if (duration && *duration > 0 && *duration <= 365 * kDay) return std::chrono::milliseconds(*duration);
   reader.report(node.place, Code::kBadValue,
-                fmt::format("'{}' is not a duration from 1ms to 365d", escape_untrusted(*text, 64)), "write 250ms, 10s, 15m or 1h");
+                fmt::format("'{}' is not a duration from 1ms to 365d", escape_untrusted(*text, 64)),
+                "write 250ms, 10s, 15m or 1h");
   return std::nullopt;
 }
 
@@ -173,7 +181,8 @@ std::optional<std::size_t> read_choice(const YamlNode& node, std::span<const std
   const auto found = std::ranges::find(words, *text);
   if (found != words.end()) return static_cast<std::size_t>(found - words.begin());
   reader.report(node.place, Code::kNotOneOf,
-                fmt::format("'{}' is not one of: {}", escape_untrusted(*text, 64), fmt::join(words, ", ")), did_you_mean(*text, words));
+                fmt::format("'{}' is not one of: {}", escape_untrusted(*text, 64), fmt::join(words, ", ")),
+                did_you_mean(*text, words));
   return std::nullopt;
 }
 
@@ -183,7 +192,8 @@ std::optional<std::string> read_name(const YamlNode& node, std::string_view what
   const bool valid = !text->empty() && text->size() <= 63 && std::ranges::all_of(*text, is_name_character) &&
                      is_letter_or_digit(text->front()) && is_letter_or_digit(text->back());
   if (valid) return std::string(*text);
-  reader.report(node.place, Code::kBadName, fmt::format("'{}' cannot be the name of {}", escape_untrusted(*text, 64), what),
+  reader.report(node.place, Code::kBadName,
+                fmt::format("'{}' cannot be the name of {}", escape_untrusted(*text, 64), what),
                 "use 1-63 of a-z, 0-9, '-', '_' and '.', beginning and ending with a letter or digit");
   return std::nullopt;
 }

@@ -1,8 +1,9 @@
-// The schema: what an object may contain is a table, not code, so that the reader, its error messages, its "did you mean" and (one
-// day) a JSON schema for editors come from the same lines.
+// The schema: what an object may contain is a table, not code, so that the reader, its error messages, its "did you
+// mean" and (one day) a JSON schema for editors come from the same lines.
 //
 //   constexpr Field<GitMatcher> kGitFields[] = {
-//       {"repos", Need::kRequired, "list of owner/name patterns", [](const YamlNode& n, GitMatcher& g, Reader& r) { … }},
+//       {"repos", Need::kRequired, "list of owner/name patterns", [](const YamlNode& n, GitMatcher& g, Reader& r) { …
+//       }},
 //   };
 //   read_object(node, "git matcher", kGitFields, matcher, reader);
 //
@@ -62,13 +63,15 @@ std::vector<Field<T>> joined(std::initializer_list<std::span<const Field<T>>> ta
 
 /// Reports and says false when the node is not a mapping. `what` is its name in messages: "http matcher".
 [[nodiscard]] bool expect_map(const YamlNode& node, std::string_view what, Reader& reader);
-void report_unknown_key(const YamlMember& member, std::string_view what, std::span<const std::string_view> known, Reader& reader);
-void report_missing_key(Place place, std::string_view key, std::string_view shape, std::string_view what, Reader& reader);
+void report_unknown_key(const YamlMember& member, std::string_view what, std::span<const std::string_view> known,
+                        Reader& reader);
+void report_missing_key(Place place, std::string_view key, std::string_view shape, std::string_view what,
+                        Reader& reader);
 
 /// Reads a mapping by its table. False when anything in it was wrong.
 template <class T>
-bool read_object(const YamlNode& node, std::string_view what, std::type_identity_t<std::span<const Field<T>>> fields, T& into,
-                 Reader& reader) {
+bool read_object(const YamlNode& node, std::string_view what, std::type_identity_t<std::span<const Field<T>>> fields,
+                 T& into, Reader& reader) {
   if (!expect_map(node, what, reader)) return false;
   const std::size_t errors_before = reader.errors();
   std::vector<std::string_view> keys;
@@ -85,7 +88,8 @@ bool read_object(const YamlNode& node, std::string_view what, std::type_identity
     fields[i].read(member.value, into, reader);
   }
   for (const Field<T>& field : fields) {
-    const bool missing = field.need == Need::kRequired && std::find(present.begin(), present.end(), field.key) == present.end();
+    const bool missing =
+        field.need == Need::kRequired && std::find(present.begin(), present.end(), field.key) == present.end();
     if (missing) report_missing_key(node.place, field.key, field.shape, what, reader);
   }
   return reader.errors() == errors_before;
@@ -103,7 +107,8 @@ bool read_object(const YamlNode& node, std::string_view what, std::type_identity
 [[nodiscard]] std::optional<bool> read_truth(const YamlNode& node, Reader& reader);
 
 /// A decimal number without sign, leading zeros or separators.
-[[nodiscard]] std::optional<std::uint64_t> read_number(const YamlNode& node, std::uint64_t least, std::uint64_t most, Reader& reader);
+[[nodiscard]] std::optional<std::uint64_t> read_number(const YamlNode& node, std::uint64_t least, std::uint64_t most,
+                                                       Reader& reader);
 
 /// A number of bytes: "1048576", "256Ki", "256Mi", "2Gi", "1Ti". At least 1.
 [[nodiscard]] std::optional<std::uint64_t> read_size(const YamlNode& node, Reader& reader);
@@ -111,13 +116,16 @@ bool read_object(const YamlNode& node, std::string_view what, std::type_identity
 /// "250ms", "10s", "15m", "1h", "7d": one number, one unit; 1 ms to 365 days.
 [[nodiscard]] std::optional<std::chrono::milliseconds> read_duration(const YamlNode& node, Reader& reader);
 
-/// "2026-12-31T00:00:00Z": RFC 3339, UTC only, whole seconds (a local time would mean something else on the next machine).
+/// "2026-12-31T00:00:00Z": RFC 3339, UTC only, whole seconds (a local time would mean something else on the next
+/// machine).
 [[nodiscard]] std::optional<WallClock::time_point> read_time(const YamlNode& node, Reader& reader);
 
 /// One of `words`; its index.
-[[nodiscard]] std::optional<std::size_t> read_choice(const YamlNode& node, std::span<const std::string_view> words, Reader& reader);
+[[nodiscard]] std::optional<std::size_t> read_choice(const YamlNode& node, std::span<const std::string_view> words,
+                                                     Reader& reader);
 
-/// A name that may become a metric label and a part of a file name: 1-63 of [a-z0-9._-], first and last a letter or digit.
+/// A name that may become a metric label and a part of a file name: 1-63 of [a-z0-9._-], first and last a letter or
+/// digit.
 [[nodiscard]] std::optional<std::string> read_name(const YamlNode& node, std::string_view what, Reader& reader);
 
 /// The number a whole text is; none for anything but plain decimal digits that fit.

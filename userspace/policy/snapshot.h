@@ -1,5 +1,5 @@
-// Snapshot: one loaded generation of all policies and guardrails. Immutable; replaced as a whole by a reload, so a decision
-// never sees half of one (whoever is in the middle of something keeps the one it began with).
+// Snapshot: one loaded generation of all policies and guardrails. Immutable; replaced as a whole by a reload, so a
+// decision never sees half of one (whoever is in the middle of something keeps the one it began with).
 #pragma once
 
 #include <cstdint>
@@ -42,8 +42,8 @@ class Snapshot {
 
   [[nodiscard]] std::uint64_t generation() const { return generation_; }
 
-  /// The compiled policy of one guest; never null. Any thread; compiled once per set of selecting policies, so callers ask once
-  /// per guest and generation, not per connection.
+  /// The compiled policy of one guest; never null. Any thread; compiled once per set of selecting policies, so callers
+  /// ask once per guest and generation, not per connection.
   [[nodiscard]] std::shared_ptr<const GuestPolicy> for_guest(const GuestName& name, const Labels& labels) const;
 
   /// Sorted by kind and name.

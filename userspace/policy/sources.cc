@@ -1,5 +1,5 @@
-// read_sources(): from paths to texts. A policy decides what a guest may do, so the path to it is part of the attack surface: a file is
-// opened once, never through a symbolic link, and what is checked is the open file and not the name.
+// read_sources(): from paths to texts. A policy decides what a guest may do, so the path to it is part of the attack
+// surface: a file is opened once, never through a symbolic link, and what is checked is the open file and not the name.
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -31,7 +31,9 @@ std::unexpected<Error> refuse(const std::string& path, std::string_view why, Err
 Result<> check_owner(const std::string& path, const struct stat& status, SourceUse use) {
   if (use == SourceUse::kInspect) return {};
   if (status.st_uid != 0 && status.st_uid != geteuid()) {
-    return refuse(path, fmt::format("belongs to user {}, and must belong to root or to user {}", status.st_uid, geteuid()), Errc::kDenied);
+    return refuse(path,
+                  fmt::format("belongs to user {}, and must belong to root or to user {}", status.st_uid, geteuid()),
+                  Errc::kDenied);
   }
   if (status.st_mode & (S_IWGRP | S_IWOTH)) {
     return refuse(path, "is writable by others than its owner: chmod go-w", Errc::kDenied);
@@ -64,7 +66,8 @@ Result<std::vector<std::string>> list_folder(const std::string& path, Fd folder)
   while (const dirent* entry = readdir(stream.get())) {
     const std::string_view name = entry->d_name;
     const bool policy = name.ends_with(".yaml") || name.ends_with(".yml");
-    if (policy && !name.starts_with('.')) paths.push_back(fmt::format("{}{}{}", path, path.ends_with('/') ? "" : "/", name));
+    if (policy && !name.starts_with('.'))
+      paths.push_back(fmt::format("{}{}{}", path, path.ends_with('/') ? "" : "/", name));
     errno = 0;
   }
   if (errno != 0) return fail_errno(path);
@@ -74,12 +77,13 @@ Result<std::vector<std::string>> list_folder(const std::string& path, Fd folder)
 
 enum class Depth { kNamed, kInFolder };
 
-Result<> take_path(const std::string& path, SourceUse use, Depth depth, std::vector<SourceText>& into, std::vector<Error>& errors) {
+Result<> take_path(const std::string& path, SourceUse use, Depth depth, std::vector<SourceText>& into,
+                   std::vector<Error>& errors) {
   // O_NONBLOCK: a FIFO put there must not stop the daemon.
   Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
   if (!file.valid() && errno == ELOOP) return refuse(path, "is a symbolic link, which is not followed");
   if (!file.valid()) return refuse(path, std::strerror(errno), errc_of(errno));
-  struct stat status {};
+  struct stat status{};
   if (fstat(file.get(), &status) != 0) return fail_errno(path);
   if (S_ISREG(status.st_mode)) {
     into.push_back(TRY(read_file(path, std::move(file), status, use)));
@@ -89,7 +93,8 @@ Result<> take_path(const std::string& path, SourceUse use, Depth depth, std::vec
   if (depth == Depth::kInFolder) return refuse(path, "is a folder inside a folder of policies");
   TRY_VOID(check_owner(path, status, use));
   for (const std::string& inner : TRY(list_folder(path, std::move(file)))) {
-    if (const auto taken = take_path(inner, use, Depth::kInFolder, into, errors); !taken) errors.push_back(taken.error());
+    if (const auto taken = take_path(inner, use, Depth::kInFolder, into, errors); !taken)
+      errors.push_back(taken.error());
   }
   return {};
 }
@@ -100,7 +105,8 @@ Result<std::vector<SourceText>> read_sources(const std::vector<std::string>& fil
   std::vector<SourceText> sources;
   std::vector<Error> errors;
   for (const std::string& path : files_or_folders) {
-    if (const auto taken = take_path(path, use, Depth::kNamed, sources, errors); !taken) errors.push_back(taken.error());
+    if (const auto taken = take_path(path, use, Depth::kNamed, sources, errors); !taken)
+      errors.push_back(taken.error());
   }
   if (!errors.empty()) {
     std::string all;

@@ -13,7 +13,8 @@ namespace enforcer::policy {
 namespace {
 
 std::unexpected<TargetProblem> problem(Code code, std::string_view text, std::string_view why, std::string hint = {}) {
-  return std::unexpected(TargetProblem{code, fmt::format("'{}': {}", escape_untrusted(text, 128), why), std::move(hint)});
+  return std::unexpected(
+      TargetProblem{code, fmt::format("'{}': {}", escape_untrusted(text, 128), why), std::move(hint)});
 }
 
 /// The two parts of "host:port", "[v6]:port", "block:port" or the same without a port.
@@ -28,7 +29,8 @@ std::expected<Parts, TargetProblem> take_apart(std::string_view text) {
     const auto end = text.find(']');
     if (end == std::string_view::npos) return problem(Code::kBadHost, text, "']' is missing");
     const std::string_view rest = text.substr(end + 1);
-    if (!rest.empty() && !rest.starts_with(':')) return problem(Code::kBadPort, text, "after ']' only ':port' may follow");
+    if (!rest.empty() && !rest.starts_with(':'))
+      return problem(Code::kBadPort, text, "after ']' only ':port' may follow");
     return Parts{text.substr(1, end - 1), rest.empty() ? std::nullopt : std::optional(rest.substr(1)), true};
   }
   const auto colons = std::ranges::count(text, ':');
@@ -37,9 +39,13 @@ std::expected<Parts, TargetProblem> take_apart(std::string_view text) {
   return Parts{text.substr(0, colon), text.substr(colon + 1)};
 }
 
-bool covers_port(const std::optional<Port>& outer, const std::optional<Port>& inner) { return !outer || outer == inner; }
+bool covers_port(const std::optional<Port>& outer, const std::optional<Port>& inner) {
+  return !outer || outer == inner;
+}
 
-bool same_family(const Cidr& one, const Cidr& other) { return one.is_v4() == other.is_v4(); }
+bool same_family(const Cidr& one, const Cidr& other) {
+  return one.is_v4() == other.is_v4();
+}
 
 bool block_covers(const Cidr& outer, const Cidr& inner) {
   return same_family(outer, inner) && outer.length() <= inner.length() && outer.contains(inner.network());
@@ -68,7 +74,8 @@ std::expected<Target, TargetProblem> Target::parse(std::string_view text, PortDe
 
   const bool looks_like_block = parts->bracketed || parts->where.find_first_of("/:") != std::string_view::npos;
   if (auto block = Cidr::parse(parts->where)) {
-    if (parts->bracketed && block->is_v4()) return problem(Code::kBadHost, text, "only an IPv6 address stands in brackets");
+    if (parts->bracketed && block->is_v4())
+      return problem(Code::kBadHost, text, "only an IPv6 address stands in brackets");
     return Target{*block, port, std::string(text), {}};
   } else if (looks_like_block) {
     return problem(Code::kBadHost, text, fmt::format("not an address block: {}", block.error().message));
@@ -99,13 +106,15 @@ Breadth breadth(const Target& target) {
   if (pattern.exact()) return {};
   const std::string suffix = pattern.suffix();
   if (suffix.empty()) return {Breadth::Kind::kBroad, pattern.any_depth() ? "every name" : "every name of one label"};
-  if (suffix.find('.') == std::string::npos) return {Breadth::Kind::kBroad, fmt::format("the top-level domain '{}'", suffix)};
+  if (suffix.find('.') == std::string::npos)
+    return {Breadth::Kind::kBroad, fmt::format("the top-level domain '{}'", suffix)};
   // The list that libpsl was built with: no file to read, and the same answer on every machine with the same package.
   const psl_ctx_t* suffixes = psl_builtin();
   if (!psl_is_public_suffix2(suffixes, suffix.c_str(), PSL_TYPE_ANY)) return {};
   const bool registry = psl_is_public_suffix2(suffixes, suffix.c_str(), PSL_TYPE_ICANN) == 1;
   // `*-aiplatform.googleapis.com`: googleapis.com is one company's, though it lets others have names there.
-  const auto kind = pattern.wildcard_inside_label() && !registry ? Breadth::Kind::kPrivateSuffix : Breadth::Kind::kBroad;
+  const auto kind =
+      pattern.wildcard_inside_label() && !registry ? Breadth::Kind::kPrivateSuffix : Breadth::Kind::kBroad;
   return {kind, fmt::format("the public suffix '{}'", suffix)};
 }
 

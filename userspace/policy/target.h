@@ -1,9 +1,10 @@
 // Target: one entry of `to` or `except`: a host pattern or an address block, with a port.
 //
-//   api.github.com   *.example.org:8443   **.example.org:*   10.0.0.0/8:5432   192.0.2.7   2001:db8::/32   [2001:db8::1]:443
+//   api.github.com   *.example.org:8443   **.example.org:*   10.0.0.0/8:5432   192.0.2.7   2001:db8::/32
+//   [2001:db8::1]:443
 //
-// What is written as an address is an address, and everything else is a name: "10.0.0.1" is never compared with labels, and a name
-// has no prefix length.
+// What is written as an address is an address, and everything else is a name: "10.0.0.1" is never compared with labels,
+// and a name has no prefix length.
 #pragma once
 
 #include <expected>
@@ -37,7 +38,8 @@ struct Target {
   [[nodiscard]] bool overlaps(const Target& other) const;
 };
 
-/// True when the pattern leaves so much open that a rule must say `broad: true`; the words say what is so wide about it.
+/// True when the pattern leaves so much open that a rule must say `broad: true`; the words say what is so wide about
+/// it.
 struct Breadth {
   enum class Kind { kNarrow, kPrivateSuffix, kBroad };
   Kind kind = Kind::kNarrow;

@@ -53,11 +53,12 @@ void run_tests(const std::shared_ptr<const PolicyDocument>& document,
     const std::string by = decision.rule ? fmt::format(" by {}/{}", decision.rule->policy, decision.rule->rule) : "";
     if (said(decision) != test.expect) {
       reader.report(test.place, Code::kTestFailed,
-                    fmt::format("'{}' expects {}, but gets {}{} ({})", test.text, label(test.expect), label(said(decision)), by,
-                                description(decision.reason)));
+                    fmt::format("'{}' expects {}, but gets {}{} ({})", test.text, label(test.expect),
+                                label(said(decision)), by, description(decision.reason)));
     } else if (!test.rule.empty() && !is_named(decision.rule, test.rule)) {
       reader.report(test.place, Code::kTestFailed,
-                    fmt::format("'{}' expects rule {}, but it is decided{}", test.text, test.rule, by.empty() ? " by no rule" : by));
+                    fmt::format("'{}' expects rule {}, but it is decided{}", test.text, test.rule,
+                                by.empty() ? " by no rule" : by));
     }
   }
 }

@@ -13,7 +13,9 @@
 namespace enforcer::policy {
 namespace {
 
-Place place_of(const YAML::Mark& mark) { return {std::max(0, mark.line) + 1, std::max(0, mark.column) + 1}; }
+Place place_of(const YAML::Mark& mark) {
+  return {std::max(0, mark.line) + 1, std::max(0, mark.column) + 1};
+}
 
 YamlNode make_node(YamlNode::Kind kind, const YAML::Mark& mark, std::string text = {}) {
   YamlNode node;
@@ -23,22 +25,23 @@ YamlNode make_node(YamlNode::Kind kind, const YAML::Mark& mark, std::string text
   return node;
 }
 
-/// Ends the reading of a file that is nested too deeply; the problem is reported already.
+/// Ends the reading of a file that makes no sense any more; the problem is reported already.
 struct StopReading : std::exception {};
 
-/// Builds nodes from the parser's events. Working on events and not on yaml-cpp's nodes keeps duplicate keys visible, expands no
-/// alias, and bounds the depth before the parser recurses.
+/// Builds nodes from the parser's events. Working on events and not on yaml-cpp's nodes keeps duplicate keys visible,
+/// expands no alias, and bounds the depth before the parser recurses.
 class TreeBuilder final : public YAML::EventHandler {
  public:
   TreeBuilder(std::string_view file, std::string_view text, Diagnostics& out) : file_(file), text_(text), out_(out) {}
 
   [[nodiscard]] std::vector<YamlNode> take() { return std::move(documents_); }
-  [[nodiscard]] bool started() const { return documents_seen_ > 0; }
 
   void OnDocumentStart(const YAML::Mark& mark) override {
-    // Without this, text after a document that is complete ("a" "b") would silently become another document.
+    // Without this, text after a document that is complete ("a" "b") would silently become another document, and where
+    // yaml-cpp 0.7 finds no node (a lone ',') and consumes nothing, it would report the same empty document for ever.
     if (documents_seen_++ > 0 && !text_at(mark).starts_with("---")) {
       report(mark, Code::kSyntax, "text after the end of the document", "separate documents with '---'");
+      throw StopReading();
     }
   }
   void OnDocumentEnd() override {}
@@ -51,7 +54,8 @@ class TreeBuilder final : public YAML::EventHandler {
     report(mark, Code::kIndirection, "an alias ('*…')", "write it out");
     add(make_node(YamlNode::Kind::kRefused, mark));
   }
-  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
     refuse_properties(mark, tag, anchor);
     add(make_node(YamlNode::Kind::kText, mark, value));
   }
@@ -60,7 +64,8 @@ class TreeBuilder final : public YAML::EventHandler {
     open(mark, tag, anchor, YamlNode::Kind::kList);
   }
   void OnSequenceEnd() override { close(); }
-  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
     open(mark, tag, anchor, YamlNode::Kind::kMap);
   }
   void OnMapEnd() override { close(); }
@@ -163,7 +168,8 @@ std::vector<YamlNode> read_yaml(std::string_view file, std::string_view text, Di
     // yaml-cpp looks an alias up itself and stumbles over one without its anchor.
     const auto at = static_cast<std::size_t>(std::max(0, problem.mark.pos));
     if (at < text.size() && text[at] == '*') {
-      out.report(file, place_of(problem.mark), Code::kIndirection, "an alias ('*…')", "write it out, or put it in quotes");
+      out.report(file, place_of(problem.mark), Code::kIndirection, "an alias ('*…')",
+                 "write it out, or put it in quotes");
     } else {
       out.report(file, place_of(problem.mark), Code::kSyntax, problem.msg);
     }

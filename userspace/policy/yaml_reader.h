@@ -1,9 +1,10 @@
 // The strict YAML reader: the only file that knows yaml-cpp.
 //
-// It takes the part of YAML that means the same to everybody: mappings, lists and texts. A scalar stays the text that was
-// written (the schema converts it: no `no` becomes false, no 22:22 becomes 1342). Whatever refers to something else or changes how
-// the rest is read is refused: aliases, anchors, tags, merge keys, directives. So are duplicate keys, keys that are not text,
-// tabs, byte order marks, control characters, and depth or size beyond what a policy needs (a reload must not overflow a stack).
+// It takes the part of YAML that means the same to everybody: mappings, lists and texts. A scalar stays the text that
+// was written (the schema converts it: no `no` becomes false, no 22:22 becomes 1342). Whatever refers to something else
+// or changes how the rest is read is refused: aliases, anchors, tags, merge keys, directives. So are duplicate keys,
+// keys that are not text, tabs, byte order marks, control characters, and depth or size beyond what a policy needs (a
+// reload must not overflow a stack).
 #pragma once
 
 #include <cstddef>
@@ -42,8 +43,8 @@ struct YamlMember {
   YamlNode value;
 };
 
-/// All documents of one text. Problems go to `out`; what could be read is returned all the same, so that the rest is checked too.
-/// Documents without content are left out.
+/// All documents of one text. Problems go to `out`; what could be read is returned all the same, so that the rest is
+/// checked too. Documents without content are left out.
 [[nodiscard]] std::vector<YamlNode> read_yaml(std::string_view file, std::string_view text, Diagnostics& out);
 
 /// What read_yaml() checks before any parser sees the text: size, UTF-8, characters, tabs. True when nothing is wrong.

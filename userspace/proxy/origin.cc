@@ -14,11 +14,16 @@ namespace {
 /// Checked answers kept for one guest on one worker; a guest that uses more names pays a lookup again.
 constexpr std::size_t kMaxCachedOrigins = 1024;
 
+/// Loopback is private space by any name; "the host's own" says more only about addresses that lead back here from elsewhere.
+bool is_loopback(const IpAddress& address) {
+  return address.is_v4() ? address.v4_host_order() >> 24 == 127 : address == *IpAddress::parse("::1");
+}
+
 CheckedAddresses judge(std::vector<IpAddress> addresses, std::chrono::seconds ttl) {
   CheckedAddresses checked{.addresses = std::move(addresses), .expires = Monotonic::now() + ttl};
   for (const IpAddress& address : checked.addresses) {
     checked.worst = std::max(checked.worst, policy::judge_address(address));
-    checked.local = checked.local || net::is_local_address(address);
+    checked.local = checked.local || (!is_loopback(address) && net::is_local_address(address));
   }
   return checked;
 }

@@ -27,7 +27,7 @@
 namespace enforcer::tls {
 
 /// The largest handshake message accepted, header included. Post-quantum key shares need about 2 KiB.
-inline constexpr std::size_t kMaxHelloMessage = 64 * 1024;
+inline constexpr std::size_t kMaxHelloMessage = std::size_t{64} * 1024;
 /// The most bytes a hello may take on the wire; as much again for record headers (one-byte records cost six bytes
 /// each).
 inline constexpr std::size_t kMaxHelloWire = 2 * kMaxHelloMessage;

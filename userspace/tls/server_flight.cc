@@ -9,7 +9,7 @@ namespace {
 constexpr std::uint8_t kTypeServerHello = 2;
 constexpr std::size_t kRandomAt = 6;    // behind type, length and legacy_version
 constexpr std::size_t kToldApart = 38;  // with the random, a retry and a real ServerHello are told apart
-constexpr std::size_t kMaxServerHello = 16 * 1024;
+constexpr std::size_t kMaxServerHello = std::size_t{16} * 1024;
 
 /// RFC 8446 4.1.3: SHA-256("HelloRetryRequest") in place of the random marks a retry.
 constexpr std::array<std::uint8_t, 32> kRetryRandom = {0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c,

@@ -68,7 +68,8 @@ limits: {connections: 1, halfOpen: 2, requestsPerMinute: 3, decisionsPerMinute: 
 deadlines: {classify: 250ms, tlsHandshake: 2s, originConnect: 3s, requestHead: 4m, idle: 2h, drain: 1d}
 )");
   CHECK((config.instance == "blue-2" && config.workers == 3 && config.accelerator == Accelerator::kTcg));
-  CHECK((config.guests.ipv4_pool.to_string() == "10.9.0.0/24" && config.guests.synthetic_ipv6.to_string() == "fd00:2::/64"));
+  CHECK((config.guests.ipv4_pool.to_string() == "10.9.0.0/24" &&
+         config.guests.synthetic_ipv6.to_string() == "fd00:2::/64"));
   REQUIRE(config.dns.servers.size() == 4);
   CHECK(config.dns.servers[0].to_string() == "192.0.2.53:53");
   CHECK(config.dns.servers[1].to_string() == "192.0.2.54:5353");
@@ -80,7 +81,8 @@ deadlines: {classify: 250ms, tlsHandshake: 2s, originConnect: 3s, requestHead: 4
   CHECK((config.metrics.listen.to_string() == "[::1]:9999" && config.metrics.per_guest_series == 10));
   CHECK(config.images.roots.front() == "/images");
   CHECK(config.limits == Limits{1, 2, 3, 4, 5, std::uint64_t{2} << 30, 6});
-  CHECK((config.deadlines.classify == 250ms && config.deadlines.tls_handshake == 2s && config.deadlines.origin_connect == 3s));
+  CHECK((config.deadlines.classify == 250ms && config.deadlines.tls_handshake == 2s &&
+         config.deadlines.origin_connect == 3s));
   CHECK((config.deadlines.request_head == 4min && config.deadlines.idle == 2h && config.deadlines.drain == 24h));
   CHECK_FALSE(must_parse("limits: {uploadBytesPerHour: unlimited}").limits.upload_bytes_per_hour);
 }
@@ -95,20 +97,25 @@ TEST_CASE("all_problems_are_reported_at_once_with_their_places") {
   CHECK(problems("instance: Blue\nworker: 2\nworkers: 0\naudit: {maxBytes: 1Ki, path: log.jsonl, journald: true}\n"
                  "guests: {ipv4Pool: 10.0.0.1/24, ipv6Pool: 10.0.0.0/24}\nmetrics: {listen: 'localhost:80'}\n"
                  "dns: {servers: [ns.example]}\ndeadlines: {idle: forever}\npolicies: /etc\naccelerator: xen\n") ==
-        "enforcer.yaml:1:11: error[E0107]: 'Blue' cannot be the name of an instance; use 1-20 of a-z, 0-9 and '-', not '-' at either end\n"
+        "enforcer.yaml:1:11: error[E0107]: 'Blue' cannot be the name of an instance; use 1-20 of a-z, 0-9 and '-', not "
+        "'-' at either end\n"
         "enforcer.yaml:2:1: error[E0102]: unknown key 'worker' in the configuration; did you mean 'workers'?\n"
         "enforcer.yaml:3:10: error[E0105]: '0' is not a number from 1 to 64\n"
         "enforcer.yaml:4:19: error[E0105]: an audit file has at least 64Ki\n"
         "enforcer.yaml:4:30: error[E0105]: 'log.jsonl' is not an absolute path\n"
         "enforcer.yaml:4:41: error[E0102]: unknown key 'journald' in audit\n"
-        "enforcer.yaml:5:20: error[E0105]: '10.0.0.1/24' is not an IPv4 block of /8 to /28; address has bits set beyond its prefix length\n"
+        "enforcer.yaml:5:20: error[E0105]: '10.0.0.1/24' is not an IPv4 block of /8 to /28; address has bits set "
+        "beyond its prefix length\n"
         "enforcer.yaml:5:43: error[E0105]: '10.0.0.0/24' is not an IPv6 block of /32 to /112\n"
-        "enforcer.yaml:6:19: error[E0105]: 'localhost:80' is not an IP address with a port; write 127.0.0.1:9464 or [::1]:9464\n"
-        "enforcer.yaml:7:17: error[E0105]: 'ns.example' is not an IP address; write 192.0.2.1, 192.0.2.1:53 or [2001:db8::1]:53\n"
+        "enforcer.yaml:6:19: error[E0105]: 'localhost:80' is not an IP address with a port; write 127.0.0.1:9464 or "
+        "[::1]:9464\n"
+        "enforcer.yaml:7:17: error[E0105]: 'ns.example' is not an IP address; write 192.0.2.1, 192.0.2.1:53 or "
+        "[2001:db8::1]:53\n"
         "enforcer.yaml:8:19: error[E0105]: 'forever' is not a duration from 1ms to 365d; write 250ms, 10s, 15m or 1h\n"
         "enforcer.yaml:9:11: error[E0101]: policies must be a list, but here is text\n"
         "enforcer.yaml:10:14: error[E0104]: 'xen' is not one of: auto, kvm, tcg\n");
-  CHECK(problems("workers: 2\n---\nworkers: 3\n") == "enforcer.yaml:3:1: error[E0005]: a second document: the configuration is one\n");
+  CHECK(problems("workers: 2\n---\nworkers: 3\n") ==
+        "enforcer.yaml:3:1: error[E0005]: a second document: the configuration is one\n");
 }
 
 TEST_CASE("pools_that_overlap_are_refused") {
@@ -118,7 +125,8 @@ TEST_CASE("pools_that_overlap_are_refused") {
 }
 
 TEST_CASE("an_instance_has_a_short_plain_name") {
-  for (const char* name : {"a", "a-b", "0", "abcdefghijklmnopqrst"}) CHECK(must_parse("instance: " + std::string(name)).instance == name);
+  for (const char* name : {"a", "a-b", "0", "abcdefghijklmnopqrst"})
+    CHECK(must_parse("instance: " + std::string(name)).instance == name);
   for (const char* name : {"''", "-a", "a-", "a_b", "A", "a/b", "..", "abcdefghijklmnopqrstu"}) {
     CHECK(problems("instance: " + std::string(name) + "\n").find("E0107") != std::string::npos);
   }
@@ -150,7 +158,8 @@ TEST_CASE("a_named_file_must_exist_and_must_not_be_writable_by_others") {
   REQUIRE(good.config);
   CHECK(good.config->instance == "x");
   REQUIRE(chmod(path.c_str(), 0666) == 0);
-  CHECK(load_config(path).diagnostics.at(0).to_string() == path + ":1:1: error[E0001]: is writable by others than its owner: chmod go-w");
+  CHECK(load_config(path).diagnostics.at(0).to_string() ==
+        path + ":1:1: error[E0001]: is writable by others than its owner: chmod go-w");
   CHECK(load_config(folder).diagnostics.at(0).message != "");
   std::filesystem::remove_all(folder);
 }

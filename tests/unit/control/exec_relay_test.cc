@@ -89,7 +89,7 @@ bool no_channel_is_open(FakeDaemon& daemon) {
 
 TEST_CASE("exec_relays_a_command_from_beginning_to_end") {
   FakeDaemon daemon;
-  daemon.shared.script = cat;
+  daemon.locked()->script = cat;
   ExecClient client = exec(daemon);
   client.say(FrameType::kExec, R"({"argv":["cat"]})");
   client.say(FrameType::kStdin, "hello");
@@ -106,7 +106,7 @@ TEST_CASE("exec_relays_a_command_from_beginning_to_end") {
 
 TEST_CASE("exec_takes_frames_sent_together_with_the_request") {
   FakeDaemon daemon;
-  daemon.shared.script = cat;
+  daemon.locked()->script = cat;
   const Fd idle = *upgrade(daemon, "other");  // another guest's channel does not matter
   ExecClient client = exec(daemon);
   client.say_raw(hostproto::encode_frame(FrameType::kExec, "{}") + hostproto::encode_frame(FrameType::kStdin, "a") +
@@ -163,7 +163,7 @@ TEST_CASE("exec_refuses_frames_that_are_not_the_clients_to_send") {
 TEST_CASE("a_command_ends_with_its_client") {
   FakeDaemon daemon;
   SUBCASE("politely") {
-    daemon.shared.script = [](const Frame& frame) -> std::vector<Frame> {
+    daemon.locked()->script = [](const Frame& frame) -> std::vector<Frame> {
       if (frame.type != FrameType::kSignal) return {};
       return {{FrameType::kStdout, "still talking"}, {FrameType::kResult, R"({"signal":15})"}};
     };
@@ -180,7 +180,7 @@ TEST_CASE("a_command_ends_with_its_client") {
     CHECK_FALSE(got_signal(daemon, SIGKILL));
   }
   SUBCASE("or_by_force") {
-    daemon.shared.script = [](const Frame& frame) -> std::vector<Frame> {
+    daemon.locked()->script = [](const Frame& frame) -> std::vector<Frame> {
       const bool killed = frame.type == FrameType::kSignal && frame.payload[0] == SIGKILL;
       return killed ? std::vector<Frame>{{FrameType::kResult, R"({"signal":9})"}} : std::vector<Frame>{};
     };
@@ -201,7 +201,7 @@ TEST_CASE("a_command_ends_with_its_client") {
 
 TEST_CASE("a_client_that_goes_is_noticed_behind_input_that_nobody_takes") {
   FakeDaemon daemon;
-  daemon.shared.guest_takes_nothing = true;
+  daemon.locked()->guest_takes_nothing = true;
   {
     ExecClient client = exec(daemon);
     client.say(FrameType::kExec, "{}");
@@ -217,7 +217,7 @@ TEST_CASE("a_client_that_goes_is_noticed_behind_input_that_nobody_takes") {
 
 TEST_CASE("unasked_output_of_a_guest_is_dropped") {
   FakeDaemon daemon;
-  daemon.shared.script = [](const Frame& frame) -> std::vector<Frame> {
+  daemon.locked()->script = [](const Frame& frame) -> std::vector<Frame> {
     if (frame.type != FrameType::kExec) return {};
     return {
         {FrameType::kHello, "x"}, {FrameType::kPoweroff, ""}, {FrameType::kStdout, "out"}, {FrameType::kResult, "{}"}};

@@ -131,7 +131,7 @@ TEST_CASE("an_explanation_survives_its_json") {
 
 TEST_CASE("explain_and_policy_list_over_the_socket") {
   FakeDaemon daemon;
-  daemon.shared.guests.push_back(guest_info("vm"));
+  daemon.locked()->guests.push_back(guest_info("vm"));
   CHECK(decode_explain(daemon.ask("GET", "/v1/explain?target=api.github.com&guest=vm").body)->reason ==
         "no_policy");  // nothing loaded
   daemon.set_policy(kAgentPolicy);

@@ -162,7 +162,10 @@ class FakeBackend : public Backend {
     status.audit.path = "/var/log/audit.jsonl";
     co_return status;
   }
-  std::shared_ptr<const policy::Snapshot> snapshot() const override { return shared_.snapshot; }
+  std::shared_ptr<const policy::Snapshot> snapshot() const override {
+    const std::lock_guard lock(shared_.mutex);
+    return shared_.snapshot;
+  }
   std::string audit_path() const override { return shared_.audit_path; }
   asio::awaitable<Result<LoadAnswer>> reload(Caller caller) override {
     called("reload by " + std::to_string(caller.uid));
@@ -256,6 +259,14 @@ class FakeDaemon {
     done.get_future().wait();
   }
 
+  /// What is shared with the daemon's thread, for one statement.
+  struct Locked {
+    std::unique_lock<std::mutex> lock;
+    Shared* shared;
+    Shared* operator->() const { return shared; }
+  };
+  [[nodiscard]] Locked locked() { return {std::unique_lock(shared.mutex), &shared}; }
+
   [[nodiscard]] std::string socket() const { return folder.file("enforcerd.sock"); }
   [[nodiscard]] Client client() const { return Client(socket()); }
   [[nodiscard]] Reply ask(std::string_view method, std::string_view target, std::string_view body = {}) const {
@@ -269,7 +280,7 @@ class FakeDaemon {
     const auto outcome = policy::load({&source, 1}, 5);
     for (const auto& diagnostic : outcome.diagnostics) MESSAGE(diagnostic.to_string());
     REQUIRE(outcome.snapshot != nullptr);
-    shared.snapshot = outcome.snapshot;
+    locked()->snapshot = outcome.snapshot;
   }
 
   TemporaryFolder folder;

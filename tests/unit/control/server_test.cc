@@ -272,16 +272,16 @@ TEST_CASE("every_errc_has_its_status_and_comes_back_as_itself") {
 
 TEST_CASE("policies_that_do_not_load_come_back_with_their_problems") {
   FakeDaemon daemon;
-  daemon.shared.load = {.loaded = false,
-                        .generation = 4,
-                        .problems = {{.file = "a.yaml",
-                                      .line = 3,
-                                      .column = 7,
-                                      .code = "E0102",
-                                      .severity = "error",
-                                      .message = "unknown key",
-                                      .hint = "did you mean",
-                                      .text = "a.yaml:3:7: error"}}};
+  daemon.locked()->load = {.loaded = false,
+                           .generation = 4,
+                           .problems = {{.file = "a.yaml",
+                                         .line = 3,
+                                         .column = 7,
+                                         .code = "E0102",
+                                         .severity = "error",
+                                         .message = "unknown key",
+                                         .hint = "did you mean",
+                                         .text = "a.yaml:3:7: error"}}};
   const Reply reply = daemon.ask("POST", "/v1/policies", R"({"files":[{"name":"a.yaml","text":"x"}]})");
   CHECK(reply.status == 400);
   CHECK(daemon.shared.calls_now() == std::vector<std::string>{"apply a.yaml=x"});

@@ -183,7 +183,7 @@ TEST_CASE("a_reader_that_went_away_is_sigpipe_for_the_command") {
 
 TEST_CASE("run_feels_like_running_the_command_and_leaves_no_guest") {
   FakeDaemon daemon;
-  daemon.shared.script = [](const Frame& frame) -> std::vector<Frame> {
+  daemon.locked()->script = [](const Frame& frame) -> std::vector<Frame> {
     if (frame.type == FrameType::kExec) return {{FrameType::kStdout, frame.payload + "\n"}};
     if (frame.type != FrameType::kStdin) return {};
     if (frame.payload.empty()) return {{FrameType::kResult, R"({"exit":3})"}};
@@ -208,13 +208,13 @@ TEST_CASE("run_feels_like_running_the_command_and_leaves_no_guest") {
   CHECK(calls[0].starts_with("create run-"));
   CHECK(calls[1].starts_with("exec run-"));
   CHECK(calls[2].starts_with("delete run-"));
-  CHECK(daemon.shared.guests.empty());
+  CHECK(daemon.locked()->guests.empty());
 }
 
 TEST_CASE("run_in_a_named_guest_leaves_it_alone_and_needs_no_dashes") {
   FakeDaemon daemon;
-  daemon.shared.guests.push_back(guest_info("vm"));
-  daemon.shared.script = [](const Frame& frame) -> std::vector<Frame> {
+  daemon.locked()->guests.push_back(guest_info("vm"));
+  daemon.locked()->script = [](const Frame& frame) -> std::vector<Frame> {
     if (frame.type != FrameType::kExec) return {};
     return {{FrameType::kStdout, frame.payload}, {FrameType::kResult, R"({"exit":0})"}};
   };
@@ -232,12 +232,12 @@ TEST_CASE("run_in_a_named_guest_leaves_it_alone_and_needs_no_dashes") {
     CHECK(ran.status == 0);
     CHECK(read_file(out).contains(R"("argv":["status","-o","json"])"));
   }
-  CHECK(daemon.shared.guests.size() == 1);
+  CHECK(daemon.locked()->guests.size() == 1);
 }
 
 TEST_CASE("failures_of_run_itself_are_125_and_leave_no_guest") {
   FakeDaemon daemon;
-  daemon.shared.script = [](const Frame& frame) -> std::vector<Frame> {
+  daemon.locked()->script = [](const Frame& frame) -> std::vector<Frame> {
     if (frame.type != FrameType::kExec) return {};
     return {{FrameType::kResult, R"({"error":"\u001b[2Jnosuch: No such file or directory"})"}};
   };
@@ -248,14 +248,14 @@ TEST_CASE("failures_of_run_itself_are_125_and_leave_no_guest") {
   }
   CHECK(ran.status == 125);
   CHECK(ran.err == "enforcerctl: \\x1b[2Jnosuch: No such file or directory\n");
-  CHECK(daemon.shared.guests.empty());
-  daemon.shared.error = Error{Errc::kUnavailable, "enforcer-hostd is not connected"};
+  CHECK(daemon.locked()->guests.empty());
+  daemon.locked()->error = Error{Errc::kUnavailable, "enforcer-hostd is not connected"};
   CHECK(run({"run", "--socket", daemon.socket(), "--", "true"}).status == 125);
 }
 
 TEST_CASE("an_interrupt_while_booting_leaves_no_guest") {
   FakeDaemon daemon;
-  daemon.shared.boots = false;
+  daemon.locked()->boots = false;
   std::thread interrupter([&, here = pthread_self()] {
     eventually([&] {
       const std::lock_guard lock(daemon.shared.mutex);
@@ -266,5 +266,5 @@ TEST_CASE("an_interrupt_while_booting_leaves_no_guest") {
   const Ran ran = run({"run", "--socket", daemon.socket(), "--", "true"});
   interrupter.join();
   CHECK(ran.status == 128 + SIGTERM);
-  CHECK(daemon.shared.guests.empty());
+  CHECK(daemon.locked()->guests.empty());
 }

@@ -58,14 +58,16 @@ TEST_CASE("policy_apply_and_reload_report_what_the_daemon_says") {
   CHECK(daemon.shared.calls_now() == std::vector<std::string>{"apply " + file + "=text"});
   CHECK(run_with(daemon, {"reload"}).status == 0);
 
-  daemon.shared.load = {
-      .loaded = false, .generation = 2, .problems = {{.severity = "error", .text = "p.yaml:1:1: error[E0101]: no"}}};
+  control::Problem problem;
+  problem.severity = "error";
+  problem.text = "p.yaml:1:1: error[E0101]: no";
+  daemon.locked()->load = {.loaded = false, .generation = 2, .problems = {problem}};
   ran = run_with(daemon, {"reload"});
   CHECK(ran.status == 3);
   CHECK(ran.out == "p.yaml:1:1: error[E0101]: no\n");
   CHECK(ran.err.contains("nothing was changed"));
 
-  daemon.shared.error = Error{Errc::kConflict, "policy agent is also in /etc/enforcer/policies/agent.yaml"};
+  daemon.locked()->error = Error{Errc::kConflict, "policy agent is also in /etc/enforcer/policies/agent.yaml"};
   ran = run_with(daemon, {"policy", "apply", file});
   CHECK(ran.status == 7);
   CHECK(ran.err.contains("is also in"));
@@ -85,7 +87,7 @@ TEST_CASE("policy_list_shows_what_is_in_force") {
 TEST_CASE("explain_answers_the_same_online_and_offline") {
   FakeDaemon daemon;
   daemon.set_policy(kAgentPolicy);
-  daemon.shared.guests.push_back(guest_info("vm"));
+  daemon.locked()->guests.push_back(guest_info("vm"));
   const std::string file = daemon.folder.write("test.yaml", kAgentPolicy);
   const Ran online = run_with(daemon, {"explain", "api.github.com:22", "--guest", "vm"});
   const Ran offline = run({"explain", "api.github.com:22", "--guest", "vm", "-l", "role=agent", "--policy", file});

@@ -1,5 +1,5 @@
-// One broken file for each refusal, with its exact messages beside it: what a person is told is part of the language. When a message
-// changes on purpose, read the new one as that person would, and write it into the .expected file.
+// One broken file for each refusal, with its exact messages beside it: what a person is told is part of the language.
+// When a message changes on purpose, read the new one as that person would, and write it into the .expected file.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -46,7 +46,8 @@ TEST_CASE("every_code_is_provoked_by_a_broken_file") {
   std::string all;
   for (const std::string& name : broken_files()) all += contents(kFolder + "/" + name + ".expected");
   for (const CodeInfo& info : diagnostic_codes()) {
-    // Two need no file of their own: what cannot be read has no text (sources_test.cc), and a file of more than 1 MiB is made here.
+    // Two need no file of their own: what cannot be read has no text (sources_test.cc), and a file of more than 1 MiB
+    // is made here.
     if (info.code == "E0001" || info.code == "E0002") continue;
     CHECK_MESSAGE(all.find("[" + std::string(info.code) + "]") != std::string::npos, info.code);
   }
@@ -66,7 +67,8 @@ TEST_CASE("the_readme_lists_exactly_the_codes_there_are") {
     if (line.starts_with("| E0") || line.starts_with("| W0")) listed.insert(line);
   }
   std::set<std::string> known;
-  for (const CodeInfo& info : diagnostic_codes()) known.insert("| " + std::string(info.code) + " | " + std::string(info.text) + " |");
+  for (const CodeInfo& info : diagnostic_codes())
+    known.insert("| " + std::string(info.code) + " | " + std::string(info.text) + " |");
   CHECK(listed == known);
 }
 

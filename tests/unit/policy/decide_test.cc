@@ -28,17 +28,22 @@ TEST_CASE("invariant_2_nothing_is_allowed_without_a_rule_that_says_so") {
     for (const char* question : questions) CHECK(answer(*policy, question) == "deny no_policy");
   }
   SUBCASE("a policy that selects somebody else") {
-    const auto policy = must_load({policy_with("allow: [{name: r, to: [a.test]}]")})->for_guest(*GuestName::parse("g"), {});
+    const auto policy =
+        must_load({policy_with("allow: [{name: r, to: [a.test]}]")})->for_guest(*GuestName::parse("g"), {});
     for (const char* question : questions) CHECK(answer(*policy, question) == "deny no_policy");
   }
   for (const char* spec : {"allow: []", "deny: []", "review: []", "limits: {connections: 3}"}) {
     CAPTURE(spec);
     const auto policy = agent_policy({policy_with(spec)});
-    check(*policy, {{"dns a.test", "deny dns_name"}, {"l4 a.test:443", "deny name"}, {"tls a.test:443", "deny name"},
-                    {"http a.test:80", "deny name"}, {"l4 93.184.216.34:443", "deny address"}});
+    check(*policy, {{"dns a.test", "deny dns_name"},
+                    {"l4 a.test:443", "deny name"},
+                    {"tls a.test:443", "deny name"},
+                    {"http a.test:80", "deny name"},
+                    {"l4 93.184.216.34:443", "deny address"}});
   }
   SUBCASE("the positive control") {
-    check(*agent_policy({policy_with("allow: [{name: r, to: [a.test]}]")}), {{"tls a.test:443", "allow passthrough p/r"}});
+    check(*agent_policy({policy_with("allow: [{name: r, to: [a.test]}]")}),
+          {{"tls a.test:443", "allow passthrough p/r"}});
   }
 }
 
@@ -58,8 +63,9 @@ TEST_CASE("invariant_2_unknown_means_deny") {
 }
 
 TEST_CASE("a_rule_without_a_port_means_443_in_allow_and_every_port_elsewhere") {
-  const auto policy = agent_policy({policy_with("allow: [{name: plain, to: [ok.test]}, {name: web, to: ['ok.test:80', 'ok.test:8443']}, "
-                                                "{name: any, to: ['any.test:*']}], deny: [{name: no, to: [x.any.test, 'any.test:25']}]")});
+  const auto policy = agent_policy(
+      {policy_with("allow: [{name: plain, to: [ok.test]}, {name: web, to: ['ok.test:80', 'ok.test:8443']}, "
+                   "{name: any, to: ['any.test:*']}], deny: [{name: no, to: [x.any.test, 'any.test:25']}]")});
   check(*policy, {{"l4 ok.test:443", "allow classify p/plain"},
                   {"tls ok.test:443", "allow passthrough p/plain"},
                   {"http ok.test:443", "deny port"},
@@ -81,9 +87,10 @@ TEST_CASE("a_rule_without_a_port_means_443_in_allow_and_every_port_elsewhere") {
 }
 
 TEST_CASE("deny_beats_review_beats_allow_whatever_is_narrower") {
-  const auto policy = agent_policy({policy_with("allow: [{name: wide, to: ['**.acme.test'], broad: true}, {name: exact, to: [a.acme.test]}], "
-                                                "review: [{name: ask, to: ['*.acme.test']}], "
-                                                "deny: [{name: closed, to: ['**.acme.test'], except: [jira.acme.test, b.c.acme.test, a.acme.test]}]")});
+  const auto policy = agent_policy({policy_with(
+      "allow: [{name: wide, to: ['**.acme.test'], broad: true}, {name: exact, to: [a.acme.test]}], "
+      "review: [{name: ask, to: ['*.acme.test']}], "
+      "deny: [{name: closed, to: ['**.acme.test'], except: [jira.acme.test, b.c.acme.test, a.acme.test]}]")});
   check(*policy, {{"tls x.acme.test:443", "deny rule p/closed"},
                   {"dns x.acme.test", "deny rule p/closed"},
                   {"tls jira.acme.test:443", "deny review_unavailable p/ask"},
@@ -94,32 +101,38 @@ TEST_CASE("deny_beats_review_beats_allow_whatever_is_narrower") {
 }
 
 TEST_CASE("rules_that_need_to_see_requests_deny_until_requests_can_be_seen") {
-  const auto policy = agent_policy({policy_with(
-      "allow: [{name: issues, to: [api.test], http: [{methods: [POST], paths: ['/a/**']}]}, {name: cred, to: [api.test, c.test], credential: bot}, "
-      "{name: never, to: [n.test], inspect: never}, {name: part, to: [n.test], git: {repos: ['a/*']}}, {name: open, to: [o.test, r.test]}], "
-      "deny: [{name: no-delete, to: [o.test], http: [{methods: [DELETE]}]}, {name: no-aws, to: ['**.unlisted.test'], aws: {actions: ['*:Delete*']}}], "
-      "review: [{name: look, to: [r.test], http: [{methods: [PUT]}]}]")});
-  check(*policy, {{"dns api.test", "allow p/cred"},
-                  {"l4 api.test:443", "allow classify p/cred"},
-                  {"tls api.test:443", "deny inspection_unavailable p/cred"},  // the named rule is the one with the credential
-                  {"tls c.test:443", "deny inspection_unavailable p/cred"},
-                  {"tls n.test:443", "allow passthrough p/never"},
-                  {"tls o.test:443", "deny inspection_unavailable p/no-delete"},
-                  {"l4 o.test:443", "allow classify p/open"},
-                  {"dns o.test", "allow p/open"},
-                  {"tls r.test:443", "deny inspection_unavailable p/look"},
-                  {"tls a.unlisted.test:443", "deny name"}});
+  const auto policy =
+      agent_policy({policy_with("allow: [{name: issues, to: [api.test], http: [{methods: [POST], paths: ['/a/**']}]}, "
+                                "{name: cred, to: [api.test, c.test], credential: bot}, "
+                                "{name: never, to: [n.test], inspect: never}, {name: part, to: [n.test], git: {repos: "
+                                "['a/*']}}, {name: open, to: [o.test, r.test]}], "
+                                "deny: [{name: no-delete, to: [o.test], http: [{methods: [DELETE]}]}, {name: no-aws, "
+                                "to: ['**.unlisted.test'], aws: {actions: ['*:Delete*']}}], "
+                                "review: [{name: look, to: [r.test], http: [{methods: [PUT]}]}]")});
+  check(*policy,
+        {{"dns api.test", "allow p/cred"},
+         {"l4 api.test:443", "allow classify p/cred"},
+         {"tls api.test:443", "deny inspection_unavailable p/cred"},  // the named rule is the one with the credential
+         {"tls c.test:443", "deny inspection_unavailable p/cred"},
+         {"tls n.test:443", "allow passthrough p/never"},
+         {"tls o.test:443", "deny inspection_unavailable p/no-delete"},
+         {"l4 o.test:443", "allow classify p/open"},
+         {"dns o.test", "allow p/open"},
+         {"tls r.test:443", "deny inspection_unavailable p/look"},
+         {"tls a.unlisted.test:443", "deny name"}});
 }
 
 TEST_CASE("an_opaque_rule_is_settled_before_the_first_byte") {
-  const std::string db = policy_with("allow: [{name: db, to: ['db.test:5432', '10.1.0.0/16:6379'], protocol: tcp, private: true}]");
+  const std::string db =
+      policy_with("allow: [{name: db, to: ['db.test:5432', '10.1.0.0/16:6379'], protocol: tcp, private: true}]");
   check(*agent_policy({db}), {{"l4 db.test:5432", "allow opaque p/db"},
                               {"l4 db.test:443", "deny port"},
                               {"l4 10.1.2.3:6379", "allow opaque p/db"},
                               {"l4 10.2.0.0:6379", "deny address"},
                               {"tls db.test:5432", "allow passthrough p/db"}});
   CHECK(decide(*agent_policy({db}), facts("l4 db.test:5432")).rule->private_destination);
-  check(*agent_policy({db, policy_with("review: [{name: ask, to: ['db.test']}]", "q")}), {{"l4 db.test:5432", "deny review_unavailable q/ask"}});
+  check(*agent_policy({db, policy_with("review: [{name: ask, to: ['db.test']}]", "q")}),
+        {{"l4 db.test:5432", "deny review_unavailable q/ask"}});
   check(*agent_policy({db, guardrail_with("deny: [{name: no, to: ['db.test'], http: [{methods: [PUT]}]}]")}),
         {{"l4 db.test:5432", "deny inspection_unavailable g/no"}});
   check(*agent_policy({policy_with("review: [{name: ask, to: ['db.test:5432'], protocol: tcp}]")}),
@@ -129,50 +142,63 @@ TEST_CASE("an_opaque_rule_is_settled_before_the_first_byte") {
 }
 
 TEST_CASE("expired_rules_match_nothing") {
-  const auto policy = agent_policy({policy_with("allow: [{name: old, to: [a.test], expires: 2026-01-01T00:00:00Z}, "
-                                                "{name: new, to: [b.test], expires: '2026-01-01T00:00:01Z'}, {name: c, to: [c.test]}], "
-                                                "deny: [{name: lifted, to: [c.test], expires: 2025-12-31T00:00:00Z}]")});
-  check(*policy, {{"tls a.test:443", "deny name"}, {"dns a.test", "deny dns_name"}, {"tls b.test:443", "allow passthrough p/new"},
+  const auto policy =
+      agent_policy({policy_with("allow: [{name: old, to: [a.test], expires: 2026-01-01T00:00:00Z}, "
+                                "{name: new, to: [b.test], expires: '2026-01-01T00:00:01Z'}, {name: c, to: [c.test]}], "
+                                "deny: [{name: lifted, to: [c.test], expires: 2025-12-31T00:00:00Z}]")});
+  check(*policy, {{"tls a.test:443", "deny name"},
+                  {"dns a.test", "deny dns_name"},
+                  {"tls b.test:443", "allow passthrough p/new"},
                   {"tls c.test:443", "allow passthrough p/c"}});
 }
 
 TEST_CASE("guardrails_apply_to_every_guest_and_no_policy_undoes_them") {
-  const std::string guard = guardrail_with("deny: [{name: bad, to: ['**.evil.test', '93.184.216.0/24']}], review: [{name: ask, to: [r.test]}], "
-                                           "ceiling: [{name: ours, to: ['**.ok.test', r.test, '**.evil.test']}]");
-  const std::string wide = policy_with("allow: [{name: all, to: ['**:*'], broad: true}, {name: net, to: ['0.0.0.0/0:*'], broad: true}], "
-                                       "deny: [{name: also-bad, to: [x.evil.test, d.test]}]", "a");
-  check(*agent_policy({guard, wide}), {{"tls a.ok.test:443", "allow passthrough a/all"},
-                                       {"tls x.evil.test:443", "deny rule g/bad"},  // a guardrail is named before a policy
-                                       {"dns x.evil.test", "deny rule g/bad"},
-                                       {"tls d.test:443", "deny rule a/also-bad"},
-                                       {"tls r.test:443", "deny review_unavailable g/ask"},
-                                       {"dns other.test", "deny rule g/ceiling"},
-                                       {"l4 other.test:443", "deny rule g/ceiling"},
-                                       {"tls other.test:443", "deny rule g/ceiling"},
-                                       {"l4 93.184.216.34:8080", "deny rule g/bad"},
-                                       {"l4 8.8.8.8:8080", "deny rule g/ceiling"}});
+  const std::string guard = guardrail_with(
+      "deny: [{name: bad, to: ['**.evil.test', '93.184.216.0/24']}], review: [{name: ask, to: [r.test]}], "
+      "ceiling: [{name: ours, to: ['**.ok.test', r.test, '**.evil.test']}]");
+  const std::string wide = policy_with(
+      "allow: [{name: all, to: ['**:*'], broad: true}, {name: net, to: ['0.0.0.0/0:*'], broad: true}], "
+      "deny: [{name: also-bad, to: [x.evil.test, d.test]}]",
+      "a");
+  check(*agent_policy({guard, wide}),
+        {{"tls a.ok.test:443", "allow passthrough a/all"},
+         {"tls x.evil.test:443", "deny rule g/bad"},  // a guardrail is named before a policy
+         {"dns x.evil.test", "deny rule g/bad"},
+         {"tls d.test:443", "deny rule a/also-bad"},
+         {"tls r.test:443", "deny review_unavailable g/ask"},
+         {"dns other.test", "deny rule g/ceiling"},
+         {"l4 other.test:443", "deny rule g/ceiling"},
+         {"tls other.test:443", "deny rule g/ceiling"},
+         {"l4 93.184.216.34:8080", "deny rule g/bad"},
+         {"l4 8.8.8.8:8080", "deny rule g/ceiling"}});
   const auto unselected = must_load({guard, wide})->for_guest(*GuestName::parse("g2"), {});
   check(*unselected, {{"tls a.ok.test:443", "deny no_policy"}, {"tls x.evil.test:443", "deny rule g/bad"}});
 }
 
 TEST_CASE("a_guardrails_review_only_takes_away") {
-  check(*agent_policy({guardrail_with("review: [{name: ask, to: [r.test]}]"), policy_with("allow: [{name: a, to: [a.test]}]")}),
-        {{"dns r.test", "deny dns_name"}, {"tls r.test:443", "deny name"}, {"tls a.test:443", "allow passthrough p/a"}});
+  check(
+      *agent_policy(
+          {guardrail_with("review: [{name: ask, to: [r.test]}]"), policy_with("allow: [{name: a, to: [a.test]}]")}),
+      {{"dns r.test", "deny dns_name"}, {"tls r.test:443", "deny name"}, {"tls a.test:443", "allow passthrough p/a"}});
 }
 
 TEST_CASE("an_empty_ceiling_allows_nothing_and_a_ceiling_of_requests_cannot_be_judged") {
-  const std::string allow = policy_with("allow: [{name: a, to: [a.test]}, {name: t, to: ['t.test:22'], protocol: tcp}]");
+  const std::string allow =
+      policy_with("allow: [{name: a, to: [a.test]}, {name: t, to: ['t.test:22'], protocol: tcp}]");
   check(*agent_policy({guardrail_with("ceiling: []"), allow}), {{"tls a.test:443", "deny rule g/ceiling"}});
   check(*agent_policy({guardrail_with("ceiling: [{name: c, to: ['**'], http: [{methods: [GET]}]}]"), allow}),
-        {{"l4 a.test:443", "allow classify p/a"}, {"tls a.test:443", "deny inspection_unavailable g/ceiling"},
+        {{"l4 a.test:443", "allow classify p/a"},
+         {"tls a.test:443", "deny inspection_unavailable g/ceiling"},
          {"l4 t.test:22", "deny inspection_unavailable g/ceiling"}});
-  check(*agent_policy({guardrail_with("ceiling: [{name: c, to: [a.test, t.test]}]", "g"), guardrail_with("ceiling: [{name: c, to: [t.test]}]", "h"), allow}),
+  check(*agent_policy({guardrail_with("ceiling: [{name: c, to: [a.test, t.test]}]", "g"),
+                       guardrail_with("ceiling: [{name: c, to: [t.test]}]", "h"), allow}),
         {{"tls a.test:443", "deny rule h/ceiling"}, {"l4 t.test:22", "allow opaque p/t"}});
 }
 
 TEST_CASE("audit_mode_says_what_it_would_have_done_and_guardrails_still_deny") {
-  const std::string audit = policy_with("mode: audit, allow: [{name: a, to: [a.test]}], deny: [{name: d, to: [d.test]}], "
-                                        "review: [{name: r, to: [r.test]}]");
+  const std::string audit = policy_with(
+      "mode: audit, allow: [{name: a, to: [a.test]}], deny: [{name: d, to: [d.test]}], "
+      "review: [{name: r, to: [r.test]}]");
   const auto policy = agent_policy({audit, guardrail_with("deny: [{name: bad, to: ['**.evil.test']}]")});
   CHECK(policy->audit_mode());
   check(*policy, {{"tls a.test:443", "allow passthrough p/a"},
@@ -184,23 +210,28 @@ TEST_CASE("audit_mode_says_what_it_would_have_done_and_guardrails_still_deny") {
                   {"tls x.evil.test:443", "deny rule g/bad"},
                   {"ech x.test:443", "deny ech_present p/audit-mode"},
                   {"tls 93.184.216.34:443", "deny tls_nosni"}});
-  check(*agent_policy({audit, guardrail_with("ceiling: [{name: c, to: [a.test]}]")}), {{"tls x.test:443", "deny rule g/ceiling"}});
+  check(*agent_policy({audit, guardrail_with("ceiling: [{name: c, to: [a.test]}]")}),
+        {{"tls x.test:443", "deny rule g/ceiling"}});
   const auto both = agent_policy({audit, policy_with("allow: [{name: e, to: [e.test]}]", "z")});
   CHECK_FALSE(both->audit_mode());  // enforce beats audit
-  check(*both, {{"tls x.test:443", "deny name"}, {"tls a.test:443", "allow passthrough p/a"}, {"tls e.test:443", "allow passthrough z/e"}});
+  check(*both, {{"tls x.test:443", "deny name"},
+                {"tls a.test:443", "allow passthrough p/a"},
+                {"tls e.test:443", "allow passthrough z/e"}});
 }
 
 TEST_CASE("the_named_rule_is_the_lexically_first_and_private_space_is_not_hidden_by_it") {
-  const auto policy = agent_policy({policy_with("allow: [{name: z, to: [a.test]}, {name: b, to: ['*.test', a.test], broad: true}]", "q"),
-                                    policy_with("allow: [{name: y, to: [a.test]}]", "r"), policy_with("allow: [{name: x, to: [n.test]}]", "s"),
-                                    policy_with("allow: [{name: y, to: [n.test], private: true}]", "t")});
+  const auto policy = agent_policy(
+      {policy_with("allow: [{name: z, to: [a.test]}, {name: b, to: ['*.test', a.test], broad: true}]", "q"),
+       policy_with("allow: [{name: y, to: [a.test]}]", "r"), policy_with("allow: [{name: x, to: [n.test]}]", "s"),
+       policy_with("allow: [{name: y, to: [n.test], private: true}]", "t")});
   check(*policy, {{"tls a.test:443", "allow passthrough q/b"}, {"tls n.test:443", "allow passthrough t/y"}});
 }
 
 TEST_CASE("an_allowed_name_must_not_lead_to_an_address_that_is_denied") {
-  const std::string policy_text = policy_with("allow: [{name: a, to: ['a.test:*', 'ok.test:*']}], "
-                                              "deny: [{name: net, to: ['93.184.216.0/24'], except: [ok.test]}, {name: p25, to: ['8.8.8.8:25']}], "
-                                              "review: [{name: ask, to: ['9.9.9.9']}]");
+  const std::string policy_text = policy_with(
+      "allow: [{name: a, to: ['a.test:*', 'ok.test:*']}], "
+      "deny: [{name: net, to: ['93.184.216.0/24'], except: [ok.test]}, {name: p25, to: ['8.8.8.8:25']}], "
+      "review: [{name: ask, to: ['9.9.9.9']}]");
   const auto policy = agent_policy({policy_text});
   const auto asked = [&](const GuestPolicy& p, const char* question, const char* address) {
     const auto denial = deny_address(p, facts(question), *IpAddress::parse(address));
@@ -214,8 +245,8 @@ TEST_CASE("an_allowed_name_must_not_lead_to_an_address_that_is_denied") {
   CHECK(asked(*policy, "tls a.test:443", "1.1.1.1") == "none");
   const std::string audit = policy_with("mode: audit, deny: [{name: net, to: ['93.184.216.0/24']}]");
   CHECK(asked(*agent_policy({audit}), "tls a.test:443", "93.184.216.34") == "none");
-  CHECK(asked(*agent_policy({audit, guardrail_with("deny: [{name: net, to: ['93.184.0.0/16']}]")}), "tls a.test:443", "93.184.216.34") ==
-        "deny rule g/net");
+  CHECK(asked(*agent_policy({audit, guardrail_with("deny: [{name: net, to: ['93.184.0.0/16']}]")}), "tls a.test:443",
+              "93.184.216.34") == "deny rule g/net");
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// The files in policies/ are the language by example: each one loads without an error or a warning, and decides what it says.
+// The files in policies/ are the language by example: each one loads without an error or a warning, and decides what it
+// says.
 #include <doctest/doctest.h>
 
 #include <filesystem>
@@ -27,7 +28,8 @@ std::string ask(const Snapshot& snapshot, const Labels& labels, const std::strin
 }
 
 TEST_CASE("all_examples_load_together_without_a_warning_and_each_has_a_test_here") {
-  const std::set<std::string> known{"coding-agent.yaml", "database.yaml", "guardrail.yaml", "requests.yaml", "watch-first.yaml"};
+  const std::set<std::string> known{"coding-agent.yaml", "database.yaml", "guardrail.yaml", "requests.yaml",
+                                    "watch-first.yaml"};
   std::set<std::string> there;
   for (const auto& entry : std::filesystem::directory_iterator(kFolder)) {
     if (entry.path().extension() == ".yaml") there.insert(entry.path().filename());
@@ -78,7 +80,8 @@ TEST_CASE("rules_about_requests_deny_in_this_version") {
   const auto snapshot = load_examples({"requests.yaml"});
   const Labels bot{{"role", "release-bot"}};
   CHECK(ask(*snapshot, bot, "tls api.github.com:443") == "deny inspection_unavailable requests/issues");
-  CHECK(ask(*snapshot, bot, "tls ce.us-east-1.amazonaws.com:443") == "deny inspection_unavailable requests/destructive");
+  CHECK(ask(*snapshot, bot, "tls ce.us-east-1.amazonaws.com:443") ==
+        "deny inspection_unavailable requests/destructive");
   CHECK(ask(*snapshot, bot, "tls status.acme.example:443") == "allow passthrough requests/status-page");
 }
 

@@ -5,7 +5,9 @@
 namespace enforcer::policy::test {
 namespace {
 
-std::string named(const RuleInfo* rule) { return rule ? fmt::format(" {}/{}", rule->policy, rule->rule) : ""; }
+std::string named(const RuleInfo* rule) {
+  return rule ? fmt::format(" {}/{}", rule->policy, rule->rule) : "";
+}
 
 std::string label(Handling handling) {
   switch (handling) {
@@ -47,16 +49,20 @@ std::shared_ptr<const GuestPolicy> agent_policy(const std::vector<std::string>& 
 }
 
 std::string policy_with(const std::string& spec, const std::string& name) {
-  return fmt::format("apiVersion: enforcer.dev/v1\nkind: Policy\nmetadata: {{name: {}}}\n"
-                     "spec: {{guests: {{matchLabels: {{role: agent}}}}, {}}}\n",
-                     name, spec);
+  return fmt::format(
+      "apiVersion: enforcer.dev/v1\nkind: Policy\nmetadata: {{name: {}}}\n"
+      "spec: {{guests: {{matchLabels: {{role: agent}}}}, {}}}\n",
+      name, spec);
 }
 
 std::string guardrail_with(const std::string& spec, const std::string& name) {
-  return fmt::format("apiVersion: enforcer.dev/v1\nkind: Guardrail\nmetadata: {{name: {}}}\nspec: {{{}}}\n", name, spec);
+  return fmt::format("apiVersion: enforcer.dev/v1\nkind: Guardrail\nmetadata: {{name: {}}}\nspec: {{{}}}\n", name,
+                     spec);
 }
 
-WallClock::time_point test_time() { return std::chrono::sys_days(std::chrono::year(2026) / 1 / 1); }
+WallClock::time_point test_time() {
+  return std::chrono::sys_days(std::chrono::year(2026) / 1 / 1);
+}
 
 Facts facts(const std::string& question) {
   Facts facts;
@@ -64,7 +70,10 @@ Facts facts(const std::string& question) {
   const auto space = question.find(' ');
   const std::string layer = question.substr(0, space);
   std::string where = question.substr(space + 1);
-  facts.layer = layer == "dns" ? Layer::kDns : layer == "l4" ? Layer::kL4 : layer == "http" ? Layer::kHttp : Layer::kTls;
+  facts.layer = layer == "dns"    ? Layer::kDns
+                : layer == "l4"   ? Layer::kL4
+                : layer == "http" ? Layer::kHttp
+                                  : Layer::kTls;
   facts.ech = layer == "ech";
   if (facts.layer != Layer::kDns) {
     const auto colon = where.rfind(':');
@@ -91,6 +100,8 @@ std::string answer(const Decision& decision) {
   return text;
 }
 
-std::string answer(const GuestPolicy& policy, const std::string& question) { return answer(decide(policy, facts(question))); }
+std::string answer(const GuestPolicy& policy, const std::string& question) {
+  return answer(decide(policy, facts(question)));
+}
 
 }  // namespace enforcer::policy::test

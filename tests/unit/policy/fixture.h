@@ -31,8 +31,8 @@ WallClock::time_point test_time();
 /// "dns a.b", "l4 a.b:443", "tls a.b:443", "ech a.b:443", "http a.b:80", "l4 192.0.2.1:443".
 Facts facts(const std::string& question);
 
-/// "allow opaque p/rule", "allow classify …", "allow p/rule" (kNone), "deny dst_private", "deny rule g/closed"; in audit mode
-/// "allow passthrough audit_mode p/audit-mode would deny name".
+/// "allow opaque p/rule", "allow classify …", "allow p/rule" (kNone), "deny dst_private", "deny rule g/closed"; in
+/// audit mode "allow passthrough audit_mode p/audit-mode would deny name".
 std::string answer(const Decision& decision);
 std::string answer(const GuestPolicy& policy, const std::string& question);
 

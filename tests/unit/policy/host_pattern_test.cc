@@ -19,7 +19,8 @@ TEST_CASE("a_pattern_matches_whole_labels_and_never_its_apex") {
     const char* name;
     bool matches;
   };
-  // The label-boundary tricks: a suffix that is not a label, the name as somebody else's subdomain, a prefix that is not a label.
+  // The label-boundary tricks: a suffix that is not a label, the name as somebody else's subdomain, a prefix that is
+  // not a label.
   const Row rows[] = {
       {"ok.test", "ok.test", true},
       {"OK.Test.", "ok.test", true},
@@ -61,14 +62,18 @@ TEST_CASE("a_pattern_matches_whole_labels_and_never_its_apex") {
 }
 
 TEST_CASE("a_wildcard_stands_only_where_the_language_has_one") {
-  for (const char* text : {"a.**.b", "**a.test", "a.b.*", "a.*b.test", "*a*.test", "***.test", "a.*.*.test", "*.*.*.test", "**.*"}) {
+  for (const char* text :
+       {"a.**.b", "**a.test", "a.b.*", "a.*b.test", "*a*.test", "***.test", "a.*.*.test", "*.*.*.test", "**.*"}) {
     CAPTURE(text);
     const auto parsed = HostPattern::parse(text);
     REQUIRE_FALSE(parsed);
     CHECK(parsed.error().code == Code::kBadWildcard);
   }
-  for (const char* text : {"", ".", "a..b", "-a.test", "a-.test", "a b.test", "a_b!.test", "1.2.3.4.5", "0x7f.1", "127.1", "a.0x10",
-                           "b\xc3\xbc" "cher.test", "a/b", "a@b"}) {
+  for (const char* text :
+       {"", ".", "a..b", "-a.test", "a-.test", "a b.test", "a_b!.test", "1.2.3.4.5", "0x7f.1", "127.1", "a.0x10",
+        "b\xc3\xbc"
+        "cher.test",
+        "a/b", "a@b"}) {
     CAPTURE(text);
     const auto parsed = HostPattern::parse(text);
     REQUIRE_FALSE(parsed);
@@ -77,10 +82,10 @@ TEST_CASE("a_wildcard_stands_only_where_the_language_has_one") {
 }
 
 TEST_CASE("covering_and_overlapping_agree_with_matching") {
-  const char* texts[] = {"a.b.test", "*.b.test", "**.b.test", "**.test", "a.*.test", "*.*.test", "a*.b.test", "*a.b.test", "ab*.b.test",
-                         "**.a.b.test", "x.a.b.test", "**", "a*c.b.test", "**.*.test"};
-  const char* names[] = {"a.b.test", "aa.b.test", "abc.b.test", "ac.b.test", "x.a.b.test", "y.x.a.b.test", "a.c.test", "b.test",
-                         "test", "abxc.b.test", "q.b.test", "enforcer-any.b.test"};
+  const char* texts[] = {"a.b.test",  "*.b.test",   "**.b.test",   "**.test",    "a.*.test", "*.*.test",   "a*.b.test",
+                         "*a.b.test", "ab*.b.test", "**.a.b.test", "x.a.b.test", "**",       "a*c.b.test", "**.*.test"};
+  const char* names[] = {"a.b.test", "aa.b.test", "abc.b.test", "ac.b.test",   "x.a.b.test", "y.x.a.b.test",
+                         "a.c.test", "b.test",    "test",       "abxc.b.test", "q.b.test",   "enforcer-any.b.test"};
   for (const char* one : texts) {
     for (const char* other : texts) {
       const auto a = *HostPattern::parse(one);
@@ -106,7 +111,8 @@ TEST_CASE("covering_and_overlapping_agree_with_matching") {
 TEST_CASE("an_example_exists_for_the_longest_pattern") {
   const std::string label(63, 'a');
   const std::string tail = label + "." + label + "." + label;
-  for (const std::string& text : {"**." + tail + ".b", "*." + tail, std::string(60, 'a') + "*." + tail, "*" + std::string(61, 'b') + ".*." + label}) {
+  for (const std::string& text : {"**." + tail + ".b", "*." + tail, std::string(60, 'a') + "*." + tail,
+                                  "*" + std::string(61, 'b') + ".*." + label}) {
     CAPTURE(text);
     const auto pattern = HostPattern::parse(text);
     REQUIRE(pattern);
@@ -116,15 +122,15 @@ TEST_CASE("an_example_exists_for_the_longest_pattern") {
 }
 
 TEST_CASE("what_is_written_as_an_address_is_an_address") {
-  for (const char* text : {"10.0.0.1", "10.0.0.0/8", "10.0.0.0/8:5432", "10.0.0.1:443", "2001:db8::1", "2001:db8::/32", "[2001:db8::1]:443",
-                           "[2001:db8::/32]:*", "[::1]"}) {
+  for (const char* text : {"10.0.0.1", "10.0.0.0/8", "10.0.0.0/8:5432", "10.0.0.1:443", "2001:db8::1", "2001:db8::/32",
+                           "[2001:db8::1]:443", "[2001:db8::/32]:*", "[::1]"}) {
     CAPTURE(text);
     const auto target = Target::parse(text, PortDefault::kHttps);
     REQUIRE(target);
     CHECK(target->block() != nullptr);
   }
-  for (const char* text : {"010.0.0.1", "10.0.0", "0x0a000001", "10.0.0.1/8", "example.com/24", "[example.com]:443", "[10.0.0.1]:443",
-                           "::ffff:10.0.0.1:443:", "10.0.0.256", "https://a.test/", "a.test:443/x"}) {
+  for (const char* text : {"010.0.0.1", "10.0.0", "0x0a000001", "10.0.0.1/8", "example.com/24", "[example.com]:443",
+                           "[10.0.0.1]:443", "::ffff:10.0.0.1:443:", "10.0.0.256", "https://a.test/", "a.test:443/x"}) {
     CAPTURE(text);
     CHECK_FALSE(Target::parse(text, PortDefault::kHttps));
   }
@@ -135,7 +141,8 @@ TEST_CASE("a_port_is_one_port_or_every_port") {
   CHECK(Target::parse("a.test", PortDefault::kEvery)->port == std::nullopt);
   CHECK(Target::parse("a.test:*", PortDefault::kHttps)->port == std::nullopt);
   CHECK(Target::parse("a.test:80", PortDefault::kHttps)->port == kHttpPort);
-  for (const char* text : {"a.test:0", "a.test:65536", "a.test:", "a.test:080", "a.test:http", "a.test:-1", "a.test:80-90"}) {
+  for (const char* text :
+       {"a.test:0", "a.test:65536", "a.test:", "a.test:080", "a.test:http", "a.test:-1", "a.test:80-90"}) {
     CAPTURE(text);
     const auto target = Target::parse(text, PortDefault::kHttps);
     REQUIRE_FALSE(target);
@@ -147,12 +154,14 @@ TEST_CASE("a_port_is_one_port_or_every_port") {
 TEST_CASE("breadth_is_judged_by_the_public_suffix_list") {
   const auto kind = [](const char* text) { return breadth(*Target::parse(text, PortDefault::kEvery)).kind; };
   using Kind = Breadth::Kind;
-  for (const char* text : {"*", "**", "*.com", "**.test", "*.co.uk", "**.github.io", "a.*.com", "x*.co.uk", "0.0.0.0/0", "::/0", "0.0.0.0/7"}) {
+  for (const char* text : {"*", "**", "*.com", "**.test", "*.co.uk", "**.github.io", "a.*.com", "x*.co.uk", "0.0.0.0/0",
+                           "::/0", "0.0.0.0/7"}) {
     CAPTURE(text);
     CHECK(kind(text) == Kind::kBroad);
   }
   CHECK(kind("*-aiplatform.googleapis.com") == Kind::kPrivateSuffix);
-  for (const char* text : {"github.io", "*.example.com", "ce.*.amazonaws.com", "**.amazonaws.com", "*.wild.test", "10.0.0.0/8"}) {
+  for (const char* text :
+       {"github.io", "*.example.com", "ce.*.amazonaws.com", "**.amazonaws.com", "*.wild.test", "10.0.0.0/8"}) {
     CAPTURE(text);
     CHECK(kind(text) == Kind::kNarrow);
   }

@@ -23,7 +23,8 @@ std::vector<std::string> split(const std::string& text) {
 
 bool label_match(const std::string& pattern, const std::string& label) {
   if (pattern.empty()) return label.empty();
-  if (pattern[0] != '*') return !label.empty() && label[0] == pattern[0] && label_match(pattern.substr(1), label.substr(1));
+  if (pattern[0] != '*')
+    return !label.empty() && label[0] == pattern[0] && label_match(pattern.substr(1), label.substr(1));
   for (std::size_t taken = 1; taken <= label.size(); ++taken) {
     if (label_match(pattern.substr(1), label.substr(taken))) return true;
   }
@@ -43,7 +44,9 @@ bool where_matches(const NaiveTarget& target, const Facts& facts) {
   return target.block && Cidr::parse(target.where)->contains(*facts.destination);
 }
 
-std::string port_of(const NaiveTarget& target, bool allow) { return target.port.empty() ? (allow ? "443" : "*") : target.port; }
+std::string port_of(const NaiveTarget& target, bool allow) {
+  return target.port.empty() ? (allow ? "443" : "*") : target.port;
+}
 
 bool port_matches(const std::string& port, const Facts& facts) {
   const auto number = static_cast<unsigned>(facts.port);
@@ -123,10 +126,13 @@ class Naive {
     return best;
   }
 
-  std::optional<std::string> objection(const std::string& list, bool some, const std::string& reason, bool everything) const {
+  std::optional<std::string> objection(const std::string& list, bool some, const std::string& reason,
+                                       bool everything) const {
     for (const bool guardrail : {true, false}) {
       if (!guardrail && !everything) continue;
-      const auto found = first([&](const Seen& s) { return s.rule->list == list && s.rule->http == some && s.policy->guardrail == guardrail; });
+      const auto found = first([&](const Seen& s) {
+        return s.rule->list == list && s.rule->http == some && s.policy->guardrail == guardrail;
+      });
       if (found) return "deny " + reason + " " + found->name();
     }
     return std::nullopt;
@@ -153,8 +159,12 @@ class Naive {
 
   std::string verdict(bool everything) const {
     if (auto denial = objection("deny", false, "rule", everything)) return *denial;
-    const auto policys = [](const char* list) { return [list](const Seen& s) { return s.rule->list == list && !s.policy->guardrail; }; };
-    const auto allow = [](const Wanted& more) { return [more](const Seen& s) { return s.rule->list == "allow" && more(s); }; };
+    const auto policys = [](const char* list) {
+      return [list](const Seen& s) { return s.rule->list == list && !s.policy->guardrail; };
+    };
+    const auto allow = [](const Wanted& more) {
+      return [more](const Seen& s) { return s.rule->list == "allow" && more(s); };
+    };
     const auto tcp = first(allow([](const Seen& s) { return s.rule->tcp; }));
     const auto plain = first(allow([](const Seen& s) { return !s.rule->tcp && !s.needs_requests(); }));
     const auto never = first(allow([](const Seen& s) { return !s.rule->tcp && !s.needs_requests() && s.rule->never; }));
@@ -187,7 +197,9 @@ class Naive {
 
   std::string missing() const {
     if (facts_.layer == Layer::kDns) return "dns_name";
-    const auto near = [](const Seen& s) { return s.other_port && !s.policy->guardrail && (s.rule->list == "allow" || s.rule->list == "review"); };
+    const auto near = [](const Seen& s) {
+      return s.other_port && !s.policy->guardrail && (s.rule->list == "allow" || s.rule->list == "review");
+    };
     if (std::ranges::any_of(seen_, near)) return "port";
     return facts_.host ? "name" : "address";
   }
@@ -203,7 +215,8 @@ class Naive {
 std::string targets_to_yaml(const std::vector<NaiveTarget>& targets) {
   std::string text;
   for (const NaiveTarget& target : targets) {
-    text += fmt::format("{}'{}{}{}'", text.empty() ? "" : ", ", target.where, target.port.empty() ? "" : ":", target.port);
+    text +=
+        fmt::format("{}'{}{}{}'", text.empty() ? "" : ", ", target.where, target.port.empty() ? "" : ":", target.port);
   }
   return text;
 }
@@ -248,6 +261,8 @@ std::string to_yaml(const NaivePolicy& policy) {
   return text;
 }
 
-std::string naive_answer(const std::vector<NaivePolicy>& policies, const Facts& facts) { return Naive(policies, facts).answer(); }
+std::string naive_answer(const std::vector<NaivePolicy>& policies, const Facts& facts) {
+  return Naive(policies, facts).answer();
+}
 
 }  // namespace enforcer::policy::test

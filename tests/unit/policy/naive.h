@@ -1,5 +1,5 @@
-// The reference that decide() is held against: the language's rules applied one after the other to texts, without index, without
-// compilation, and without any code of the policy library but its plain result types. Slow and obvious.
+// The reference that decide() is held against: the language's rules applied one after the other to texts, without
+// index, without compilation, and without any code of the policy library but its plain result types. Slow and obvious.
 #pragma once
 
 #include <string>
@@ -10,8 +10,8 @@
 namespace enforcer::policy::test {
 
 struct NaiveTarget {
-  std::string where;      ///< a pattern, or a block
-  std::string port;       ///< "", "*" or a number
+  std::string where;  ///< a pattern, or a block
+  std::string port;   ///< "", "*" or a number
   bool block = false;
 };
 

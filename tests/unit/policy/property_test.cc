@@ -49,7 +49,8 @@ class Random {
     }
   }
   std::string block() {
-    static const char* kBlocks[] = {"93.184.216.0/24", "93.184.216.34", "93.0.0.0/8", "2600:9000::/48", "0.0.0.0/0", "::/0"};
+    static const char* kBlocks[] = {"93.184.216.0/24", "93.184.216.34", "93.0.0.0/8",
+                                    "2600:9000::/48",  "0.0.0.0/0",     "::/0"};
     return kBlocks[below(std::size(kBlocks))];
   }
   std::string port() {
@@ -87,7 +88,10 @@ class Random {
     policy.has_ceiling = guardrail && once_in(3);
     const bool tcp = once_in(5);  // a policy of opaque rules only: mixed ones are refused where they overlap
     for (std::size_t n = below(6); n > 0; --n) {
-      const std::string list = guardrail ? (once_in(2) ? "deny" : "review") : once_in(4) ? "deny" : once_in(4) ? "review" : "allow";
+      const std::string list = guardrail    ? (once_in(2) ? "deny" : "review")
+                               : once_in(4) ? "deny"
+                               : once_in(4) ? "review"
+                                            : "allow";
       policy.rules.push_back(rule(list, guardrail, tcp));
     }
     if (policy.has_ceiling) {
@@ -128,7 +132,8 @@ class Random {
 
 LoadOutcome load_all(const std::vector<NaivePolicy>& policies) {
   std::vector<SourceText> sources;
-  for (const NaivePolicy& policy : policies) sources.push_back({std::to_string(sources.size()) + ".yaml", to_yaml(policy)});
+  for (const NaivePolicy& policy : policies)
+    sources.push_back({std::to_string(sources.size()) + ".yaml", to_yaml(policy)});
   return load(sources, 1);
 }
 
@@ -136,7 +141,8 @@ std::shared_ptr<const GuestPolicy> of_agent(const LoadOutcome& outcome) {
   return outcome.snapshot->for_guest(*GuestName::parse("g1"), {{"role", "agent"}});
 }
 
-/// `::/0` holds the mapped form of IPv4, and the reference knows no families: undo the brackets, and keep v4 out of v6 blocks.
+/// `::/0` holds the mapped form of IPv4, and the reference knows no families: undo the brackets, and keep v4 out of v6
+/// blocks.
 std::vector<NaivePolicy> for_reference(std::vector<NaivePolicy> policies, const Facts& facts) {
   const auto fix = [&](std::vector<NaiveTarget>& targets) {
     for (NaiveTarget& target : targets) {
@@ -162,7 +168,8 @@ TEST_CASE("invariant_2_the_fast_decision_equals_the_naive_one_on_random_policies
     if (!outcome.snapshot) {
       // Only what depends on more than one rule may be refused.
       for (const Diagnostic& d : outcome.diagnostics) {
-        const bool expected = d.severity == Severity::kWarning || d.code == "E0209" || d.code == "E0208" || d.code == "E0108";
+        const bool expected =
+            d.severity == Severity::kWarning || d.code == "E0209" || d.code == "E0208" || d.code == "E0108";
         CHECK_MESSAGE(expected, d.to_string());
       }
       continue;
@@ -176,8 +183,10 @@ TEST_CASE("invariant_2_the_fast_decision_equals_the_naive_one_on_random_policies
       if (got != expected) {
         std::string texts;
         for (const auto& p : policies) texts += to_yaml(p) + "---\n";
-        FAIL("seed " << seed << " " << label(facts.layer) << " " << (facts.host ? facts.host->text() : facts.destination->to_string()) << ":"
-                     << static_cast<unsigned>(facts.port) << "\n expected " << expected << "\n got      " << got << "\n" << texts);
+        FAIL("seed " << seed << " " << label(facts.layer) << " "
+                     << (facts.host ? facts.host->text() : facts.destination->to_string()) << ":"
+                     << static_cast<unsigned>(facts.port) << "\n expected " << expected << "\n got      " << got << "\n"
+                     << texts);
       }
       if (got.starts_with("allow")) ++allowed;
     }
@@ -224,7 +233,9 @@ TEST_CASE("explain_and_decide_agree_on_which_rules_match") {
       CHECK(answer(decision) == answer(decide(*policy, facts)));
       const bool named = decision.rule && decision.rule->rule != "ceiling" && decision.rule->rule != "audit-mode";
       if (!named) continue;
-      CHECK(std::ranges::any_of(explanation.rules, [&](const RuleTrace& t) { return t.rule == decision.rule && t.match == Match::kMatched; }));
+      CHECK(std::ranges::any_of(explanation.rules, [&](const RuleTrace& t) {
+        return t.rule == decision.rule && t.match == Match::kMatched;
+      }));
     }
   }
 }
@@ -235,7 +246,8 @@ TEST_CASE("the_cost_of_a_decision_does_not_depend_on_the_number_of_rules") {
     for (int i = 0; i < rules; ++i) {
       const std::string n = std::to_string(i);
       allow += "{name: e" + n + ", to: [n" + n + ".example.test, '*.w" + n + ".test', '**.d" + n + ".test', 'p" + n +
-               "-*.in.test', 'x.*.m" + n + ".test', " + std::to_string(1 + i / 250) + "." + std::to_string(i % 250) + ".1.0/24:80]}, ";
+               "-*.in.test', 'x.*.m" + n + ".test', " + std::to_string(1 + i / 250) + "." + std::to_string(i % 250) +
+               ".1.0/24:80]}, ";
     }
     return agent_policy({policy_with("allow: [" + allow + "]")});
   };

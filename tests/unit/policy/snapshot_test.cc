@@ -10,10 +10,11 @@ namespace enforcer::policy::test {
 namespace {
 
 TEST_CASE("guests_are_selected_by_name_or_by_all_of_their_labels") {
-  const auto snapshot = must_load({"apiVersion: enforcer.dev/v1\nkind: Policy\nmetadata: {name: named}\nspec:\n"
-                                   "  guests: {names: [g2, g1]}\n  allow: [{name: n, to: [n.test]}]\n"
-                                   "---\napiVersion: enforcer.dev/v1\nkind: Policy\nmetadata: {name: labelled}\nspec:\n"
-                                   "  guests: {matchLabels: {a: '1', b: '2'}}\n  allow: [{name: l, to: [l.test]}]\n"});
+  const auto snapshot =
+      must_load({"apiVersion: enforcer.dev/v1\nkind: Policy\nmetadata: {name: named}\nspec:\n"
+                 "  guests: {names: [g2, g1]}\n  allow: [{name: n, to: [n.test]}]\n"
+                 "---\napiVersion: enforcer.dev/v1\nkind: Policy\nmetadata: {name: labelled}\nspec:\n"
+                 "  guests: {matchLabels: {a: '1', b: '2'}}\n  allow: [{name: l, to: [l.test]}]\n"});
   const auto rules = [&](const char* name, const Labels& labels) {
     std::string text;
     for (const RuleInfo* rule : snapshot->for_guest(*GuestName::parse(name), labels)->rules()) text += rule->rule;
@@ -32,7 +33,8 @@ TEST_CASE("guests_with_the_same_policies_share_one_compiled_policy") {
   {
     std::vector<std::jthread> threads;
     for (std::size_t i = 0; i < seen.size(); ++i) {
-      threads.emplace_back([&, i] { seen[i] = snapshot->for_guest(*GuestName::parse("g" + std::to_string(i)), {{"role", "agent"}}); });
+      threads.emplace_back(
+          [&, i] { seen[i] = snapshot->for_guest(*GuestName::parse("g" + std::to_string(i)), {{"role", "agent"}}); });
     }
   }
   for (const auto& policy : seen) CHECK(policy == seen[0]);
@@ -48,9 +50,10 @@ TEST_CASE("a_guest_policy_outlives_its_snapshot") {
 }
 
 TEST_CASE("the_smallest_limit_of_all_selecting_policies_wins") {
-  const auto policy = agent_policy({policy_with("limits: {connections: 100, dnsPerSecond: 5, uploadBytesPerHour: 1Gi}", "a"),
-                                    policy_with("limits: {connections: 20, halfOpen: 7, uploadBytesPerHour: 2Gi}", "b"),
-                                    policy_with("limits: {requestsPerMinute: 1, decisionsPerMinute: 2, distinctNamesPerHour: 3}", "c")});
+  const auto policy = agent_policy(
+      {policy_with("limits: {connections: 100, dnsPerSecond: 5, uploadBytesPerHour: 1Gi}", "a"),
+       policy_with("limits: {connections: 20, halfOpen: 7, uploadBytesPerHour: 2Gi}", "b"),
+       policy_with("limits: {requestsPerMinute: 1, decisionsPerMinute: 2, distinctNamesPerHour: 3}", "c")});
   CHECK(policy->limits() == LimitOverrides{.connections = 20,
                                            .half_open = 7,
                                            .requests_per_minute = 1,
@@ -61,8 +64,10 @@ TEST_CASE("the_smallest_limit_of_all_selecting_policies_wins") {
 }
 
 TEST_CASE("summaries_and_deny_rules_are_listed_for_people_and_metrics") {
-  const auto snapshot = must_load({policy_with("mode: audit, allow: [{name: a, to: [a.test]}], deny: [{name: z, to: [z.test], reason: No.}, {name: y, to: [y.test]}]"),
-                                   guardrail_with("deny: [{name: x, to: [x.test]}], ceiling: [{name: c, to: ['**']}]")});
+  const auto snapshot =
+      must_load({policy_with("mode: audit, allow: [{name: a, to: [a.test]}], deny: [{name: z, to: [z.test], reason: "
+                             "No.}, {name: y, to: [y.test]}]"),
+                 guardrail_with("deny: [{name: x, to: [x.test]}], ceiling: [{name: c, to: ['**']}]")});
   REQUIRE(snapshot->policies().size() == 2);
   const PolicySummary& policy = snapshot->policies()[0];
   CHECK((policy.name == "p" && policy.kind == "Policy" && policy.file == "file0.yaml" && policy.line == 1));
@@ -70,13 +75,15 @@ TEST_CASE("summaries_and_deny_rules_are_listed_for_people_and_metrics") {
   const PolicySummary& guardrail = snapshot->policies()[1];
   CHECK((guardrail.kind == "Guardrail" && guardrail.guests == "all" && guardrail.deny == 1 && guardrail.ceiling == 1));
   std::string names;
-  for (const RuleInfo* rule : snapshot->deny_rules()) names += rule->policy + "/" + rule->rule + "@" + rule->place + " ";
+  for (const RuleInfo* rule : snapshot->deny_rules())
+    names += rule->policy + "/" + rule->rule + "@" + rule->place + " ";
   CHECK(names == "g/x@file1.yaml:4 p/y@file0.yaml:4 p/z@file0.yaml:4 ");
   CHECK(snapshot->deny_rules()[2]->note == "No.");
 }
 
 TEST_CASE("a_reload_with_an_error_yields_no_snapshot") {
-  const SourceText texts[] = {{"good.yaml", policy_with("allow: [{name: a, to: [a.test]}]")}, {"bad.yaml", "kind: Policy\n"}};
+  const SourceText texts[] = {{"good.yaml", policy_with("allow: [{name: a, to: [a.test]}]")},
+                              {"bad.yaml", "kind: Policy\n"}};
   CHECK(load({texts, 1}, 2).snapshot);
   CHECK_FALSE(load({texts, 2}, 3).snapshot);
   CHECK(load({}, 4).snapshot->generation() == 4);  // no files: a valid generation that denies everything

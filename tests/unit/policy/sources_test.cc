@@ -19,7 +19,9 @@ class Folder {
     path_ = name;
   }
   ~Folder() { std::filesystem::remove_all(path_); }
-  [[nodiscard]] std::string path(const std::string& name = "") const { return name.empty() ? path_ : path_ + "/" + name; }
+  [[nodiscard]] std::string path(const std::string& name = "") const {
+    return name.empty() ? path_ : path_ + "/" + name;
+  }
   std::string write(const std::string& name, const std::string& text, mode_t mode = 0644) const {
     std::ofstream(path(name)) << text;
     REQUIRE(chmod(path(name).c_str(), mode) == 0);
@@ -55,9 +57,11 @@ TEST_CASE("a_path_that_could_be_swapped_or_written_by_others_is_refused") {
   CHECK(refusal({good}).empty());  // the control
 
   REQUIRE(symlink(good.c_str(), folder.path("link.yaml").c_str()) == 0);
-  CHECK(refusal({folder.path("link.yaml")}) == folder.path("link.yaml") + ": is a symbolic link, which is not followed");
+  CHECK(refusal({folder.path("link.yaml")}) ==
+        folder.path("link.yaml") + ": is a symbolic link, which is not followed");
   CHECK(refusal({folder.path()}) == folder.path("link.yaml") + ": is a symbolic link, which is not followed");
-  CHECK(refusal({folder.path("link.yaml")}, SourceUse::kInspect) == folder.path("link.yaml") + ": is a symbolic link, which is not followed");
+  CHECK(refusal({folder.path("link.yaml")}, SourceUse::kInspect) ==
+        folder.path("link.yaml") + ": is a symbolic link, which is not followed");
   std::filesystem::remove(folder.path("link.yaml"));
 
   for (const mode_t mode : {0664, 0646, 0666}) {
@@ -91,7 +95,8 @@ TEST_CASE("only_regular_files_of_at_most_one_mebibyte_are_read") {
   CHECK(refusal({fifo}) == fifo + ": is neither a regular file nor a folder");
   REQUIRE(mkdir(folder.path("inner.yaml").c_str(), 0755) == 0);
   CHECK(refusal({folder.path()}) == fifo + ": is neither a regular file nor a folder; " + folder.path("inner.yaml") +
-                                        ": is a folder inside a folder of policies; " + large + ": is larger than 1 MiB");
+                                        ": is a folder inside a folder of policies; " + large +
+                                        ": is larger than 1 MiB");
 }
 
 TEST_CASE("a_missing_path_is_said_to_be_missing") {
