@@ -29,30 +29,31 @@
 #define ENFORCER_MAX_WORKERS 64
 #define ENFORCER_MAX_GUESTS 4096
 
-/* Why a packet was dropped. One line: NAME, the metric label, what it means. The label is also the row of bpf/README.md. */
-#define ENFORCER_DROP_REASONS(X)                                                                        \
-  X(UNKNOWN_GUEST, "unknown_guest", "the interface belongs to no attached guest")                       \
-  X(L2_SHORT, "l2_short", "shorter than its own headers, or its headers cannot be pulled")              \
-  X(L2_VLAN, "l2_vlan", "VLAN tag, in the packet or in its metadata")                                   \
-  X(L2_LLC, "l2_llc", "802.3 length instead of an EtherType")                                           \
-  X(L2_ETHERTYPE, "l2_ethertype", "EtherType other than IPv4, IPv6 and ARP")                            \
-  X(L2_SRCMAC, "l2_srcmac", "source MAC is not the guest's")                                            \
-  X(L2_DSTMAC, "l2_dstmac", "destination MAC is not the gateway's")                                     \
-  X(ARP_SPOOF, "arp_spoof", "ARP other than a request for the gateway from the guest's own pair")       \
+/* Why a packet was dropped. One line: NAME, the metric label, what it means. The label is also the row of
+ * bpf/README.md. */
+#define ENFORCER_DROP_REASONS(X)                                                                              \
+  X(UNKNOWN_GUEST, "unknown_guest", "the interface belongs to no attached guest")                             \
+  X(L2_SHORT, "l2_short", "shorter than its own headers, or its headers cannot be pulled")                    \
+  X(L2_VLAN, "l2_vlan", "VLAN tag, in the packet or in its metadata")                                         \
+  X(L2_LLC, "l2_llc", "802.3 length instead of an EtherType")                                                 \
+  X(L2_ETHERTYPE, "l2_ethertype", "EtherType other than IPv4, IPv6 and ARP")                                  \
+  X(L2_SRCMAC, "l2_srcmac", "source MAC is not the guest's")                                                  \
+  X(L2_DSTMAC, "l2_dstmac", "destination MAC is not the gateway's")                                           \
+  X(ARP_SPOOF, "arp_spoof", "ARP other than a request for the gateway from the guest's own pair")             \
   X(ND_SPOOF, "nd_spoof", "neighbour discovery other than a solicitation or a unicast reply for the gateway") \
-  X(IP_VER, "ip_ver", "IP version, header length or total length does not fit")                         \
-  X(IP_OPTS, "ip_opts", "IPv4 options or IPv6 extension headers")                                       \
-  X(IP_FRAG, "ip_frag", "fragment")                                                                     \
-  X(IP_SRC_SPOOF, "ip_src_spoof", "source address is not the guest's")                                  \
-  X(IP_DST_LOCAL, "ip_dst_local", "loopback, unspecified, broadcast or link-local destination")         \
-  X(IP_MCAST, "ip_mcast", "multicast destination")                                                      \
-  X(IP_PROTO, "ip_proto", "protocol other than TCP, UDP and ICMP")                                      \
-  X(ICMP, "icmp", "ICMP, answered with administratively prohibited")                                    \
-  X(UDP_PORT, "udp_port", "UDP other than port 53, answered with administratively prohibited")          \
-  X(TCP_BAD, "tcp_bad", "TCP header or flags that no client sends")                                     \
-  X(NO_LISTENER, "no_listener", "no listener: enforcerd is not there")                                  \
-  X(SK_ASSIGN_FAIL, "sk_assign_fail", "the kernel refused to hand the packet to the socket")            \
-  X(INGRESS_FOREIGN, "ingress_foreign", "towards the guest, but not from a socket of ours")             \
+  X(IP_VER, "ip_ver", "IP version, header length or total length does not fit")                               \
+  X(IP_OPTS, "ip_opts", "IPv4 options or IPv6 extension headers")                                             \
+  X(IP_FRAG, "ip_frag", "fragment")                                                                           \
+  X(IP_SRC_SPOOF, "ip_src_spoof", "source address is not the guest's")                                        \
+  X(IP_DST_LOCAL, "ip_dst_local", "loopback, unspecified, broadcast or link-local destination")               \
+  X(IP_MCAST, "ip_mcast", "multicast destination")                                                            \
+  X(IP_PROTO, "ip_proto", "protocol other than TCP, UDP and ICMP")                                            \
+  X(ICMP, "icmp", "ICMP, answered with administratively prohibited")                                          \
+  X(UDP_PORT, "udp_port", "UDP other than port 53, answered with administratively prohibited")                \
+  X(TCP_BAD, "tcp_bad", "TCP header or flags that no client sends")                                           \
+  X(NO_LISTENER, "no_listener", "no listener: enforcerd is not there")                                        \
+  X(SK_ASSIGN_FAIL, "sk_assign_fail", "the kernel refused to hand the packet to the socket")                  \
+  X(INGRESS_FOREIGN, "ingress_foreign", "towards the guest, but not from a socket of ours")                   \
   X(MAP_FAIL, "map_fail", "a map of ours could not be read or written")
 
 enum enforcer_drop_reason {
@@ -88,8 +89,8 @@ struct enforcer_guest {
   __u8 gateway_ipv6[16];
 };
 
-/* Map "counters" (per-CPU hash): __u32 slot -> counts since the guest was attached. Slot 0 takes what belongs to nobody.
- * Every frame that reaches guest_egress or guest_ingress adds one to exactly one verdict. */
+/* Map "counters" (per-CPU hash): __u32 slot -> counts since the guest was attached. Slot 0 takes what belongs to
+ * nobody. Every frame that reaches guest_egress or guest_ingress adds one to exactly one verdict. */
 struct enforcer_counters {
   __u64 drops[ENFORCER_DROP_REASON_COUNT]; /* packets, rejected ones included */
   __u64 verdicts[ENFORCER_VERDICT_COUNT];  /* packets */

@@ -11,7 +11,7 @@ from sources import ROOT, files, read  # noqa: E402
 FOREIGN = {
     r"bpf/": {"host", "metrics", "enforcerd"}, r"netlink/": {"host"}, r"openssl/": {"tls", "base", "credentials", "audit", "policy"},
     r"nghttp2/": {"http"}, r"ares\.h": {"dns"}, r"yaml-cpp/": {"policy", "config"}, r"prometheus/": {"metrics"},
-    r"CLI/": {"enforcerctl"}, r"libpsl\.h": {"policy"}, r"seccomp\.h": {"base", "enforcerd"},
+    r"CLI/": {"enforcerctl", "enforcerd"}, r"libpsl\.h": {"policy"}, r"seccomp\.h": {"base", "enforcerd"},
 }
 INVARIANTS_WITHOUT_A_SUBJECT = {6}  # no credentials exist yet
 

@@ -19,13 +19,15 @@ inline Bytes as_bytes(std::string_view text) {
 }
 
 /// Bytes as text, unchanged: the caller knows that they are printable, or escapes them (base/text.h).
-inline std::string_view as_text(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+inline std::string_view as_text(Bytes bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 
 class ByteReader {
  public:
   explicit ByteReader(Bytes bytes) : rest_(bytes) {}
 
-  [[nodiscard]] bool ok() const { return ok_; }                      ///< false once any read went past the end
+  [[nodiscard]] bool ok() const { return ok_; }  ///< false once any read went past the end
   [[nodiscard]] std::size_t remaining() const { return rest_.size(); }
   [[nodiscard]] bool at_end() const { return ok_ && rest_.empty(); }  ///< everything read, nothing left over
 

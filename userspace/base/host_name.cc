@@ -5,9 +5,15 @@
 namespace enforcer {
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); }
-bool is_label_octet(char c) { return is_digit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '_'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool is_hex(char c) {
+  return is_digit(c) || (c >= 'a' && c <= 'f');
+}
+bool is_label_octet(char c) {
+  return is_digit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '_';
+}
 
 /// inet_aton(3) and the WHATWG host parser read a name whose last label is a number as an IPv4 address.
 bool reads_as_number(std::string_view label) {
@@ -33,7 +39,8 @@ Result<HostName> HostName::parse(std::string_view text) {
     if (!std::ranges::all_of(label, is_label_octet)) {
       return fail(Errc::kInvalid, "name has an octet that is not a letter, digit, '-' or '_'");
     }
-    if (label.front() == '-' || label.back() == '-') return fail(Errc::kInvalid, "name has a label that begins or ends with '-'");
+    if (label.front() == '-' || label.back() == '-')
+      return fail(Errc::kInvalid, "name has a label that begins or ends with '-'");
   }
   if (reads_as_number(labels.back())) return fail(Errc::kInvalid, "name could be read as an IP address");
   return name;

@@ -14,9 +14,10 @@ namespace enforcer {
 
 class HostName {
  public:
-  /// Canonicalises: ASCII letters to lower case, one trailing dot removed. Refuses: empty, more than 253 octets, an empty
-  /// label or one of more than 63, any octet outside letters, digits, '-' and '_', a label that begins or ends with '-',
-  /// and every spelling a resolver might take for an IPv4 address (last label all digits or 0x…, WHATWG URL 3.5).
+  /// Canonicalises: ASCII letters to lower case, one trailing dot removed. Refuses: empty, more than 253 octets, an
+  /// empty label or one of more than 63, any octet outside letters, digits, '-' and '_', a label that begins or ends
+  /// with '-', and every spelling a resolver might take for an IPv4 address (last label all digits or 0x…, WHATWG
+  /// URL 3.5).
   static Result<HostName> parse(std::string_view text);
 
   [[nodiscard]] const std::string& text() const { return text_; }
@@ -34,5 +35,7 @@ class HostName {
 
 template <>
 struct std::hash<enforcer::HostName> {
-  std::size_t operator()(const enforcer::HostName& name) const noexcept { return std::hash<std::string>{}(name.text()); }
+  std::size_t operator()(const enforcer::HostName& name) const noexcept {
+    return std::hash<std::string>{}(name.text());
+  }
 };

@@ -10,7 +10,9 @@
 namespace enforcer {
 namespace {
 
-void fill_random(void* out, std::size_t size) { ENFORCER_CHECK(getrandom(out, size, 0) == static_cast<ssize_t>(size)); }
+void fill_random(void* out, std::size_t size) {
+  ENFORCER_CHECK(getrandom(out, size, 0) == static_cast<ssize_t>(size));
+}
 
 /// Random bytes in batches: one system call for 25 decision ids instead of one for each (getrandom(2) returns up to 256
 /// bytes uninterrupted).
@@ -24,7 +26,9 @@ std::uint8_t random_byte() {
   return pool[used++];
 }
 
-bool is_name_character(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; }
+bool is_name_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+}
 
 }  // namespace
 
@@ -34,7 +38,9 @@ Epoch random_epoch() {
   return Epoch{value};
 }
 
-std::string to_string(Epoch epoch) { return fmt::format("{:016x}", static_cast<std::uint64_t>(epoch)); }
+std::string to_string(Epoch epoch) {
+  return fmt::format("{:016x}", static_cast<std::uint64_t>(epoch));
+}
 
 Result<Epoch> parse_epoch(std::string_view text) {
   std::uint64_t value = 0;
@@ -48,7 +54,8 @@ Result<Epoch> parse_epoch(std::string_view text) {
 Result<GuestName> GuestName::parse(std::string_view text) {
   const bool valid = !text.empty() && text.size() <= 40 && std::ranges::all_of(text, is_name_character) &&
                      text.front() != '-' && text.back() != '-';
-  if (!valid) return fail(Errc::kInvalid, "a guest's name has 1-40 characters of a-z, 0-9 and '-', not '-' at either end");
+  if (!valid)
+    return fail(Errc::kInvalid, "a guest's name has 1-40 characters of a-z, 0-9 and '-', not '-' at either end");
   return GuestName(std::string(text));
 }
 

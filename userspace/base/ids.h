@@ -55,5 +55,7 @@ class DecisionId {
 
 template <>
 struct std::hash<enforcer::GuestName> {
-  std::size_t operator()(const enforcer::GuestName& name) const noexcept { return std::hash<std::string>{}(name.text()); }
+  std::size_t operator()(const enforcer::GuestName& name) const noexcept {
+    return std::hash<std::string>{}(name.text());
+  }
 };

@@ -35,11 +35,14 @@ Result<IpAddress> IpAddress::parse(std::string_view text) {
   return fail(Errc::kInvalid, "not an IP address");
 }
 
-bool IpAddress::is_v4() const { return std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), bytes_.begin()); }
+bool IpAddress::is_v4() const {
+  return std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), bytes_.begin());
+}
 
 std::uint32_t IpAddress::v4_host_order() const {
   ENFORCER_CHECK(is_v4());
-  return std::uint32_t{bytes_[12]} << 24 | std::uint32_t{bytes_[13]} << 16 | std::uint32_t{bytes_[14]} << 8 | bytes_[15];
+  return std::uint32_t{bytes_[12]} << 24 | std::uint32_t{bytes_[13]} << 16 | std::uint32_t{bytes_[14]} << 8 |
+         bytes_[15];
 }
 
 std::string IpAddress::to_string() const {
@@ -86,6 +89,8 @@ bool Cidr::contains(const IpAddress& address) const {
   return ((network_.bytes()[whole] ^ address.bytes()[whole]) & mask) == 0;
 }
 
-std::string Cidr::to_string() const { return fmt::format("{}/{}", network_.to_string(), length()); }
+std::string Cidr::to_string() const {
+  return fmt::format("{}/{}", network_.to_string(), length());
+}
 
 }  // namespace enforcer

@@ -53,13 +53,15 @@ struct Endpoint {
 /// A block of addresses of one family.
 class Cidr {
  public:
-  /// "10.0.0.0/8", "2001:db8::/32", or a bare address (a block of one). Host bits must be zero; anything else is refused.
+  /// "10.0.0.0/8", "2001:db8::/32", or a bare address (a block of one). Host bits must be zero; anything else is
+  /// refused.
   static Result<Cidr> parse(std::string_view text);
 
   [[nodiscard]] bool contains(const IpAddress& address) const;
   [[nodiscard]] const IpAddress& network() const { return network_; }
   [[nodiscard]] bool is_v4() const { return network_.is_v4() && mapped_length_ >= 96; }
-  /// Length of the prefix in the 128-bit (IPv4-mapped) space, 0-128: what a longest-prefix match over both families uses.
+  /// Length of the prefix in the 128-bit (IPv4-mapped) space, 0-128: what a longest-prefix match over both families
+  /// uses.
   [[nodiscard]] int mapped_length() const { return mapped_length_; }
   [[nodiscard]] int length() const { return is_v4() ? mapped_length_ - 96 : mapped_length_; }
   [[nodiscard]] std::string to_string() const;

@@ -14,7 +14,9 @@ std::string& log_name() {
 
 }  // namespace
 
-void set_log_name(std::string_view name) { log_name() = name; }
+void set_log_name(std::string_view name) {
+  log_name() = name;
+}
 
 void log_line(LogLevel level, std::string_view message) {
   static const bool on_terminal = isatty(STDERR_FILENO) == 1;

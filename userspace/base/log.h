@@ -1,4 +1,5 @@
-// The daemon's own log: one line per event on standard error, for journald and people. Decisions go to audit/, not here.
+// The daemon's own log: one line per event on standard error, for journald and people. Decisions go to audit/, not
+// here.
 #pragma once
 
 #include <fmt/format.h>

@@ -9,7 +9,9 @@
 
 namespace enforcer {
 
-std::unexpected<Error> fail(Errc code, std::string message) { return std::unexpected(Error{code, std::move(message)}); }
+std::unexpected<Error> fail(Errc code, std::string message) {
+  return std::unexpected(Error{code, std::move(message)});
+}
 
 std::unexpected<Error> fail_errno(std::string_view what) {
   const int saved = errno;

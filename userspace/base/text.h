@@ -1,4 +1,5 @@
-// Text that a guest or an origin wrote, made safe to show: it never reaches a terminal or a log unescaped (invariant 10).
+// Text that a guest or an origin wrote, made safe to show: it never reaches a terminal or a log unescaped (invariant
+// 10).
 #pragma once
 
 #include <string>
@@ -6,8 +7,8 @@
 
 namespace enforcer {
 
-/// Every byte outside printable ASCII, and the backslash, as \xNN. More than `limit` bytes (>= 64) are cut to both ends with the
-/// length and the SHA-256 of the whole between them, so that nothing interesting hides behind a cut.
+/// Every byte outside printable ASCII, and the backslash, as \xNN. More than `limit` bytes (>= 64) are cut to both ends
+/// with the length and the SHA-256 of the whole between them, so that nothing interesting hides behind a cut.
 [[nodiscard]] std::string escape_untrusted(std::string_view raw, std::size_t limit = 512);
 
 }  // namespace enforcer

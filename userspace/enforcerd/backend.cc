@@ -32,7 +32,9 @@ control::GuestInfo to_info(const hostproto::Guest& guest) {
           .ipv6 = guest.ipv6};
 }
 
-std::string by(const control::Caller& caller) { return fmt::format("uid {} (pid {})", caller.uid, caller.pid); }
+std::string by(const control::Caller& caller) {
+  return fmt::format("uid {} (pid {})", caller.uid, caller.pid);
+}
 
 Result<control::GuestAnswer> answer_with(GuestEntry* entry, std::string warning) {
   if (entry == nullptr) return fail(Errc::kUnavailable, "the guest is already gone again");
@@ -91,7 +93,8 @@ asio::awaitable<Result<std::vector<control::GuestInfo>>> Daemon::guests() {
   co_return all;
 }
 
-asio::awaitable<Result<control::GuestAnswer>> Daemon::create_guest(control::Caller caller, control::CreateGuest request) {
+asio::awaitable<Result<control::GuestAnswer>> Daemon::create_guest(control::Caller caller,
+                                                                   control::CreateGuest request) {
   log_info("guest {} is created for {}", request.name.text(), by(caller));
   hostproto::CreateGuest create{.name = request.name,
                                 .labels = std::move(request.labels),
@@ -104,7 +107,8 @@ asio::awaitable<Result<control::GuestAnswer>> Daemon::create_guest(control::Call
   co_return answer_with(guests_.find(request.name), *std::move(warning));
 }
 
-asio::awaitable<Result<control::GuestAnswer>> Daemon::attach_guest(control::Caller caller, control::AttachGuest request) {
+asio::awaitable<Result<control::GuestAnswer>> Daemon::attach_guest(control::Caller caller,
+                                                                   control::AttachGuest request) {
   log_info("guest {} is attached for {}", request.name.text(), by(caller));
   hostproto::AttachGuest attach{
       .name = request.name, .labels = std::move(request.labels), .netns = std::move(request.netns)};

@@ -73,8 +73,10 @@ void Daemon::enforce_loaded(const LoadReport& report, Monotonic::time_point bega
   record_event("policy_reload", nullptr, who);
 }
 
-void Daemon::record_event(std::string_view name, const GuestEntry* about, std::string_view detail, std::uint64_t count) {
-  audit::EventRecord record{.event = name, .detail = detail, .generation = policies_.current()->generation(), .count = count};
+void Daemon::record_event(std::string_view name, const GuestEntry* about, std::string_view detail,
+                          std::uint64_t count) {
+  audit::EventRecord record{
+      .event = name, .detail = detail, .generation = policies_.current()->generation(), .count = count};
   if (about != nullptr) {
     record.subject = {&about->announced.name, about->announced.epoch, &about->announced.labels};
   }
@@ -176,10 +178,10 @@ void Daemon::report_drops(GuestEntry& entry) {
     // Less than before: the counters began anew.
     const std::uint64_t news = counted->drops[reason] - (counted->drops[reason] < before ? 0 : before);
     if (news == 0) continue;
-    workers_.home().audit().append(audit::DatapathRecord{
-        .subject = {&entry.announced.name, entry.announced.epoch, &entry.announced.labels},
-        .drop = kDropLabels[reason],
-        .count = news});
+    workers_.home().audit().append(
+        audit::DatapathRecord{.subject = {&entry.announced.name, entry.announced.epoch, &entry.announced.labels},
+                              .drop = kDropLabels[reason],
+                              .count = news});
   }
   entry.reported = *counted;
 }

@@ -1,4 +1,5 @@
-// The counters that the BPF programs keep for each guest, read through the read-only map descriptor that hostd hands over.
+// The counters that the BPF programs keep for each guest, read through the read-only map descriptor that hostd hands
+// over.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +14,8 @@ namespace enforcer::enforcerd {
 
 class DatapathCounters {
  public:
-  /// kIo when the machine's number of possible processors cannot be read (a per-CPU map has one value for each of them).
+  /// kIo when the machine's number of possible processors cannot be read (a per-CPU map has one value for each of
+  /// them).
   static Result<DatapathCounters> make(Fd map);
 
   /// The sums over all processors; nothing when the guest has no entry.

@@ -118,7 +118,9 @@ Result<std::unique_ptr<ConsoleRing>> ConsoleRing::make(proxy::Worker& home, Fd s
   return ring;
 }
 
-ConsoleRing::~ConsoleRing() { home_.poller().remove(socket_.get(), *this); }
+ConsoleRing::~ConsoleRing() {
+  home_.poller().remove(socket_.get(), *this);
+}
 
 void ConsoleRing::ready(std::uint32_t) {
   std::array<char, 16 * 1024> buffer;

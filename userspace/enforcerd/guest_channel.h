@@ -1,5 +1,5 @@
-// GuestChannel: the exec channel of one microVM, and its console. Both are written by the guest: they are read here, unprivileged and bounded,
-// and nowhere else.
+// GuestChannel: the exec channel of one microVM, and its console. Both are written by the guest: they are read here,
+// unprivileged and bounded, and nowhere else.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -25,7 +25,8 @@ class GuestChannel : public std::enable_shared_from_this<GuestChannel> {
   /// Says hello until the guest echoes it: it has booted. kTimeout, kUnavailable when the channel is closed.
   boost::asio::awaitable<Result<>> greet(Deadline deadline);
 
-  /// A conversation of one caller, begun with a hello of its own (whatever ran before is killed). kConflict while another one lasts.
+  /// A conversation of one caller, begun with a hello of its own (whatever ran before is killed). kConflict while
+  /// another one lasts.
   boost::asio::awaitable<Result<std::unique_ptr<control::ExecChannel>>> open();
 
   /// Ends the conversation that lasts, if any: the guest is gone.

@@ -15,9 +15,10 @@ Result<std::shared_ptr<proxy::Guest>> Guests::make_guest(const hostproto::Guest&
                                                          const std::string& names_file) const {
   TRY_VOID(make_folders(paths_.guest_state_dir(announced.name)));
   auto names = TRY(dns::NameTable::open(config_.guests.synthetic_ipv4, names_file));
-  proxy::GuestIdentity identity{announced.slot, announced.epoch, announced.name,
-                                announced.labels, announced.ipv4, announced.ipv6};
-  return std::make_shared<proxy::Guest>(std::move(identity), config_.limits.lowered_by(policy.limits()), std::move(names));
+  proxy::GuestIdentity identity{announced.slot,   announced.epoch, announced.name,
+                                announced.labels, announced.ipv4,  announced.ipv6};
+  return std::make_shared<proxy::Guest>(std::move(identity), config_.limits.lowered_by(policy.limits()),
+                                        std::move(names));
 }
 
 GuestEntry* Guests::arrived(const hostproto::Guest& announced, std::vector<Fd> descriptors,
@@ -32,19 +33,21 @@ GuestEntry* Guests::arrived(const hostproto::Guest& announced, std::vector<Fd> d
     left(announced.slot, "replaced by another boot");
   }
   auto policy = policies.for_guest(announced.name, announced.labels);
-  const std::string names_file =
-      paths_.guest_state_dir(announced.name) + "/" + to_string(announced.epoch) + ".names";
+  const std::string names_file = paths_.guest_state_dir(announced.name) + "/" + to_string(announced.epoch) + ".names";
   auto guest = make_guest(announced, *policy, names_file);
   if (!guest) {
     log_error("guest {} gets no egress: {}", announced.name.text(), guest.error().message);
     return nullptr;
   }
-  GuestEntry& entry =
-      entries_.insert_or_assign(static_cast<std::uint32_t>(announced.slot), GuestEntry{.guest = *guest, .announced = announced}).first->second;
+  GuestEntry& entry = entries_
+                          .insert_or_assign(static_cast<std::uint32_t>(announced.slot),
+                                            GuestEntry{.guest = *guest, .announced = announced})
+                          .first->second;
   entry.names_file = names_file;
   take_descriptors(entry, std::move(descriptors));
   const metrics::GuestSeries series = exposition_.guest_attached(announced.slot, announced.name);
-  workers_.on_each([guest = *guest, policy, series](proxy::Worker& worker) { worker.add_guest(guest, policy, series); });
+  workers_.on_each(
+      [guest = *guest, policy, series](proxy::Worker& worker) { worker.add_guest(guest, policy, series); });
   log_info("guest {} ({}) is here: {}, {}", announced.name.text(), announced.kind, announced.ipv4.to_string(),
            policy->selected() ? "its policies are in force" : "no policy selects it, so everything is denied");
   return &entry;

@@ -1,4 +1,5 @@
-// Guests: everything enforcerd knows of the guests that hostd announced, and the one place that tells the workers about them.
+// Guests: everything enforcerd knows of the guests that hostd announced, and the one place that tells the workers about
+// them.
 //
 // Thread: worker 0.
 #pragma once
@@ -22,7 +23,7 @@ namespace enforcer::enforcerd {
 /// One guest, as it is known here.
 struct GuestEntry {
   std::shared_ptr<proxy::Guest> guest;
-  hostproto::Guest announced;  ///< as hostd last said it
+  hostproto::Guest announced;             ///< as hostd last said it
   std::shared_ptr<GuestChannel> channel;  ///< microvm only
   std::unique_ptr<ConsoleRing> console;   ///< microvm only
   std::string names_file;
@@ -34,7 +35,8 @@ class Guests {
  public:
   Guests(const config::Config& config, config::Paths paths, Workers& workers, metrics::Exposition& exposition);
 
-  /// A guest exists, or something about it changed. Its entry; null when its name table cannot be opened: it gets no egress.
+  /// A guest exists, or something about it changed. Its entry; null when its name table cannot be opened: it gets no
+  /// egress.
   GuestEntry* arrived(const hostproto::Guest& announced, std::vector<Fd> descriptors, const policy::Snapshot& policies);
   /// The guest is gone: its sessions are closed, its names forgotten.
   void left(Slot slot, std::string_view why);

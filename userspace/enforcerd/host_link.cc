@@ -41,7 +41,9 @@ HostLink::~HostLink() {
   if (socket_.valid()) home_.poller().remove(socket_.get(), *this);
 }
 
-void HostLink::start() { try_connect(); }
+void HostLink::start() {
+  try_connect();
+}
 
 void HostLink::try_connect() {
   auto connected = connect_to(path_);

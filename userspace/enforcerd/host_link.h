@@ -1,5 +1,5 @@
-// HostLink: the connection to enforcer-hostd, kept up for as long as enforcerd lives. hostd may come later, go and come back: what runs
-// goes on meanwhile (invariant 11), only guests can be neither made nor changed.
+// HostLink: the connection to enforcer-hostd, kept up for as long as enforcerd lives. hostd may come later, go and come
+// back: what runs goes on meanwhile (invariant 11), only guests can be neither made nor changed.
 //
 // Thread: worker 0.
 #pragma once

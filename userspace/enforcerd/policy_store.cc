@@ -50,7 +50,9 @@ PolicyStore::PolicyStore(const config::Config& config, const config::Paths& path
       last_good_file_(paths.state_dir() + "/last-good.json"),
       current_(policy::Snapshot::deny_everything(0)) {}
 
-Result<std::vector<policy::SourceText>> PolicyStore::configured() const { return policy::read_sources(configured_paths_); }
+Result<std::vector<policy::SourceText>> PolicyStore::configured() const {
+  return policy::read_sources(configured_paths_);
+}
 
 Result<std::vector<policy::SourceText>> PolicyStore::stored() const {
   TRY_VOID(make_folders(store_dir_));
@@ -99,7 +101,8 @@ LoadReport PolicyStore::load_at_start() {
   if (report.loaded) return report;
   log_error("policies do not load: {}", report.error);
   if (!kept) {
-    log_error("there is no last good generation either ({}): everything is denied until a reload succeeds", kept.error().message);
+    log_error("there is no last good generation either ({}): everything is denied until a reload succeeds",
+              kept.error().message);
     return report;
   }
   if (load(*kept).loaded) log_warning("started on the last good policies, generation {}", generation_);
@@ -119,7 +122,8 @@ Result<std::vector<PolicyStore::Piece>> PolicyStore::split(const std::vector<pol
       }
       const policy::PolicySummary& object = loaded.snapshot->policies().front();
       std::string kind = object.kind;
-      std::ranges::transform(kind, kind.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+      std::ranges::transform(kind, kind.begin(),
+                             [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
       pieces.push_back({fmt::format("{}-{}.yaml", kind, object.name), std::move(text)});
     }
   }
@@ -140,7 +144,8 @@ Result<LoadReport> PolicyStore::apply(const std::vector<policy::SourceText>& doc
     const auto same = std::ranges::find_if(
         others, [&](const policy::PolicySummary& other) { return other.kind == ours.kind && other.name == ours.name; });
     if (same != others.end()) {
-      return fail(Errc::kConflict, fmt::format("{} '{}' is already in {}: change it there and reload", ours.kind, ours.name, same->file));
+      return fail(Errc::kConflict, fmt::format("{} '{}' is already in {}: change it there and reload", ours.kind,
+                                               ours.name, same->file));
     }
   }
   // Then together with what stays: the new pieces take the place of stored ones with the same name.
@@ -162,7 +167,8 @@ Result<LoadReport> PolicyStore::apply(const std::vector<policy::SourceText>& doc
 
 Result<> PolicyStore::save_last_good(const std::vector<policy::SourceText>& sources) const {
   nlohmann::json kept{{"generation", generation_}, {"sources", nlohmann::json::array()}};
-  for (const policy::SourceText& source : sources) kept["sources"].push_back({{"name", source.name}, {"text", source.text}});
+  for (const policy::SourceText& source : sources)
+    kept["sources"].push_back({{"name", source.name}, {"text", source.text}});
   return write_atomically(last_good_file_, kept.dump());
 }
 
@@ -175,7 +181,8 @@ Result<std::vector<policy::SourceText>> PolicyStore::last_good() {
   if (generation.is_number_unsigned()) generation_ = generation.get<std::uint64_t>();
   std::vector<policy::SourceText> sources;
   for (const auto& source : kept["sources"]) {
-    if (!source.is_object() || !source.value("name", nlohmann::json()).is_string() || !source.value("text", nlohmann::json()).is_string()) {
+    if (!source.is_object() || !source.value("name", nlohmann::json()).is_string() ||
+        !source.value("text", nlohmann::json()).is_string()) {
       return fail(Errc::kInvalid, last_good_file_ + ": not what was written there");
     }
     sources.push_back({source["name"].get<std::string>(), source["text"].get<std::string>()});

@@ -1,8 +1,9 @@
 // PolicyStore: where policies come from, and which generation is in force.
 //
-// Sources are the configured files and folders and, beside them, the objects that `policy apply` stored (one file each in the state
-// folder). They load together, all or nothing: whatever is wrong anywhere, the generation in force stays. The sources of the last good
-// generation are kept in the state folder, so that a daemon that starts on broken files starts on those (and says so).
+// Sources are the configured files and folders and, beside them, the objects that `policy apply` stored (one file each
+// in the state folder). They load together, all or nothing: whatever is wrong anywhere, the generation in force stays.
+// The sources of the last good generation are kept in the state folder, so that a daemon that starts on broken files
+// starts on those (and says so).
 #pragma once
 
 #include <memory>
@@ -36,8 +37,8 @@ class PolicyStore {
   LoadReport load_at_start();
   /// Loads the sources; where that fails nothing changes.
   LoadReport reload();
-  /// Stores each object of `documents`, replacing a stored one of the same kind and name, and loads. Where anything is wrong nothing
-  /// is stored. kConflict: an object is also in a configured file.
+  /// Stores each object of `documents`, replacing a stored one of the same kind and name, and loads. Where anything is
+  /// wrong nothing is stored. kConflict: an object is also in a configured file.
   Result<LoadReport> apply(const std::vector<policy::SourceText>& documents);
 
   [[nodiscard]] const LoadReport& last_report() const { return last_report_; }

@@ -1,4 +1,5 @@
-// Workers: all workers and their threads. The first one runs on the main thread and is home to everything there is one of.
+// Workers: all workers and their threads. The first one runs on the main thread and is home to everything there is one
+// of.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>

@@ -1,7 +1,7 @@
 // The part of Rtnl above the link layer.
 #include <fmt/format.h>
-#include <linux/if_addr.h>
 #include <linux/fib_rules.h>
+#include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/neighbour.h>
@@ -105,8 +105,8 @@ Result<> Rtnl::add_local_default(std::uint32_t index) {
         .index = index, .family = family, .destination = any.get(), .type = RTN_LOCAL, .scope = RT_SCOPE_HOST};
     int status = put_route(socket_.get(), spec);
     // The main table also has the routes to the guests, which are for what we send (output arrives "from lo"). What
-    // guests send must not see them: a packet for another guest's address would be forwarded, that is dropped, instead of
-    // reaching the listener that denies and records it.
+    // guests send must not see them: a packet for another guest's address would be forwarded, that is dropped, instead
+    // of reaching the listener that denies and records it.
     spec.table = kSteeredTable;
     if (status == 0) status = put_route(socket_.get(), spec);
     if (status == 0) status = put_rule(socket_.get(), family, 100, "lo", RT_TABLE_MAIN);

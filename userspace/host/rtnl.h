@@ -54,8 +54,8 @@ class Rtnl {
   Result<> add_host_route(std::uint32_t index, const IpAddress& destination);
   Result<> add_default_route(std::uint32_t index, const IpAddress& gateway);
   /// `local default dev <index> table main`: whatever arrives is for us. Main, because the same route in table local
-  /// would make the guests' own addresses local, too; and by a table of its own for everything but our own output, so that
-  /// one guest's packets for another guest's address come to us, too.
+  /// would make the guests' own addresses local, too; and by a table of its own for everything but our own output, so
+  /// that one guest's packets for another guest's address come to us, too.
   Result<> add_local_default(std::uint32_t index);
   Result<> add_permanent_neighbour(std::uint32_t index, const IpAddress& address, const Mac& mac);
 

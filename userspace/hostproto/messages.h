@@ -1,6 +1,6 @@
 // What enforcer-hostd and enforcerd say to each other over a SOCK_SEQPACKET socket: one JSON object per packet, at most
-// 64 KiB, file descriptors beside it (SCM_RIGHTS). hostd is root and trusts nothing in a request: decode() accepts exactly
-// the fields below, with their types and ranges, and nothing else.
+// 64 KiB, file descriptors beside it (SCM_RIGHTS). hostd is root and trusts nothing in a request: decode() accepts
+// exactly the fields below, with their types and ranges, and nothing else.
 //
 //   enforcerd                                   hostd
 //   hello                      ->               checks the peer's uid (SO_PEERCRED) and the version
@@ -42,7 +42,7 @@ struct CreateGuest {
   std::uint64_t request = 0;  ///< echoed in the reply
   GuestName name;
   Labels labels;
-  std::string image;             ///< "mini"
+  std::string image;               ///< "mini"
   std::uint32_t memory_mib = 256;  ///< 64-65536
   std::uint32_t cpus = 1;          ///< 1-64
 };
@@ -60,9 +60,9 @@ struct DeleteGuest {
 // ---- hostd -> enforcerd
 struct Welcome {
   int version = kVersion;
-  std::uint32_t workers = 1;     ///< number of listeners among the descriptors
-  std::string attach_mode;       ///< "tcx" or "clsact"
-  std::string accelerator;       ///< "kvm", "tcg" or "unknown" (no guest booted yet)
+  std::uint32_t workers = 1;  ///< number of listeners among the descriptors
+  std::string attach_mode;    ///< "tcx" or "clsact"
+  std::string accelerator;    ///< "kvm", "tcg" or "unknown" (no guest booted yet)
   IpAddress gateway_ipv4;
   IpAddress gateway_ipv6;
   // descriptors, in this order: workers listeners, the DNS socket, the "counters" map
@@ -75,10 +75,10 @@ struct Guest {
   Epoch epoch{};
   GuestName name;
   Labels labels;
-  std::string kind;   ///< "microvm" or "attached"
-  std::string state;  ///< "booting" or "running"
-  std::string image;  ///< microvm only
-  std::string accelerator;  ///< microvm only: "kvm" or "tcg"
+  std::string kind;                   ///< "microvm" or "attached"
+  std::string state;                  ///< "booting" or "running"
+  std::string image;                  ///< microvm only
+  std::string accelerator;            ///< microvm only: "kvm" or "tcg"
   std::uint32_t interface_index = 0;  ///< of the host end of its veth, in the gateway namespace
   IpAddress ipv4;
   IpAddress ipv6;

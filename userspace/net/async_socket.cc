@@ -105,7 +105,9 @@ void AsyncSocket::interrupt(Errc why) {
   }
 }
 
-void AsyncSocket::shutdown_write() { ::shutdown(socket_.get(), SHUT_WR); }
+void AsyncSocket::shutdown_write() {
+  ::shutdown(socket_.get(), SHUT_WR);
+}
 
 Result<Fd> AsyncSocket::transfer_to(PollTarget& target) {
   TRY_VOID(poller_.transfer(socket_.get(), target, *this));

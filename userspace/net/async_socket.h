@@ -1,8 +1,8 @@
 // AsyncSocket: a stream socket for coroutines, on the worker's Poller.
 //
-// Every operation tries first and waits only when the kernel says EAGAIN. An operation ends in exactly one of three ways: done,
-// failed, or interrupted (the session's deadline passed, a reload closed the session): interruption is sticky, so a session
-// that was told to stop cannot start another wait.
+// Every operation tries first and waits only when the kernel says EAGAIN. An operation ends in exactly one of three
+// ways: done, failed, or interrupted (the session's deadline passed, a reload closed the session): interruption is
+// sticky, so a session that was told to stop cannot start another wait.
 #pragma once
 
 #include <array>
@@ -31,7 +31,8 @@ class AsyncSocket final : public PollTarget {
 
   [[nodiscard]] int fd() const { return socket_.get(); }
 
-  /// At least one byte, or 0 at the end of the stream. kTimeout/kDenied: interrupted. kIo: the peer reset the connection.
+  /// At least one byte, or 0 at the end of the stream. kTimeout/kDenied: interrupted. kIo: the peer reset the
+  /// connection.
   asio::awaitable<Result<std::size_t>> read_some(std::span<std::uint8_t> buffer);
   /// What read_some() would give at once, or nothing where it would wait.
   std::optional<Result<std::size_t>> try_read(std::span<std::uint8_t> buffer);

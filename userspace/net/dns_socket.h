@@ -20,7 +20,8 @@ struct Datagram {
   [[nodiscard]] Bytes payload() const { return Bytes(buffer).first(size); }
 };
 
-/// The next datagram that carries our mark; nothing when none is waiting. One longer than the buffer is cut (no DNS query is).
+/// The next datagram that carries our mark; nothing when none is waiting. One longer than the buffer is cut (no DNS
+/// query is).
 std::optional<Datagram> receive_datagram(int socket);
 
 /// Answers it, from the address it was sent to. An answer that cannot be sent is lost, as UDP answers are.

@@ -1,9 +1,10 @@
 // Poller: readiness of sockets, for one worker.
 //
-// Asio runs the worker: timers, posted work, coroutines. The sockets of sessions are watched by one epoll instance of ours that Asio
-// watches in turn. Why not Asio's own sockets: a relay of ten thousand idle connections must cost two small structures each (no
-// per-operation allocation, no descriptor state), and a socket passes from its session's coroutine to the relay without leaving the
-// set. Each socket is added once, edge-triggered for both directions, and forgotten when it is closed.
+// Asio runs the worker: timers, posted work, coroutines. The sockets of sessions are watched by one epoll instance of
+// ours that Asio watches in turn. Why not Asio's own sockets: a relay of ten thousand idle connections must cost two
+// small structures each (no per-operation allocation, no descriptor state), and a socket passes from its session's
+// coroutine to the relay without leaving the set. Each socket is added once, edge-triggered for both directions, and
+// forgotten when it is closed.
 //
 // Belongs to one worker; not thread-safe.
 #pragma once

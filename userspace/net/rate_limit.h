@@ -1,7 +1,7 @@
 // RateLimit: a rate with a burst, for any number of threads, without a lock.
 //
-// The generic cell rate algorithm (ITU-T I.371, "virtual scheduling"): one number says when the next event would be due if events
-// came at exactly the allowed rate; an event is refused when that lies more than a burst ahead of now.
+// The generic cell rate algorithm (ITU-T I.371, "virtual scheduling"): one number says when the next event would be due
+// if events came at exactly the allowed rate; an event is refused when that lies more than a burst ahead of now.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// Plain socket calls on descriptors that somebody else owns. All of them are non-blocking; none of them closes anything.
+// Plain socket calls on descriptors that somebody else owns. All of them are non-blocking; none of them closes
+// anything.
 #pragma once
 
 #include <sys/socket.h>

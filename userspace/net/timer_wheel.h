@@ -1,9 +1,9 @@
 // TimerWheel: deadlines for many sessions at the price of two pointers each.
 //
-// A hashed wheel (Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987, scheme 6): a ring of buckets, one for
-// each tick; an entry whose deadline lies more than one turn ahead stays in its bucket and is passed over until its tick has
-// come. Setting, moving and clearing a deadline are O(1) and make no system call. Precision is one tick (100 ms): these are
-// guards against clients and origins that do not move, not clocks.
+// A hashed wheel (Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987, scheme 6): a ring of buckets, one
+// for each tick; an entry whose deadline lies more than one turn ahead stays in its bucket and is passed over until its
+// tick has come. Setting, moving and clearing a deadline are O(1) and make no system call. Precision is one tick (100
+// ms): these are guards against clients and origins that do not move, not clocks.
 //
 // Belongs to one worker; not thread-safe.
 #pragma once

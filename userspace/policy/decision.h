@@ -21,14 +21,15 @@ enum class Handling : std::uint8_t {
   kIntercept,    ///< a matching rule needs to see the requests
 };
 
-/// What records say about a rule. Owned by the compiled policy: whoever keeps a Decision keeps the GuestPolicy it came from.
+/// What records say about a rule. Owned by the compiled policy: whoever keeps a Decision keeps the GuestPolicy it came
+/// from.
 struct RuleInfo {
-  std::string policy;                 ///< metadata.name of the Policy or Guardrail
-  std::string rule;                   ///< the rule's name
-  std::string place;                  ///< "file:line"
-  Action action = Action::kDeny;      ///< the list it stands in
-  std::string note;                   ///< the rule's own `reason:` text, for people
-  bool private_destination = false;   ///< `private: true`: the address guard lets private space pass (never metadata)
+  std::string policy;                ///< metadata.name of the Policy or Guardrail
+  std::string rule;                  ///< the rule's name
+  std::string place;                 ///< "file:line"
+  Action action = Action::kDeny;     ///< the list it stands in
+  std::string note;                  ///< the rule's own `reason:` text, for people
+  bool private_destination = false;  ///< `private: true`: the address guard lets private space pass (never metadata)
   bool guardrail = false;
 };
 

@@ -1,6 +1,6 @@
 // Facts: everything a decision may depend on, and nothing else. Made by the proxy and by DNS from what was parsed; the
-// decision is a pure function of the facts and the guest's compiled policy, so that `explain`, a reload and a test ask exactly
-// what the data path asked.
+// decision is a pure function of the facts and the guest's compiled policy, so that `explain`, a reload and a test ask
+// exactly what the data path asked.
 #pragma once
 
 #include <optional>
@@ -23,13 +23,13 @@ enum class Layer {
 
 struct Facts {
   Layer layer = Layer::kL4;
-  std::optional<HostName> host;           ///< the one canonical name; none when the destination was never issued for a name
-  std::optional<IpAddress> destination;   ///< only when there is no host: the literal address the guest dialled
-  Port port{};                            ///< 0 for kDns
-  bool ech = false;                       ///< the ClientHello offers Encrypted Client Hello (kTls)
-  std::string method;                     ///< kHttp
-  std::string path;                       ///< kHttp, normalised
-  WallClock::time_point now;              ///< for `expires`
+  std::optional<HostName> host;  ///< the one canonical name; none when the destination was never issued for a name
+  std::optional<IpAddress> destination;  ///< only when there is no host: the literal address the guest dialled
+  Port port{};                           ///< 0 for kDns
+  bool ech = false;                      ///< the ClientHello offers Encrypted Client Hello (kTls)
+  std::string method;                    ///< kHttp
+  std::string path;                      ///< kHttp, normalised
+  WallClock::time_point now;             ///< for `expires`
 };
 
 }  // namespace enforcer::policy

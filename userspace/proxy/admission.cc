@@ -12,10 +12,12 @@ namespace {
 /// A literal address that no rule names: says what kind of place the guest tried to reach.
 policy::Reason reason_for_literal(const IpAddress& address) {
   switch (policy::judge_address(address)) {
-    case policy::AddressVerdict::kMetadata: return policy::Reason::kDstMetadata;
+    case policy::AddressVerdict::kMetadata:
+      return policy::Reason::kDstMetadata;
     case policy::AddressVerdict::kPrivate:
       return net::is_local_address(address) ? policy::Reason::kDstLocal : policy::Reason::kDstPrivate;
-    case policy::AddressVerdict::kGlobal: break;
+    case policy::AddressVerdict::kGlobal:
+      break;
   }
   return policy::Reason::kAddress;
 }

@@ -1,5 +1,5 @@
-// Admission: what happens to a connection before a byte of it is read. Whose is it, may that guest have one more, and can any rule match
-// at all? Whoever fails here is reset at once and costs no coroutine.
+// Admission: what happens to a connection before a byte of it is read. Whose is it, may that guest have one more, and
+// can any rule match at all? Whoever fails here is reset at once and costs no coroutine.
 #pragma once
 
 #include "base/fd.h"

@@ -24,11 +24,15 @@ struct Refusal {
 
 Refusal refusal_of(const http::HeadMalformed& malformed) {
   switch (malformed.fault) {
-    case http::HeadFault::kHost: return {400, policy::Reason::kHostInvalid};
-    case http::HeadFault::kAuthority: return {421, policy::Reason::kAuthorityMismatch};
-    case http::HeadFault::kFraming: return {400, policy::Reason::kH1Framing};
+    case http::HeadFault::kHost:
+      return {400, policy::Reason::kHostInvalid};
+    case http::HeadFault::kAuthority:
+      return {421, policy::Reason::kAuthorityMismatch};
+    case http::HeadFault::kFraming:
+      return {400, policy::Reason::kH1Framing};
     case http::HeadFault::kSyntax:
-    case http::HeadFault::kPath: break;
+    case http::HeadFault::kPath:
+      break;
   }
   return {400, policy::Reason::kH1Malformed};
 }
@@ -79,9 +83,9 @@ class ClearHttp {
   /// Invariant 4: Host must be the name that the address was issued for, or the address itself where that was dialled.
   [[nodiscard]] std::optional<Refusal> check_authority(const http::RequestHead& head) const {
     if (head.tunnel != http::RequestHead::Tunnel::kNone) return Refusal{403, policy::Reason::kUpgrade};
-    const bool same_host = facts_.host ? head.authority.name() != nullptr && *head.authority.name() == *facts_.host
-                                       : head.authority.address() != nullptr &&
-                                             *head.authority.address() == *facts_.destination;
+    const bool same_host =
+        facts_.host ? head.authority.name() != nullptr && *head.authority.name() == *facts_.host
+                    : head.authority.address() != nullptr && *head.authority.address() == *facts_.destination;
     if (!same_host && !facts_.host && head.authority.name() != nullptr) {
       return Refusal{421, policy::Reason::kAddressNotIssued};
     }
@@ -111,7 +115,8 @@ class ClearHttp {
     const auto decision = co_await decide(head);
     if (!decision) co_return false;
     switch (co_await conversation_.reach_origin(facts_, *decision, {})) {
-      case Conversation::Reached::kConnected: break;
+      case Conversation::Reached::kConnected:
+        break;
       case Conversation::Reached::kDenied:
         co_await answer_denied(403);
         co_return false;
@@ -120,8 +125,8 @@ class ClearHttp {
         co_return false;
     }
     if (!head.expects_continue) co_return true;
-    // Only here is it certain that no response of an earlier request is on its way to the guest; later clients send their body
-    // after a moment without it (RFC 9110 10.1.1).
+    // Only here is it certain that no response of an earlier request is on its way to the guest; later clients send
+    // their body after a moment without it (RFC 9110 10.1.1).
     const auto told = co_await conversation_.guest().write_all(as_bytes("HTTP/1.1 100 Continue\r\n\r\n"));
     co_return told.has_value();
   }
@@ -140,6 +145,7 @@ class ClearHttp {
     const Deadlines& deadlines = conversation_.worker().config().deadlines;
     while (true) {
       conversation_.expect_within(deadlines.idle);
+      head.expects_continue = false;  // answered here, or not at all: the origin must not answer it a second time
       const std::string serialised = http::serialise(head);
       if (!co_await send_up(as_bytes(serialised)) || !co_await forward_body(head.body)) break;
       if (head.connection == http::RequestHead::Connection::kClose) {
@@ -224,8 +230,7 @@ class ClearHttp {
   asio::awaitable<void> answer_denied(unsigned status) {
     if (answered_before_) co_return;
     const policy::Decision& denial = conversation_.denial();
-    const std::string rule =
-        denial.rule != nullptr ? denial.rule->policy + "/" + denial.rule->rule : std::string();
+    const std::string rule = denial.rule != nullptr ? denial.rule->policy + "/" + denial.rule->rule : std::string();
     const std::string answer = http::make_denial_response(
         status, {.title = "Denied by policy",
                  .detail = policy::description(denial.reason),

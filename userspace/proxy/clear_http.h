@@ -1,5 +1,5 @@
-// Clear HTTP/1: every request head on the connection is decided (invariant 12), and what is sent is the serialisation of exactly what was
-// decided (invariant 7). Responses are relayed as they come.
+// Clear HTTP/1: every request head on the connection is decided (invariant 12), and what is sent is the serialisation
+// of exactly what was decided (invariant 7). Responses are relayed as they come.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>

@@ -107,9 +107,9 @@ void Conversation::become_relay(std::uint64_t bytes_up, std::uint64_t bytes_down
 }
 
 void Conversation::answer_at_once(Bytes answer) {
-  // The guest's receive window is open at this point of a handshake; what does not fit is lost to the RST, which is an answer too.
-  [[maybe_unused]] const ssize_t sent =
-      send(guest_->fd(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  // The guest's receive window is open at this point of a handshake; what does not fit is lost to the RST, which is an
+  // answer too.
+  [[maybe_unused]] const ssize_t sent = send(guest_->fd(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 asio::awaitable<void> Conversation::answer_and_finish(Bytes answer) {
@@ -117,7 +117,8 @@ asio::awaitable<void> Conversation::answer_and_finish(Bytes answer) {
   const auto written = co_await guest_->write_all(answer);
   if (!written) co_return;
   guest_->shutdown_write();
-  // close(2) with unread bytes would send RST and may take the answer back from the guest (RFC 9112 9.6): read until it is done.
+  // close(2) with unread bytes would send RST and may take the answer back from the guest (RFC 9112 9.6): read until it
+  // is done.
   std::array<std::uint8_t, kReadSize> unread;
   while (true) {
     const auto count = co_await guest_->read_some(unread);

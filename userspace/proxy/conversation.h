@@ -1,5 +1,6 @@
-// Conversation: the two sockets of a session while coroutines move its bytes, with one deadline over both. What every kind of session
-// (TLS, clear HTTP, opaque, DNS) does in the same way is here; what makes them different is in their own files.
+// Conversation: the two sockets of a session while coroutines move its bytes, with one deadline over both. What every
+// kind of session (TLS, clear HTTP, opaque, DNS) does in the same way is here; what makes them different is in their
+// own files.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -49,7 +50,8 @@ class Conversation final : public net::WheelEntry, public Interruptible, private
   /// Hands both sockets and the session to a relay; the conversation is over.
   void become_relay(std::uint64_t bytes_up, std::uint64_t bytes_down);
 
-  /// Answers a denied guest at its own protocol's level: the bytes, then FIN, then a bounded wait so that they are not lost to a RST.
+  /// Answers a denied guest at its own protocol's level: the bytes, then FIN, then a bounded wait so that they are not
+  /// lost to a RST.
   boost::asio::awaitable<void> answer_and_finish(Bytes answer);
   /// One attempt, no wait: for answers that RST may follow.
   void answer_at_once(Bytes answer);

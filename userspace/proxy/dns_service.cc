@@ -79,8 +79,7 @@ std::optional<dns::Answer> DnsService::answer(GuestView& view, Bytes message, dn
   Outcome outcome;
   if (const auto* unusable = std::get_if<dns::UnusableQuery>(&parsed)) {
     const bool malformed = unusable->fault == dns::UnusableQuery::Fault::kMalformed;
-    record_denial(view, nullptr,
-                  {.reason = malformed ? policy::Reason::kDnsMalformed : policy::Reason::kDnsType});
+    record_denial(view, nullptr, {.reason = malformed ? policy::Reason::kDnsMalformed : policy::Reason::kDnsType});
     outcome = {dns::make_error(unusable->echo, unusable->code), policy::Action::kDeny, unusable->code};
   } else {
     outcome = answer_query(view, std::get<dns::Query>(parsed));

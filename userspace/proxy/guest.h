@@ -1,6 +1,6 @@
-// Guest: one boot of one guest, as all workers share it. Identity and names never change; the counts are atomics, because a guest's
-// limits hold over all workers together (invariant 10). What only one worker needs (policy, sessions, checked addresses) is in that
-// worker's GuestView.
+// Guest: one boot of one guest, as all workers share it. Identity and names never change; the counts are atomics,
+// because a guest's limits hold over all workers together (invariant 10). What only one worker needs (policy, sessions,
+// checked addresses) is in that worker's GuestView.
 #pragma once
 
 #include <atomic>

@@ -16,8 +16,8 @@ namespace enforcer::proxy {
 
 class LiveSession;
 
-/// Addresses of an origin as they were resolved, each with the verdict of the address guard: a cached set carries its check
-/// (invariant 5). Cached per guest, so one guest never learns from the timing of another's lookups (invariant 9).
+/// Addresses of an origin as they were resolved, each with the verdict of the address guard: a cached set carries its
+/// check (invariant 5). Cached per guest, so one guest never learns from the timing of another's lookups (invariant 9).
 struct CheckedAddresses {
   std::vector<IpAddress> addresses;
   policy::AddressVerdict worst = policy::AddressVerdict::kGlobal;

@@ -20,17 +20,24 @@ Result<std::unique_ptr<Listener>> Listener::make(Worker& worker, Fd socket) {
   return listener;
 }
 
-Listener::~Listener() { worker_.poller().remove(socket_.get(), *this); }
+Listener::~Listener() {
+  worker_.poller().remove(socket_.get(), *this);
+}
 
-void Listener::ready(std::uint32_t) { accept_waiting(); }
+void Listener::ready(std::uint32_t) {
+  accept_waiting();
+}
 
-void Listener::expired() { accept_waiting(); }
+void Listener::expired() {
+  accept_waiting();
+}
 
 void Listener::accept_waiting() {
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
     auto accepted = net::accept_one(socket_.get());
     if (!accepted) {
-      // Out of descriptors or memory: the connection waits in the backlog, and trying at once again would only burn CPU.
+      // Out of descriptors or memory: the connection waits in the backlog, and trying at once again would only burn
+      // CPU.
       log_warning("connections of guests have to wait: {}", accepted.error().message);
       worker_.wheel().schedule(*this, Deadline::after(std::chrono::seconds(1)));
       return;

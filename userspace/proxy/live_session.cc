@@ -9,11 +9,16 @@ namespace {
 /// How the end of a relay is recorded and counted.
 std::pair<audit::Outcome, metrics::ConnectionResult> ending_of(RelayEnd end) {
   switch (end) {
-    case RelayEnd::kDone: return {audit::Outcome::kCompleted, metrics::ConnectionResult::kCompleted};
-    case RelayEnd::kGuestReset: return {audit::Outcome::kGuestReset, metrics::ConnectionResult::kReset};
-    case RelayEnd::kOriginReset: return {audit::Outcome::kOriginReset, metrics::ConnectionResult::kReset};
-    case RelayEnd::kIdle: return {audit::Outcome::kTimeout, metrics::ConnectionResult::kTimeout};
-    case RelayEnd::kAborted: break;
+    case RelayEnd::kDone:
+      return {audit::Outcome::kCompleted, metrics::ConnectionResult::kCompleted};
+    case RelayEnd::kGuestReset:
+      return {audit::Outcome::kGuestReset, metrics::ConnectionResult::kReset};
+    case RelayEnd::kOriginReset:
+      return {audit::Outcome::kOriginReset, metrics::ConnectionResult::kReset};
+    case RelayEnd::kIdle:
+      return {audit::Outcome::kTimeout, metrics::ConnectionResult::kTimeout};
+    case RelayEnd::kAborted:
+      break;
   }
   return {audit::Outcome::kShutdown, metrics::ConnectionResult::kClosed};
 }

@@ -1,6 +1,6 @@
-// LiveSession: what is remembered of one guest connection from accept to its end record: whose it is, the facts it was decided on, the
-// decision. Owned by the session's coroutine, then by the relay. It carries the two records of invariant 3 and is what a reload decides
-// again.
+// LiveSession: what is remembered of one guest connection from accept to its end record: whose it is, the facts it was
+// decided on, the decision. Owned by the session's coroutine, then by the relay. It carries the two records of
+// invariant 3 and is what a reload decides again.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -55,12 +55,13 @@ class LiveSession final : public RelayObserver {
   /// Records and counts a denial; the id is what the guest is told.
   DecisionId deny(const policy::Facts& facts, const policy::Decision& denial, const Seen& seen = {});
 
-  /// Records and counts an allow and waits until it is written (invariant 3); false: it could not be recorded, the session was
-  /// denied with audit_unavailable instead.
+  /// Records and counts an allow and waits until it is written (invariant 3); false: it could not be recorded, the
+  /// session was denied with audit_unavailable instead.
   boost::asio::awaitable<bool> allow(const policy::Facts& facts, const policy::Decision& decision, const Seen& seen);
 
   /// One of the allowed things ended: writes the end record. Bytes are counted in metrics too.
-  void end(audit::Outcome outcome, std::optional<policy::Reason> reason, std::uint64_t bytes_up, std::uint64_t bytes_down);
+  void end(audit::Outcome outcome, std::optional<policy::Reason> reason, std::uint64_t bytes_up,
+           std::uint64_t bytes_down);
 
   void classified(metrics::Protocol protocol);
   void dialled(const IpAddress& address) { dialled_ = address; }

@@ -14,7 +14,8 @@ namespace {
 /// Checked answers kept for one guest on one worker; a guest that uses more names pays a lookup again.
 constexpr std::size_t kMaxCachedOrigins = 1024;
 
-/// Loopback is private space by any name; "the host's own" says more only about addresses that lead back here from elsewhere.
+/// Loopback is private space by any name; "the host's own" says more only about addresses that lead back here from
+/// elsewhere.
 bool is_loopback(const IpAddress& address) {
   return address.is_v4() ? address.v4_host_order() >> 24 == 127 : address == *IpAddress::parse("::1");
 }
@@ -28,7 +29,8 @@ CheckedAddresses judge(std::vector<IpAddress> addresses, std::chrono::seconds tt
   return checked;
 }
 
-asio::awaitable<Result<const CheckedAddresses*>> resolve(LiveSession& session, const HostName& name, Deadline deadline) {
+asio::awaitable<Result<const CheckedAddresses*>> resolve(LiveSession& session, const HostName& name,
+                                                         Deadline deadline) {
   auto& cache = session.view().origins;
   const auto found = cache.find(name);
   if (found != cache.end() && found->second.expires > Monotonic::now()) co_return &found->second;
@@ -38,11 +40,12 @@ asio::awaitable<Result<const CheckedAddresses*>> resolve(LiveSession& session, c
   co_return &cache.insert_or_assign(name, judge(std::move(resolution->addresses), resolution->ttl)).first->second;
 }
 
-std::optional<Forbidden> forbidden(const LiveSession& session, const policy::Facts& facts, const policy::Decision& decision,
-                                   const CheckedAddresses& checked) {
+std::optional<Forbidden> forbidden(const LiveSession& session, const policy::Facts& facts,
+                                   const policy::Decision& decision, const CheckedAddresses& checked) {
   using policy::AddressVerdict;
   using policy::Reason;
-  if (checked.worst == AddressVerdict::kMetadata) return Forbidden{.reason = Reason::kDstMetadata, .rule = decision.rule};
+  if (checked.worst == AddressVerdict::kMetadata)
+    return Forbidden{.reason = Reason::kDstMetadata, .rule = decision.rule};
   const bool private_allowed = decision.rule != nullptr && decision.rule->private_destination;
   if (!private_allowed && checked.local) return Forbidden{.reason = Reason::kDstLocal, .rule = decision.rule};
   if (!private_allowed && checked.worst == AddressVerdict::kPrivate) {

@@ -49,7 +49,8 @@ asio::awaitable<std::optional<tls::ClientHello>> read_hello(Conversation& conver
   }
 }
 
-/// Invariant 4: the server name must be the name that the dialled address was issued for. The reason why not, or nothing.
+/// Invariant 4: the server name must be the name that the dialled address was issued for. The reason why not, or
+/// nothing.
 std::optional<policy::Reason> mismatch(const tls::ClientHello& hello, const policy::Facts& facts) {
   if (!hello.server_name) return policy::Reason::kTlsNoSni;
   const auto name = HostName::parse(*hello.server_name);
@@ -186,8 +187,10 @@ asio::awaitable<void> serve_tls(Conversation& conversation, policy::Facts facts,
     case Conversation::Reached::kDenied:
       conversation.answer_at_once(tls::fatal_alert(tls::AlertDescription::kAccessDenied));
       co_return;
-    case Conversation::Reached::kFailed: co_return;
-    case Conversation::Reached::kConnected: break;
+    case Conversation::Reached::kFailed:
+      co_return;
+    case Conversation::Reached::kConnected:
+      break;
   }
   co_await pass_through(conversation, *hello, std::move(received), reader.wire_size());
 }

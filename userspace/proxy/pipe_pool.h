@@ -1,8 +1,9 @@
 // PipePool: the pipes that splice(2) needs, lent while bytes flow.
 //
-// hostd makes them: an unprivileged user gets 64 pipes of 1 MiB, then silently 8 KiB ones, but pipes made and sized by root are not
-// charged to the receiver. 1 MiB because the default 64 KiB costs a quarter of the throughput on veth. An idle relay
-// holds none; a guest holds at most kPerGuest, and who gets none copies through the worker's buffer instead: slower, never stuck.
+// hostd makes them: an unprivileged user gets 64 pipes of 1 MiB, then silently 8 KiB ones, but pipes made and sized by
+// root are not charged to the receiver. 1 MiB because the default 64 KiB costs a quarter of the throughput on veth. An
+// idle relay holds none; a guest holds at most kPerGuest, and who gets none copies through the worker's buffer instead:
+// slower, never stuck.
 //
 // Belongs to one worker; not thread-safe.
 #pragma once

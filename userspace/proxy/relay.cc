@@ -4,8 +4,8 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include <boost/asio/post.hpp>
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <cerrno>
 
 #include "net/socket.h"
@@ -16,7 +16,9 @@ namespace {
 constexpr std::size_t kSpliceChunk = 1024 * 1024;
 constexpr int kStepsPerTurn = 16;
 
-bool would_block() { return errno == EAGAIN || errno == EINTR; }
+bool would_block() {
+  return errno == EAGAIN || errno == EINTR;
+}
 
 }  // namespace
 

@@ -1,9 +1,10 @@
 // Relay: two sockets of one session after the decision, when nothing has to be looked at any more.
 //
-// Bytes go socket -> pipe -> socket with splice(2) and never enter this process; without a pipe they go through the worker's
-// buffer. A direction ends with the sender's FIN, which is passed on once everything before it was delivered (half-close works); the
-// relay ends when both directions have, or when either socket breaks: then both get RST, because a download that broke must not look
-// complete. Work per event is bounded, so one fast connection cannot starve a worker (invariant 10).
+// Bytes go socket -> pipe -> socket with splice(2) and never enter this process; without a pipe they go through the
+// worker's buffer. A direction ends with the sender's FIN, which is passed on once everything before it was delivered
+// (half-close works); the relay ends when both directions have, or when either socket breaks: then both get RST,
+// because a download that broke must not look complete. Work per event is bounded, so one fast connection cannot starve
+// a worker (invariant 10).
 #pragma once
 
 #include <array>
@@ -49,8 +50,8 @@ class RelayLoop {
   RelayLoop(boost::asio::io_context& io, net::Poller& poller, net::TimerWheel& wheel, std::chrono::nanoseconds idle);
   ~RelayLoop();  ///< aborts what still runs
 
-  /// Takes over the sockets of a session, both watched by the worker's poller; `bytes_up` and `bytes_down` were relayed before.
-  /// The loop owns the relay; the pointer is good for abort() until relay_ended() was called.
+  /// Takes over the sockets of a session, both watched by the worker's poller; `bytes_up` and `bytes_down` were relayed
+  /// before. The loop owns the relay; the pointer is good for abort() until relay_ended() was called.
   Result<Relay*> adopt(std::unique_ptr<RelayObserver> observer, net::AsyncSocket& guest, net::AsyncSocket& origin,
                        std::uint64_t bytes_up, std::uint64_t bytes_down);
 
@@ -103,8 +104,8 @@ class Relay final : public net::WheelEntry {
     std::uint64_t delivered = 0;
     bool readable = true;
     bool writable = true;
-    bool ended = false;  ///< FIN seen
-    bool closed = false; ///< FIN passed on
+    bool ended = false;   ///< FIN seen
+    bool closed = false;  ///< FIN passed on
   };
 
   enum class Step : std::uint8_t { kBlocked, kMoved, kGuestBroke, kOriginBroke };

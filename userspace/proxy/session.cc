@@ -25,7 +25,8 @@ asio::awaitable<void> relay_opaque(Conversation& conversation, const policy::Fac
   if (reached == Conversation::Reached::kConnected) conversation.become_relay(0, 0);
 }
 
-/// Reads until it is clear which protocol the guest speaks. Nothing is dialled before that, and who never says gets RST (invariants 1 and 2).
+/// Reads until it is clear which protocol the guest speaks. Nothing is dialled before that, and who never says gets RST
+/// (invariants 1 and 2).
 asio::awaitable<void> classify(Conversation& conversation, policy::Facts facts) {
   conversation.expect_within(conversation.worker().config().deadlines.classify);
   const auto start = Monotonic::now();
@@ -60,7 +61,9 @@ asio::awaitable<void> run(std::unique_ptr<Conversation> conversation, policy::Fa
   }
 }
 
-asio::awaitable<void> run_dns(std::unique_ptr<Conversation> conversation) { co_await serve_dns_stream(*conversation); }
+asio::awaitable<void> run_dns(std::unique_ptr<Conversation> conversation) {
+  co_await serve_dns_stream(*conversation);
+}
 
 std::unique_ptr<Conversation> converse(std::unique_ptr<LiveSession> session, Fd socket) {
   Worker& worker = session->worker();
@@ -71,7 +74,8 @@ std::unique_ptr<Conversation> converse(std::unique_ptr<LiveSession> session, Fd 
 
 }  // namespace
 
-void start_session(std::unique_ptr<LiveSession> session, Fd socket, policy::Facts facts, const policy::Decision& first) {
+void start_session(std::unique_ptr<LiveSession> session, Fd socket, policy::Facts facts,
+                   const policy::Decision& first) {
   Worker& worker = session->worker();
   auto conversation = converse(std::move(session), std::move(socket));
   if (!conversation) return;

@@ -1,5 +1,5 @@
-// Session: the life of one guest connection from its admission to its relay. session.cc reads from top to bottom like the story:
-// first bytes, classification, the name, the decision, the origin, the record, the bytes.
+// Session: the life of one guest connection from its admission to its relay. session.cc reads from top to bottom like
+// the story: first bytes, classification, the name, the decision, the origin, the record, the bytes.
 #pragma once
 
 #include <memory>

@@ -16,8 +16,7 @@ Result<std::unique_ptr<Worker>> Worker::make(const config::Config& config, audit
   std::unique_ptr<Worker> worker(new Worker(config, log));
   worker->poller_ = TRY(net::Poller::make(worker->io_));
   worker->resolver_ = TRY(dns::Resolver::make(worker->io_, config.dns.servers));
-  worker->relays_ =
-      std::make_unique<RelayLoop>(worker->io_, *worker->poller_, worker->wheel_, config.deadlines.idle);
+  worker->relays_ = std::make_unique<RelayLoop>(worker->io_, *worker->poller_, worker->wheel_, config.deadlines.idle);
   worker->tick();
   return worker;
 }

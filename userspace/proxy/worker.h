@@ -1,5 +1,6 @@
-// Worker: one thread with its event loop and everything that only this thread touches. No lock is taken on the data path; what must
-// change here (a new guest, a new policy generation) is posted to the loop by the main thread as a finished value.
+// Worker: one thread with its event loop and everything that only this thread touches. No lock is taken on the data
+// path; what must change here (a new guest, a new policy generation) is posted to the loop by the main thread as a
+// finished value.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -44,7 +45,8 @@ class Worker {
 
   // ---- On this worker's thread only.
 
-  /// Serves a listener that hostd opened. The one before it, if any, is kept for a moment, until hostd has put the new one in its place.
+  /// Serves a listener that hostd opened. The one before it, if any, is kept for a moment, until hostd has put the new
+  /// one in its place.
   Result<> serve(Fd listener);
   void add_pipe(Pipe pipe) { relays_->pipes().add(std::move(pipe)); }
 
@@ -59,7 +61,8 @@ class Worker {
   [[nodiscard]] std::shared_ptr<GuestView> guest(Slot slot) const;
   [[nodiscard]] std::size_t sessions() const;
 
-  /// Who answers DNS, on the worker that owns the name tables: DNS over TCP comes in on any worker. Set before the workers run.
+  /// Who answers DNS, on the worker that owns the name tables: DNS over TCP comes in on any worker. Set before the
+  /// workers run.
   void answers_dns(DnsService& dns) { dns_ = &dns; }
   [[nodiscard]] DnsService& dns() { return *dns_; }
 

@@ -27,9 +27,27 @@ TEST_CASE("one_spelling_of_a_name_whatever_was_sent") {
 TEST_CASE("refuses_what_is_not_a_name") {
   using namespace std::string_literals;
   const std::string label64(64, 'a');
-  for (const std::string& text :
-       {""s, "."s, ".."s, "a..b"s, ".a"s, "a.b.."s, "a b.c"s, "a\0.b"s, "a\n.b"s, "b\xc3\xbc""cher.example"s, "ok\xe3\x80\x82test"s,
-        "*.wild.test"s, "ok.test@no.test"s, "ok.test:443"s, "ok%2etest"s, "-a.b"s, "a-.b"s, "a/b"s, "[::1]"s, label64 + ".a"}) {
+  for (const std::string& text : {""s,
+                                  "."s,
+                                  ".."s,
+                                  "a..b"s,
+                                  ".a"s,
+                                  "a.b.."s,
+                                  "a b.c"s,
+                                  "a\0.b"s,
+                                  "a\n.b"s,
+                                  "b\xc3\xbc"
+                                  "cher.example"s,
+                                  "ok\xe3\x80\x82test"s,
+                                  "*.wild.test"s,
+                                  "ok.test@no.test"s,
+                                  "ok.test:443"s,
+                                  "ok%2etest"s,
+                                  "-a.b"s,
+                                  "a-.b"s,
+                                  "a/b"s,
+                                  "[::1]"s,
+                                  label64 + ".a"}) {
     CAPTURE(text);
     CHECK_FALSE(HostName::parse(text).has_value());
   }
@@ -37,7 +55,8 @@ TEST_CASE("refuses_what_is_not_a_name") {
 }
 
 TEST_CASE("refuses_every_spelling_a_resolver_could_read_as_an_address") {
-  for (const char* text : {"127.0.0.1", "127.1", "2130706433", "0x7f.1", "0177.0.0.1", "0x7f000001", "1.2.3.0x4", "a.b.1", "0x"}) {
+  for (const char* text :
+       {"127.0.0.1", "127.1", "2130706433", "0x7f.1", "0177.0.0.1", "0x7f000001", "1.2.3.0x4", "a.b.1", "0x"}) {
     CAPTURE(text);
     CHECK_FALSE(HostName::parse(text).has_value());
   }

@@ -15,7 +15,8 @@ TEST_CASE("decision_ids_are_unique_and_sort_by_time") {
 
 TEST_CASE("guest_names_are_labels_and_folder_names_at_once") {
   for (const char* good : {"a", "agent-7", "0", "run-ab12"}) CHECK(enforcer::GuestName::parse(good).has_value());
-  for (const char* bad : {"", "-a", "a-", "A", "a_b", "a/b", "..", "a b", "\xc3\xa4", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}) {
+  for (const char* bad :
+       {"", "-a", "a-", "A", "a_b", "a/b", "..", "a b", "\xc3\xa4", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}) {
     CAPTURE(bad);
     CHECK_FALSE(enforcer::GuestName::parse(bad).has_value());
   }

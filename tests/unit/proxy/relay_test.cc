@@ -7,8 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <boost/asio/io_context.hpp>
 #include <atomic>
+#include <boost/asio/io_context.hpp>
 #include <string>
 #include <thread>
 
@@ -125,11 +125,17 @@ TEST_CASE("every_byte_arrives_in_both_directions_with_and_without_pipes") {
     const std::string download = pattern(7'000'001);
     std::string at_origin, at_guest;
     std::jthread origin_side([&] {
-      std::jthread sender([&] { write_all(bench.origin.get(), download); shutdown(bench.origin.get(), SHUT_WR); });
+      std::jthread sender([&] {
+        write_all(bench.origin.get(), download);
+        shutdown(bench.origin.get(), SHUT_WR);
+      });
       at_origin = read_all(bench.origin.get());
     });
     std::jthread guest_side([&] {
-      std::jthread sender([&] { write_all(bench.guest.get(), upload); shutdown(bench.guest.get(), SHUT_WR); });
+      std::jthread sender([&] {
+        write_all(bench.guest.get(), upload);
+        shutdown(bench.guest.get(), SHUT_WR);
+      });
       at_guest = read_all(bench.guest.get());
     });
     bench.run();
@@ -199,7 +205,8 @@ TEST_CASE("a_slow_reader_holds_back_the_sender_instead_of_filling_memory") {
   bench.io.run_for(2500ms);  // nobody reads at the guest
   origin_side.join();
   CHECK(sent.load() > 0);
-  CHECK(sent.load() < 64u * 1024 * 1024);  // socket buffers of two connections and one pipe, far below the 125 MiB offered
+  CHECK(sent.load() <
+        64u * 1024 * 1024);  // socket buffers of two connections and one pipe, far below the 125 MiB offered
   CHECK_FALSE(bench.ended.called);
 }
 
