@@ -35,7 +35,7 @@ class Demonstration:
     def __init__(self):
         shutil.rmtree(FOLDER, ignore_errors=True)
         os.makedirs(FOLDER, mode=0o755)
-        build = f"{REPOSITORY}/build/release"
+        build = os.environ.get("ENFORCER_BUILD", f"{REPOSITORY}/build/release")
         self.host = Netns("quickstart-host")
         self.enforcer = Enforcer(build, self.host, FOLDER, "quickstart")
         self.enforcer.config |= {"accelerator": "auto", "images": {"roots": [reachable(f"{build}/images")]}}

@@ -9,6 +9,7 @@ import subprocess
 from lib.expect import equal
 from lib.lab import Lab, REPOSITORY, build_folder, policy
 from lib.processes import wait_for
+from lib.reachable import reachable
 from lib.runner import hang_guard
 
 GUEST_UID_BASE = 2_000_000
@@ -19,8 +20,9 @@ def vm_lab(*allow, **config):
     """A lab without attached guests that can boot the image `mini`."""
     build = build_folder()
     subprocess.run([f"{REPOSITORY}/vm-images/build-mini", "--output", f"{build}/images", "--init",
-                    f"{build}/vm-images/enforcer-init"], check=True, timeout=120)
-    return Lab(policy=policy(*allow) if allow else "", guests=(), config={"images": {"roots": [f"{build}/images"]}, **config})
+                    f"{build}/vm-images/enforcer-init", "--kernel-root", os.environ.get("ENFORCER_KERNEL_ROOT", "/")],
+                   check=True, timeout=120)
+    return Lab(policy=policy(*allow) if allow else "", guests=(), config={"images": {"roots": [reachable(f"{build}/images")]}, **config})
 
 
 def run(lab, *arguments, **options):

@@ -1,86 +1,38 @@
-// Covering is found by asking an index for a name (or address) that the covered target matches and no other rule
-// mentions: whatever covers the target must match it. So a list of many thousand names is checked without comparing
-// each with each.
 #include "policy/document_checks.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <utility>
 
-#include "policy/address_index.h"
-#include "policy/host_index.h"
+#include "policy/target_set.h"
 
 namespace enforcer::policy {
 namespace {
 
-/// The rules of a document that satisfy `wanted`, for questions about covering.
-class Cover {
- public:
-  template <class Wanted>
-  Cover(const PolicyDocument& document, Wanted wanted) : document_(document) {
-    for (std::uint32_t i = 0; i < document.rules.size(); ++i) {
-      if (!wanted(document.rules[i])) continue;
-      for (const Target& target : document.rules[i].to) {
-        const TargetEntry entry{.rule = i, .port = target.port.value_or(Port{0}), .except = false};
-        if (target.host()) {
-          hosts_.add(*target.host(), entry);
-        } else {
-          addresses_.add(*target.block(), entry);
-        }
-      }
-    }
-    hosts_.seal();
-    addresses_.seal();
-  }
+// What is compared each with each: opaque wildcards with everything else, and the exceptions of a rule with what it
+// matches. The first has a limit; the second only warns, and is left out beyond this.
+constexpr std::size_t kMostOpaqueWildcards = 1000;
+constexpr std::size_t kMostComparisons = 10'000'000;
 
-  /// Rules that match an example of the target on some port, whether they cover all of it or not.
-  [[nodiscard]] std::vector<const Rule*> candidates(const Target& target) const {
-    MatchList matches;
-    if (target.host()) {
-      hosts_.find(target.host()->example(), matches);
-    } else {
-      addresses_.find(target.block()->network(), matches);
-    }
-    std::vector<const Rule*> rules;
-    for (const auto run : matches.runs) {
-      for (const TargetEntry& entry : run) rules.push_back(&document_.rules[entry.rule]);
-    }
-    std::ranges::sort(rules);
-    const auto repeated = std::ranges::unique(rules);
-    rules.erase(repeated.begin(), repeated.end());
-    return rules;
-  }
-
-  /// The first rule that covers the whole target, or null.
-  [[nodiscard]] const Rule* covering(const Target& target) const {
-    for (const Rule* rule : candidates(target)) {
-      const bool covers = std::ranges::any_of(rule->to, [&](const Target& outer) { return outer.covers(target); });
-      const bool holed = std::ranges::any_of(rule->except, [&](const Target& hole) { return hole.overlaps(target); });
-      if (covers && !holed) return rule;
-    }
-    return nullptr;
-  }
-
- private:
-  const PolicyDocument& document_;
-  HostIndex hosts_;
-  AddressIndex addresses_;
-};
-
-/// The rule that covers every target of `inner`, when there is one for each; the first of them.
-const Rule* covers_all(const Cover& cover, const Rule& inner) {
+/// The deny or allow of the set that covers every target of `inner`; where several do it together, the first of them.
+const Rule* covers_all(const TargetSet& set, const Rule& inner) {
   const Rule* first = nullptr;
   for (const Target& target : inner.to) {
-    const Rule* outer = cover.covering(target);
-    if (!outer || outer == &inner) return nullptr;
-    if (!first) first = outer;
+    const auto whole = [&](const TargetSet::Member& member) {
+      const auto& holes = member.rule->except;
+      return holes.size() <= kMostOpaqueWildcards &&
+             std::ranges::none_of(holes, [&](const Target& hole) { return hole.overlaps(target); });
+    };
+    const auto outer = set.covering(target);
+    const auto found = std::ranges::find_if(outer, whole);
+    if (found == outer.end() || found->rule == &inner) return nullptr;
+    if (!first) first = found->rule;
   }
   return first;
 }
 
 void check_denied_allows(const PolicyDocument& document, Reader& reader) {
-  const Cover denies(
+  const TargetSet denies(
       document, [](const Rule& rule) { return rule.list == RuleList::kDeny && !rule.has_matchers && !rule.expires; });
   for (const Rule& rule : document.rules) {
     if (rule.list != RuleList::kAllow) continue;
@@ -92,27 +44,34 @@ void check_denied_allows(const PolicyDocument& document, Reader& reader) {
   }
 }
 
+void report_overlap(const Target& opaque, const Rule& looking, const Target& overlapped, Reader& reader) {
+  reader.report(opaque.place, Code::kOpaqueOverlap,
+                fmt::format("'{}' is opaque here and has rule '{}' ('{}') for TLS or HTTP too", opaque.text,
+                            looking.info.rule, overlapped.text),
+                "give each protocol its own host or port");
+}
+
 void check_opaque_overlaps(const PolicyDocument& document, Reader& reader) {
-  std::vector<std::pair<const Rule*, const Target*>> opaque;
-  std::vector<std::pair<const Rule*, const Target*>> other;
-  for (const Rule& rule : document.rules) {
-    if (rule.list == RuleList::kDeny || rule.list == RuleList::kCeiling) continue;
-    for (const Target& target : rule.to) (rule.opaque ? opaque : other).emplace_back(&rule, &target);
-  }
-  for (const auto& [rule, target] : opaque) {
-    for (const auto& [looking, overlapped] : other) {
-      if (!target->overlaps(*overlapped)) continue;
-      reader.report(target->place, Code::kOpaqueOverlap,
-                    fmt::format("'{}' is opaque here and has rule '{}' ('{}') for TLS or HTTP too", target->text,
-                                looking->info.rule, overlapped->text),
-                    "give each protocol its own host or port");
-      break;
+  const auto goes_somewhere = [](const Rule& rule) {
+    return rule.list == RuleList::kAllow || rule.list == RuleList::kReview;
+  };
+  const TargetSet opaque(document, [&](const Rule& rule) { return goes_somewhere(rule) && rule.opaque; });
+  if (opaque.members().empty()) return;
+  const TargetSet other(document, [&](const Rule& rule) { return goes_somewhere(rule) && !rule.opaque; });
+  std::size_t wildcards = 0;
+  for (const auto& [rule, target] : opaque.members()) {
+    if (!is_single(*target) && ++wildcards > kMostOpaqueWildcards) {
+      reader.report(
+          target->place, Code::kBadValue,
+          fmt::format("more than {} wildcards and blocks with 'protocol: tcp' in one policy", kMostOpaqueWildcards));
+      return;
     }
+    if (const auto* found = other.overlapping(*target)) report_overlap(*target, *found->rule, *found->target, reader);
   }
 }
 
 void lint_pointless_limits(const PolicyDocument& document, Reader& reader) {
-  const Cover wide(document, [](const Rule& rule) {
+  const TargetSet wide(document, [](const Rule& rule) {
     return rule.list == RuleList::kAllow && !rule.needs_requests() && !rule.opaque && !rule.expires;
   });
   for (const Rule& rule : document.rules) {
@@ -142,8 +101,20 @@ const std::vector<HostPattern>& user_content() {
   return patterns;
 }
 
+void lint_excepts(const PolicyDocument& document, Reader& reader) {
+  for (const Rule& rule : document.rules) {
+    if (rule.except.size() * rule.to.size() > kMostComparisons) continue;
+    const TargetSet matched(rule, rule.to);
+    for (const Target& except : rule.except) {
+      if (matched.overlapping(except)) continue;
+      reader.report(except.place, Code::kPointlessExcept,
+                    fmt::format("'{}' is not part of what rule '{}' matches", except.text, rule.info.rule));
+    }
+  }
+}
+
 void lint_targets(const PolicyDocument& document, Reader& reader) {
-  const Cover anything(document, [](const Rule&) { return true; });
+  const TargetSet anything(document, [](const Rule&) { return true; });
   for (const Rule& rule : document.rules) {
     if (rule.list != RuleList::kAllow) continue;
     for (const Target& target : rule.to) {
@@ -158,8 +129,7 @@ void lint_targets(const PolicyDocument& document, Reader& reader) {
       const bool before_suffix = pattern->any_depth() || (!pattern->exact() && pattern->labels().front() == "*");
       const auto apex = HostName::parse(pattern->suffix());
       if (!before_suffix || !apex || apex->labels().size() < 2) continue;
-      const auto apex_target = Target::parse(apex->text(), PortDefault::kEvery);
-      if (apex_target && anything.candidates(*apex_target).empty()) {
+      if (!anything.mentions(*apex)) {
         reader.report(target.place, Code::kApexExcluded,
                       fmt::format("'{}' does not include '{}' itself", target.text, apex->text()),
                       fmt::format("add '{}' if it is meant", apex->text()));
@@ -174,6 +144,7 @@ void check_document(const PolicyDocument& document, Reader& reader) {
   check_denied_allows(document, reader);
   check_opaque_overlaps(document, reader);
   lint_pointless_limits(document, reader);
+  lint_excepts(document, reader);
   lint_targets(document, reader);
 }
 

@@ -142,13 +142,6 @@ void check_rule(const Rule& rule, Reader& reader) {
                   fmt::format("rule '{}' must see requests, and says 'protocol: tcp'", rule.info.rule),
                   "leave out 'protocol', or http, git, aws, graphql, mcp and credential");
   }
-  for (const Target& except : rule.except) {
-    const auto taken_from = [&](const Target& target) { return target.overlaps(except); };
-    if (std::ranges::none_of(rule.to, taken_from)) {
-      reader.report(except.place, Code::kPointlessExcept,
-                    fmt::format("'{}' is not part of what rule '{}' matches", except.text, rule.info.rule));
-    }
-  }
   if (rule.list != RuleList::kAllow && rule.list != RuleList::kReview) return;
   for (const Target& target : rule.to) {
     check_address_space(rule, target, reader);
