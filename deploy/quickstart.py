@@ -172,7 +172,7 @@ def main():
         begun = time.monotonic()
         demonstration.enforcer.ctl_ok("guest", "create", "demo", "--image", "mini", "--label", "role=demo")
         status, out, err, _ = wait_booted(demonstration)
-        guests = demonstration.enforcer.ctl_ok("guest", "list")
+        guests = demonstration.enforcer.ctl_ok("-o", "json", "guest", "list")
         accelerator = re.search(r"\b(kvm|tcg)\b", guests)
         print(f"done ({time.monotonic() - begun:.1f} s, {accelerator.group(1) if accelerator else '?'}, {out.strip()})")
         print("\nIts policy: ok.test on port 443, nothing else.\n")
