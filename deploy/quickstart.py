@@ -128,8 +128,8 @@ class Demonstration:
         return f"{reason}  (in the kernel, counted)"
 
     def evidence(self):
-        print("\n$ enforcerctl log --decision deny --last 3")
-        print(clipped(self.enforcer.ctl_ok("log", "--decision", "deny", "--last", "3")))
+        print("\n$ enforcerctl log --decision deny --last 6")
+        print(clipped(self.enforcer.ctl_ok("log", "--decision", "deny", "--last", "6")))
         print("\n$ enforcerctl explain https://other.test/ --guest demo")
         print(clipped(self.enforcer.ctl("explain", "https://other.test/", "--guest", "demo").stdout, 8))
         print("\nPrometheus, query enforcer_denied_total > 0")
@@ -159,7 +159,7 @@ def row(command, outcome, decision):
 
 def clipped(text, lines=12, width=150):
     kept = text.rstrip().splitlines()[:lines]
-    return "\n".join("  " + line[:width] for line in kept)
+    return "\n".join("  " + line[:width].rstrip() for line in kept)
 
 
 def main():

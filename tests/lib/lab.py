@@ -112,8 +112,11 @@ class Lab:
             if kind is not None:
                 self._show_logs(reports)
             self._remove(quiet=kind is not None)
+        if kind is None:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def _show_logs(self, reports):
+        print(f"everything the test wrote is in {self.folder}")
         for report in reports:
             print(report)
         for name in ("hostd.log", "enforcerd.log", "audit/audit.jsonl"):

@@ -1,13 +1,15 @@
 """The whole suite: builds what is needed, runs the five speeds and the checks, counts. Called by tests/run."""
 
 import argparse
+import contextlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
 
-from lib import runner
+from lib import reachable, runner
 from lib.runner import SANITIZERS
 
 ROOT = os.path.dirname(runner.TESTS)
@@ -145,6 +147,9 @@ class Suite:
 
     def finish(self):
         self.say(f"logs in {self.logs}")
+        shutil.rmtree(reachable.COPIES, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            os.rmdir(os.path.dirname(reachable.COPIES))  # stays while it holds what failed tests left to look at
         for name in self.failures:
             print(f"failed: {name}")
         if self.counts["pass"] + self.counts["fail"] == 0:
