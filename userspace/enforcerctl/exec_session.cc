@@ -48,7 +48,7 @@ Result<ExecOutcome> parse_result(std::string_view payload) {
   if (const auto status = number("exit", 255)) return ExecOutcome{*status};
   if (const auto signal = number("signal", 127)) return ExecOutcome{128 + *signal};
   if (result.is_object() && result.contains("error") && result["error"].is_string()) {
-    return fail(Errc::kUnavailable, escape_untrusted(result["error"].get<std::string>(), 256));
+    return fail(Errc::kIo, escape_untrusted(result["error"].get<std::string>(), 256));
   }
   return fail(Errc::kIo, "the guest sent a result that makes no sense");
 }

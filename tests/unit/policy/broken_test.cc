@@ -60,6 +60,16 @@ TEST_CASE("a_text_of_more_than_one_mebibyte_is_refused") {
   CHECK(problems(text + "#") == "p.yaml:1:1: error[E0002]: the file has 1048577 bytes; at most 1048576 are read\n");
 }
 
+TEST_CASE("octets_that_are_not_utf8_are_refused") {
+  // Not files, because editors and other tools stumble over them too.
+  const char* texts[] = {"a: \xc0\xaf", "a: \xff", "a: \xe2\x82", "a: \xed\xa0\x80", "a: \xf4\x90\x80\x80", "a: \x80"};
+  for (const char* text : texts) {
+    CAPTURE(text);
+    CHECK(problems(text).find("p.yaml:1:4: error[E0003]: octet 0x") == 0);
+  }
+  CHECK(problems("# \xe2\x82\xac \xf0\x9f\x98\x80 is fine\n").empty());
+}
+
 TEST_CASE("the_readme_lists_exactly_the_codes_there_are") {
   std::istringstream readme(contents(ENFORCER_SOURCE_DIR "/policies/README.md"));
   std::set<std::string> listed;
