@@ -12,7 +12,7 @@ def equal(actual, expected, what="value"):
     assert actual == expected, f"{what}: expected {expected!r}, got {actual!r}"
 
 
-def refused_at_once(guest, address, port, within=0.9):
+def refused_at_once(guest, address, port, within=4):
     """A connection to this address is reset, and soon. Both moments of refusing count: instead of and after the handshake."""
     begun = time.monotonic()
     try:
@@ -28,7 +28,7 @@ def refused_at_once(guest, address, port, within=0.9):
     assert taken < within, f"{address}:{port}: reset only after {taken:.2f} s"
 
 
-def unreachable_at_once(guest, address, port, within=0.9, family=socket.AF_INET):
+def unreachable_at_once(guest, address, port, within=1.9, family=socket.AF_INET):
     """A datagram is answered with ICMP administratively prohibited (EHOSTUNREACH on a connected socket)."""
     with guest.socket(family, socket.SOCK_DGRAM, timeout=2) as udp:
         udp.connect((address, port))

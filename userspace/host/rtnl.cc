@@ -104,6 +104,7 @@ Result<Link> Rtnl::make_veth(const VethSpec& spec, const Netns& peer_netns) {
   rtnl_link_set_name(pair.get(), spec.name.c_str());
   rtnl_link_set_addr(pair.get(), mac.get());
   rtnl_link_set_mtu(pair.get(), kMtu);
+  if (spec.index != 0) rtnl_link_set_ifindex(pair.get(), static_cast<int>(spec.index));
 
   const OwnedLink peer(rtnl_link_veth_get_peer(pair.get()));
   const OwnedAddress peer_mac = mac_address(spec.peer_mac);

@@ -29,6 +29,7 @@ struct Link {
 /// A veth pair: one end here, the other in another namespace. Both are made down.
 struct VethSpec {
   std::string name;
+  std::uint32_t index = 0;  ///< 0: the kernel chooses
   Mac mac;
   std::string peer_name;
   Mac peer_mac;
