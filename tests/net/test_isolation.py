@@ -104,12 +104,12 @@ def test_guest_at_its_connection_limit_is_refused_and_the_other_is_not():
         held.pop().close()
 
         def again():
-            with lab.guest.connect(address, 7) as client:
-                try:
+            try:
+                with lab.guest.connect(address, 7) as client:
                     client.sendall(b"y")
                     return client.recv(1) == b"y"
-                except ConnectionResetError:
-                    return False
+            except ConnectionResetError:
+                return False
         wait_for(again, 5, "room for one more")
         for client in held:
             client.close()
