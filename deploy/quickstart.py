@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -110,9 +111,9 @@ class Demonstration:
         expect(status in (7, 35, 56), "IPv6", err)
         row("curl https://[2600:9000::34]/", "connection reset", self.decision(layer="l4", reason="address"))
 
-        answer = self.run("nslookup", "other.test", "8.8.8.8")
+        answer = self.run("nslookup", "hidden.test", "8.8.8.8")
         expect("NXDOMAIN" in answer[1] + answer[2], "another DNS server", answer[1] + answer[2])
-        row("nslookup other.test 8.8.8.8", "answered by Enforcer: NXDOMAIN", self.decision(layer="dns", host="other.test"))
+        row("nslookup hidden.test 8.8.8.8", "answered by Enforcer: NXDOMAIN", self.decision(layer="dns", host="hidden.test"))
 
         _, out, err, seconds = self.run("sh", "-c", "openssl s_client -dtls -connect 93.184.216.34:443 </dev/null")
         expect("errno=113" in out + err, "QUIC's port", out + err)
@@ -163,6 +164,7 @@ def clipped(text, lines=12, width=150):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is cleaned up
     demonstration = Demonstration()
     try:
         begun = time.monotonic()
