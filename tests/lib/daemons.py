@@ -61,7 +61,7 @@ class Enforcer:
         self.hostd = Process([self.program("enforcer-hostd"), "--config", self.config_path,
                               "--enforcerd-user", str(ENFORCERD_UID)], f"{self.folder}/hostd.log", self.host)
         if wait:
-            self._wait(self.hostd, lambda: os.path.exists(f"{self.run_dir}/hostd.sock"), "hostd.sock")
+            self._wait(self.hostd, self.hostd_serves, "hostd to serve")
 
     def start_enforcerd(self, wait=True):
         self.enforcerd = Process([self.program("enforcerd"), "--config", self.config_path],
@@ -78,6 +78,15 @@ class Enforcer:
             wait_for(check, seconds=30, what=what)
         except Timeout as timeout:
             raise Timeout(f"{timeout}\n{process.output()}") from None
+
+    def hostd_serves(self):
+        """Its socket is there, and an enforcerd that runs has found it (it looks once a second)."""
+        if not os.path.exists(f"{self.run_dir}/hostd.sock"):
+            return False
+        if not (self.enforcerd and self.enforcerd.alive()):
+            return True
+        status = self.ctl("-o", "json", "status")
+        return status.returncode == 0 and json.loads(status.stdout)["hostd"]["connected"]
 
     def ready(self):
         """/-/ready says that the listeners are in the datapath."""

@@ -93,7 +93,7 @@ TEST_CASE("common_options_are_taken_before_and_after_the_verb") {
     const Ran ran = run(arguments);
     CHECK(ran.status == 3);
     CHECK(ran.out == "{\"api_version\":\"v1\",\"running\":false}\n");
-    CHECK(ran.err.contains("enforcerd is not running"));
+    CHECK(ran.err.contains("nobody answers on /nonexistent/s (No such file or directory): is enforcerd running?"));
     CHECK(ran.err.contains("systemctl start enforcerd"));
   }
 }

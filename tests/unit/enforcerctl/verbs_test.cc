@@ -109,6 +109,9 @@ TEST_CASE("explain_answers_the_same_online_and_offline") {
 TEST_CASE("guests_are_created_listed_and_removed") {
   FakeDaemon daemon;
   CHECK(run_with(daemon, {"guest", "list"}).err == "no guest\n");
+  daemon.locked()->error = Error{Errc::kUnavailable, "enforcer-hostd is not connected"};
+  CHECK(run_with(daemon, {"guest", "create", "vm"}).err == "enforcerctl: enforcer-hostd is not connected\n");
+  daemon.locked()->error.reset();
   Ran ran = run_with(daemon, {"guest", "create", "vm", "-l", "role=agent", "--memory", "512", "--wait"});
   CHECK(ran.status == 0);
   CHECK(ran.out == "vm running 100.64.0.7\n");
@@ -121,7 +124,7 @@ TEST_CASE("guests_are_created_listed_and_removed") {
   CHECK(run_with(daemon, {"guest", "delete", "vm"}).status == 0);
   CHECK(run_with(daemon, {"guest", "delete", "vm"}).status == 5);
   const auto calls = daemon.shared.calls_now();
-  CHECK(calls == std::vector<std::string>{"create vm mini 512", "attach box /run/netns/box",
+  CHECK(calls == std::vector<std::string>{"create vm mini 256", "create vm mini 512", "attach box /run/netns/box",
                                           "attach b2 /proc/12/ns/net", "delete box", "delete vm", "delete vm"});
 }
 
