@@ -54,7 +54,10 @@ Result<Fd> connect_to(const std::string& path, Deadline deadline) {
   if (!socket.valid()) return fail_errno("control socket");
   // EAGAIN: its backlog is full; a unix socket gives no event for that, so it is tried again.
   while (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    if (errno != EAGAIN) return fail(Errc::kUnavailable, fmt::format("{}: {}", path, std::strerror(errno)));
+    if (errno != EAGAIN) {
+      return fail(Errc::kUnavailable,
+                  fmt::format("nobody answers on {} ({}): is enforcerd running?", path, std::strerror(errno)));
+    }
     if (deadline.passed()) return fail(Errc::kTimeout, "the daemon is busy");
     poll(nullptr, 0, 20);
   }

@@ -9,17 +9,6 @@
 #include "control/json.h"
 
 namespace enforcer::ctl {
-namespace {
-
-/// What a person can do about a failure, in one line; empty when the message says it all.
-std::string advice_for(const Error& error) {
-  if (error.code == Errc::kUnavailable) {
-    return "is enforcerd running? ('enforcerctl status' says more; --instance or --socket choose another one)";
-  }
-  return {};
-}
-
-}  // namespace
 
 Result<control::Client> Tool::client() const {
   if (!common.socket.empty()) return control::Client(common.socket);
@@ -51,7 +40,6 @@ void Tool::print_json(std::string_view body) const {
 
 ExitCode Tool::report(const Error& error) const {
   terminal_.err(fmt::format("enforcerctl: {}\n", printable_lines(error.message)));
-  if (const std::string advice = advice_for(error); !advice.empty()) terminal_.err(advice + "\n");
   return exit_code_of(error.code);
 }
 

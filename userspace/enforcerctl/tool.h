@@ -45,7 +45,7 @@ class Tool {
 
   /// JSON as the daemon or we made it, with its newline.
   void print_json(std::string_view body) const;
-  /// "enforcerctl: MESSAGE" and what to do about it on standard error; the exit code that goes with it.
+  /// "enforcerctl: MESSAGE" on standard error; the exit code that goes with it.
   [[nodiscard]] ExitCode report(const Error& error) const;
   [[nodiscard]] ExitCode usage(std::string_view message) const;
   /// One line of talk.

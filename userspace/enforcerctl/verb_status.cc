@@ -40,13 +40,12 @@ Lines lines_of(const control::Status& status) {
   };
 }
 
-ExitCode not_running(const Tool& tool, const control::Client& daemon, const Error& error) {
+ExitCode not_running(const Tool& tool, const Error& error) {
   if (tool.json()) tool.print_json(R"({"api_version":"v1","running":false})");
-  tool.say(fmt::format("enforcerctl: enforcerd is not running: {}", error.message));
-  tool.say(fmt::format(
-      "Start it ('systemctl start enforcerd', or 'enforcerd --config FILE'), or name another socket than {} "
-      "with --instance or --socket.",
-      daemon.socket_path()));
+  (void)tool.report(error);
+  tool.say(
+      "Start it ('systemctl start enforcerd', or 'enforcerd --config FILE'); --instance and --socket name another "
+      "one.");
   return ExitCode::kFindings;
 }
 
@@ -74,7 +73,7 @@ ExitCode status(Tool& tool, const StatusOptions& options) {
     poll(nullptr, 0, 50);
     reply = daemon->request("GET", "/v1/status", {}, Deadline::after(Tool::kPatience));
   }
-  if (!reply && reply.error().code == Errc::kUnavailable) return not_running(tool, *daemon, reply.error());
+  if (!reply && reply.error().code == Errc::kUnavailable) return not_running(tool, reply.error());
   if (!reply) return tool.report(reply.error());
   if (!reply->ok()) return tool.report(control::decode_error(reply->status, reply->body));
   if (tool.json()) {
