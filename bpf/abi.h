@@ -14,7 +14,7 @@
 #define ENFORCER_STATIC_ASSERT _Static_assert
 #endif
 
-#define ENFORCER_ABI_VERSION 1
+#define ENFORCER_ABI_VERSION 2
 
 /* skb->mark of a packet that guest_egress steered: the magic in the top octet, the guest's slot below it. The nft guard
  * of the gateway namespace drops what carries no magic; accepted sockets inherit the mark (tcp_fwmark_accept). */
@@ -43,6 +43,7 @@
   X(ND_SPOOF, "nd_spoof", "neighbour discovery other than a solicitation or a unicast reply for the gateway") \
   X(IP_VER, "ip_ver", "IP version, header length or total length does not fit")                               \
   X(IP_OPTS, "ip_opts", "IPv4 options or IPv6 extension headers")                                             \
+  X(MLD, "mld", "multicast listener report, as every kernel sends them when a link comes up")                 \
   X(IP_FRAG, "ip_frag", "fragment")                                                                           \
   X(IP_SRC_SPOOF, "ip_src_spoof", "source address is not the guest's")                                        \
   X(IP_DST_LOCAL, "ip_dst_local", "loopback, unspecified, broadcast or link-local destination")               \

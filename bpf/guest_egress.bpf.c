@@ -12,6 +12,7 @@
 #include "lib/drop.h"
 #include "lib/identity.h"
 #include "lib/maps.h"
+#include "lib/multicast.h"
 #include "lib/neighbour.h"
 #include "lib/parse.h"
 #include "lib/reject.h"
@@ -64,6 +65,7 @@ static __always_inline int judge_ipv4(struct frame* f) {
 
 static __always_inline int judge_ipv6(struct frame* f) {
   int reason = parse_ipv6(f);
+  if (reason == ENFORCER_DROP_IP_OPTS && is_listener_report(f)) reason = ENFORCER_DROP_MLD;
   if (reason != FITS) return drop(f, reason);
   int type = f->protocol == IPPROTO_ICMPV6 ? icmp_type(f) : 0;
   if (type < 0) return drop(f, ENFORCER_DROP_L2_SHORT);

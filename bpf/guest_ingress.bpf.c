@@ -18,6 +18,7 @@
 #include "lib/drop.h"
 #include "lib/identity.h"
 #include "lib/maps.h"
+#include "lib/multicast.h"
 #include "lib/neighbour.h"
 #include "lib/parse.h"
 
@@ -50,7 +51,9 @@ static __always_inline int check_ipv4(struct frame* f) {
 }
 
 static __always_inline int check_ipv6(struct frame* f) {
-  if (parse_ipv6(f) != FITS) return ENFORCER_DROP_INGRESS_FOREIGN;
+  int form = parse_ipv6(f);
+  if (form == ENFORCER_DROP_IP_OPTS && is_listener_report(f)) return ENFORCER_DROP_MLD;
+  if (form != FITS) return ENFORCER_DROP_INGRESS_FOREIGN;
   int type = f->protocol == IPPROTO_ICMPV6 ? icmp_type(f) : 0;
   if (is_nd_type(type)) return check_nd_to_guest(f);
   if (f->to_group || !same_ipv6(f->tuple.ipv6.daddr, f->guest->guest_ipv6)) return ENFORCER_DROP_INGRESS_FOREIGN;

@@ -89,7 +89,9 @@ Bytes Bench::rejects(const Packet& packet, enforcer_drop_reason reason) {
   return outcome.frame;
 }
 
-void Bench::run_one_ingress(const Packet& packet, std::uint32_t mark, enforcer_verdict verdict) {
+/// `reason` is what a frame that is not delivered is dropped for.
+void Bench::run_one_ingress(const Packet& packet, std::uint32_t mark, enforcer_verdict verdict,
+                            enforcer_drop_reason reason) {
   const Bytes frame = packet.bytes();
   const bool delivered = verdict == ENFORCER_VERDICT_DELIVERED;
   auto before = datapath_.counters(kSlot);
@@ -100,16 +102,16 @@ void Bench::run_one_ingress(const Packet& packet, std::uint32_t mark, enforcer_v
   CHECK(change.verdicts[verdict] == 1);
   CHECK(sum_of_verdicts(change) == 1);
   CHECK(sum_of_drops(change) == (delivered ? 0 : 1));
-  CHECK(change.drops[ENFORCER_DROP_INGRESS_FOREIGN] == (delivered ? 0 : 1));
+  CHECK(change.drops[reason] == (delivered ? 0 : 1));
   CHECK(change.ingress_bytes == (delivered ? frame.size() : 0));
 }
 
 void Bench::delivers(const Packet& packet, std::uint32_t mark) {
-  run_one_ingress(packet, mark, ENFORCER_VERDICT_DELIVERED);
+  run_one_ingress(packet, mark, ENFORCER_VERDICT_DELIVERED, ENFORCER_DROP_INGRESS_FOREIGN);
 }
 
-void Bench::refuses_delivery(const Packet& packet, std::uint32_t mark) {
-  run_one_ingress(packet, mark, ENFORCER_VERDICT_DROPPED);
+void Bench::refuses_delivery(const Packet& packet, std::uint32_t mark, enforcer_drop_reason reason) {
+  run_one_ingress(packet, mark, ENFORCER_VERDICT_DROPPED, reason);
 }
 
 }  // namespace enforcer::bpf_test

@@ -110,7 +110,8 @@ class Bench {
   // Answered; returns the answer.
   Bytes rejects(const Packet& packet, enforcer_drop_reason reason);
   void delivers(const Packet& packet, std::uint32_t mark = kMark);
-  void refuses_delivery(const Packet& packet, std::uint32_t mark = kMark);
+  void refuses_delivery(const Packet& packet, std::uint32_t mark = kMark,
+                        enforcer_drop_reason reason = ENFORCER_DROP_INGRESS_FOREIGN);
 
   // As when enforcerd dies.
   void close_listener();
@@ -121,7 +122,7 @@ class Bench {
 
  private:
   Outcome run_one(const Bytes& frame, enforcer_verdict verdict, std::optional<enforcer_drop_reason> reason);
-  void run_one_ingress(const Packet& packet, std::uint32_t mark, enforcer_verdict verdict);
+  void run_one_ingress(const Packet& packet, std::uint32_t mark, enforcer_verdict verdict, enforcer_drop_reason reason);
 
   Netns netns_;
   Datapath datapath_;

@@ -14,6 +14,17 @@ Packet tcp6_to(const char* destination) {
   return Ethernet{} / IPv6{.destination = destination} / Tcp{};
 }
 
+constexpr Mac kRoutersMac{0x33, 0x33, 0, 0, 0, 0x16};
+constexpr Ethernet kToRouters{.destination = kRoutersMac};
+// A hop-by-hop header with the router alert for MLD, and an MLDv2 report of no groups.
+constexpr std::string_view kReport{
+    "\x3a\0\x05\x02\0\0\x01\0"
+    "\x8f\0\0\0\0\0\0\0",
+    16};
+IPv6 report_from(const char* source) {
+  return {.source = source, .destination = "ff02::16", .next_header = 0, .hop_limit = 1};
+}
+
 }  // namespace
 
 TEST_CASE_FIXTURE(Bench, "wrong_versions_and_lengths_of_ipv4_are_ip_ver") {
@@ -63,6 +74,38 @@ TEST_CASE_FIXTURE(Bench, "ipv6_extension_headers_are_dropped") {
   for (std::uint8_t header : {0, 43, 60, 135, 139, 140}) {
     CAPTURE(header);
     drops(Ethernet{} / IPv6{.next_header = header} / Tcp{}, ENFORCER_DROP_IP_OPTS);
+  }
+}
+
+TEST_CASE_FIXTURE(Bench, "listener_reports_of_a_kernel_are_mld_and_others_are_not") {
+  for (const char* source : {"::", "fe80::77:ff:fe00:7"}) {
+    drops(kToRouters / report_from(source) / Payload(kReport), ENFORCER_DROP_MLD);
+    drops(kToRouters / report_from(source) / Payload(kReport) / Payload(20), ENFORCER_DROP_MLD);
+  }
+  for (const char* source : {kGuestIpv6, kOriginIpv6, "::1", "fec0::1"}) {
+    drops(kToRouters / report_from(source) / Payload(kReport), ENFORCER_DROP_IP_OPTS);
+  }
+  const IPv6 report = report_from("::");
+  drops(Ethernet{} / report / Payload(kReport), ENFORCER_DROP_IP_OPTS);
+  drops(Ethernet{.destination = kBroadcastMac} / report / Payload(kReport), ENFORCER_DROP_IP_OPTS);
+  drops(Ethernet{.destination = kRoutersMac, .source = kOtherMac} / report / Payload(kReport), ENFORCER_DROP_L2_SRCMAC);
+  for (const char* destination : {"ff02::1", "ff05::16", kGatewayIpv6}) {
+    IPv6 elsewhere = report;
+    elsewhere.destination = destination;
+    drops(kToRouters / elsewhere / Payload(kReport), ENFORCER_DROP_IP_OPTS);
+  }
+  IPv6 forwarded = report;
+  forwarded.hop_limit = 2;
+  drops(kToRouters / forwarded / Payload(kReport), ENFORCER_DROP_IP_OPTS);
+  IPv6 routing = report;
+  routing.next_header = 43;
+  drops(kToRouters / routing / Payload(kReport), ENFORCER_DROP_IP_OPTS);
+  drops(kToRouters / report / Payload(kReport.substr(0, 9)), ENFORCER_DROP_IP_OPTS);
+  for (std::size_t byte = 0; byte < 10; ++byte) {  // each byte of the option, the type and the code
+    CAPTURE(byte);
+    std::string other(kReport);
+    other[byte] = static_cast<char>(other[byte] + 1);
+    drops(kToRouters / report / Payload(other), ENFORCER_DROP_IP_OPTS);
   }
 }
 

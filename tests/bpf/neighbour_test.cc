@@ -116,7 +116,7 @@ TEST_CASE_FIXTURE(Bench, "router_messages_and_redirects_are_spoofing") {
     drops(solicitation({.type = type}), ENFORCER_DROP_ND_SPOOF);
     drops(advertisement({.type = type}), ENFORCER_DROP_ND_SPOOF);
   }
-  // Multicast listener reports are not neighbour discovery; with their hop-by-hop header they are ip_opts.
+  // Multicast listener reports are not neighbour discovery; without their hop-by-hop header they are not even reports.
   drops(Ethernet{.destination = {0x33, 0x33, 0, 0, 0, 0x16}} / IPv6{.destination = "ff02::16", .hop_limit = 1} /
             Icmp6{.type = 143},
         ENFORCER_DROP_IP_MCAST);
