@@ -12,20 +12,37 @@ import urllib.parse
 
 from lib.daemons import METRICS, Enforcer
 from lib.lab import REPOSITORY
+from lib.microvm import qemu_of, search_memory
 from lib.netns import Netns
 from lib.processes import Process, wait_for
 from lib.reachable import reachable
-from lib.world import World
+from lib.world import SECRET, World
 
 FOLDER = "/tmp/enforcer-quickstart"
-POLICY = """apiVersion: enforcer.dev/v1
+CE, CLOUDFORMATION = "ce.us-east-1.amazonaws.com", "cloudformation.us-east-1.amazonaws.com"
+POLICY = f"""apiVersion: enforcer.dev/v1
 kind: Policy
-metadata: {name: demo}
+metadata: {{name: cost-agent}}
 spec:
-  guests: {matchLabels: {role: demo}}
+  guests: {{matchLabels: {{role: demo}}}}
   allow:
-    - {name: the-one-host, to: [ok.test]}
+    - {{name: the-one-host, to: [ok.test]}}
+    - {{name: model, to: [api.model.test], http: [{{methods: [POST], paths: ["/events/*"]}}]}}
+    - {{name: read-costs, to: [{CE}], aws: {{actions: ["ce:Get*", "ce:List*"]}}, credential: aws-cost-readonly}}
+    - {{name: look-at-stacks, to: [{CLOUDFORMATION}], aws: {{actions: ["cloudformation:Describe*"]}}, credential: aws-cost-readonly}}
+    - {{name: console, to: [control.test]}}
+  deny:
+    - {{name: no-deletions, to: ["**.amazonaws.com"], aws: {{actions: ["*:Delete*", "*:Terminate*"]}},
+       reason: "Agents do not delete environments; ask #platform."}}
+---
+apiVersion: enforcer.dev/v1
+kind: Guardrail
+metadata: {{name: control-plane}}
+spec:
+  deny:
+    - {{name: hands-off, to: [control.test], reason: "The control plane is closed to agents."}}
 """
+BINDING = [{"to": [CE, CLOUDFORMATION], "as": "bearer"}]
 
 
 class Surprise(Exception):
@@ -42,6 +59,7 @@ class Demonstration:
         self.enforcer.config |= {"accelerator": "auto", "images": {"roots": [reachable(f"{build}/images")]}}
         self.world = World(self.host, FOLDER, "quickstart")
         self.prometheus = None
+        self.capture = None
 
     # ---- making and unmaking
 
@@ -51,6 +69,7 @@ class Demonstration:
         self.host.create()
         self.world.start()
         self.enforcer.write_policy(POLICY)
+        self.enforcer.write_credential("aws-cost-readonly", BINDING)
         self.enforcer.start()
         with open(f"{FOLDER}/prometheus.yml", "w") as file:
             file.write("global: {scrape_interval: 1s}\nscrape_configs:\n- job_name: enforcer\n"
@@ -59,8 +78,9 @@ class Demonstration:
                                    "--web.listen-address=127.0.0.1:9090"], f"{FOLDER}/prometheus.log", self.host)
 
     def stop(self):
-        if self.prometheus:
-            self.prometheus.kill()
+        for process in (self.prometheus, self.capture):
+            if process:
+                process.kill()
         try:
             self.enforcer.teardown()
         finally:
@@ -128,25 +148,83 @@ class Demonstration:
         expect(count >= 1, f"the datapath's counter for {reason}", str(count))
         return f"{reason}  (in the kernel, counted)"
 
+    def replayed(self):
+        """December 2025 again: the agent holds an engineer's job, and this time no engineer's credential."""
+        self.capture = Process(["nsenter", f"--net=/proc/{self.qemu()}/ns/net", "tcpdump", "-i", "tap0", "-U", "-w",
+                                f"{FOLDER}/guest.pcap"], f"{FOLDER}/tcpdump.log")
+        wait_for(lambda: "listening" in self.capture.output(), 10, "tcpdump to listen")
+        print("\nThe outage of December 2025, replayed. The agent may read costs with a credential that it never sees.\n")
+        status, out, err, _ = self.aws(CE, "ce", "-H", "X-Amz-Target: AWSInsightsIndexService.GetCostAndUsage", "-d", "{}")
+        expect(status == 0 and "200" in out, "reading costs", out + err)
+        used = [e for e in self.world.events(event="request", host=CE) if f"Bearer {SECRET}" in e["head"]]
+        expect(len(used) == 1, "the credential at the origin", str(self.world.events(event="request")))
+        allow = wait_for(lambda: self.enforcer.records(type="decision", decision="allow", host=CE), 5, "the decision")[0]
+        row("ce:GetCostAndUsage", f"200, credential {allow['credential']} added", f"allow  {allow['decision_id']}")
+
+        _, out, _, _ = self.aws(CLOUDFORMATION, "cloudformation", "-d", "Action=DescribeStacks&Version=2010-05-15")
+        expect("200" in out, "describing stacks", out)
+        row("cloudformation:DescribeStacks", "200", "allow")
+        status, out, err, _ = self.aws(CLOUDFORMATION, "cloudformation", "-d", "Action=DeleteStack&StackName=production")
+        expect("403" in out and '"rule":"cost-agent/no-deletions"' in out, "deleting the stack", out + err)
+        deleted = [e for e in self.world.events(event="request", host=CLOUDFORMATION) if e["body_bytes"] == len("Action=DeleteStack&StackName=production")]
+        expect(not deleted, "the control plane", str(deleted))
+        row("cloudformation:DeleteStack", "403, rule cost-agent/no-deletions", self.decision(layer="http", rule="no-deletions"))
+        status, _, err, _ = self.curl("https://control.test/environments/production", "-X", "DELETE")
+        expect(status != 0, "the control plane's own host", err)
+        row("DELETE https://control.test/...", "could not resolve host: a guardrail", self.decision(layer="dns", host="control.test"))
+        expect(not self.world.connections("93.184.216.54"), "packets to the control plane", "a connection")
+        status, out, err, _ = self.run("curl", "-sSN", "-X", "POST", "-w", "first %{time_starttransfer} all %{time_total}",
+                                       "https://api.model.test/events/10")
+        first, whole = (float(n) for n in re.search(r"first ([\d.]+) all ([\d.]+)", out).groups())
+        expect(out.count("data:") == 10 and whole - first > 0.5, "streaming", out + err)
+        row("POST https://api.model.test/...", f"10 events streamed, first after {first:.1f} of {whole:.1f} s", "allow")
+
+    def aws(self, host, service, *arguments):
+        """What an AWS client sends: signed with a key that is worth nothing."""
+        return self.run("curl", "-sS", "-w", "\n%{http_code}", f"https://{host}/", "-H",
+                        f"Authorization: AWS4-HMAC-SHA256 Credential=PLACEHOLDER/20251215/us-east-1/{service}/aws4_request, "
+                        "SignedHeaders=host, Signature=00", *arguments)
+
+    def qemu(self):
+        return qemu_of(json.loads(self.enforcer.ctl_ok("-o", "json", "guest", "list"))["guests"][0])
+
+    def searched(self):
+        """The secret is nowhere a guest could look. Each search finds something that is there, so that it could find."""
+        self.capture.stop()
+        marker = "marker-" + os.urandom(8).hex()
+        self.run("sh", "-c", f"echo {marker} > /tmp/marker; sleep 0.1")
+        _, environment, _, _ = self.run("env")
+        # What the image brought is in its memory, which is searched whole.
+        _, files, _, _ = self.run("sh", "-c", f"grep -rlF -e {marker} -e {SECRET[:12]} /etc /home /root /run /tmp /var /usr/local")
+        memory, searched = search_memory(self.qemu(), marker.encode(), SECRET.encode())
+        with open(f"{FOLDER}/guest.pcap", "rb") as file:
+            packets = file.read()
+        expect("PATH=" in environment and SECRET not in environment, "the guest's environment", environment)
+        expect(files.split() == ["/tmp/marker"], "the guest's files", files)
+        expect(memory == {marker.encode(): True, SECRET.encode(): False}, "the guest's memory", f"{searched} bytes: {memory}")
+        expect(CE.encode() in packets and SECRET.encode() not in packets, "the guest's packets", f"{len(packets)} bytes")
+        print(f"\nThe credential is not in the guest: env, its files, {searched >> 20} MiB of memory, "
+              f"{len(packets) >> 10} KiB of its packets searched.")
+
     def evidence(self):
-        print("\n$ enforcerctl log --decision deny --last 6")
-        print(clipped(self.enforcer.ctl_ok("log", "--decision", "deny", "--last", "6")))
-        print("\n$ enforcerctl explain https://other.test/ --guest demo")
-        print(clipped(self.enforcer.ctl("explain", "https://other.test/", "--guest", "demo").stdout, 8))
+        print("\n$ enforcerctl log --decision deny --last 5")
+        print(clipped(self.enforcer.ctl_ok("log", "--decision", "deny", "--last", "5")))
+        print("\n$ enforcerctl explain 'DELETE https://control.test/environments' --guest demo")
+        print(clipped(self.enforcer.ctl("explain", "DELETE https://control.test/environments", "--guest", "demo").stdout, 8))
         print("\nPrometheus, query enforcer_denied_total > 0")
         question = urllib.parse.quote("enforcer_denied_total > 0")
 
         def scraped():
             done = self.host.run(["curl", "-sS", f"http://127.0.0.1:9090/api/v1/query?query={question}"])
             found = json.loads(done.stdout)["data"]["result"] if done.stdout.startswith("{") else []
-            return len(found) >= 2 and found
+            return any(s["metric"].get("rule") == "no-deletions" for s in found) and found
         for sample in wait_for(scraped, 20, "Prometheus to have scraped the denials"):
             labels = ", ".join(f"{k}={v}" for k, v in sample["metric"].items() if k in ("guest", "policy", "rule", "reason"))
             print(f"  {sample['value'][1]:>4}  {labels}")
-        stray = [p for p in self.world.witness.packets() if p.destination not in
-                 ("93.184.216.53", *self.world.records["ok.test"]) and p.source.endswith((".1", "::1"))]
+        reached = {"93.184.216.53", *(a for name in ("ok.test", CE, CLOUDFORMATION, "api.model.test") for a in self.world.records[name])}
+        stray = [p for p in self.world.witness.packets() if p.destination not in reached and p.source.endswith((".1", "::1"))]
         expect(not stray, "the world's link", str(stray[:3]))
-        print("\nOn the world's link: packets for ok.test and its DNS lookup, and not one other.")
+        print("\nOn the world's link: packets for the allowed hosts and their DNS lookups, and not one other.")
 
 
 def expect(holds, what, seen):
@@ -177,12 +255,14 @@ def main():
         guests = demonstration.enforcer.ctl_ok("-o", "json", "guest", "list")
         accelerator = re.search(r"\b(kvm|tcg)\b", guests)
         print(f"done ({time.monotonic() - begun:.1f} s, {accelerator.group(1) if accelerator else '?'}, {out.strip()})")
-        print("\nIts policy: ok.test on port 443, nothing else.\n")
+        print("\nBoxed in: of names without a closer look it may reach ok.test, on port 443.\n")
         row("in the guest", "what happens", "decision")
         demonstration.allowed()
         demonstration.refused()
+        demonstration.replayed()
+        demonstration.searched()
         demonstration.evidence()
-        print("\nEnforcer works: one host allowed, everything else refused at once, every decision on record.")
+        print("\nEnforcer works: what is allowed goes through, the rest is refused at once, every decision is on record.")
         return 0
     except (Surprise, AssertionError, subprocess.SubprocessError) as failure:
         print(f"\n{failure}\n", file=sys.stderr)

@@ -26,13 +26,13 @@ HeadOutcome read_in(Bytes wire, std::size_t step, std::size_t& head_size) {
 
 BodyReader::Progress read_body(const BodyFraming& framing, Bytes wire, std::size_t step) {
   BodyReader reader(framing);
-  BodyReader::Progress progress = reader.feed({});
+  BodyReader::Progress progress = reader.next({});
   std::size_t consumed = 0;
   while (progress.state == BodyReader::State::kMore && consumed < wire.size()) {
-    progress = reader.feed(wire.subspan(consumed, std::min(step, wire.size() - consumed)));
+    progress = reader.next(wire.subspan(consumed, std::min(step, wire.size() - consumed)));
     consumed += progress.consumed;
   }
-  return {progress.state, consumed};
+  return {progress.state, consumed, {}};
 }
 
 void check_head(const RequestHead& head) {

@@ -8,7 +8,7 @@ import subprocess
 
 from lib.processes import Process, Timeout, wait_for
 from lib.reachable import reachable
-from lib.world import DNS_IPV4
+from lib.world import DNS_IPV4, SECRET
 
 # A uid no account has: the daemon must need nothing from /etc/passwd, and owns nothing on the machine.
 ENFORCERD_UID = 64777
@@ -22,6 +22,7 @@ class Enforcer:
         self.build, self.host, self.folder, self.instance = build, host, folder, instance
         self.config_path = f"{folder}/enforcer.yaml"
         self.policies = f"{folder}/policies"
+        self.credentials = f"{folder}/credentials"
         self.audit_folder = f"{folder}/audit"
         self.audit_path = f"{self.audit_folder}/audit.jsonl"
         self.run_dir = f"/run/enforcer/{instance}"
@@ -31,9 +32,11 @@ class Enforcer:
         self.hostd = self.enforcerd = None
         self.config = {
             "instance": instance, "workers": 2, "dns": {"servers": [f"{DNS_IPV4}:53"]}, "policies": [self.policies],
+            "credentials": [self.credentials], "originTrust": {"system": False, "files": [f"{folder}/pki/ca.pem"]},
             "audit": {"path": self.audit_path}, "metrics": {"listen": "%s:%d" % METRICS}, "accelerator": "tcg",
         }
         os.makedirs(self.policies)
+        os.makedirs(self.credentials)
         os.makedirs(self.audit_folder)
         os.chown(self.audit_folder, ENFORCERD_UID, ENFORCERD_UID)
 
@@ -52,6 +55,18 @@ class Enforcer:
     def write_policy(self, text, name="policy.yaml"):
         with open(f"{self.policies}/{name}", "w") as file:
             file.write(text)
+
+    def write_credential(self, name, binding, source=None, secret=SECRET):
+        """A Credential object; binding: the entries of `inject`. Without a source the secret is in a file of its own."""
+        if source is None:
+            path = f"{self.credentials}/{name}.secret"
+            with open(path, "w", opener=lambda p, flags: os.open(p, flags, 0o600)) as file:
+                file.write(secret + "\n")
+            os.chown(path, ENFORCERD_UID, ENFORCERD_UID)
+            source = {"file": path}
+        with open(f"{self.credentials}/{name}.yaml", "w") as file:
+            json.dump({"apiVersion": "enforcer.dev/v1", "kind": "Credential", "metadata": {"name": name},
+                       "spec": {"source": source, "inject": binding}}, file)
 
     def start(self, wait=True):
         self.start_hostd(wait)
@@ -122,10 +137,9 @@ class Enforcer:
         return sum(value for key, value in self.metrics().items()
                    if key.partition("{")[0] == name and all(w in key for w in wanted))
 
-    def ctl(self, *arguments, input=None, timeout=60):
+    def ctl(self, *arguments, timeout=60, **options):
         """enforcerctl as root, in the host's namespace: a CompletedProcess with text."""
-        return self.host.run([self.program("enforcerctl"), "--config", self.config_path, *arguments], input=input,
-                             timeout=timeout)
+        return self.host.run([self.program("enforcerctl"), "--config", self.config_path, *arguments], timeout=timeout, **options)
 
     def ctl_ok(self, *arguments, **options):
         done = self.ctl(*arguments, **options)

@@ -1,5 +1,6 @@
 """Small expectations that several tests share. Each raises AssertionError with what was seen instead."""
 
+import contextlib
 import socket
 import time
 
@@ -40,3 +41,12 @@ def unreachable_at_once(guest, address, port, within=1.9, family=socket.AF_INET)
         except OSError as error:
             assert not isinstance(error, TimeoutError), f"{address}:{port}: silence"
     assert time.monotonic() - begun < within
+
+
+@contextlib.contextmanager
+def raises(kind):
+    try:
+        yield
+    except kind:
+        return
+    raise AssertionError(f"expected {kind.__name__}, and nothing was raised")

@@ -9,6 +9,7 @@ import dataclasses
 import os
 import re
 import socket
+import ssl
 import subprocess
 
 from lib import dns_client
@@ -26,6 +27,7 @@ class CurlReply:
     body: bytes
     talk: str         # curl -v's own words
     seconds: float
+    first_byte: float  # seconds until it came
 
 
 class Guest:
@@ -54,7 +56,7 @@ class Guest:
         self.gateway = re.search(r"default via (\S+)", routes).group(1)
         self.gateway_ipv6 = re.search(r"default via (\S+)", self.netns.run(["ip", "-6", "route"]).stdout).group(1)
         with open(f"{self.folder}/{self.name}.resolv", "w") as file:
-            file.write(f"nameserver {self.gateway}\noptions timeout:3 attempts:1\n")
+            file.write(f"nameserver {self.gateway}\noptions timeout:2 attempts:3\n")
         with open(f"{self.folder}/nsswitch", "w") as file:
             file.write("hosts: dns\npasswd: files\ngroup: files\n")
 
@@ -76,15 +78,22 @@ class Guest:
         """curl() verifies against this CA from now on."""
         self._certificate = authority.certificate
 
+    def trust_enforcer(self):
+        """curl() verifies against this guest's own CA from now on: it accepts what is intercepted, and nothing else."""
+        self._certificate = f"{self.folder}/{self.name}-ca.pem"
+        with open(self._certificate, "w") as file:
+            file.write(self.enforcer.ctl_ok("ca", "export", self.name))
+        return self
+
     def curl(self, url, *options, timeout=20):
         argv = ["curl", "-sS", "-v", "--max-time", str(timeout), "--noproxy", "*", *options,
-                "-w", "%{stderr}\ncurl-status %{http_code} %{time_total}\n", url]
+                "-w", "%{stderr}\ncurl-status %{http_code} %{time_total} %{time_starttransfer}\n", url]
         if self._certificate:
             argv[1:1] = ["--cacert", self._certificate]
         done = self.run(argv, timeout=timeout + 10, text=False)
         talk = done.stderr.decode(errors="replace")
-        found = re.search(r"curl-status (\d+) ([\d.]+)", talk)
-        return CurlReply(done.returncode, int(found.group(1)), done.stdout, talk, float(found.group(2)))
+        found = re.search(r"curl-status (\d+) ([\d.]+) ([\d.]+)\n\Z", talk)
+        return CurlReply(done.returncode, int(found.group(1)), done.stdout, talk, float(found.group(2)), float(found.group(3)))
 
     def socket(self, family=socket.AF_INET, kind=socket.SOCK_STREAM, protocol=0, timeout=10):
         made = self.netns.socket(family, kind, protocol)
@@ -101,6 +110,13 @@ class Guest:
             client.close()
             raise
         return client
+
+    def tls(self, host, port=443, protocols=None):
+        """TLS to a name as a client that trusts this guest's own CA (trust_enforcer() first)."""
+        context = ssl.create_default_context(cafile=self._certificate)
+        if protocols:
+            context.set_alpn_protocols(protocols)
+        return context.wrap_socket(self.connect(host, port), server_hostname=host)
 
     def query(self, name, kind="A", server=None, timeout=5, message=None):
         """A DNS query over UDP from inside the guest; server: the gateway unless said otherwise."""
@@ -142,6 +158,21 @@ def exchange(client, data, limit=1 << 20):
     except TimeoutError:
         return received, "timeout"
     return received, "limit"
+
+
+def read_response(client):
+    """(status, headers, body) of one response."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        piece = client.recv(65536)
+        assert piece, data
+        data += piece
+    head, _, body = data.partition(b"\r\n\r\n")
+    status, *lines = head.decode().split("\r\n")
+    headers = {key.lower(): value.strip() for key, value in (line.split(":", 1) for line in lines)}
+    while len(body) < int(headers["content-length"]):
+        body += client.recv(65536)
+    return int(status.split(" ")[1]), headers, body
 
 
 def _is_address(text):

@@ -32,22 +32,26 @@ def names_of(test, build):
 def policy(*allow, name="p", guests="{matchLabels: {lab: yes}}", extra=""):
     """A Policy that allows these destinations ("ok.test", "tcp.test:7 tcp", ...) to every guest of the lab.
 
-    "HOST tcp" makes the rule `protocol: tcp`."""
+    "HOST tcp" makes the rule `protocol: tcp`; "HOST key: value, ..." adds any other keys of a rule."""
     rules = []
     for number, target in enumerate(allow):
-        host, _, protocol = target.partition(" ")
-        rules.append(f'    - {{name: allow-{number}, to: ["{host}"]' + (", protocol: tcp" if protocol == "tcp" else "") + "}\n")
+        host, _, more = target.partition(" ")
+        more = "protocol: tcp" if more == "tcp" else more
+        rules.append(f'    - {{name: allow-{number}, to: ["{host}"]' + (f", {more}" if more else "") + "}\n")
     return (f"apiVersion: enforcer.dev/v1\nkind: Policy\nmetadata: {{name: {name}}}\nspec:\n  guests: {guests}\n" +
             ("  allow:\n" + "".join(rules) if rules else "") + extra)
 
 
 class Lab:
-    def __init__(self, policy="", guests=("g1",), config=None, start=True, test=None, watch_audit=False):
-        """policy: text of policy.yaml. guests: attached at the start, labels {lab: yes}. config: changed top-level keys."""
+    def __init__(self, policy="", guests=("g1",), config=None, start=True, test=None, watch_audit=False,
+                 credentials=None):
+        """policy: text of policy.yaml. guests: attached at the start, labels {lab: yes}. config: changed top-level keys.
+        credentials: {name: arguments of Enforcer.write_credential}."""
         self.test = test or os.environ["ENFORCER_TEST"]
         self.prefix, self.folder = names_of(self.test, build_folder())
         self.policy, self.guest_names, self.config, self._start = policy, guests, config or {}, start
         self.watch_audit = watch_audit
+        self.credentials = credentials or {}
         self.guests = {}
 
     def __enter__(self):
@@ -66,6 +70,8 @@ class Lab:
             self.world.start(watch=self.enforcer.audit_path if self.watch_audit else None)
             if self.policy:
                 self.enforcer.write_policy(self.policy)
+            for name, credential in self.credentials.items():
+                self.enforcer.write_credential(name, **credential)
             if self._start:
                 self.enforcer.start()
                 for name in self.guest_names:

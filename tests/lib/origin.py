@@ -1,11 +1,12 @@
 """A server of the test's world, run as a program inside a namespace: `origin.py SPEC.json`.
 
-SPEC is {"log": file, "watch": file or null, "listeners": [{"address", "port", "kind", "certificates": {name: [chain, key]}}]}.
+SPEC is {"log": file, "watch": file or null, "listeners": [{"address", "port", "kind", "certificates": {name: [chain, key]},
+"token"}]}; with a token, requests without "Authorization: Bearer TOKEN" are answered 401.
 What happens is written to the log as JSON Lines: {"event", "listener", "connection", ...}, so that a test can prove who was
 contacted, under which name, with which bytes. `watch` is a file (the audit log) whose text so far is noted when the first
 byte of a connection arrives: the proof that a decision was recorded before.
 
-Kinds: http (TLS when certificates are given), echo, banner (speaks first, then echoes), digest (reads to the end of file,
+Kinds: http (TLS when certificates are given; what it answers depends on the target: respond()), echo, banner (speaks first, then echoes), digest (reads to the end of file,
 then answers with the MD5: needs half-close), mute (notes what it reads, never answers), canary (nobody may come here), garbage (answers
 with what is no protocol).
 """
@@ -76,7 +77,8 @@ class Origin:
             if context:
                 self.note("handshake", place, number, sni=seen.get("sni"),
                           alpn=transport.get_extra_info("ssl_object").selected_alpn_protocol())
-            await getattr(self, kind)(reader, writer, place, number)
+            await (self.http(reader, writer, place, number, listener.get("token")) if kind == "http" else
+                   getattr(self, kind)(reader, writer, place, number))
             writer.close()
             await writer.wait_closed()
             self.note("close", place, number)
@@ -100,7 +102,7 @@ class Origin:
                 recorded = file.read()
         self.note("first_byte", place, number, recorded=recorded)
 
-    async def http(self, reader, writer, place, number):
+    async def http(self, reader, writer, place, number, token=None):
         while True:
             try:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -111,19 +113,42 @@ class Origin:
             request, *lines = head.rstrip("\r\n").split("\r\n")
             method, target, _ = request.split(" ", 2)
             headers = {key.lower(): value.strip() for key, value in (line.split(":", 1) for line in lines)}
+            headers["head"] = head
+            if target.startswith("/early"):  # answers without reading the body
+                writer.write(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 5\r\nConnection: close\r\n\r\nearly")
+                await writer.drain()
+                self.note("request", place, number, method=method, target=target, host=headers.get("host"), head=head)
+                return
             digest, size = await read_body(reader, headers)
             self.note("request", place, number, method=method, target=target, host=headers.get("host"), head=head,
                       body_bytes=size)
-            await self.respond(writer, method, target, headers, digest, size)
+            if token and headers.get("authorization") != f"Bearer {token}":
+                writer.write(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 13\r\n\r\nno credential")
+                await writer.drain()
+            elif await self.respond(writer, method, target, headers, digest, size) == "end":
+                await writer.drain()
+                return
             if headers.get("connection", "").lower() == "close":
                 return
 
     async def respond(self, writer, method, target, headers, digest, size):
+        """"end": the connection is to be closed."""
         if target.startswith("/bytes/"):
             body = blob(int(target.split("/")[2]))
         elif target.startswith("/drip/"):  # /drip/N: N pieces, ten a second
             await self.drip(writer, int(target.split("/")[2]))
             return
+        elif target.startswith("/events/"):  # /events/N: N server-sent events, ten a second, chunked
+            await self.events(writer, int(target.split("/")[2]))
+            return
+        elif target.startswith("/raw/"):  # /raw/HEX: exactly these bytes, then the end
+            writer.write(bytes.fromhex(target.split("/")[2]))
+            return "end"
+        elif target.startswith("/until-close/"):  # a body that ends with the connection
+            writer.write(b"HTTP/1.1 200 OK\r\nServer: origin\r\n\r\n" + blob(int(target.split("/")[2])))
+            return "end"
+        elif target.startswith("/head"):  # what arrived, head and all
+            body = headers["head"].encode("latin-1")
         elif method in ("PUT", "POST"):
             body = json.dumps({"bytes": size, "md5": digest}).encode()
         else:
@@ -139,6 +164,16 @@ class Origin:
             writer.write(b"dripped\n")
             await writer.drain()
             await asyncio.sleep(0.1)
+
+    async def events(self, writer, count):
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for number in range(count):
+            event = b"data: %d\n\n" % number
+            writer.write(b"%x\r\n%s\r\n" % (len(event), event))
+            await writer.drain()
+            await asyncio.sleep(0.1)
+        writer.write(b"0\r\n\r\n")
+        await writer.drain()
 
     async def echo(self, reader, writer, place, number):
         total = 0

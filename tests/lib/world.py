@@ -36,8 +36,23 @@ RECORDS = {
     "mixed.test": ["93.184.216.34", "10.0.0.1"],
     "host.test": [HOST_IPV4],
     "nowhere.test": ["93.184.216.99"],
+    "mitm.test": ["93.184.216.40"],
+    "cred.test": ["93.184.216.41"],
+    "evil.test": ["93.184.216.42"],
+    # The world of the incident: an agent reads costs, and its plan is to delete an environment.
+    "ce.us-east-1.amazonaws.com": ["93.184.216.50"],
+    "cloudformation.us-east-1.amazonaws.com": ["93.184.216.51"],
+    "api.model.test": ["93.184.216.52"],
+    "control.test": ["93.184.216.54"],
 }
-TLS_NAMES = ["ok.test", "other.test", "a.wild.test", "b.a.wild.test", "cdn.test", "hidden.test", "six.test"]
+TLS_NAMES = ["ok.test", "other.test", "a.wild.test", "b.a.wild.test", "cdn.test", "hidden.test", "six.test", "mitm.test",
+             "cred.test", "evil.test", "ce.us-east-1.amazonaws.com", "cloudformation.us-east-1.amazonaws.com",
+             "api.model.test", "control.test"]
+
+
+# What only an origin and Enforcer know: the value of every test's credential.
+SECRET = "S3CR3T-CANARY-0123456789abcdef"
+TOKEN_NAMES = ["cred.test", "ce.us-east-1.amazonaws.com", "cloudformation.us-east-1.amazonaws.com"]
 
 
 class World:
@@ -81,7 +96,8 @@ class World:
         listeners = []
         for address in sorted({a for name in TLS_NAMES for a in self.records[name]}):
             mine = {n: c for n, c in certificates.items() if address in self.records[n]}
-            listeners.append({"address": address, "port": 443, "kind": "http", "certificates": mine})
+            token = SECRET if set(mine) & set(TOKEN_NAMES) else None
+            listeners.append({"address": address, "port": 443, "kind": "http", "certificates": mine, "token": token})
             listeners.append({"address": address, "port": 80, "kind": "http"})
         listeners.append({"address": "93.184.216.34", "port": 8443, "kind": "http",
                           "certificates": {"ok.test": certificates["ok.test"]}})

@@ -88,6 +88,21 @@ def test_spoofed_sources_are_dropped_with_their_reason():
         equal(lab.guest.curl("https://ok.test/").status, 200)
 
 
+def test_kernel_that_says_hello_on_a_new_link_is_counted_and_not_recorded():
+    with Lab(policy("ok.test")) as lab:
+        counted = lambda reason: lab.enforcer.metric("enforcer_datapath_drops_total", guest="g1", reason=reason)
+        wait_for(lambda: counted("mld") >= 2, 10, "multicast reports of a link that came up")
+        with lab.guest.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+            raw.bind(("eth0", 0))
+            mine = raw.getsockname()[4]
+            hop_by_hop = bytes.fromhex("6000000000080001") + bytes(16) + bytes.fromhex("ff02" + "00" * 13 + "16") + bytes(8)
+            raw.send(bytes.fromhex("333300000016") + mine + b"\x86\xdd" + hop_by_hop)  # no report: the option is missing
+        record = lab.enforcer.wait_record(type="datapath", guest="g1")
+        equal((record["drop"], record["count"]), ("ip_opts", 1))
+        equal(len(lab.enforcer.records(type="datapath")), 1, "datapath records")
+        equal((counted("ip_opts"), counted("ingress_foreign")), (1, 0))
+
+
 def test_container_like_process_namespace_is_attached_by_pid():
     with Lab(policy("ok.test"), guests=()) as lab:
         held = subprocess.Popen(["unshare", "-n", "sleep", "60"])

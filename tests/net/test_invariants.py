@@ -1,5 +1,4 @@
-"""The invariants of the design, each by its number, on the real daemons. Number 6 (secrets) has no subject yet: no credential
-exists that could be injected or leak."""
+"""The invariants of the design, each by its number, on the real daemons. Number 6 (secrets) is in test_credentials.py."""
 
 import socket
 import time
@@ -30,10 +29,10 @@ def test_invariant_1_nothing_is_dialled_resolved_or_written_before_a_positive_de
 
 
 def test_invariant_2_no_allow_without_a_rule_that_says_so():
-    with Lab(policy("ok.test", "tcp.test")) as lab:
+    with Lab(policy("ok.test inspect: never", "tcp.test")) as lab:
         address = lab.guest.resolve("ok.test")
         for first in (client_hello(), client_hello(server_name("ok.test"), encrypted_client_hello()), b"SSH-2.0-x\r\n",
-                      b"GET / HTTP/1.1\r\nHost: ok.test\r\n\r\n", b"CONNECT ok.test:443 HTTP/1.1\r\nHost: ok.test:443\r\n\r\n",
+                      b"GET / HTTP/1.1\r\nHost: ok.test\r\nConnection: close\r\n\r\n", b"CONNECT ok.test:443 HTTP/1.1\r\nHost: ok.test:443\r\n\r\n",
                       b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x16\x03\x01\x00\x00"):
             with lab.guest.connect(address, 443) as client:
                 data, how = exchange(client, first)

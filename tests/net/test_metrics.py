@@ -27,7 +27,7 @@ def test_denied_total_rises_with_each_denial_and_names_the_rule():
         wait_for(lambda: lab.enforcer.metric(DENIED, guest="g1", policy="p", rule="closed", reason="rule") == 1, what="the rule's")
         before = lab.enforcer.metric("enforcer_transferred_bytes_total")
         equal(lab.guest.curl("https://ok.test/bytes/100000").status, 200)
-        assert lab.enforcer.metric("enforcer_transferred_bytes_total") > before + 100000
+        wait_for(lambda: lab.enforcer.metric("enforcer_transferred_bytes_total") > before + 100000, what="the bytes")
         assert lab.enforcer.metric("enforcer_decisions_total", layer="tls", decision="allow") == 1
         assert lab.enforcer.metric("enforcer_rule_hits_total", policy="p", rule="allow-0") >= 1
 

@@ -4,24 +4,9 @@ import json
 import time
 
 from lib.expect import equal
-from lib.guest import exchange
+from lib.guest import exchange, read_response
 from lib.lab import Lab, policy
 from lib.processes import wait_for
-
-
-def read_response(client):
-    """(status, headers, body) of one response."""
-    data = b""
-    while b"\r\n\r\n" not in data:
-        piece = client.recv(65536)
-        assert piece, data
-        data += piece
-    head, _, body = data.partition(b"\r\n\r\n")
-    status, *lines = head.decode().split("\r\n")
-    headers = {key.lower(): value.strip() for key, value in (line.split(":", 1) for line in lines)}
-    while len(body) < int(headers["content-length"]):
-        body += client.recv(65536)
-    return int(status.split(" ")[1]), headers, body
 
 
 def get(host, path="/", more=""):

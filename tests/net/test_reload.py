@@ -117,3 +117,35 @@ def test_applied_policy_is_in_force_and_survives_a_restart():
         done = lab.enforcer.ctl("policy", "apply", path)
         equal(done.returncode, 3)
         assert "more.yaml:5:3" in done.stdout + done.stderr
+
+
+def credential(name, source):
+    return (f"apiVersion: enforcer.dev/v1\nkind: Credential\nmetadata: {{name: {name}}}\n"
+            f"spec: {{source: {source}, inject: [{{to: [other.test], as: bearer}}]}}\n")
+
+
+def test_applied_policy_may_name_configured_credentials_and_applied_credentials_no_programs():
+    with Lab(policy("ok.test"), start=False) as lab:
+        folder = lab.enforcer.credentials
+        with open(f"{folder}/bot.yaml", "w") as file:
+            file.write(credential("bot", "{exec: [/bin/true]}"))  # a configured file may name a program
+        lab.enforcer.start()
+
+        def apply(text):
+            path = f"{lab.folder}/applied.yaml"
+            with open(path, "w") as file:
+                file.write(text)
+            done = lab.enforcer.ctl("policy", "apply", path)
+            return done.returncode, done.stdout + done.stderr
+
+        names = "    - {name: adds, to: [other.test], http: [{methods: [GET]}], credential: %s}\n"
+        code, said = apply(policy("third.test", name="more") + names % "bto")
+        assert code == 3 and "applied.yaml:8:76: error[E0213]: there is no Credential 'bto'; did you mean 'bot'?" in said, said
+        code, said = apply(credential("mine", "{exec: [/bin/true]}"))
+        assert code == 3 and "applied.yaml:4:23: error[E0218]: exec sources are read from configured files only" in said, said
+        code, said = apply(credential("bot", "{store: true}"))
+        assert code == 7 and "Credential 'bot' is already in" in said, said
+        equal(apply(policy("third.test", name="more") + names % "bot")[0], 0)
+        equal(apply(credential("mine", "{store: true}"))[0], 0)
+        said = lab.enforcer.ctl_ok("explain", "GET https://other.test/", "-l", "lab=yes")
+        assert "more/adds" in said and "credential bot" in said, said

@@ -1,5 +1,6 @@
 """Real guests: QEMU microVMs booted by the daemons, used through `enforcerctl run`."""
 
+import hashlib
 import json
 import os
 import re
@@ -8,11 +9,12 @@ import subprocess
 
 from lib.expect import equal
 from lib.lab import Lab, REPOSITORY, build_folder, policy
+from lib.microvm import owner, qemu_of
 from lib.processes import wait_for
 from lib.reachable import reachable
 from lib.runner import hang_guard
 
-GUEST_UID_BASE = 2_000_000
+STDIN_WINDOW = 1 << 20  # kStdinWindow
 BOOT_SECONDS = 120  # of a loaded machine under TCG; an idle one takes three
 
 
@@ -40,19 +42,6 @@ def shown(lab, name):
     return next((g for g in guests if g["name"] == name), None)
 
 
-def qemu_of(guest):
-    """The process of a guest, known by its uid."""
-    uid = GUEST_UID_BASE + guest["slot"]
-    return next(pid for pid in filter(str.isdigit, os.listdir("/proc")) if owner(pid) == uid)
-
-
-def owner(pid):
-    try:
-        return os.stat(f"/proc/{pid}").st_uid
-    except FileNotFoundError:
-        return None
-
-
 def status_of(pid):
     with open(f"/proc/{pid}/status") as file:
         return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
@@ -77,6 +66,34 @@ def test_command_killed_by_a_signal_is_128_and_its_number():
         missing = run(lab, "--guest", "g1", "--", "nosuchprogram")
         equal(missing.returncode, 125, "exit status")
         assert "nosuchprogram: No such file or directory" in missing.stderr, missing.stderr
+
+
+@hang_guard(240)
+def test_signal_passes_input_that_the_command_does_not_read():
+    with vm_lab() as lab:
+        create(lab, "g1")
+        large = f"{lab.folder}/large"
+        with open(large, "wb") as file:
+            file.write(os.urandom(16 << 20))
+        with open(large, "rb") as file:
+            read_whole = run(lab, "--guest", "g1", "--", "md5sum", stdin=file)
+        with open(large, "rb") as file:
+            equal(read_whole.stdout.split()[0], hashlib.file_digest(file, "md5").hexdigest(), "md5sum of the input")
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with open(large, "rb") as file:
+                running = subprocess.Popen(lab.enforcer.host.command([
+                    lab.enforcer.program("enforcerctl"), "--config", lab.enforcer.config_path, "run", "--guest", "g1", "--",
+                    "sleep", "100"]), stdin=file)
+                try:
+                    # The tool reads at the same offset: as far as the window goes, and no further.
+                    offset = lambda: os.lseek(file.fileno(), 0, os.SEEK_CUR)
+                    wait_for(lambda: offset() > STDIN_WINDOW - (16 << 10), 30, "the window of input to be full")
+                    running.send_signal(number)
+                    equal(running.wait(timeout=10), 128 + number, "exit status")
+                    assert offset() <= STDIN_WINDOW, f"{offset()} bytes of input were taken"
+                finally:
+                    running.kill()
+                    running.wait()
 
 
 @hang_guard(240)

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "audit/json_text.h"
+#include "policy/credential_spec.h"
 
 namespace enforcer::audit {
 namespace {
@@ -42,6 +43,11 @@ void append_address(std::string& out, std::string_view key, const std::optional<
 
 void append_port(std::string& out, Port port) {
   if (port != Port{}) append_number_field(out, "port", static_cast<std::uint16_t>(port));
+}
+
+std::string elided_target(const DecisionRecord& record) {
+  if (record.query.empty()) return std::string(record.path);
+  return elide_query(fmt::format("{}?{}", record.path, record.query));
 }
 
 /// In audit mode: what enforce mode would have done.
@@ -86,7 +92,8 @@ void append_decision_tail(std::string& out, const DecisionRecord& record) {
   append_address(out, "destination", record.destination);
   append_port(out, record.port);
   append_optional_text(out, "method", record.method);
-  if (!record.path.empty()) append_text_field(out, "path", elide_query(record.path));
+  if (!record.path.empty()) append_text_field(out, "path", elided_target(record));
+  if (decision.credential != nullptr) append_text_field(out, "credential", decision.credential->name);
   if (decision.would) append_would(out, *decision.would);
 }
 
@@ -110,6 +117,7 @@ void append_body(std::string& out, const EndRecord& record) {
   append_number_field(out, "duration_ms", static_cast<std::uint64_t>(std::max<std::int64_t>(0, milliseconds)));
   append_text_field(out, "outcome", label(record.outcome));
   if (record.reason) append_text_field(out, "reason", label(*record.reason));
+  append_optional_text(out, "detail", record.detail);
 }
 
 void append_body(std::string& out, const EventRecord& record) {

@@ -45,7 +45,8 @@ struct DecisionRecord {
   std::optional<IpAddress> destination{};  ///< the address the guest dialled
   Port port{};
   std::string_view method{};  ///< kHttp
-  std::string_view path{};    ///< kHttp, with its query: the values are elided here
+  std::string_view path{};    ///< kHttp
+  std::string_view query{};   ///< kHttp: its values are elided here
 };
 
 /// How the life of an allowed connection or exchange ended: NAME, text.
@@ -81,6 +82,7 @@ struct EndRecord {
   std::chrono::nanoseconds duration{};
   Outcome outcome = Outcome::kInternal;
   std::optional<policy::Reason> reason{};
+  std::string_view detail{};  ///< a label of a closed list that says more than the reason
 };
 
 /// "event": something that is not a decision: a reload, a guest that came or went, connections reset undecided.

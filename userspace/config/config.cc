@@ -207,6 +207,8 @@ constexpr Field<Config> kConfigFields[] = {
     {"originTrust", Need::kOptional, "mapping", read_section<&Config::origin_trust, kOriginTrust>},
     {"policies", Need::kOptional, "list of files and folders",
      [](const YamlNode& n, Config& c, Reader& r) { c.policies = read_paths(n, "policies", r); }},
+    {"credentials", Need::kOptional, "list of files and folders",
+     [](const YamlNode& n, Config& c, Reader& r) { c.credentials = read_paths(n, "credentials", r); }},
     {"audit", Need::kOptional, "mapping", read_section<&Config::audit, kAudit>},
     {"metrics", Need::kOptional, "mapping", read_section<&Config::metrics, kMetrics>},
     {"images", Need::kOptional, "mapping", read_section<&Config::images, kImages>},

@@ -16,6 +16,8 @@
 namespace enforcer::config {
 
 inline constexpr const char* kDefaultPath = "/etc/enforcer/enforcer.yaml";
+/// May be missing, as long as the configuration does not name it.
+inline constexpr const char* kDefaultCredentials = "/etc/enforcer/credentials";
 
 enum class Accelerator { kAuto, kKvm, kTcg };
 
@@ -66,6 +68,8 @@ struct Config {
     std::vector<std::string> files;  ///< more of them, PEM
   } origin_trust;
   std::vector<std::string> policies{"/etc/enforcer/policies"};  ///< files or folders
+  /// More of them, loaded together with the policies; apart so that fewer people need to read them.
+  std::vector<std::string> credentials{kDefaultCredentials};
   struct Audit {
     std::string path = "/var/log/enforcer/audit.jsonl";
     std::uint64_t max_bytes = std::uint64_t{256} << 20;

@@ -40,6 +40,9 @@ std::string Paths::hostd_state_dir() const {
 std::string Paths::policies_dir() const {
   return state_dir() + "/policies";
 }
+std::string Paths::credentials_dir() const {
+  return state_dir() + "/credentials";
+}
 std::string Paths::guests_state_dir() const {
   return state_dir() + "/guests";
 }

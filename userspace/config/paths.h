@@ -28,6 +28,7 @@ class Paths {
   [[nodiscard]] std::string state_dir() const;         ///< /var/lib/enforcer/<instance>, owned by enforcerd's user
   [[nodiscard]] std::string hostd_state_dir() const;   ///< state_dir/hostd, root only
   [[nodiscard]] std::string policies_dir() const;      ///< state_dir/policies: what `policy apply` stored
+  [[nodiscard]] std::string credentials_dir() const;   ///< state_dir/credentials, 0700: what `credential set` stored
   [[nodiscard]] std::string guests_state_dir() const;  ///< state_dir/guests
   [[nodiscard]] std::string guest_state_dir(const GuestName& guest) const;  ///< state_dir/guests/<name>
 

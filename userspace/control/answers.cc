@@ -25,6 +25,10 @@ Answer made(const Result<GuestAnswer>& outcome) {
   return {201, encode_guest(*outcome), ""};
 }
 
+Answer done(const Result<>& outcome) {
+  return outcome ? ok(encode_done()) : answer_error(outcome.error());
+}
+
 /// The guest of that name; its labels are what policies select by.
 asio::awaitable<Result<GuestInfo>> guest_named(Service& service, GuestName name) {
   auto guests = co_await service.backend.guests();
@@ -77,6 +81,12 @@ asio::awaitable<Answer> answer_guests(Service& service) {
   co_return ok(encode_guests(*guests));
 }
 
+asio::awaitable<Answer> answer_credentials(Service& service) {
+  const auto credentials = co_await service.backend.credentials();
+  if (!credentials) co_return answer_error(credentials.error());
+  co_return ok(encode_credentials(*credentials));
+}
+
 asio::awaitable<Answer> answer_apply(Service& service, Caller caller, std::string body) {
   auto documents = decode_documents(body);
   if (!documents) co_return answer_error(documents.error());
@@ -97,8 +107,15 @@ asio::awaitable<Answer> answer_one_guest(Service& service, Caller caller, Endpoi
     co_return made(co_await service.backend.attach_guest(caller, *std::move(request)));
   }
   if (endpoint == Endpoint::kDeleteGuest) {
-    const auto deleted = co_await service.backend.delete_guest(caller, std::move(name));
-    co_return deleted ? ok(encode_done()) : answer_error(deleted.error());
+    co_return done(co_await service.backend.delete_guest(caller, std::move(name)));
+  }
+  if (endpoint == Endpoint::kAuthority) {
+    const auto authority = co_await service.backend.authority(std::move(name));
+    co_return authority ? ok(encode_authority(*authority)) : answer_error(authority.error());
+  }
+  if (endpoint == Endpoint::kAuthority) {
+    const auto authority = co_await service.backend.authority(std::move(name));
+    co_return authority ? ok(encode_authority(*authority)) : answer_error(authority.error());
   }
   auto guest = co_await guest_named(service, std::move(name));
   if (!guest) co_return answer_error(guest.error());
@@ -128,17 +145,28 @@ asio::awaitable<Answer> answer(Service& service, Caller caller, Match match, Tar
     case Endpoint::kCreateGuest:
       co_return co_await answer_create(service, caller, std::move(body));
     case Endpoint::kGuest:
+    case Endpoint::kAuthority:
     case Endpoint::kAttachGuest:
     case Endpoint::kDeleteGuest: {
-      auto name = GuestName::parse(match.guest);
+      auto name = GuestName::parse(match.name);
       if (!name) co_return answer_error(name.error());
       co_return co_await answer_one_guest(service, caller, match.endpoint, *std::move(name), std::move(body));
     }
+    case Endpoint::kCredentials:
+      co_return co_await answer_credentials(service);
+    case Endpoint::kDeleteCredential:
+      co_return done(co_await service.backend.delete_credential(caller, std::move(match.name)));
     case Endpoint::kLog:
     case Endpoint::kExec:
+    case Endpoint::kSetCredential:
       break;
   }
   co_return Answer{500, encode_error("internal", "this route has no plain answer"), ""};
+}
+
+asio::awaitable<Answer> answer_set_credential(Service& service, Caller caller, std::string name, Result<Secret> value) {
+  if (!value) co_return answer_error(value.error());
+  co_return done(co_await service.backend.set_credential(caller, std::move(name), *std::move(value)));
 }
 
 }  // namespace enforcer::control

@@ -8,7 +8,10 @@
 
 namespace enforcer::control {
 
-/// `match` is any endpoint but kLog and kExec. The caller's role was compared.
+/// `match` is any endpoint but kLog, kExec and kSetCredential. The caller's role was compared.
 asio::awaitable<Answer> answer(Service& service, Caller caller, Match match, Target target, std::string body);
+
+/// The value of the credential `name` was in the body, which is the caller's to wipe.
+asio::awaitable<Answer> answer_set_credential(Service& service, Caller caller, std::string name, Result<Secret> value);
 
 }  // namespace enforcer::control

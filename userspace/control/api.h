@@ -16,6 +16,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,7 @@
 #include "base/ids.h"
 #include "base/ip.h"
 #include "base/result.h"
+#include "base/secret.h"
 #include "hostproto/exec_frame.h"
 
 namespace enforcer::policy {
@@ -131,6 +133,28 @@ struct GuestAnswer {
   std::string warning;
 };
 
+/// One credential that is loaded. Never its value.
+struct CredentialInfo {
+  std::string name;
+  std::string source;              ///< "file", "env", "exec", "store"
+  std::vector<std::string> hosts;  ///< where it may go, as written
+  std::vector<std::string> kinds;  ///< "bearer", "basic", "header", "query", each once
+  std::string state;               ///< "ok", "missing", "failing", "not asked" (its command did not have to run yet)
+  std::string error;               ///< missing, failing: why
+  std::optional<WallClock::time_point> expires;
+  std::string file;  ///< where it is declared
+  int line = 0;
+};
+
+/// The CA that a guest trusts.
+struct AuthorityInfo {
+  std::string pem;
+  std::string subject;      ///< "CN=...", printable ASCII
+  std::string fingerprint;  ///< SHA-256 of the certificate, "AB:CD:..."
+  WallClock::time_point not_before;
+  WallClock::time_point not_after;
+};
+
 /// The command channel of one microVM, held by one caller at a time: destroying it gives it back. The frames are those
 /// of hostproto/exec_frame.h. send() and receive() may each be awaited once at the same time.
 class ExecChannel {
@@ -169,6 +193,9 @@ class Backend {
 
   virtual asio::awaitable<Result<std::vector<GuestInfo>>> guests() = 0;
 
+  /// kNotFound: no such guest; kUnavailable: it has no CA.
+  virtual asio::awaitable<Result<AuthorityInfo>> authority(GuestName name) = 0;
+
   /// Answers when the guest exists, which is before it has booted. kConflict: the name is taken; kUnavailable: no
   /// hostd.
   virtual asio::awaitable<Result<GuestAnswer>> create_guest(Caller caller, CreateGuest request) = 0;
@@ -182,6 +209,16 @@ class Backend {
   /// The command channel of a running microVM. kNotFound; kConflict: still booting, or busy with another command;
   /// kInvalid: an attached namespace, which has none.
   virtual asio::awaitable<Result<std::unique_ptr<ExecChannel>>> exec(Caller caller, GuestName name) = 0;
+
+  /// Every loaded credential, sorted by name. No command is run for it.
+  virtual asio::awaitable<Result<std::vector<CredentialInfo>>> credentials() = 0;
+
+  /// Stores a value; in force for the next request. kNotFound: no credential of that name is loaded; kConflict: its
+  /// value does not come from the store.
+  virtual asio::awaitable<Result<>> set_credential(Caller caller, std::string name, Secret value) = 0;
+
+  /// Removes a stored value. kNotFound: there is none; kConflict: as above.
+  virtual asio::awaitable<Result<>> delete_credential(Caller caller, std::string name) = 0;
 };
 
 }  // namespace enforcer::control

@@ -151,9 +151,10 @@ Result<Reply> Client::request(std::string_view method, std::string_view target, 
                               Deadline deadline) const {
   const Fd socket = TRY(connect_to(path_, deadline));
   std::string more = "Connection: close\r\n";
-  if (!body.empty()) more += "Content-Type: application/json\r\n";
+  if (!body.empty()) more += fmt::format("Content-Type: {}\r\n", method == "PUT" ? "text/plain" : "application/json");
   if (method != "GET") more += fmt::format("Content-Length: {}\r\n", body.size());
-  TRY_VOID(send_all(socket.get(), head_of(method, target, more) + std::string(body), deadline));
+  TRY_VOID(send_all(socket.get(), head_of(method, target, more), deadline));
+  TRY_VOID(send_all(socket.get(), body, deadline));  // by itself: a body may be a secret, which is not copied
   Incoming incoming(socket.get());
   return whole_reply(incoming, deadline);
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -27,7 +28,9 @@ constexpr auto kAfterKill = std::chrono::seconds(3);
 class Relay {
  public:
   Relay(Stream& stream, ExecChannel& channel, const asio::any_io_executor& executor)
-      : stream_(stream), channel_(channel), patience_(executor), limit_(executor) {}
+      : stream_(stream), channel_(channel), patience_(executor), limit_(executor), room_(executor) {
+    room_.expires_at(std::chrono::steady_clock::time_point::max());  // woken by cancel() alone
+  }
 
   asio::awaitable<void> run(std::string early) {
     stream_.expires_never();
@@ -62,10 +65,29 @@ class Relay {
         co_return false;
       }
       begun_ = true;
+      if (frame->type == FrameType::kStdin && !co_await made_room(frame->payload.size())) continue;
       // A failure is the guest's end, which to_client() reports.
       co_await send(*std::move(frame));
     }
     co_return true;
+  }
+
+  /// Waits until so much more input is within the window, whatever the client sends: a signal must not wait behind
+  /// input that the command does not read. False when the input has become nobody's.
+  asio::awaitable<bool> made_room(std::size_t bytes) {
+    while (in_flight_ + bytes > hostproto::kStdinWindow && !client_gone_ && !finished_) {
+      co_await room_.async_wait(kAwait);
+    }
+    in_flight_ += bytes;
+    co_return !client_gone_ && !finished_;
+  }
+
+  /// What the guest says it has taken: never more than was sent to it, whatever it says.
+  std::string acknowledged(std::string_view payload) {
+    const std::size_t taken = std::min<std::size_t>(hostproto::decode_input_taken(payload).value_or(0), in_flight_);
+    in_flight_ -= taken;
+    room_.cancel();
+    return hostproto::encode_input_taken(static_cast<std::uint32_t>(taken));
   }
 
   asio::awaitable<void> send(Frame frame) {
@@ -87,9 +109,11 @@ class Relay {
       const bool over = frame->type == FrameType::kResult;
       const bool output = frame->type == FrameType::kStdout || frame->type == FrameType::kStderr;
       if (over || output) co_await write(encode_frame(frame->type, frame->payload));
+      if (frame->type == FrameType::kStdin) co_await write(acknowledged(frame->payload));
       if (over) break;
     }
     finished_ = true;
+    room_.cancel();
     patience_.cancel();
     limit_.cancel();
     channel_.close();
@@ -107,6 +131,7 @@ class Relay {
   asio::awaitable<void> outlive_client() {
     co_await stream_.socket().async_wait(asio::socket_base::wait_error, kAwait);
     client_gone_ = true;
+    room_.cancel();
     if (finished_) co_return;
     // A guest that does not even take its input would not take a signal.
     if (begun_ && !sending_) co_await (end_command() && close_in_the_end());
@@ -145,6 +170,8 @@ class Relay {
   ExecChannel& channel_;
   asio::steady_timer patience_;  ///< between SIGTERM and SIGKILL
   asio::steady_timer limit_;     ///< for both
+  asio::steady_timer room_;      ///< for input within the window
+  std::size_t in_flight_ = 0;    ///< bytes of input that the guest has not acknowledged
   std::string refusal_;
   bool begun_ = false;     ///< a command was sent to the guest
   bool sending_ = false;   ///< a frame is on its way into the guest

@@ -1,7 +1,11 @@
 // POST /v1/guests/{name}/exec: the connection becomes a stream of exec frames (hostproto/exec_frame.h).
 //
 //   client -> server   'X' once, then 'I' and 'S'        anything else ends the exec with an error
-//   server -> client   'O' and 'E', then one 'R'         and the connection closes
+//   server -> client   'O', 'E' and 'I', then one 'R'    and the connection closes
+//
+// An 'I' of the server says how much input the command has taken. At most hostproto::kStdinWindow bytes of it are on
+// their way into the guest; the frames behind wait here. So a client that keeps to the window itself, and reads while
+// it sends, gets its signals through whether the command reads its input or not.
 //
 // A command ends with its client: when the client goes before the result, the command gets SIGTERM, two seconds later
 // SIGKILL, three seconds later the channel is closed whatever the guest says. Until then the guest stays busy, so that

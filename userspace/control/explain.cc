@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include "policy/address_guard.h"
+#include "policy/aws_call.h"
+#include "policy/credential_spec.h"
 #include "policy/decide.h"
 #include "policy/explain.h"
 
@@ -23,11 +25,23 @@ Facts facts_at(Layer layer, const ExplainTarget& target, WallClock::time_point n
   facts.host = target.host;
   facts.destination = target.address;
   if (layer != Layer::kDns) facts.port = target.port;
-  if (layer == Layer::kHttp) {
-    facts.method = target.method;
-    facts.path = target.path;
-  }
   facts.now = now;
+  return facts;
+}
+
+/// A request with the target's method, path and query, and no header.
+Facts request_facts(const GuestPolicy& policy, const ExplainTarget& target, WallClock::time_point now) {
+  using Transport = policy::RequestFacts::Transport;
+  Facts facts = facts_at(Layer::kHttp, target, now);
+  facts.request = policy::RequestFacts{
+      .transport = target.speech == Speech::kTls ? Transport::kTls : Transport::kClear,
+      .method = target.method,
+      .path = target.path,
+      .query = target.query,
+      .fields = {},
+      .aws = std::nullopt,
+  };
+  if (asks_about_aws(policy, facts)) facts.request->aws = read_aws_call(facts, "");
   return facts;
 }
 
@@ -40,7 +54,11 @@ Facts deciding_facts(const GuestPolicy& policy, const ExplainTarget& target, Wal
   Facts facts = facts_at(Layer::kL4, target, now);
   const Decision decision = decide(policy, facts);
   if (!decision.allowed() || decision.handling == Handling::kOpaque) return facts;
-  return facts_at(target.speech == Speech::kTls ? Layer::kTls : Layer::kHttp, target, now);
+  if (target.speech == Speech::kTls) {
+    facts = facts_at(Layer::kTls, target, now);
+    if (!target.is_request || decide(policy, facts).handling != Handling::kIntercept) return facts;
+  }
+  return request_facts(policy, target, now);
 }
 
 /// A literal address meets the address guard at once; a name does when it is resolved.
@@ -90,6 +108,12 @@ void add_hints(ExplainAnswer& answer, const policy::Snapshot& snapshot, const Ex
     }
     answer.hints.push_back(selectors.empty() ? "no policy is loaded" : "policies and whom they select: " + selectors);
   }
+  if (decision.handling == Handling::kIntercept) {
+    answer.hints.emplace_back("each request is decided on its own: ask about one, as in 'GET https://host/path'");
+  }
+  if (decision.reason == Reason::kActionUnknown) {
+    answer.hints.emplace_back("what a request asks of AWS is in its headers or body, which explain does not have");
+  }
   if (decision.allowed() && query.target.host) {
     answer.hints.push_back("the address is checked when the name is resolved, which explain does not do");
   }
@@ -126,6 +150,7 @@ ExplainAnswer explain(const policy::Snapshot& snapshot, const ExplainQuery& quer
     answer.place = decision.rule->place;
     answer.note = decision.rule->note;
   }
+  if (decision.credential != nullptr) answer.credential = decision.credential->name;
   if (decision.would) answer.would = label(decision.would->action);
   for (const policy::RuleTrace& trace : explanation.rules) {
     answer.rules.push_back({.rule = name_of(trace.rule),

@@ -1,6 +1,7 @@
-// `explain`: what would happen to a connection, and why. Asks the policy the same questions in the same order as the
-// data path (DNS, connection, classified bytes, address), with the same matcher; nothing is resolved or dialled. The
-// daemon answers with it about the policies in force, the tool with it about policy files.
+// `explain`: what would happen to a connection or request, and why. Asks the policy the same questions in the same
+// order as the data path (DNS, connection, classified bytes, request, address), with the same matcher; nothing is
+// resolved, dialled or read from where secrets are. The daemon answers with it about the policies in force, the tool
+// with it about policy files.
 #pragma once
 
 #include <optional>
@@ -26,7 +27,9 @@ struct ExplainTarget {
   Port port = kHttpsPort;
   Speech speech = Speech::kTls;
   std::string method = "GET";
-  std::string path = "/";  ///< without query
+  std::string path = "/";            ///< normalised
+  std::optional<std::string> query;  ///< behind the '?'
+  bool is_request = false;           ///< a URL was given: ask about the request, not about the connection
 };
 
 /// "host", "host:port", "1.2.3.4:22", "[2001:db8::1]:22", "https://host/path", "POST http://host:8080/path". Without a
@@ -41,7 +44,7 @@ struct ExplainedRule {
   std::string place;   ///< "file:line"
   std::string action;  ///< the list it stands in
   std::string match;   ///< "matched", "nearly"
-  std::string field;   ///< nearly: what stopped it: "host", "port", "protocol", "except", "expired"
+  std::string field;   ///< nearly: what stopped it (policy::Stopper)
   std::string target;  ///< the entry of `to`
   std::string detail;
 };
@@ -51,14 +54,15 @@ struct ExplainAnswer {
   std::string guest;  ///< empty: only labels were given
   std::uint64_t generation = 0;
   std::string decision;     ///< "allow", "review", "deny"
-  std::string handling;     ///< allow: "passthrough" or "opaque"; else empty
+  std::string handling;     ///< allow: "passthrough", "intercept" or "opaque"; else empty
   std::string layer;        ///< where it was decided: "dns", "l4", "tls", "http"
   std::string reason;       ///< the label: "port"
   std::string description;  ///< the reason for people
   std::string rule;         ///< "policy/rule", or empty
   std::string place;
-  std::string note;   ///< the rule's own reason text
-  std::string would;  ///< audit mode: the decision in enforce mode, when it differs
+  std::string note;        ///< the rule's own reason text
+  std::string credential;  ///< the name of what would be added to the request, or empty
+  std::string would;       ///< audit mode: the decision in enforce mode, when it differs
   std::vector<ExplainedRule> rules;
   std::vector<std::string> hints;
 };

@@ -42,6 +42,7 @@ std::string encode_explain(const ExplainAnswer& explained) {
   answer["rule"] = explained.rule;
   answer["place"] = explained.place;
   answer["note"] = explained.note;
+  answer["credential"] = explained.credential;
   answer["would"] = explained.would;
   json& rules = answer["rules"] = json::array();
   for (const ExplainedRule& rule : explained.rules) rules.push_back(to_json(rule));
@@ -64,6 +65,7 @@ Result<ExplainAnswer> decode_explain(std::string_view text) {
   answer.rule = reader.text("rule");
   answer.place = reader.text("place");
   answer.note = reader.text("note");
+  answer.credential = reader.text("credential");
   answer.would = reader.text("would");
   for (const json& entry : reader.array("rules")) {
     if (entry.is_object()) answer.rules.push_back(rule_from(entry));

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "control/explain.h"
+#include "http/path.h"
 
 namespace enforcer::control {
 namespace {
@@ -67,6 +68,15 @@ bool take_scheme(ExplainTarget& target, std::string_view& text) {
   return false;
 }
 
+/// "/path?query" or "?query", normalised as the data path does it.
+Result<> take_path(ExplainTarget& target, std::string_view text) {
+  auto path = http::canonical_path(text.starts_with('/') ? std::string(text) : fmt::format("/{}", text));
+  if (!path) return fail(Errc::kInvalid, fmt::format("'{}': {}", escape_untrusted(text, 128), path.error().message));
+  target.path = std::move(path->path);
+  target.query = std::move(path->query);
+  return {};
+}
+
 bool is_method(std::string_view text) {
   return !text.empty() && text.size() <= 32 && std::ranges::all_of(text, [](char c) { return c >= 'A' && c <= 'Z'; });
 }
@@ -89,10 +99,11 @@ Result<ExplainTarget> parse_explain_target(std::string_view text) {
   const bool has_scheme = take_scheme(target, text);
   if (has_method && !has_scheme) return fail(Errc::kInvalid, "a method needs a URL: 'GET https://host/path'");
   if (has_scheme) {
-    const auto end = text.find_first_of("/?#");
+    target.is_request = true;
+    text = text.substr(0, text.find('#'));
+    const auto end = text.find_first_of("/?");
     if (end != std::string_view::npos) {
-      const auto path = text.substr(end, text.find_first_of("?#", end) - end);
-      if (!path.empty()) target.path = path;
+      TRY_VOID(take_path(target, text.substr(end)));
       text = text.substr(0, end);
     }
     if (text.contains('@')) return fail(Errc::kInvalid, "a URL with a user name is not taken");

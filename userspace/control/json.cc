@@ -166,6 +166,16 @@ std::string encode_guests(const std::vector<GuestInfo>& guests) {
   return dump(answer);
 }
 
+std::string encode_authority(const AuthorityInfo& authority) {
+  json answer = answer_object();
+  answer["ca"] = {{"subject", authority.subject},
+                  {"fingerprint_sha256", authority.fingerprint},
+                  {"not_before", format_time(authority.not_before)},
+                  {"not_after", format_time(authority.not_after)},
+                  {"pem", authority.pem}};
+  return dump(answer);
+}
+
 std::string encode_done() {
   return dump(answer_object());
 }

@@ -23,6 +23,8 @@ inline constexpr std::string_view kApiVersion = "v1";
 [[nodiscard]] std::string encode_load(const LoadAnswer& answer);
 [[nodiscard]] std::string encode_guest(const GuestAnswer& answer);
 [[nodiscard]] std::string encode_guests(const std::vector<GuestInfo>& guests);
+[[nodiscard]] std::string encode_credentials(const std::vector<CredentialInfo>& credentials);
+[[nodiscard]] std::string encode_authority(const AuthorityInfo& authority);
 [[nodiscard]] std::string encode_done();
 /// {"error":{"code","message"}}
 [[nodiscard]] std::string encode_error(std::string_view code, std::string_view message);
@@ -34,6 +36,8 @@ Result<Status> decode_status(std::string_view text);
 Result<LoadAnswer> decode_load(std::string_view text);  ///< both forms, loaded and not
 Result<GuestAnswer> decode_guest(std::string_view text);
 Result<std::vector<GuestInfo>> decode_guests(std::string_view text);
+Result<std::vector<CredentialInfo>> decode_credentials(std::string_view text);
+Result<AuthorityInfo> decode_authority(std::string_view text);
 /// The error that an answer other than 2xx stands for. An answer that is not our JSON becomes kIo with its status.
 [[nodiscard]] Error decode_error(unsigned http_status, std::string_view text);
 

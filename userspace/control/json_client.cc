@@ -15,20 +15,6 @@ using nlohmann::json;
 constexpr auto kAny = std::numeric_limits<std::uint64_t>::max();
 constexpr auto kAny32 = std::numeric_limits<std::uint32_t>::max();
 
-/// An answer came from the daemon, so a wrong one is the daemon's fault, not the user's.
-std::unexpected<Error> not_understood(const Error& cause) {
-  return fail(Errc::kIo, "the daemon's answer was not understood: " + cause.message);
-}
-
-Result<json> parse_answer(std::string_view text) {
-  auto body = parse_object(text);
-  if (!body) return not_understood(body.error());
-  if (const auto version = body->find("api_version"); version == body->end() || *version != kApiVersion) {
-    return fail(Errc::kIo, fmt::format("the daemon does not speak version {} of the control API", kApiVersion));
-  }
-  return *std::move(body);
-}
-
 Result<GuestInfo> guest_from(const json& entry) {
   ObjectReader reader(entry);
   auto name = reader.guest_name("name");
@@ -141,6 +127,27 @@ Result<std::vector<GuestInfo>> decode_guests(std::string_view text) {
   for (const json& entry : reader.array("guests")) guests.push_back(TRY(guest_from(entry)));
   if (const auto good = reader.finish(); !good) return not_understood(good.error());
   return guests;
+}
+
+Result<AuthorityInfo> decode_authority(std::string_view text) {
+  const json body = TRY(parse_answer(text));
+  ObjectReader reader(body);
+  ObjectReader ca(reader.object("ca"));
+  AuthorityInfo authority{.pem = ca.text("pem"),
+                          .subject = ca.text("subject"),
+                          .fingerprint = ca.text("fingerprint_sha256"),
+                          .not_before = {},
+                          .not_after = {}};
+  const auto not_before = parse_time(ca.text("not_before"));
+  if (!not_before) ca.refuse("not_before", not_before.error().message);
+  const auto not_after = parse_time(ca.text("not_after"));
+  if (!not_after) ca.refuse("not_after", not_after.error().message);
+  for (const ObjectReader* part : {&reader, &ca}) {
+    if (const auto good = part->finish(); !good) return not_understood(good.error());
+  }
+  authority.not_before = *not_before;
+  authority.not_after = *not_after;
+  return authority;
 }
 
 Error decode_error(unsigned http_status, std::string_view text) {

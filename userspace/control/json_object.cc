@@ -50,6 +50,19 @@ json answer_object() {
   return {{"api_version", kApiVersion}};
 }
 
+std::unexpected<Error> not_understood(const Error& cause) {
+  return fail(Errc::kIo, "the daemon's answer was not understood: " + cause.message);
+}
+
+Result<json> parse_answer(std::string_view text) {
+  auto body = parse_object(text);
+  if (!body) return not_understood(body.error());
+  if (const auto version = body->find("api_version"); version == body->end() || *version != kApiVersion) {
+    return fail(Errc::kIo, fmt::format("the daemon does not speak version {} of the control API", kApiVersion));
+  }
+  return *std::move(body);
+}
+
 ObjectReader::ObjectReader(const json& object) : object_(object) {
   known_.insert("api_version");
 }

@@ -23,6 +23,12 @@ Result<nlohmann::json> parse_object(std::string_view text);
 /// An answer begins with its version.
 [[nodiscard]] nlohmann::json answer_object();
 
+/// An answer came from the daemon, so a wrong one is the daemon's fault, not the user's.
+[[nodiscard]] std::unexpected<Error> not_understood(const Error& cause);
+
+/// The text as an answer of this version of the API.
+Result<nlohmann::json> parse_answer(std::string_view text);
+
 class ObjectReader {
  public:
   /// `object` outlives the reader.

@@ -10,7 +10,7 @@ namespace {
 
 struct Route {
   std::string_view method;
-  std::string_view path;  ///< "{}" is a guest's name
+  std::string_view path;  ///< "{}" is the name of a guest or a credential
   Endpoint endpoint;
   Role role;
 };
@@ -23,12 +23,16 @@ constexpr Route kRoutes[] = {
     {"GET", "/v1/log", Endpoint::kLog, Role::kViewer},
     {"GET", "/v1/guests", Endpoint::kGuests, Role::kViewer},
     {"GET", "/v1/guests/{}", Endpoint::kGuest, Role::kViewer},
+    {"GET", "/v1/credentials", Endpoint::kCredentials, Role::kViewer},
+    {"GET", "/v1/guests/{}/ca", Endpoint::kAuthority, Role::kViewer},
     {"POST", "/v1/reload", Endpoint::kReload, Role::kAdmin},
     {"POST", "/v1/policies", Endpoint::kApply, Role::kAdmin},
     {"POST", "/v1/guests", Endpoint::kCreateGuest, Role::kAdmin},
     {"POST", "/v1/guests/{}/attach", Endpoint::kAttachGuest, Role::kAdmin},
     {"POST", "/v1/guests/{}/exec", Endpoint::kExec, Role::kAdmin},
     {"DELETE", "/v1/guests/{}", Endpoint::kDeleteGuest, Role::kAdmin},
+    {"PUT", "/v1/credentials/{}", Endpoint::kSetCredential, Role::kAdmin},
+    {"DELETE", "/v1/credentials/{}", Endpoint::kDeleteCredential, Role::kAdmin},
 };
 
 int hex_value(char c) {
@@ -67,9 +71,9 @@ Result<> split(std::string_view text, char separator, Take take) {
   }
 }
 
-/// The guest's name when the path fits ("" for a path without one).
+/// The {} of the path when it fits ("" for a path without one).
 std::optional<std::string> fits(std::string_view pattern, const std::vector<std::string>& segments) {
-  std::string guest;
+  std::string name;
   std::size_t index = 0;
   pattern.remove_prefix(1);
   while (true) {
@@ -77,7 +81,7 @@ std::optional<std::string> fits(std::string_view pattern, const std::vector<std:
     const auto piece = pattern.substr(0, end);
     if (index >= segments.size()) return std::nullopt;
     if (piece == "{}") {
-      guest = segments[index];
+      name = segments[index];
     } else if (piece != segments[index]) {
       return std::nullopt;
     }
@@ -86,7 +90,7 @@ std::optional<std::string> fits(std::string_view pattern, const std::vector<std:
     pattern.remove_prefix(end + 1);
   }
   if (index != segments.size()) return std::nullopt;
-  return guest;
+  return name;
 }
 
 }  // namespace
@@ -135,9 +139,9 @@ std::string percent_encode(std::string_view text) {
 std::expected<Match, NoRoute> find_route(std::string_view method, const Target& target) {
   NoRoute none;
   for (const Route& route : kRoutes) {
-    const auto guest = fits(route.path, target.segments);
-    if (!guest) continue;
-    if (route.method == method) return Match{.endpoint = route.endpoint, .role = route.role, .guest = *guest};
+    const auto name = fits(route.path, target.segments);
+    if (!name) continue;
+    if (route.method == method) return Match{.endpoint = route.endpoint, .role = route.role, .name = *name};
     if (!none.allow.empty()) none.allow += ", ";
     none.allow += route.method;
   }

@@ -23,10 +23,14 @@ enum class Endpoint {
   kLog,
   kGuests,
   kGuest,
+  kAuthority,
   kCreateGuest,
   kAttachGuest,
   kDeleteGuest,
   kExec,
+  kCredentials,
+  kSetCredential,
+  kDeleteCredential,
 };
 
 /// A request target split: decoded path segments and decoded query fields (a field given twice is refused).
@@ -44,8 +48,8 @@ Result<Target> parse_request_target(std::string_view text);
 
 struct Match {
   Endpoint endpoint;
-  Role role;          ///< the least role that may call it
-  std::string guest;  ///< the {name} of the path, not yet checked
+  Role role;         ///< the least role that may call it
+  std::string name;  ///< the {name} of the path, not yet checked
 };
 
 /// Why a request has no route.

@@ -7,12 +7,14 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "base/wiping_allocator.h"
 #include "control/answers.h"
 #include "control/exec_relay.h"
 #include "control/json.h"
 #include "control/log_stream.h"
 #include "control/route.h"
 #include "control/service.h"
+#include "credentials/value.h"
 
 namespace enforcer::control {
 namespace {
@@ -120,7 +122,22 @@ class Session {
     if (const auto [error, size] = co_await http::async_read(stream_, buffer_, parser, kAwait); error) {
       co_return co_await refuse(answer_unreadable(error, service_));
     }
+    if (admitted->match.endpoint == Endpoint::kSetCredential) {
+      // Taken and wiped where it lies: moving a short text would leave a copy behind.
+      std::string& body = parser.get().body();
+      auto value = credentials::clean_value(body);
+      wipe(body);
+      co_return co_await set_credential(std::move(admitted->match.name), std::move(value));
+    }
     co_return co_await answer_admitted(*std::move(admitted), parser.release());
+  }
+
+  /// The connection ends with it, and with the connection the buffer that the value came through is wiped.
+  asio::awaitable<After> set_credential(std::string name, Result<Secret> value) {
+    const Caller caller{.uid = peer_.uid, .pid = peer_.pid};
+    Answer done = co_await answer_set_credential(service_, caller, std::move(name), std::move(value));
+    co_await send_answer(service_, stream_, std::move(done), After::kClose);
+    co_return After::kClose;
   }
 
   asio::awaitable<After> answer_admitted(Admitted admitted, http::request<http::string_body> request) {
@@ -132,7 +149,7 @@ class Session {
     if (admitted.match.endpoint == Endpoint::kExec) {
       std::string upgrade(request[http::field::upgrade]);
       std::string early = beast::buffers_to_string(buffer_.data());
-      co_await relay_exec(service_, stream_, caller, std::move(admitted.match.guest), std::move(upgrade),
+      co_await relay_exec(service_, stream_, caller, std::move(admitted.match.name), std::move(upgrade),
                           std::move(early));
       co_return After::kClose;
     }
@@ -153,7 +170,7 @@ class Session {
   Stream& stream_;
   const Peer peer_;
   const Role role_;
-  beast::flat_buffer buffer_{kMaxHead + 64 * 1024};
+  beast::basic_flat_buffer<WipingAllocator<char>> buffer_{kMaxHead + 64 * 1024};
   bool first_ = true;
 };
 

@@ -119,6 +119,8 @@ void add_verbs(CLI::App& root, CommandLine& line) {
   add_explain(root, line);
   add_policy(root, line);
   add_guest(root, line);
+  add_credential(root, line);
+  add_ca(root, line);
   add_reload(root, line);
   add_version(root, line);
 }

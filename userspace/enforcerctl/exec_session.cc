@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <nlohmann/json.hpp>
@@ -97,7 +98,8 @@ Result<ExecOutcome> ExecSession::run() {
 }
 
 Result<> ExecSession::turn() {
-  const bool takes_input = input_open_ && !result_seen_ && to_guest_.size() < kHighWater;
+  const bool takes_input =
+      input_open_ && !result_seen_ && to_guest_.size() < kHighWater && in_flight_ + kPiece <= hostproto::kStdinWindow;
   const bool takes_output = !result_seen_ && pending_out_.size() < kHighWater && pending_err_.size() < kHighWater;
   std::array<pollfd, 5> events{{
       {takes_input ? streams_.in : -1, POLLIN, 0},
@@ -134,6 +136,10 @@ Result<> ExecSession::take_frame(const hostproto::Frame& frame) {
   if (result_seen_) return {};
   if (frame.type == FrameType::kStdout && out_open_) pending_out_ += frame.payload;
   if (frame.type == FrameType::kStderr && err_open_) pending_err_ += frame.payload;
+  if (frame.type == FrameType::kStdin) {
+    const std::size_t taken = hostproto::decode_input_taken(frame.payload).value_or(0);
+    in_flight_ -= std::min(taken, in_flight_);
+  }
   if (frame.type == FrameType::kResult) {
     result_seen_ = true;
     outcome_ = TRY(parse_result(frame.payload));
@@ -154,6 +160,7 @@ void ExecSession::read_input() {
   if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
   const std::size_t got = size > 0 ? static_cast<std::size_t>(size) : 0;
   if (got == 0) input_open_ = false;
+  in_flight_ += got;
   // An empty frame is the end of the input.
   to_guest_ += encode_frame(FrameType::kStdin, {buffer.data(), got});
 }

@@ -3,7 +3,8 @@
 //
 // One poll loop over standard input, the connection, the signals and the two outputs. Nothing is buffered without
 // bound: input is read only while little waits for the guest, and the connection only while little waits for the
-// outputs, so a pager that pauses pauses the command.
+// outputs, so a pager that pauses pauses the command. Of the input, no more is on its way than the window: what the
+// command does not read never stands before a signal.
 //
 // Signals come through a signalfd and go to the command. A reader of the output that went away becomes SIGPIPE for the
 // command, as it would be here. The third SIGINT gives up on a command that does not listen.
@@ -68,6 +69,7 @@ class ExecSession {
   const SignalWatch& signals_;
   hostproto::FrameReader reader_;
   std::string to_guest_;
+  std::size_t in_flight_ = 0;  ///< bytes of input read here that the command has not taken yet
   std::string pending_out_;
   std::string pending_err_;
   bool input_open_ = true;

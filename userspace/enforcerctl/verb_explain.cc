@@ -58,6 +58,7 @@ void print_verdict(const Tool& tool, const ExplainAnswer& answer) {
   line("reason", fmt::format("{}: {}", answer.reason, answer.description));
   if (!answer.rule.empty()) line("rule", fmt::format("{} at {}", answer.rule, answer.place));
   line("note", answer.note);
+  if (!answer.credential.empty()) line("adds", "credential " + answer.credential);
   if (!answer.would.empty()) line("enforced", fmt::format("would be {}; the policy is in audit mode", answer.would));
 }
 
@@ -108,9 +109,10 @@ void add_explain(CLI::App& root, CommandLine& line) {
   CLI::App& verb = add_verb(
       root, line,
       {.name = "explain",
-       .summary = "Says what would happen to a connection, by which rule, and what nearly matched",
+       .summary = "Says what would happen to a connection or request, by which rule, and what nearly matched",
        .examples = {"explain api.github.com --guest agent-1", "explain cache.acme.example:6379 -l role=agent",
-                    "explain GET https://api.github.com/repos/acme/w --policy agent.yaml -l role=agent",
+                    "explain GET https://api.github.com/repos/acme/w --policy agent.yaml --policy credentials.yaml -l "
+                    "role=agent",
                     "explain 10.0.0.7:22 --guest agent-1 --exit-code"},
        .more = "Nothing is resolved or contacted. Without --guest the question is about a guest with just the labels\n"
                "given. With --policy the files are asked instead of the daemon."});

@@ -36,7 +36,12 @@ void add_guest_list(CLI::App& guest, CommandLine& line);
 void add_guest_delete(CLI::App& guest, CommandLine& line);
 void add_guest_attach(CLI::App& guest, CommandLine& line);
 void add_guest_detach(CLI::App& guest, CommandLine& line);
+void add_credential(CLI::App& root, CommandLine& line);
+void add_credential_set(CLI::App& credential, CommandLine& line);
+void add_credential_list(CLI::App& credential, CommandLine& line);
+void add_credential_delete(CLI::App& credential, CommandLine& line);
 void add_run(CLI::App& root, CommandLine& line);
+void add_ca(CLI::App& root, CommandLine& line);
 
 /// The version of this tool.
 [[nodiscard]] std::string_view tool_version();

@@ -1,6 +1,7 @@
 // Daemon as the control API sees it.
 #include "base/log.h"
 #include "enforcerd/daemon.h"
+#include "tls/certificate_text.h"
 
 namespace enforcer::enforcerd {
 
@@ -91,6 +92,20 @@ asio::awaitable<Result<std::vector<control::GuestInfo>>> Daemon::guests() {
   std::vector<control::GuestInfo> all;
   for (const auto& [slot, entry] : guests_.all()) all.push_back(to_info(entry.announced));
   co_return all;
+}
+
+asio::awaitable<Result<control::AuthorityInfo>> Daemon::authority(GuestName name) {
+  const GuestEntry* entry = guests_.find(name);
+  if (entry == nullptr) co_return fail(Errc::kNotFound, fmt::format("no guest '{}'", name.text()));
+  if (entry->trust_pem.empty())
+    co_return fail(Errc::kUnavailable, "the guest has no CA: nothing of its TLS is looked into");
+  auto text = tls::describe_certificate(entry->trust_pem);
+  if (!text) co_return std::unexpected(text.error());
+  co_return control::AuthorityInfo{.pem = entry->trust_pem,
+                                   .subject = std::move(text->subject),
+                                   .fingerprint = std::move(text->fingerprint),
+                                   .not_before = text->not_before,
+                                   .not_after = text->not_after};
 }
 
 asio::awaitable<Result<control::GuestAnswer>> Daemon::create_guest(control::Caller caller,

@@ -112,6 +112,7 @@ constexpr std::initializer_list<int> kAllowed = {
     SCMP_SYS(mremap),
     SCMP_SYS(mprotect),
     SCMP_SYS(madvise),
+    SCMP_SYS(mlock),  // secrets are never swapped; munmap unlocks
     SCMP_SYS(brk),
     SCMP_SYS(set_robust_list),
     SCMP_SYS(rseq),

@@ -23,10 +23,13 @@ constexpr std::string_view kDropLabels[] = {
 
 }  // namespace
 
-Daemon::Daemon(const config::Config& config, const config::Paths& paths, audit::Log& log, Workers& workers)
+Daemon::Daemon(const config::Config& config, const config::Paths& paths, audit::Log& log, Workers& workers,
+               const ServiceNotify& manager, credentials::Keyring& keyring)
     : config_(config),
       log_(log),
       workers_(workers),
+      manager_(manager),
+      keyring_(keyring),
       exposition_(ENFORCER_VERSION, config.metrics.per_guest_series),
       policies_(config, paths),
       guests_(config, paths, workers, exposition_),
@@ -34,7 +37,10 @@ Daemon::Daemon(const config::Config& config, const config::Paths& paths, audit::
       link_(workers.home(), paths.hostd_socket(), *this),
       roll_call_(workers.home().io()),
       second_(workers.home().io()) {
-  for (std::size_t i = 0; i < workers.size(); ++i) workers.at(i).answers_dns(dns_);
+  for (std::size_t i = 0; i < workers.size(); ++i) {
+    workers.at(i).answers_dns(dns_);
+    workers.at(i).asks_for_secrets(keyring, workers.home().io());
+  }
 }
 
 void Daemon::start() {
@@ -67,6 +73,9 @@ void Daemon::enforce_loaded(const LoadReport& report, Monotonic::time_point bega
   }
   guests_.enforce(*policies_.current());
   exposition_.set_deny_rules(policies_.current()->deny_rules());
+  std::vector<std::string> credentials;
+  for (const policy::CredentialSpec& spec : policies_.current()->credentials()) credentials.push_back(spec.name);
+  exposition_.set_credentials(std::move(credentials));
   exposition_.policy_applied(Monotonic::now() - began);
   log_info("policies loaded ({}): generation {}, {} objects", who, policies_.current()->generation(),
            policies_.current()->policies().size());
@@ -127,7 +136,9 @@ void Daemon::guest(const hostproto::Guest& announced, std::vector<Fd> descriptor
   GuestEntry* entry = guests_.arrived(announced, std::move(descriptors), *policies_.current());
   if (entry == nullptr) return;
   if (!announced.accelerator.empty()) accelerator_ = announced.accelerator;
-  if (announced.state == "booting" && entry->channel) greet(*entry);
+  // One that runs already was greeted by the daemon before us: what that one left running in it ends, and the guest
+  // learns whom to trust from now on.
+  if (entry->channel && (announced.state == "booting" || !known)) greet(*entry);
   if (known) return;
   // What the datapath counted before we came is not news.
   const auto counted = counters_ ? counters_->read(announced.slot) : std::nullopt;
@@ -163,10 +174,20 @@ void Daemon::every_second() {
     report_undecided(entry);
   }
   if (++seconds_ % 60 == 0) expire_series();
+  if (manager_.watched()) prove_alive();
   second_.expires_after(std::chrono::seconds(1));
   second_.async_wait([this](boost::system::error_code error) {
     if (!error) every_second();
   });
+}
+
+/// The watchdog hears of us when every worker's loop has turned: one that stands still leaves its guests in the dark.
+void Daemon::prove_alive() {
+  auto go_round = [](Daemon& daemon) -> asio::awaitable<void> {
+    co_await daemon.workers_.settled();
+    daemon.manager_.alive();
+  };
+  asio::co_spawn(workers_.home().io(), go_round(*this), asio::detached);
 }
 
 void Daemon::report_drops(GuestEntry& entry) {
@@ -177,7 +198,8 @@ void Daemon::report_drops(GuestEntry& entry) {
     const std::uint64_t before = entry.reported.drops[reason];
     // Less than before: the counters began anew.
     const std::uint64_t news = counted->drops[reason] - (counted->drops[reason] < before ? 0 : before);
-    if (news == 0) continue;
+    // Every kernel says these when a link comes up: the counter is enough.
+    if (news == 0 || reason == ENFORCER_DROP_MLD) continue;
     workers_.home().audit().append(
         audit::DatapathRecord{.subject = {&entry.announced.name, entry.announced.epoch, &entry.announced.labels},
                               .drop = kDropLabels[reason],

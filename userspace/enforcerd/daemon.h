@@ -10,9 +10,11 @@
 #include <string>
 
 #include "audit/log.h"
+#include "base/service_notify.h"
 #include "config/config.h"
 #include "config/paths.h"
 #include "control/api.h"
+#include "credentials/keyring.h"
 #include "enforcerd/datapath_counters.h"
 #include "enforcerd/guests.h"
 #include "enforcerd/host_link.h"
@@ -25,7 +27,8 @@ namespace enforcer::enforcerd {
 
 class Daemon final : public HostEvents, public control::Backend {
  public:
-  Daemon(const config::Config& config, const config::Paths& paths, audit::Log& log, Workers& workers);
+  Daemon(const config::Config& config, const config::Paths& paths, audit::Log& log, Workers& workers,
+         const ServiceNotify& manager, credentials::Keyring& keyring);
 
   /// Loads the policies and begins to look for hostd.
   void start();
@@ -47,6 +50,7 @@ class Daemon final : public HostEvents, public control::Backend {
   boost::asio::awaitable<Result<control::LoadAnswer>> apply(control::Caller caller,
                                                             std::vector<control::Document> documents) override;
   boost::asio::awaitable<Result<std::vector<control::GuestInfo>>> guests() override;
+  boost::asio::awaitable<Result<control::AuthorityInfo>> authority(GuestName name) override;
   boost::asio::awaitable<Result<control::GuestAnswer>> create_guest(control::Caller caller,
                                                                     control::CreateGuest request) override;
   boost::asio::awaitable<Result<control::GuestAnswer>> attach_guest(control::Caller caller,
@@ -54,6 +58,10 @@ class Daemon final : public HostEvents, public control::Backend {
   boost::asio::awaitable<Result<>> delete_guest(control::Caller caller, GuestName name) override;
   boost::asio::awaitable<Result<std::unique_ptr<control::ExecChannel>>> exec(control::Caller caller,
                                                                              GuestName name) override;
+  // ... in credential_backend.cc
+  boost::asio::awaitable<Result<std::vector<control::CredentialInfo>>> credentials() override;
+  boost::asio::awaitable<Result<>> set_credential(control::Caller caller, std::string name, Secret value) override;
+  boost::asio::awaitable<Result<>> delete_credential(control::Caller caller, std::string name) override;
 
  private:
   // HostEvents
@@ -67,6 +75,7 @@ class Daemon final : public HostEvents, public control::Backend {
   void record_event(std::string_view name, const GuestEntry* about, std::string_view detail, std::uint64_t count = 1);
   void greet(const GuestEntry& entry);
   void every_second();
+  void prove_alive();
   void report_drops(GuestEntry& entry);
   void report_undecided(GuestEntry& entry);
   void expire_series();
@@ -74,6 +83,8 @@ class Daemon final : public HostEvents, public control::Backend {
   const config::Config& config_;
   audit::Log& log_;
   Workers& workers_;
+  const ServiceNotify& manager_;
+  credentials::Keyring& keyring_;
   metrics::Exposition exposition_;
   PolicyStore policies_;
   Guests guests_;

@@ -42,11 +42,15 @@ class Guard final : public net::WheelEntry {
 
 class GuestChannel::Conversation final : public control::ExecChannel {
  public:
-  Conversation(std::shared_ptr<GuestChannel> channel, std::unique_ptr<net::AsyncSocket> socket)
-      : channel_(std::move(channel)), socket_(std::move(socket)) {
+  Conversation(std::shared_ptr<GuestChannel> channel, std::unique_ptr<net::AsyncSocket> socket, Purpose purpose)
+      : channel_(std::move(channel)), socket_(std::move(socket)), purpose_(purpose) {
     channel_->current_ = this;
   }
-  ~Conversation() override { channel_->current_ = nullptr; }
+  ~Conversation() override {
+    if (channel_->current_ == this) channel_->current_ = nullptr;
+  }
+
+  [[nodiscard]] Purpose purpose() const { return purpose_; }
 
   asio::awaitable<Result<>> greet(Deadline deadline) {
     const Guard guard(channel_->home_, *socket_, deadline);
@@ -56,7 +60,9 @@ class GuestChannel::Conversation final : public control::ExecChannel {
     if (auto sent = co_await socket_->write_all(as_bytes(hello)); !sent) co_return sent;
     const auto echoed = co_await receive();
     if (!echoed) co_return std::unexpected(echoed.error());
-    co_return Result<>{};
+    if (channel_->trust_pem_.empty()) co_return Result<>{};
+    const std::string trust = hostproto::encode_frame(FrameType::kTrust, channel_->trust_pem_);
+    co_return co_await socket_->write_all(as_bytes(trust));
   }
 
   asio::awaitable<Result<>> send(Frame frame) override {
@@ -81,31 +87,37 @@ class GuestChannel::Conversation final : public control::ExecChannel {
  private:
   std::shared_ptr<GuestChannel> channel_;
   std::unique_ptr<net::AsyncSocket> socket_;
+  const Purpose purpose_;
   hostproto::FrameReader reader_;
 };
 
-asio::awaitable<Result<>> GuestChannel::greet(Deadline deadline) {
-  const auto self = shared_from_this();
+Result<std::unique_ptr<GuestChannel::Conversation>> GuestChannel::begin(Purpose purpose) {
   // A conversation interrupts its socket for good, so each has a descriptor of its own onto the same stream.
   Fd copy(dup(socket_.get()));
-  if (!copy.valid()) co_return fail_errno("dup");
-  auto socket = net::AsyncSocket::make(home_.io(), home_.poller(), std::move(copy));
-  if (!socket) co_return std::unexpected(socket.error());
-  Conversation conversation(self, *std::move(socket));
-  co_return co_await conversation.greet(deadline);
+  if (!copy.valid()) return fail_errno("dup");
+  auto socket = TRY(net::AsyncSocket::make(home_.io(), home_.poller(), std::move(copy)));
+  return std::make_unique<Conversation>(shared_from_this(), std::move(socket), purpose);
+}
+
+asio::awaitable<Result<>> GuestChannel::greet(Deadline deadline) {
+  if (current_ != nullptr) co_return fail(Errc::kConflict, "the guest is busy with a command");
+  const auto conversation = begin(Purpose::kGreeting);
+  if (!conversation) co_return std::unexpected(conversation.error());
+  co_return co_await (*conversation)->greet(deadline);
 }
 
 asio::awaitable<Result<std::unique_ptr<control::ExecChannel>>> GuestChannel::open() {
-  if (current_ != nullptr) co_return fail(Errc::kConflict, "the guest is busy with another command");
-  Fd copy(dup(socket_.get()));
-  if (!copy.valid()) co_return fail_errno("dup");
-  auto socket = net::AsyncSocket::make(home_.io(), home_.poller(), std::move(copy));
-  if (!socket) co_return std::unexpected(socket.error());
-  auto conversation = std::make_unique<Conversation>(shared_from_this(), *std::move(socket));
-  if (auto greeted = co_await conversation->greet(Deadline::after(kGreetDeadline)); !greeted) {
+  if (current_ != nullptr && current_->purpose() == Purpose::kCommand) {
+    co_return fail(Errc::kConflict, "the guest is busy with another command");
+  }
+  // A greeting that has not ended says nothing that the hello of a command does not say, too.
+  close();
+  auto conversation = begin(Purpose::kCommand);
+  if (!conversation) co_return std::unexpected(conversation.error());
+  if (auto greeted = co_await (*conversation)->greet(Deadline::after(kGreetDeadline)); !greeted) {
     co_return fail(Errc::kUnavailable, "the guest does not answer: " + greeted.error().message);
   }
-  co_return std::unique_ptr<control::ExecChannel>(std::move(conversation));
+  co_return std::unique_ptr<control::ExecChannel>(*std::move(conversation));
 }
 
 void GuestChannel::close() {

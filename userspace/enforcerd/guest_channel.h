@@ -22,7 +22,12 @@ class GuestChannel : public std::enable_shared_from_this<GuestChannel> {
  public:
   GuestChannel(proxy::Worker& home, Fd socket) : home_(home), socket_(std::move(socket)) {}
 
-  /// Says hello until the guest echoes it: it has booted. kTimeout, kUnavailable when the channel is closed.
+  /// The certificate of the CA that the guest is to trust, PEM, at most hostproto::kMaxFramePayload: every conversation
+  /// from now on begins with it, so that no command runs before it is known. Empty: nothing is said.
+  void set_trust(std::string pem) { trust_pem_ = std::move(pem); }
+
+  /// Says hello until the guest echoes it: it has booted. Gives way to open(). kTimeout, kUnavailable when the channel
+  /// is closed.
   boost::asio::awaitable<Result<>> greet(Deadline deadline);
 
   /// A conversation of one caller, begun with a hello of its own (whatever ran before is killed). kConflict while
@@ -34,8 +39,12 @@ class GuestChannel : public std::enable_shared_from_this<GuestChannel> {
 
  private:
   class Conversation;
+  enum class Purpose { kGreeting, kCommand };
+  Result<std::unique_ptr<Conversation>> begin(Purpose purpose);
+
   proxy::Worker& home_;
   Fd socket_;
+  std::string trust_pem_;
   Conversation* current_ = nullptr;
 };
 

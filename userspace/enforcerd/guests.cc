@@ -11,14 +11,19 @@ Guests::Guests(const config::Config& config, config::Paths paths, Workers& worke
     : config_(config), paths_(std::move(paths)), workers_(workers), exposition_(exposition) {}
 
 Result<std::shared_ptr<proxy::Guest>> Guests::make_guest(const hostproto::Guest& announced,
-                                                         const policy::GuestPolicy& policy,
-                                                         const std::string& names_file) const {
-  TRY_VOID(make_folders(paths_.guest_state_dir(announced.name)));
-  auto names = TRY(dns::NameTable::open(config_.guests.synthetic_ipv4, names_file));
+                                                         const policy::GuestPolicy& policy, const Files& files) const {
+  TRY_VOID(make_folders(files.authority));
+  auto names = TRY(dns::NameTable::open(config_.guests.synthetic_ipv4, files.names));
+  auto authority = TRY(tls::CertificateAuthority::open_or_make(files.authority, announced.name));
   proxy::GuestIdentity identity{announced.slot,   announced.epoch, announced.name,
                                 announced.labels, announced.ipv4,  announced.ipv6};
   return std::make_shared<proxy::Guest>(std::move(identity), config_.limits.lowered_by(policy.limits()),
-                                        std::move(names));
+                                        std::move(names), std::move(authority));
+}
+
+Guests::Files Guests::files_of(const hostproto::Guest& announced) const {
+  const std::string stem = paths_.guest_state_dir(announced.name) + "/" + to_string(announced.epoch);
+  return {.names = stem + ".names", .authority = stem + ".ca"};
 }
 
 GuestEntry* Guests::arrived(const hostproto::Guest& announced, std::vector<Fd> descriptors,
@@ -33,8 +38,8 @@ GuestEntry* Guests::arrived(const hostproto::Guest& announced, std::vector<Fd> d
     left(announced.slot, "replaced by another boot");
   }
   auto policy = policies.for_guest(announced.name, announced.labels);
-  const std::string names_file = paths_.guest_state_dir(announced.name) + "/" + to_string(announced.epoch) + ".names";
-  auto guest = make_guest(announced, *policy, names_file);
+  const Files files = files_of(announced);
+  auto guest = make_guest(announced, *policy, files);
   if (!guest) {
     log_error("guest {} gets no egress: {}", announced.name.text(), guest.error().message);
     return nullptr;
@@ -43,7 +48,9 @@ GuestEntry* Guests::arrived(const hostproto::Guest& announced, std::vector<Fd> d
                           .insert_or_assign(static_cast<std::uint32_t>(announced.slot),
                                             GuestEntry{.guest = *guest, .announced = announced})
                           .first->second;
-  entry.names_file = names_file;
+  entry.names_file = files.names;
+  entry.authority_folder = files.authority;
+  entry.trust_pem = entry.guest->authority()->certificate_pem();
   take_descriptors(entry, std::move(descriptors));
   const metrics::GuestSeries series = exposition_.guest_attached(announced.slot, announced.name);
   workers_.on_each(
@@ -56,6 +63,7 @@ GuestEntry* Guests::arrived(const hostproto::Guest& announced, std::vector<Fd> d
 void Guests::take_descriptors(GuestEntry& entry, std::vector<Fd> descriptors) {
   if (descriptors.size() != 2) return;  // an attached namespace has none, and a change of state brings none
   entry.channel = std::make_shared<GuestChannel>(workers_.home(), std::move(descriptors[0]));
+  entry.channel->set_trust(entry.trust_pem);
   auto console = ConsoleRing::make(workers_.home(), std::move(descriptors[1]));
   if (console) entry.console = *std::move(console);
 }
@@ -72,6 +80,10 @@ void Guests::left(Slot slot, std::string_view why) {
   workers_.on_each([slot](proxy::Worker& worker) { worker.remove_guest(slot); });
   exposition_.guest_left(slot, Monotonic::now());
   unlink(entry.names_file.c_str());
+  if (const auto removed = tls::CertificateAuthority::remove(entry.authority_folder); !removed) {
+    log_warning("the CA of guest {} stays: {}", entry.announced.name.text(), removed.error().message);
+  }
+  rmdir(entry.authority_folder.c_str());
   rmdir(paths_.guest_state_dir(entry.announced.name).c_str());  // stays while another boot of that name is here
   entries_.erase(found);
 }

@@ -27,6 +27,8 @@ struct GuestEntry {
   std::shared_ptr<GuestChannel> channel;  ///< microvm only
   std::unique_ptr<ConsoleRing> console;   ///< microvm only
   std::string names_file;
+  std::string authority_folder;
+  std::string trust_pem;         ///< the certificate of the CA that the guest is to trust; empty: it has none
   enforcer_counters reported{};  ///< of the datapath, as far as it was written to the audit log
   bool called = true;            ///< announced since the last begin_roll_call()
 };
@@ -56,8 +58,14 @@ class Guests {
   [[nodiscard]] GuestEntry* find(Slot slot);
 
  private:
+  /// What is kept of one boot of one guest while it lives, and survives a restart of enforcerd.
+  struct Files {
+    std::string names;
+    std::string authority;
+  };
+  [[nodiscard]] Files files_of(const hostproto::Guest& announced) const;
   Result<std::shared_ptr<proxy::Guest>> make_guest(const hostproto::Guest& announced, const policy::GuestPolicy& policy,
-                                                   const std::string& names_file) const;
+                                                   const Files& files) const;
   void take_descriptors(GuestEntry& entry, std::vector<Fd> descriptors);
 
   const config::Config& config_;

@@ -2,13 +2,16 @@
 #include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 
 #include "audit/syncer.h"
 #include "base/log.h"
+#include "base/service_notify.h"
 #include "control/server.h"
 #include "enforcerd/confinement.h"
+#include "enforcerd/credential_sources.h"
 #include "enforcerd/daemon.h"
 #include "metrics/endpoint.h"
 
@@ -26,13 +29,17 @@ int give_up(const Error& error) {
 }
 
 /// SIGHUP reloads, SIGTERM and SIGINT stop.
-void listen_to_signals(boost::asio::signal_set& signals, enforcerd::Daemon& daemon, control::Server& control) {
+void listen_to_signals(boost::asio::signal_set& signals, enforcerd::Daemon& daemon, control::Server& control,
+                       const ServiceNotify& manager) {
   signals.async_wait([&](boost::system::error_code error, int signal) {
     if (error) return;
     if (signal == SIGHUP) {
+      manager.reloading();
       daemon.reload_on_signal();
-      return listen_to_signals(signals, daemon, control);
+      manager.ready();  // whether the files were good or not: what is in force goes on
+      return listen_to_signals(signals, daemon, control, manager);
     }
+    manager.stopping();
     control.stop();
     daemon.stop();
   });
@@ -41,20 +48,28 @@ void listen_to_signals(boost::asio::signal_set& signals, enforcerd::Daemon& daem
 int run(const config::Config& config) {
   const config::Paths paths = config::Paths::of(config.instance);
   if (const auto plain = enforcerd::require_no_privileges(); !plain) return give_up(plain.error());
+  const auto manager = ServiceNotify::from_environment();
+  if (!manager) return give_up(manager.error());
   umask(0027);  // the audit log is for its group too; what is nobody else's business says so when it is made
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // a file size limit makes a write fail, and the decision a denial
 
   auto log = audit::Log::open({config.audit.path, config.audit.max_bytes, config.audit.max_files});
   if (!log) return give_up(log.error());
+  // While there is one thread, and before anything is confined: the process that runs commands for credentials, and the
+  // secrets in our environment.
+  auto helper = credentials::Helper::start(enforcerd::exec_loader(config, paths));
+  if (!helper) return give_up(helper.error());
+  auto environment = credentials::Environment::take(enforcerd::secret_variables(config, paths));
   const auto groups = control::RoleGroups::of_host();  // reads /etc/group: before confinement
   if (const auto confined = enforcerd::confine(); !confined) return give_up(confined.error());
   audit::Syncer syncer(**log);
 
   auto workers = enforcerd::Workers::make(config, **log);
   if (!workers) return give_up(workers.error());
-  enforcerd::Daemon daemon(config, paths, **log, **workers);
   boost::asio::io_context& io = (*workers)->home().io();
+  credentials::Keyring keyring(io, paths.credentials_dir(), std::move(environment), *std::move(helper));
+  enforcerd::Daemon daemon(config, paths, **log, **workers, *manager, keyring);
 
   auto metrics = metrics::MetricsServer::open(
       io, config.metrics.listen.to_string(),
@@ -64,10 +79,11 @@ int run(const config::Config& config) {
   if (!control) return give_up(control.error());
 
   boost::asio::signal_set signals(io, SIGTERM, SIGINT, SIGHUP);
-  listen_to_signals(signals, daemon, **control);
+  listen_to_signals(signals, daemon, **control, *manager);
   daemon.start();
   log_info("enforcerd {} is up: instance {}, {} workers, metrics on {}", ENFORCER_VERSION, config.instance,
            config.workers, config.metrics.listen.to_string());
+  boost::asio::post(io, [&manager] { manager->ready(); });  // the loop turns: the control API answers
   (*workers)->run();
   log_info("enforcerd has stopped");
   return 0;

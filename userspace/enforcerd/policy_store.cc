@@ -1,8 +1,11 @@
 #include "enforcerd/policy_store.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -22,6 +25,22 @@ std::string one_line(const std::vector<policy::Diagnostic>& diagnostics) {
     if (errors++ == 0) first = diagnostic.to_string();
   }
   return errors > 1 ? fmt::format("{} (and {} more)", first, errors - 1) : first;
+}
+
+/// What `policy apply` may replace: a kind and name in a file.
+struct Object {
+  std::string kind;
+  std::string name;
+  std::string file;
+};
+
+std::vector<Object> objects_of(const policy::Snapshot& snapshot) {
+  std::vector<Object> objects;
+  for (const policy::PolicySummary& policy : snapshot.policies())
+    objects.push_back({policy.kind, policy.name, policy.file});
+  for (const policy::CredentialSpec& credential : snapshot.credentials())
+    objects.push_back({"Credential", credential.name, credential.file});
+  return objects;
 }
 
 /// A text cut into its YAML documents at the separator lines.
@@ -46,17 +65,25 @@ std::vector<std::string> documents_of(const std::string& text) {
 
 PolicyStore::PolicyStore(const config::Config& config, const config::Paths& paths)
     : configured_paths_(config.policies),
+      credential_paths_(config.credentials),
       store_dir_(paths.policies_dir()),
       last_good_file_(paths.state_dir() + "/last-good.json"),
       current_(policy::Snapshot::deny_everything(0)) {}
 
 Result<std::vector<policy::SourceText>> PolicyStore::configured() const {
-  return policy::read_sources(configured_paths_);
+  std::vector<std::string> paths = configured_paths_;
+  for (const std::string& path : credential_paths_) {
+    const bool missing = path == config::kDefaultCredentials && access(path.c_str(), F_OK) != 0 && errno == ENOENT;
+    if (!missing) paths.push_back(path);
+  }
+  return policy::read_sources(paths);
 }
 
 Result<std::vector<policy::SourceText>> PolicyStore::stored() const {
   TRY_VOID(make_folders(store_dir_));
-  return policy::read_sources({store_dir_});
+  auto sources = TRY(policy::read_sources({store_dir_}));
+  for (policy::SourceText& source : sources) source.origin = policy::SourceOrigin::kApplied;
+  return sources;
 }
 
 Result<std::vector<policy::SourceText>> PolicyStore::all_sources() const {
@@ -105,7 +132,12 @@ LoadReport PolicyStore::load_at_start() {
               kept.error().message);
     return report;
   }
-  if (load(*kept).loaded) log_warning("started on the last good policies, generation {}", generation_);
+  if (const LoadReport again = load(*kept); again.loaded) {
+    log_warning("started on the last good policies, generation {}", generation_);
+  } else {
+    log_error("the last good policies do not load either ({}): everything is denied until a reload succeeds",
+              again.error);
+  }
   return report;
 }
 
@@ -113,50 +145,47 @@ Result<std::vector<PolicyStore::Piece>> PolicyStore::split(const std::vector<pol
   std::vector<Piece> pieces;
   for (const policy::SourceText& document : documents) {
     for (std::string& text : documents_of(document.text)) {
-      const policy::SourceText alone{document.name, text};
-      const auto loaded = policy::load(std::span(&alone, 1), 1);
-      const std::size_t objects = loaded.snapshot ? loaded.snapshot->policies().size() : 0;
-      if (loaded.snapshot && objects == 0) continue;  // only comments between two separators
-      if (objects != 1) {
+      const policy::SourceText alone{document.name, text, policy::SourceOrigin::kApplied};
+      const auto loaded = policy::load(std::span(&alone, 1), 1, policy::Completeness::kPart);
+      const std::vector<Object> objects = loaded.snapshot ? objects_of(*loaded.snapshot) : std::vector<Object>();
+      if (loaded.snapshot && objects.empty()) continue;  // only comments between two separators
+      if (objects.size() != 1) {
         return fail(Errc::kInvalid, fmt::format("{}: objects must be apart by lines of '---'", document.name));
       }
-      const policy::PolicySummary& object = loaded.snapshot->policies().front();
-      std::string kind = object.kind;
+      std::string kind = objects.front().kind;
       std::ranges::transform(kind, kind.begin(),
                              [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-      pieces.push_back({fmt::format("{}-{}.yaml", kind, object.name), std::move(text)});
+      pieces.push_back({fmt::format("{}-{}.yaml", kind, objects.front().name), std::move(text)});
     }
   }
   return pieces;
 }
 
-Result<LoadReport> PolicyStore::apply(const std::vector<policy::SourceText>& documents) {
+Result<LoadReport> PolicyStore::apply(std::vector<policy::SourceText> documents) {
+  for (policy::SourceText& document : documents) document.origin = policy::SourceOrigin::kApplied;
   // First on their own, so that what is wrong is told with the caller's own file names and lines.
-  auto alone = policy::load(documents, generation_ + 1);
+  auto alone = policy::load(documents, generation_ + 1, policy::Completeness::kPart);
   if (!alone.snapshot) {
     return LoadReport{.diagnostics = alone.diagnostics, .error = one_line(alone.diagnostics)};
   }
   auto sources = TRY(configured());
-  const auto present = policy::load(sources, generation_ + 1);
-  for (const policy::PolicySummary& ours : alone.snapshot->policies()) {
-    if (!present.snapshot) break;
-    const auto& others = present.snapshot->policies();
+  const auto present = policy::load(sources, generation_ + 1, policy::Completeness::kPart);
+  const auto others = present.snapshot ? objects_of(*present.snapshot) : std::vector<Object>();
+  for (const Object& ours : objects_of(*alone.snapshot)) {
     const auto same = std::ranges::find_if(
-        others, [&](const policy::PolicySummary& other) { return other.kind == ours.kind && other.name == ours.name; });
+        others, [&](const Object& other) { return other.kind == ours.kind && other.name == ours.name; });
     if (same != others.end()) {
       return fail(Errc::kConflict, fmt::format("{} '{}' is already in {}: change it there and reload", ours.kind,
                                                ours.name, same->file));
     }
   }
-  // Then together with what stays: the new pieces take the place of stored ones with the same name.
+  // Then together with what stays, still under the caller's names: the new pieces take the place of stored ones.
   const auto pieces = TRY(split(documents));
-  std::map<std::string, policy::SourceText> store;
-  for (policy::SourceText& source : TRY(stored())) store[source.name] = source;
-  for (const Piece& piece : pieces) {
-    const std::string path = store_dir_ + "/" + piece.file;
-    store[path] = {path, piece.text};
-  }
-  for (const auto& [path, source] : store) sources.push_back(source);
+  std::map<std::string, policy::SourceText> staying;
+  for (policy::SourceText& source : TRY(stored())) staying[source.name] = source;
+  for (const Piece& piece : pieces) staying.erase(store_dir_ + "/" + piece.file);
+  for (const auto& [path, source] : staying) sources.push_back(source);
+  std::ranges::move(documents, std::back_inserter(sources));
   const auto together = policy::load(sources, generation_ + 1);
   if (!together.snapshot) {
     return LoadReport{.diagnostics = together.diagnostics, .error = one_line(together.diagnostics)};
@@ -185,7 +214,8 @@ Result<std::vector<policy::SourceText>> PolicyStore::last_good() {
         !source.value("text", nlohmann::json()).is_string()) {
       return fail(Errc::kInvalid, last_good_file_ + ": not what was written there");
     }
-    sources.push_back({source["name"].get<std::string>(), source["text"].get<std::string>()});
+    sources.push_back(
+        {source["name"].get<std::string>(), source["text"].get<std::string>(), policy::SourceOrigin::kApplied});
   }
   return sources;
 }

@@ -3,7 +3,8 @@
 // Sources are the configured files and folders and, beside them, the objects that `policy apply` stored (one file each
 // in the state folder). They load together, all or nothing: whatever is wrong anywhere, the generation in force stays.
 // The sources of the last good generation are kept in the state folder, so that a daemon that starts on broken files
-// starts on those (and says so).
+// starts on those (and says so). What is in the state folder the daemon has written itself: there, and in the last good
+// sources, no credential may name a program to run (policy::SourceOrigin::kApplied).
 #pragma once
 
 #include <memory>
@@ -33,13 +34,16 @@ class PolicyStore {
   /// The generation in force; never null (before anything loaded: one that denies everything).
   [[nodiscard]] const std::shared_ptr<const policy::Snapshot>& current() const { return current_; }
 
+  /// The configured files as they are now.
+  [[nodiscard]] Result<std::vector<policy::SourceText>> configured() const;
+
   /// Loads the sources; where that fails the last good ones.
   LoadReport load_at_start();
   /// Loads the sources; where that fails nothing changes.
   LoadReport reload();
   /// Stores each object of `documents`, replacing a stored one of the same kind and name, and loads. Where anything is
   /// wrong nothing is stored. kConflict: an object is also in a configured file.
-  Result<LoadReport> apply(const std::vector<policy::SourceText>& documents);
+  Result<LoadReport> apply(std::vector<policy::SourceText> documents);
 
   [[nodiscard]] const LoadReport& last_report() const { return last_report_; }
   [[nodiscard]] WallClock::time_point last_attempt() const { return last_attempt_; }
@@ -51,7 +55,6 @@ class PolicyStore {
     std::string text;
   };
 
-  [[nodiscard]] Result<std::vector<policy::SourceText>> configured() const;
   [[nodiscard]] Result<std::vector<policy::SourceText>> stored() const;
   [[nodiscard]] Result<std::vector<policy::SourceText>> all_sources() const;
   LoadReport load(const std::vector<policy::SourceText>& sources);
@@ -60,6 +63,7 @@ class PolicyStore {
   [[nodiscard]] Result<std::vector<policy::SourceText>> last_good();
 
   const std::vector<std::string> configured_paths_;
+  const std::vector<std::string> credential_paths_;
   const std::string store_dir_;
   const std::string last_good_file_;
   std::shared_ptr<const policy::Snapshot> current_;

@@ -31,12 +31,16 @@ Result<> make_folder(const std::string& path) {
 
 }  // namespace
 
+Result<> mount_bpffs() {
+  if (is_mounted()) return {};
+  if (mount("bpf", kMountPoint, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") == 0) return {};
+  auto failed = fail_errno(fmt::format("there is no bpffs at {}, and mounting it failed", kMountPoint));
+  failed.error().code = Errc::kUnavailable;
+  return failed;
+}
+
 Result<PinFolder> PinFolder::open(const std::string& instance_dir) {
-  if (!is_mounted() && mount("bpf", kMountPoint, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") != 0) {
-    auto failed = fail_errno(fmt::format("there is no bpffs at {}, and mounting it failed", kMountPoint));
-    failed.error().code = Errc::kUnavailable;
-    return failed;
-  }
+  TRY_VOID(mount_bpffs());
   const std::string ours = fmt::format("abi-{}", ENFORCER_ABI_VERSION);
   TRY_VOID(make_folder(fs::path(instance_dir).parent_path()));
   TRY_VOID(make_folder(instance_dir));

@@ -12,6 +12,9 @@
 
 namespace enforcer::host {
 
+/// Mounts bpffs where it is missing, at /sys/fs/bpf. kUnavailable: this kernel has none.
+Result<> mount_bpffs();
+
 class PinFolder {
  public:
   /// Mounts bpffs when it is missing, makes the folder of `instance_dir` (0700). kUnavailable: this kernel has no

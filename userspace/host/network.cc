@@ -4,6 +4,12 @@
 
 namespace enforcer::host {
 
+Result<> make_shared_mounts(const std::string& netns_path) {
+  TRY_VOID(mount_bpffs());
+  TRY_VOID(Netns::open_or_make_named(netns_path));
+  return {};
+}
+
 Result<Network> Network::open(const std::string& netns_path, const std::string& bpffs_path) {
   PinFolder pins = TRY(PinFolder::open(bpffs_path));
   Gateway gateway = TRY(Gateway::open(netns_path));

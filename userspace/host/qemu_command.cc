@@ -23,7 +23,8 @@ Result<std::string> kernel_command_line(const MicroVmSpec& spec, std::uint32_t t
   // panic=-1 with reboot=t: a guest that panics resets at once, and with -no-reboot that ends QEMU. The self-tests of
   // the kernel's ciphers take half a second under TCG.
   std::string line = "console=ttyS0 quiet panic=-1 reboot=t random.trust_cpu=on cryptomgr.notests";
-  if (spec.accelerator == Accelerator::kTcg) line += fmt::format(" tsc_early_khz={}", tsc_khz);  // host/tsc.h
+  // host/tsc.h says why.
+  if (spec.accelerator == Accelerator::kTcg) line += fmt::format(" tsc_early_khz={} tsc=reliable", tsc_khz);
   line += fmt::format(" enforcer.name={} enforcer.ipv4={} enforcer.gateway4={} enforcer.ipv6={} enforcer.gateway6={}",
                       spec.name.text(), spec.ipv4.to_string(), spec.gateway_ipv4.to_string(), spec.ipv6.to_string(),
                       spec.gateway_ipv6.to_string());

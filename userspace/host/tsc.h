@@ -4,6 +4,10 @@
 // no other clock there to calibrate the TSC against but the PIT, whose polling fails whenever the vCPU thread is
 // preempted. Told the frequency with tsc_early_khz= it needs no calibration. TCG passes the host's TSC through, so the
 // host's frequency is the guest's.
+//
+// tsc=reliable belongs to it: the kernel would compare the TSC with its own tick, which a vCPU that has to wait for a
+// processor misses, call the TSC unstable, and go on with the tick: on a busy host the guest's clock then loses minutes
+// an hour, and certificates are not valid yet.
 #pragma once
 
 #include <cstdint>

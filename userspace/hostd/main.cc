@@ -14,6 +14,7 @@
 #include <string>
 
 #include "base/log.h"
+#include "base/service_notify.h"
 #include "config/config.h"
 #include "config/paths.h"
 #include "hostd/directories.h"
@@ -27,25 +28,27 @@ namespace {
 enum ExitCode { kOk = 0, kFailed = 1, kUsage = 2, kConfig = 3 };
 
 constexpr const char* kHelp = R"(Usage: enforcer-hostd [--config FILE] [--enforcerd-user NAME|UID|UID:GID]
+       enforcer-hostd [--config FILE] --prepare
        enforcer-hostd [--config FILE] --teardown
 
   --config FILE            default: /etc/enforcer/enforcer.yaml
   --enforcerd-user USER    who enforcerd runs as; default: enforcer
+  --prepare                make the mounts that the whole host must see, and exit: run it outside of a sandbox, before
+                           enforcer-hostd inside of it (the systemd unit does)
   --teardown               end all guests of the instance and remove everything that outlives this program
 )";
 
 struct Options {
   std::optional<std::string> config;
   std::string enforcerd_user = "enforcer";
-  enum class Action { kServe, kTearDown, kHelp } action = Action::kServe;
+  enum class Action { kServe, kPrepare, kTearDown, kHelp } action = Action::kServe;
 };
 
 std::optional<Options> parse_options(int argc, char** argv) {
-  static constexpr option kOptions[] = {{"config", required_argument, nullptr, 'c'},
-                                        {"enforcerd-user", required_argument, nullptr, 'u'},
-                                        {"teardown", no_argument, nullptr, 't'},
-                                        {"help", no_argument, nullptr, 'h'},
-                                        {}};
+  static constexpr option kOptions[] = {
+      {"config", required_argument, nullptr, 'c'}, {"enforcerd-user", required_argument, nullptr, 'u'},
+      {"prepare", no_argument, nullptr, 'p'},      {"teardown", no_argument, nullptr, 't'},
+      {"help", no_argument, nullptr, 'h'},         {}};
   Options options;
   for (int found = 0; (found = getopt_long(argc, argv, "", kOptions, nullptr)) != -1;) {
     switch (found) {
@@ -54,6 +57,9 @@ std::optional<Options> parse_options(int argc, char** argv) {
         break;
       case 'u':
         options.enforcerd_user = optarg;
+        break;
+      case 'p':
+        options.action = Options::Action::kPrepare;
         break;
       case 't':
         options.action = Options::Action::kTearDown;
@@ -93,6 +99,7 @@ Result<Fd> stop_signals() {
 }
 
 Result<> serve(const config::Config& config, const config::Paths& paths, const std::string& enforcerd_user) {
+  const ServiceNotify manager = TRY(ServiceNotify::from_environment());
   const Owner enforcerd = TRY(parse_owner(enforcerd_user));
   const host::AddressPlan plan = TRY(host::AddressPlan::make(config.guests.ipv4_pool, config.guests.ipv6_pool));
   raise_descriptor_limit();
@@ -106,9 +113,20 @@ Result<> serve(const config::Config& config, const config::Paths& paths, const s
   const Fd stop = TRY(stop_signals());
   log_info("instance {} is up ({}, {} guests): waiting for enforcerd", paths.instance(), host::to_string(network.mode),
            guests.size());
-  TRY_VOID(server.run(guests, stop.get()));
+  TRY_VOID(server.run(guests, stop.get(), manager));
   log_info("stopped; guests stay boxed in");
   return {};
+}
+
+Result<> act(const Options& options, const config::Config& config, const config::Paths& paths) {
+  switch (options.action) {
+    case Options::Action::kPrepare:
+      return host::make_shared_mounts(paths.gateway_netns());
+    case Options::Action::kTearDown:
+      return tear_down(paths);
+    default:
+      return serve(config, paths, options.enforcerd_user);
+  }
 }
 
 int run(int argc, char** argv) {
@@ -127,9 +145,7 @@ int run(int argc, char** argv) {
     return kFailed;
   }
   const auto paths = config::Paths::of(loaded.config->instance);
-  const auto done = options->action == Options::Action::kTearDown
-                        ? tear_down(paths)
-                        : serve(*loaded.config, paths, options->enforcerd_user);
+  const auto done = act(*options, *loaded.config, paths);
   if (!done) log_error("{}", done.error().message);
   return done ? kOk : kFailed;
 }

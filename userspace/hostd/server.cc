@@ -51,7 +51,8 @@ Result<Server> Server::open(const std::string& path, const Owner& enforcerd, hos
   return Server(TRY(listen_at(path, enforcerd.gid)), enforcerd, network, config, plan);
 }
 
-Result<> Server::run(Guests& guests, int stop) {
+Result<> Server::run(Guests& guests, int stop, const ServiceNotify& manager) {
+  manager.ready();
   Deadline next_watch = Deadline::after(kWatchInterval);
   for (;;) {
     const auto machines = guests.machines();
@@ -63,7 +64,10 @@ Result<> Server::run(Guests& guests, int stop) {
     if (poll(waiting.data(), waiting.size(), static_cast<int>(left.count())) < 0 && errno != EINTR) {
       return fail_errno("poll");
     }
-    if (waiting[0].revents != 0) return {};
+    if (waiting[0].revents != 0) {
+      manager.stopping();
+      return {};
+    }
     for (std::size_t i = 0; i < machines.size(); ++i) {
       if (waiting[3 + i].revents != 0) guests.machine_ended(machines[i].second);
     }
@@ -71,6 +75,7 @@ Result<> Server::run(Guests& guests, int stop) {
     if (waiting[1].revents != 0) accept_peer(guests);
     if (next_watch.passed()) {
       guests.watch();
+      manager.alive();
       next_watch = Deadline::after(kWatchInterval);
     }
     if (peer_ && peer_->broken) disconnect(guests, "it does not read what it is sent");

@@ -15,6 +15,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "base/service_notify.h"
 #include "config/config.h"
 #include "host/gateway.h"
 #include "host/network.h"
@@ -30,8 +31,9 @@ class Server {
   static Result<Server> open(const std::string& path, const Owner& enforcerd, host::Network& network,
                              const config::Config& config, const host::AddressPlan& plan);
 
-  /// Serves until `stop` (a signalfd) is readable. An error is one that makes going on pointless.
-  Result<> run(Guests& guests, int stop);
+  /// Serves until `stop` (a signalfd) is readable, and tells the manager so. An error is one that makes going on
+  /// pointless.
+  Result<> run(Guests& guests, int stop, const ServiceNotify& manager);
 
   /// To enforcerd, if there is one; an enforcerd that does not take it is disconnected.
   void post(const hostproto::Notice& notice, const std::vector<Fd>& descriptors);

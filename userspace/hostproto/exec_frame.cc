@@ -20,6 +20,7 @@ std::string header(FrameType type, std::size_t length) {
 bool is_known(FrameType type) {
   switch (type) {
     case FrameType::kHello:
+    case FrameType::kTrust:
     case FrameType::kExec:
     case FrameType::kStdin:
     case FrameType::kStdout:

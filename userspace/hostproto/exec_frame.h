@@ -5,14 +5,21 @@
 //
 //   host -> guest                                   guest -> host
 //   'H' 16 byte nonce                               'H' the same nonce, or empty when the guest has just booted
+//   'T' PEM: the CA to trust, the last one wins     'I' 4 bytes big-endian: so much input was taken
 //   'X' {"argv":[..],"env":{..},"cwd":"/"}          'O' standard output   'E' standard error
-//   'I' standard input, empty = end of file         'R' {"exit":n} | {"signal":n} | {"error":"..."}: the command is
-//   over 'S' 1 byte signal number, to the process group 'P' power off
+//   'I' standard input, empty = end of file         'R' {"exit":n} | {"signal":n} | {"error":"..."}: the command
+//   'S' 1 byte signal number, to the process group      is over
+//   'P' power off
 //
 // A virtio-serial port has no connections: when one end goes away in the middle of a frame and comes back, what is left
 // of that frame is still in the queues. So every conversation starts with a hello. The host draws a nonce, sends it,
 // and drops everything (expect_hello) until the guest has echoed it; the guest takes every hello as a new conversation,
 // kills what runs, and finds a hello that ended up inside a torn frame with resync_at_hello().
+//
+// The CA follows the hello in every conversation: a command that comes behind it cannot run before it is trusted.
+//
+// A sender keeps at most kStdinWindow bytes of input unacknowledged. The guest holds more than that, so a signal behind
+// input that nobody reads still arrives.
 //
 // Both ends bound what they buffer: the other one may be hostile (invariant 7).
 #pragma once
@@ -30,6 +37,7 @@ namespace enforcer::hostproto {
 
 enum class FrameType : std::uint8_t {
   kHello = 'H',
+  kTrust = 'T',
   kExec = 'X',
   kStdin = 'I',
   kStdout = 'O',

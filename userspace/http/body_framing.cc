@@ -1,11 +1,17 @@
 #include "http/body_framing.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <iterator>
+#include <limits>
 
 namespace enforcer::http {
 namespace {
 
 constexpr int kMaxSizeDigits = 16;  // 64 bits
+/// Extensions and trailers of one body that are read only to be dropped.
+constexpr std::size_t kMaxDropped = std::size_t{16} * 1024;
 
 int hex_digit(std::uint8_t c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -16,7 +22,7 @@ int hex_digit(std::uint8_t c) {
 
 }  // namespace
 
-BodyReader::BodyReader(const BodyFraming& framing) {
+BodyReader::BodyReader(const BodyFraming& framing, Extras extras) : extras_(extras) {
   switch (framing.kind) {
     case BodyFraming::Kind::kNone:
       break;
@@ -28,61 +34,59 @@ BodyReader::BodyReader(const BodyFraming& framing) {
     case BodyFraming::Kind::kChunked:
       step_ = Step::kSize;
       break;
+    case BodyFraming::Kind::kUntilClose:
+      left_ = std::numeric_limits<std::uint64_t>::max();
+      step_ = Step::kData;
+      break;
   }
 }
 
-BodyReader::Progress BodyReader::feed(Bytes arrived) {
+BodyReader::Progress BodyReader::next(Bytes arrived) {
   Bytes rest = arrived;
-  while (step_ != Step::kComplete && step_ != Step::kMalformed && !rest.empty()) {
+  Bytes data;
+  while (data.empty() && step_ != Step::kComplete && step_ != Step::kMalformed && !rest.empty()) {
     if (step_ != Step::kData) {
       chunk_octet(rest[0]);
       if (step_ != Step::kMalformed) rest = rest.subspan(1);
       continue;
     }
-    const std::size_t taken = static_cast<std::size_t>(std::min<std::uint64_t>(left_, rest.size()));
-    rest = rest.subspan(taken);
-    left_ -= taken;
+    data = rest.first(static_cast<std::size_t>(std::min<std::uint64_t>(left_, rest.size())));
+    rest = rest.subspan(data.size());
+    left_ -= data.size();
     if (left_ == 0) step_ = after_data_;
   }
   const State state = step_ == Step::kComplete    ? State::kComplete
                       : step_ == Step::kMalformed ? State::kMalformed
                                                   : State::kMore;
-  return {state, arrived.size() - rest.size()};
+  return {state, arrived.size() - rest.size(), data};
 }
 
 /// RFC 9112 7.1, one octet of everything but the data itself.
 void BodyReader::chunk_octet(std::uint8_t octet) {
   switch (step_) {
     case Step::kSize:
-      if (const int digit = hex_digit(octet); digit >= 0) {
-        if (++size_digits_ > kMaxSizeDigits) return malformed("chunk size has too many digits");
-        left_ = left_ << 4 | static_cast<std::uint64_t>(digit);
-        return;
-      }
-      if (octet != '\r' || size_digits_ == 0) return malformed("chunk size is not digits and CRLF");
-      step_ = Step::kSizeLf;
-      return;
+      return size_octet(octet);
     case Step::kSizeLf:
-      if (octet != '\n') return malformed("bare CR in chunk size");
-      step_ = left_ > 0 ? Step::kData : Step::kLastCr;
+      expect(octet, '\n', left_ > 0 ? Step::kData : Step::kLineCr, "bare CR in chunk size");
       size_digits_ = 0;
       return;
     case Step::kDataCr:
-      if (octet != '\r') return malformed("chunk data not followed by CRLF");
-      step_ = Step::kDataLf;
-      return;
+      return expect(octet, '\r', Step::kDataLf, "chunk data not followed by CRLF");
     case Step::kDataLf:
-      if (octet != '\n') return malformed("chunk data not followed by CRLF");
-      step_ = Step::kSize;
-      return;
-    case Step::kLastCr:
-      if (octet != '\r') return malformed("trailers are not accepted");
-      step_ = Step::kLastLf;
-      return;
+      return expect(octet, '\n', Step::kSize, "chunk data not followed by CRLF");
+    case Step::kLineCr:
+      if (octet != '\r' && extras_ == Extras::kDropped) {
+        step_ = Step::kTrailer;
+        return extra_octet(octet);
+      }
+      return expect(octet, '\r', Step::kLastLf, "trailers are not accepted");
+    case Step::kTrailerLf:
+      return expect(octet, '\n', Step::kLineCr, "bare CR in a trailer");
     case Step::kLastLf:
-      if (octet != '\n') return malformed("bare CR behind the last chunk");
-      step_ = Step::kComplete;
-      return;
+      return expect(octet, '\n', Step::kComplete, "bare CR behind the last chunk");
+    case Step::kExtension:
+    case Step::kTrailer:
+      return extra_octet(octet);
     case Step::kData:
     case Step::kComplete:
     case Step::kMalformed:
@@ -90,9 +94,46 @@ void BodyReader::chunk_octet(std::uint8_t octet) {
   }
 }
 
+void BodyReader::size_octet(std::uint8_t octet) {
+  if (const int digit = hex_digit(octet); digit >= 0) {
+    if (++size_digits_ > kMaxSizeDigits) return malformed("chunk size has too many digits");
+    left_ = left_ << 4 | static_cast<std::uint64_t>(digit);
+    return;
+  }
+  const bool extended = octet == ';' || octet == ' ' || octet == '\t';
+  if (extended && size_digits_ > 0 && extras_ == Extras::kDropped) {
+    step_ = Step::kExtension;
+    return;
+  }
+  if (octet != '\r' || size_digits_ == 0) return malformed("chunk size is not digits and CRLF");
+  step_ = Step::kSizeLf;
+}
+
+/// To the end of the line, whatever stands there; controls other than tab are in no legal extension or trailer.
+void BodyReader::extra_octet(std::uint8_t octet) {
+  if (++dropped_ > kMaxDropped) return malformed("chunk extensions or trailers too large");
+  if (octet == '\r') {
+    step_ = step_ == Step::kExtension ? Step::kSizeLf : Step::kTrailerLf;
+  } else if ((octet < 0x20 && octet != '\t') || octet == 0x7f) {
+    malformed("control character in a chunk extension or trailer");
+  }
+}
+
+void BodyReader::expect(std::uint8_t octet, char wanted, Step then, std::string_view otherwise) {
+  if (octet != static_cast<std::uint8_t>(wanted)) return malformed(otherwise);
+  step_ = then;
+}
+
 void BodyReader::malformed(std::string_view why) {
   step_ = Step::kMalformed;
   fault_ = why;
+}
+
+void append_chunk(std::vector<std::uint8_t>& out, Bytes data) {
+  if (data.empty()) return;
+  fmt::format_to(std::back_inserter(out), "{:x}\r\n", data.size());
+  out.insert(out.end(), data.begin(), data.end());
+  out.insert(out.end(), {'\r', '\n'});
 }
 
 }  // namespace enforcer::http

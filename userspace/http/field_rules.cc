@@ -1,6 +1,7 @@
 #include "http/field_rules.h"
 
 #include <algorithm>
+#include <charconv>
 #include <span>
 
 namespace enforcer::http {
@@ -20,6 +21,9 @@ constexpr Names kRerouting = {"forwarded",         "x-host",
                               "x-rewrite-url",     "x-http-host-override",
                               "x-http-method",     "x-http-method-override",
                               "x-method-override", "x-original-method"};
+
+/// Would move the client to another host, port or protocol than the one decided on.
+constexpr Names kRelocating = {"alt-svc"};
 
 bool contains(std::span<const std::string_view> names, std::string_view name) {
   return std::ranges::find(names, name) != names.end();
@@ -61,6 +65,30 @@ bool is_end_to_end(std::string_view name, const NameSet& nominated) {
     return false;
   if (comparable.starts_with("proxy-") || comparable.starts_with("x-forwarded-")) return false;
   return !nominated.contains(comparable);
+}
+
+bool answers_end_to_end(std::string_view name, const NameSet& nominated) {
+  const std::string comparable = comparable_name(name);
+  if (contains(kRewritten, comparable) || contains(kHopByHop, comparable) || contains(kRelocating, comparable))
+    return false;
+  return comparable != "proxy-connection" && !nominated.contains(comparable);
+}
+
+std::optional<std::uint64_t> parse_content_length(std::string_view text) {
+  std::uint64_t length = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stopped, error] = std::from_chars(text.data(), end, length);
+  if (error != std::errc{} || stopped != end) return std::nullopt;
+  return length;
+}
+
+std::vector<std::string_view> values_of(const std::vector<HeaderField>& fields, std::string_view name) {
+  std::vector<std::string_view> found;
+  for (const HeaderField& field : fields) {
+    const bool same = std::ranges::equal(field.name, name, {}, lower, lower);
+    if (same) found.push_back(field.value);
+  }
+  return found;
 }
 
 }  // namespace enforcer::http

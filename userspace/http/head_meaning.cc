@@ -8,7 +8,6 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <charconv>
 #include <optional>
 
 #include "base/result.h"
@@ -30,13 +29,7 @@ struct RawHead {
   unsigned version = 0;
   std::vector<HeaderField> fields;
 
-  [[nodiscard]] std::vector<std::string_view> values(std::string_view name) const {
-    std::vector<std::string_view> found;
-    for (const HeaderField& field : fields) {
-      if (beast::iequals(field.name, name)) found.push_back(field.value);
-    }
-    return found;
-  }
+  [[nodiscard]] std::vector<std::string_view> values(std::string_view name) const { return values_of(fields, name); }
 };
 
 HeadMalformed fault_of(const beast::error_code& error) {
@@ -88,18 +81,29 @@ std::optional<HeadMalformed> read_host(const RawHead& raw, std::optional<Authori
   return std::nullopt;
 }
 
+/// The scheme of an absolute target, cut off; kUnsaid: another one.
+RequestHead::Scheme take_scheme(std::string_view& target) {
+  using Scheme = RequestHead::Scheme;
+  constexpr std::pair<std::string_view, Scheme> kSchemes[] = {{"http://", Scheme::kHttp}, {"https://", Scheme::kHttps}};
+  for (const auto& [text, scheme] : kSchemes) {
+    if (!beast::iequals(target.substr(0, text.size()), text)) continue;
+    target.remove_prefix(text.size());
+    return scheme;
+  }
+  return Scheme::kUnsaid;
+}
+
 /// "http://authority/path": the authority must be the Host (RFC 9112 3.2.2 would let it win; two answers are one too
 /// many).
 std::optional<HeadMalformed> read_absolute_target(std::string_view target, RequestHead& head) {
-  constexpr std::string_view kScheme = "http://";
-  if (!beast::iequals(target.substr(0, kScheme.size()), kScheme))
-    return wrong(HeadFault::kAuthority, "target of another scheme");
-  target.remove_prefix(kScheme.size());
+  head.scheme = take_scheme(target);
+  if (head.scheme == RequestHead::Scheme::kUnsaid) return wrong(HeadFault::kAuthority, "target of another scheme");
+  const Port implied = head.scheme == RequestHead::Scheme::kHttp ? kHttpPort : kHttpsPort;
   const auto end = std::min(target.find_first_of("/?"), target.size());
   const auto authority = parse_authority(target.substr(0, end));
   if (!authority) return wrong(HeadFault::kHost, "authority of the target malformed");
   if (authority->host != head.authority.host ||
-      authority->port.value_or(kHttpPort) != head.authority.port.value_or(kHttpPort)) {
+      authority->port.value_or(implied) != head.authority.port.value_or(implied)) {
     return wrong(HeadFault::kAuthority, "target and Host disagree");
   }
   std::string path(target.substr(end));
@@ -141,11 +145,9 @@ std::optional<HeadMalformed> read_framing(const RawHead& raw, BodyFraming& body)
   }
   if (lengths.empty()) return std::nullopt;
   if (lengths.size() > 1) return wrong(HeadFault::kFraming, "more than one Content-Length");
-  const std::string_view digits = lengths[0];
-  const char* const end = digits.data() + digits.size();
-  const auto [stopped, error] = std::from_chars(digits.data(), end, body.length);
-  if (error != std::errc{} || stopped != end) return wrong(HeadFault::kFraming, "Content-Length is not a number");
-  body.kind = BodyFraming::Kind::kLength;
+  const auto length = parse_content_length(lengths[0]);
+  if (!length) return wrong(HeadFault::kFraming, "Content-Length is not a number");
+  body = {BodyFraming::Kind::kLength, *length};
   return std::nullopt;
 }
 
@@ -154,8 +156,7 @@ std::optional<HeadMalformed> read_connection(const RawHead& raw, RequestHead& he
     if (!add_token_list(value, nominated)) return wrong(HeadFault::kSyntax, "Connection malformed");
   }
   // HTTP/1.0 keep-alive is not offered: its rules differ between implementations, and closing is always right.
-  head.connection = nominated.contains("close") || raw.version == 10 ? RequestHead::Connection::kClose
-                                                                     : RequestHead::Connection::kKeepAlive;
+  head.connection = nominated.contains("close") || raw.version == 10 ? Connection::kClose : Connection::kKeepAlive;
   if (head.tunnel == RequestHead::Tunnel::kNone &&
       (nominated.contains("upgrade") || !raw.values("upgrade").empty() || !raw.values("http2-settings").empty())) {
     head.tunnel = RequestHead::Tunnel::kUpgrade;
@@ -184,7 +185,7 @@ HeadOutcome understand_head(Bytes bytes) {
   std::optional<Authority> authority;
   if (const auto fault = read_host(raw, authority)) return *fault;
   RequestHead head{.method = raw.method, .authority = *std::move(authority), .path = {}, .fields = {}, .body = {}};
-  head.version = raw.version == 10 ? RequestHead::Version::kHttp10 : RequestHead::Version::kHttp11;
+  head.version = raw.version == 10 ? Version::kHttp10 : Version::kHttp11;
   if (const auto fault = read_target(raw, head)) return *fault;
   if (const auto fault = read_framing(raw, head.body)) return *fault;
   NameSet nominated;

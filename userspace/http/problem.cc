@@ -63,18 +63,17 @@ std::string problem_json(unsigned status, const Problem& problem) {
 
 }  // namespace
 
-std::string make_denial_response(unsigned status, const Problem& problem) {
+std::string make_denial_response(unsigned status, const Problem& problem, Connection connection) {
   const std::string body = problem_json(status, problem);
-  return fmt::format(
+  std::string head = fmt::format(
       "HTTP/1.1 {} {}\r\n"
       "Content-Type: application/problem+json\r\n"
       "Content-Length: {}\r\n"
-      "Cache-Control: no-store\r\n"
-      "Connection: close\r\n"
-      "enforcer-decision: deny; id={}\r\n"
-      "\r\n"
-      "{}",
-      status, phrase(status), body.size(), problem.decision_id, problem.method == "HEAD" ? "" : body);
+      "Cache-Control: no-store\r\n",
+      status, phrase(status), body.size());
+  if (connection == Connection::kClose) head += "Connection: close\r\n";
+  if (!problem.decision_id.empty()) head += fmt::format("enforcer-decision: deny; id={}\r\n", problem.decision_id);
+  return head + "\r\n" + (problem.method == "HEAD" ? "" : body);
 }
 
 }  // namespace enforcer::http

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "http/message.h"
+
 namespace enforcer::http {
 
 /// What the answer says. Empty members are left out. Guest text is escaped here.
@@ -20,8 +22,8 @@ struct Problem {
   std::string_view hint;
 };
 
-/// The whole HTTP/1.1 response, head and body, with `Connection: close` and `enforcer-decision: deny; id=...`.
-/// `status` is a 4xx or 5xx code.
-[[nodiscard]] std::string make_denial_response(unsigned status, const Problem& problem);
+/// The whole HTTP/1.1 response, head and body; with `enforcer-decision: deny; id=...` where there is a decision id.
+/// `status` is a 4xx or 5xx code; `connection`: what we do with it afterwards.
+[[nodiscard]] std::string make_denial_response(unsigned status, const Problem& problem, Connection connection);
 
 }  // namespace enforcer::http

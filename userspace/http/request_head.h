@@ -21,29 +21,20 @@
 #include "base/bytes.h"
 #include "http/authority.h"
 #include "http/body_framing.h"
+#include "http/head_scanner.h"
+#include "http/message.h"
 #include "http/path.h"
 
 namespace enforcer::http {
 
-/// The most bytes of one head, request line and empty line included.
-inline constexpr std::size_t kMaxHead = std::size_t{64} * 1024;
-/// The most header fields of one head.
-inline constexpr std::size_t kMaxFields = 256;
-
-struct HeaderField {
-  std::string name;
-  std::string value;
-  friend bool operator==(const HeaderField&, const HeaderField&) = default;
-};
-
 struct RequestHead {
-  enum class Version : std::uint8_t { kHttp10, kHttp11 };
   enum class Tunnel : std::uint8_t { kNone, kConnect, kUpgrade };
-  enum class Connection : std::uint8_t { kKeepAlive, kClose };
+  enum class Scheme : std::uint8_t { kUnsaid, kHttp, kHttps };
 
   std::string method;  ///< upper-case letters and '-'
   Authority authority;
-  RequestPath path;  ///< "/" for CONNECT
+  RequestPath path;                 ///< "/" for CONNECT
+  Scheme scheme = Scheme::kUnsaid;  ///< of an absolute target ("https://host/path"): must be the connection's
   Version version = Version::kHttp11;
   std::vector<HeaderField>
       fields;  ///< end-to-end fields in order; Host, framing, Expect and Connection are not among them
@@ -72,17 +63,14 @@ using HeadOutcome = std::variant<HeadIncomplete, RequestHead, HeadTooLarge, Head
 
 class RequestHeadReader {
  public:
-  /// `buffered` is everything received from the first byte of the head on, growing from call to call; it may hold more
-  /// than the head. Looks at each byte once.
+  /// `buffered` as for HeadScanner::scan().
   HeadOutcome read(Bytes buffered);
 
   /// After RequestHead: how many bytes the head took; the body begins there.
-  [[nodiscard]] std::size_t head_size() const { return scanned_; }
+  [[nodiscard]] std::size_t head_size() const { return scanner_.size(); }
 
  private:
-  std::size_t scanned_ = 0;
-  std::size_t line_start_ = 0;
-  std::size_t lines_ = 0;
+  HeadScanner scanner_;
 };
 
 /// The head as it is sent to an origin.

@@ -1,6 +1,7 @@
 #include "metrics/exposition.h"
 
 #include <map>
+#include <set>
 
 #include "metrics/datapath_totals.h"
 #include "metrics/denied_totals.h"
@@ -40,6 +41,16 @@ template <class Pick>
 auto sum(std::span<const WorkerCounts> workers, Pick pick) {
   std::remove_cvref_t<decltype(pick(workers.front()))> total{};
   for (const WorkerCounts& worker : workers) total += pick(worker);
+  return total;
+}
+
+InjectionCounts sum_injections(std::span<const WorkerCounts> workers, std::string_view credential) {
+  InjectionCounts total{};
+  for (const WorkerCounts& worker : workers) {
+    const auto found = worker.injections.find(credential);
+    if (found == worker.injections.end()) continue;
+    for (std::size_t i = 0; i < total.size(); ++i) total[i] += found->second[i];
+  }
   return total;
 }
 
@@ -130,6 +141,24 @@ void add_durations(Families& out, std::span<const WorkerCounts> workers) {
   }
 }
 
+void add_interception(Families& out, std::span<const WorkerCounts> workers) {
+  auto responses = out.counter("http_responses_total", "HTTP responses sent to guests, by status code.");
+  for (std::size_t i = 0; i < kHttpCodeCount; ++i) {
+    const std::uint64_t count = sum(workers, [&](const auto& w) { return w.http_responses[i]; });
+    const bool usual = i == http_code_index(200) || i == http_code_index(403);
+    if (count == 0 && !usual) continue;
+    responses.add({{"code", i < kHttpCodes.size() ? std::to_string(kHttpCodes[i]) : "other"}}, count);
+  }
+  auto handshakes = out.histogram("tls_handshake_duration_seconds", "Time of TLS handshakes where TLS ends here.");
+  for (std::size_t i = 0; i < kTlsSideCount; ++i) {
+    handshakes.add_histogram({{"side", label_at<TlsSide>(i)}},
+                             merge_histograms(workers, [&](const auto& w) -> auto& { return w.tls_handshakes[i]; }));
+  }
+  out.counter("tls_certificates_issued_total", "Certificates made for guests.").add({}, sum(workers, [](const auto& w) {
+                                                                                      return w.certificates_issued;
+                                                                                    }));
+}
+
 void add_state(Families& out, const std::string& version, const Gauges& gauges) {
   out.gauge("build_info", "Always 1; the version is a label.").add({{"version", version}}, 1);
   out.gauge("component_up", "Whether a part of the enforcer works: 1 or 0. A dead enforcerd is up == 0.")
@@ -178,6 +207,20 @@ struct Exposition::Impl {
     }
   }
 
+  void add_injections(Families& out, std::span<const WorkerCounts> workers) const {
+    auto family =
+        out.counter("credential_injections_total", "Requests that asked for a credential, by what came of it.");
+    const auto add = [&](std::string_view name, const InjectionCounts& counts) {
+      for (std::size_t i = 0; i < counts.size(); ++i) {
+        family.add({{"credential", name}, {"result", label_at<InjectionResult>(i)}}, counts[i]);
+      }
+    };
+    for (const std::string& name : credentials) add(name, sum_injections(workers, name));
+    const InjectionCounts other = sum_injections(workers, kOtherCredential);
+    const bool is_shown = credentials.contains(kOtherCredential);
+    if (!is_shown && other != InjectionCounts{}) add(kOtherCredential, other);
+  }
+
   void add_datapath(Families& out) const {
     const DatapathTotals::Verdicts verdicts = datapath.verdicts();
     auto packets = out.counter("datapath_packets_total", "Frames seen by the kernel datapath, by what became of them.");
@@ -201,6 +244,7 @@ struct Exposition::Impl {
   DeniedTotals denied;
   DatapathTotals datapath;
   DurationHistogram apply_duration;
+  std::set<std::string, std::less<>> credentials;
 };
 
 Exposition::Exposition(std::string version, std::size_t series_per_guest)
@@ -227,6 +271,10 @@ void Exposition::set_deny_rules(std::span<const policy::RuleInfo* const> rules) 
   impl_->denied.set_deny_rules(rules);
 }
 
+void Exposition::set_credentials(std::vector<std::string> names) {
+  impl_->credentials = {std::make_move_iterator(names.begin()), std::make_move_iterator(names.end())};
+}
+
 void Exposition::policy_applied(std::chrono::nanoseconds duration) {
   impl_->apply_duration.observe(duration);
 }
@@ -247,6 +295,8 @@ std::string Exposition::render(std::span<const WorkerCounts> workers, const Gaug
   add_dns(out, workers);
   add_connections(out, workers);
   add_durations(out, workers);
+  add_interception(out, workers);
+  impl_->add_injections(out, workers);
   impl_->add_datapath(out);
   return out.text();
 }

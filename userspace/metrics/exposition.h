@@ -73,6 +73,9 @@ class Exposition {
   /// The deny rules of the policies now in force: their series are shown from the start, at 0.
   void set_deny_rules(std::span<const policy::RuleInfo* const> rules);
 
+  /// The names of the credentials now loaded: these and no others have series, from the start.
+  void set_credentials(std::vector<std::string> names);
+
   /// A reload took this long, from reading the files to the new generation in force.
   void policy_applied(std::chrono::nanoseconds duration);
 

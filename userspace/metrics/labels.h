@@ -9,12 +9,13 @@
 namespace enforcer::metrics {
 
 /// NAME, label.
-#define ENFORCER_PROTOCOLS(X)                                             \
-  X(kPending, "pending") /* not classified: not enough bytes yet */       \
-  X(kTls, "tls")                                                          \
-  X(kHttp, "http")                                                        \
-  X(kTcp, "tcp") /* relayed without looking, by a `protocol: tcp` rule */ \
-  X(kDns, "dns") /* DNS over TCP */
+#define ENFORCER_PROTOCOLS(X)                                                 \
+  X(kPending, "pending") /* not classified: not enough bytes yet */           \
+  X(kTls, "tls")                                                              \
+  X(kHttp, "http")                                                            \
+  X(kHttps, "https") /* TLS that ends here: every request is decided */       \
+  X(kTcp, "tcp")     /* relayed without looking, by a `protocol: tcp` rule */ \
+  X(kDns, "dns")     /* DNS over TCP */
 
 /// How a guest's connection ended.
 #define ENFORCER_RESULTS(X)                                            \
@@ -29,19 +30,31 @@ namespace enforcer::metrics {
 #define ENFORCER_DIRECTIONS(X) X(kEgress, "egress") X(kIngress, "ingress")
 
 /// What we add to the time of a connection.
-#define ENFORCER_STAGES(X)                                              \
-  X(kDns, "dns")           /* a query read to its answer sent */        \
-  X(kClassify, "classify") /* first byte of the guest to facts known */ \
-  X(kDecide, "decide")     /* policy::decide */                         \
-  X(kAudit, "audit")       /* the decision record handed in to committed */
+#define ENFORCER_STAGES(X)                                                       \
+  X(kDns, "dns")               /* a query read to its answer sent */             \
+  X(kClassify, "classify")     /* first byte of the guest to facts known */      \
+  X(kDecide, "decide")         /* policy::decide */                              \
+  X(kAudit, "audit")           /* the decision record handed in to committed */  \
+  X(kMint, "mint")             /* a certificate for the guest made and signed */ \
+  X(kCredential, "credential") /* a credential looked up and put into a request */
 
-#define ENFORCER_ORIGIN_ERRORS(X)                                           \
-  X(kResolve, "resolve")   /* no address for the name */                    \
-  X(kAddress, "address")   /* every address refused by the address guard */ \
-  X(kConnect, "connect")   /* refused, unreachable */                       \
-  X(kTimeout, "timeout")   /* no answer in time */                          \
-  X(kProtocol, "protocol") /* answered something else than the protocol */  \
+#define ENFORCER_ORIGIN_ERRORS(X)                                               \
+  X(kResolve, "resolve")   /* no address for the name */                        \
+  X(kAddress, "address")   /* every address refused by the address guard */     \
+  X(kConnect, "connect")   /* refused, unreachable */                           \
+  X(kTls, "tls")           /* no handshake, or a certificate we do not trust */ \
+  X(kTimeout, "timeout")   /* no answer in time */                              \
+  X(kProtocol, "protocol") /* answered something else than the protocol */      \
   X(kReset, "reset")       /* broken off by the origin */
+
+/// Whom an intercepted connection's TLS handshake was with.
+#define ENFORCER_TLS_SIDES(X) X(kGuest, "guest") X(kOrigin, "origin")
+
+/// What became of a credential that an allowed request asked for.
+#define ENFORCER_INJECTION_RESULTS(X)                                    \
+  X(kInjected, "injected")                                               \
+  X(kUnavailable, "unavailable") /* its source did not yield a secret */ \
+  X(kDenied, "denied")           /* it may not go to this host or this request */
 
 #define ENFORCER_LABEL_ENUM(Type, LIST)                                     \
   enum class Type : std::uint8_t { LIST(ENFORCER_LABEL_NAME) };             \
@@ -55,6 +68,8 @@ ENFORCER_LABEL_ENUM(ConnectionResult, ENFORCER_RESULTS)
 ENFORCER_LABEL_ENUM(Direction, ENFORCER_DIRECTIONS)
 ENFORCER_LABEL_ENUM(Stage, ENFORCER_STAGES)
 ENFORCER_LABEL_ENUM(OriginError, ENFORCER_ORIGIN_ERRORS)
+ENFORCER_LABEL_ENUM(TlsSide, ENFORCER_TLS_SIDES)
+ENFORCER_LABEL_ENUM(InjectionResult, ENFORCER_INJECTION_RESULTS)
 
 #undef ENFORCER_LABEL_ENUM
 #undef ENFORCER_LABEL_NAME

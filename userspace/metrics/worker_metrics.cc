@@ -28,6 +28,16 @@ void WorkerMetrics::denied(GuestSeries guest, const policy::RuleInfo* rule, poli
   denied_cell(guest, intern(rule), reason) += count;
 }
 
+void WorkerMetrics::credential_injected(std::string_view credential, InjectionResult result) {
+  auto found = counts_.injections.find(credential);
+  if (found == counts_.injections.end()) {
+    // Credentials that reloads removed stay: what comes back goes on counting.
+    if (counts_.injections.size() >= kMaxCredentials) credential = kOtherCredential;
+    found = counts_.injections.try_emplace(std::string(credential)).first;
+  }
+  ++found->second[index(result)];
+}
+
 std::uint32_t WorkerMetrics::intern(const policy::RuleInfo* rule) {
   if (rule == nullptr) return kNoRule;
   const auto guess = by_address_.find(rule);

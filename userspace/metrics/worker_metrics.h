@@ -9,12 +9,15 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "metrics/histogram.h"
+#include "metrics/http_codes.h"
 #include "metrics/labels.h"
 #include "policy/decision.h"
 #include "policy/facts.h"
@@ -37,6 +40,12 @@ struct RuleNames {
 inline constexpr std::uint32_t kNoRule = 0;
 inline constexpr std::uint32_t kOtherRule = 1;
 
+/// Different credential names in one run that are counted by themselves; what is beyond counts as kOtherCredential.
+inline constexpr std::size_t kMaxCredentials = 1024;
+inline constexpr std::string_view kOtherCredential = "other";
+
+using InjectionCounts = std::array<std::uint64_t, kInjectionResultCount>;
+
 /// Everything one worker counted, by value. All of it only ever grows, but `active`.
 struct WorkerCounts {
   struct Denied {
@@ -57,6 +66,10 @@ struct WorkerCounts {
   std::array<DurationHistogram, kStageCount> overhead{};
   DurationHistogram origin_connect;
   std::array<std::uint64_t, kOriginErrorCount> origin_errors{};
+  std::array<std::uint64_t, kHttpCodeCount> http_responses{};
+  std::array<DurationHistogram, kTlsSideCount> tls_handshakes{};
+  std::uint64_t certificates_issued = 0;
+  std::map<std::string, InjectionCounts, std::less<>> injections;  ///< by the credential's name
 };
 
 class WorkerMetrics {
@@ -91,6 +104,20 @@ class WorkerMetrics {
   void overhead(Stage stage, std::chrono::nanoseconds duration) { counts_.overhead[index(stage)].observe(duration); }
   void origin_connected(std::chrono::nanoseconds duration) { counts_.origin_connect.observe(duration); }
   void origin_error(OriginError error) { ++counts_.origin_errors[index(error)]; }
+
+  /// A response was sent to a guest, an origin's or one of ours.
+  void http_response(unsigned status) { ++counts_.http_responses[http_code_index(status)]; }
+
+  /// A handshake of an intercepted connection succeeded after this long.
+  void tls_handshake(TlsSide side, std::chrono::nanoseconds duration) {
+    counts_.tls_handshakes[index(side)].observe(duration);
+  }
+
+  /// A certificate was made for a guest; one found in the cache does not count.
+  void certificate_issued() { ++counts_.certificates_issued; }
+
+  /// A request that may carry a credential got it, or did not. `credential` is the name of a loaded one.
+  void credential_injected(std::string_view credential, InjectionResult result);
 
   /// A copy of everything; on the worker's thread.
   [[nodiscard]] WorkerCounts snapshot() const { return counts_; }

@@ -41,17 +41,32 @@ asio::awaitable<Result<std::size_t>> AsyncSocket::read_some(std::span<std::uint8
   }
 }
 
+Result<std::size_t> AsyncSocket::try_write(Bytes bytes) {
+  if (interrupted_) return fail(*interrupted_, "interrupted");
+  while (true) {
+    const ssize_t count = send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (count >= 0) return static_cast<std::size_t>(count);
+    if (errno == EAGAIN) return std::size_t{0};
+    if (errno != EINTR) return fail_errno("send");
+  }
+}
+
 asio::awaitable<Result<>> AsyncSocket::write_all(Bytes bytes) {
   while (!bytes.empty()) {
-    const ssize_t count = interrupted_ ? 0 : send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (count > 0) {
-      bytes = bytes.subspan(static_cast<std::size_t>(count));
-      continue;
-    }
-    if (count < 0 && errno != EAGAIN && errno != EINTR) co_return fail_errno("send");
+    auto count = try_write(bytes);
+    if (!count) co_return std::unexpected(std::move(count).error());
+    bytes = bytes.subspan(*count);
+    if (*count > 0) continue;
     if (auto waited = co_await wait(kWrite); !waited) co_return waited;
   }
   co_return Result<>{};
+}
+
+asio::awaitable<Result<>> AsyncSocket::readable_or_writable() {
+  reader_takes_writable_ = true;
+  auto waited = co_await wait(kRead);
+  reader_takes_writable_ = false;
+  co_return waited;
 }
 
 asio::awaitable<Result<>> AsyncSocket::connected() {
@@ -82,7 +97,8 @@ void AsyncSocket::resume(Direction direction) {
 void AsyncSocket::ready(std::uint32_t events) {
   const bool broken = (events & (EPOLLERR | EPOLLHUP)) != 0;
   const bool writable = broken || (events & EPOLLOUT) != 0;
-  const bool readable = broken || (events & (EPOLLIN | EPOLLRDHUP)) != 0;
+  const bool wake_reader = reader_takes_writable_ && writable && !waiters_[kWrite];
+  const bool readable = broken || wake_reader || (events & (EPOLLIN | EPOLLRDHUP)) != 0;
   // Resuming may destroy this object: the second direction is resumed through its own, already moved waiter.
   std::optional<Waiter> writer;
   if (writable && waiters_[kWrite]) {
@@ -105,7 +121,7 @@ void AsyncSocket::interrupt(Errc why) {
   }
 }
 
-void AsyncSocket::shutdown_write() {
+void AsyncSocket::end_writing() {
   ::shutdown(socket_.get(), SHUT_WR);
 }
 

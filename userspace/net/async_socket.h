@@ -17,39 +17,46 @@
 #include "base/bytes.h"
 #include "base/fd.h"
 #include "base/result.h"
+#include "net/byte_stream.h"
 #include "net/poller.h"
 
 namespace enforcer::net {
 
 namespace asio = boost::asio;
 
-class AsyncSocket final : public PollTarget {
+class AsyncSocket final : public ByteStream, public PollTarget {
  public:
   /// Takes a non-blocking socket and watches it.
   static Result<std::unique_ptr<AsyncSocket>> make(asio::io_context& io, Poller& poller, Fd socket);
-  ~AsyncSocket();
+  ~AsyncSocket() override;
 
   [[nodiscard]] int fd() const { return socket_.get(); }
 
-  /// At least one byte, or 0 at the end of the stream. kTimeout/kDenied: interrupted. kIo: the peer reset the
-  /// connection.
-  asio::awaitable<Result<std::size_t>> read_some(std::span<std::uint8_t> buffer);
-  /// What read_some() would give at once, or nothing where it would wait.
-  std::optional<Result<std::size_t>> try_read(std::span<std::uint8_t> buffer);
+  /// 0: FIN. kIo: the peer reset the connection.
+  asio::awaitable<Result<std::size_t>> read_some(std::span<std::uint8_t> buffer) override;
+  std::optional<Result<std::size_t>> try_read(std::span<std::uint8_t> buffer) override;
   /// Waits until try_read() may have something; with wake_also() until either of two sockets may.
   asio::awaitable<Result<>> readable() { return wait(kRead); }
   /// From now on, bytes arriving here also end `other`'s readable(); null ends that. `other` must outlive it.
   void wake_also(AsyncSocket* other) { partner_ = other; }
-  /// All bytes, or an error.
-  asio::awaitable<Result<>> write_all(Bytes bytes);
+  asio::awaitable<Result<>> write_all(Bytes bytes) override;
+  /// As many bytes as the kernel takes at once; 0 where write_all() would wait.
+  Result<std::size_t> try_write(Bytes bytes);
+  /// Waits until try_write() may take something.
+  asio::awaitable<Result<>> writable() { return wait(kWrite); }
+  /// Waits as readable() does; where nobody waits in writable(), that also ends it. For who reads and has something
+  /// left to send (tls/stream.h).
+  asio::awaitable<Result<>> readable_or_writable();
   /// Waits for the end of a connect that start_connect() began.
   asio::awaitable<Result<>> connected();
 
-  /// Ends the present wait and every later one with `why`; callable from anywhere on the worker.
-  void interrupt(Errc why);
+  /// Callable from anywhere on the worker.
+  void interrupt(Errc why) override;
+  /// Why every wait ends from now on, or nothing.
+  [[nodiscard]] std::optional<Errc> interrupted() const { return interrupted_; }
 
-  /// No more bytes from us (FIN), reading goes on.
-  void shutdown_write();
+  /// FIN.
+  void end_writing() override;
 
   /// Gives the socket to another target of the same Poller.
   Result<Fd> transfer_to(PollTarget& target);
@@ -68,6 +75,7 @@ class AsyncSocket final : public PollTarget {
   Fd socket_;
   std::array<std::optional<Waiter>, 2> waiters_;
   std::optional<Errc> interrupted_;
+  bool reader_takes_writable_ = false;  // the reader waits in readable_or_writable()
   AsyncSocket* partner_ = nullptr;
 };
 

@@ -46,16 +46,22 @@ void name_audit_rule(CompiledPolicy& compiled) {
 }  // namespace
 
 std::unique_ptr<const CompiledPolicy> compile(std::vector<std::shared_ptr<const PolicyDocument>> documents,
+                                              std::shared_ptr<const Credentials> credentials,
                                               std::uint64_t generation) {
   auto compiled = std::make_unique<CompiledPolicy>();
   compiled->generation = generation;
   std::ranges::sort(documents, {}, [](const auto& document) { return std::tie(document->name, document->kind); });
   compiled->documents = std::move(documents);
+  compiled->credentials = std::move(credentials);
   compiled->audit = true;
   for (const auto& document : compiled->documents) {
     const auto ceiling = static_cast<std::uint32_t>(compiled->ceilings.size());
     if (document->ceiling) compiled->ceilings.push_back(&*document->ceiling);
-    for (const Rule& rule : document->rules) compiled->rules.push_back({&rule, !rule.except.empty(), ceiling});
+    for (const Rule& rule : document->rules) {
+      const CredentialSpec* credential = find_credential(*compiled->credentials, rule.credential);
+      ENFORCER_CHECK(rule.credential.empty() || credential != nullptr);  // the loader has looked
+      compiled->rules.push_back({&rule, !rule.except.empty(), credential, ceiling});
+    }
     if (document->guardrail()) continue;
     compiled->selected = true;
     compiled->audit = compiled->audit && document->audit;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "policy/address_index.h"
+#include "policy/credential_spec.h"
 #include "policy/host_index.h"
 #include "policy/policy_document.h"
 
@@ -14,12 +15,14 @@ namespace enforcer::policy {
 struct CompiledRule {
   const Rule* rule = nullptr;
   bool has_except = false;
+  const CredentialSpec* credential = nullptr;  ///< of the rule's `credential`; null: none
   std::uint32_t ceiling = 0;  ///< RuleList::kCeiling: which one, an index into CompiledPolicy::ceilings
 };
 
 struct CompiledPolicy {
   std::uint64_t generation = 0;
   std::vector<std::shared_ptr<const PolicyDocument>> documents;
+  std::shared_ptr<const Credentials> credentials;
   std::vector<CompiledRule> rules;          ///< sorted by policy, rule, kind
   std::vector<const RuleInfo*> rule_infos;  ///< of `rules`
   std::vector<const RuleInfo*> ceilings;    ///< one for each guardrail that has a ceiling
@@ -32,8 +35,9 @@ struct CompiledPolicy {
 };
 
 /// The documents are those that apply: the policies that select the guest, and all guardrails. Their order does not
-/// matter.
+/// matter. Every credential that they name is among `credentials`.
 [[nodiscard]] std::unique_ptr<const CompiledPolicy> compile(
-    std::vector<std::shared_ptr<const PolicyDocument>> documents, std::uint64_t generation);
+    std::vector<std::shared_ptr<const PolicyDocument>> documents, std::shared_ptr<const Credentials> credentials,
+    std::uint64_t generation);
 
 }  // namespace enforcer::policy

@@ -2,13 +2,15 @@
 //
 //   deny        a guardrail's, then a policy's
 //   nothing     no allow and no review matches: denied, and the reason says what was missing
-//   unknown     a rule that denies or reviews some requests might match, and requests cannot be seen: denied
+//   unknown     a rule that denies or reviews might match: denied, unless requests are to come that will tell
 //   review      nobody can be asked yet: denied
-//   allow       unless only rules that must see requests allow it, or a guardrail's ceiling does not reach so far
+//   allow       unless a guardrail's ceiling does not reach so far, or two rules disagree about the credential
 //
 // In audit mode a denial that is not a guardrail's becomes an allow that carries what would have been said; guardrails
-// are then asked again, about an implicit allow of everything.
+// are then asked again, about an implicit allow of everything, which adds no credential.
 #include "policy/decide.h"
+
+#include <algorithm>
 
 #include "policy/compile.h"
 #include "policy/findings.h"
@@ -18,26 +20,38 @@ namespace {
 
 enum class Scope { kEverything, kGuardrailsOnly };
 
+Reason not_known(Truth truth) {
+  return truth == Truth::kCannotTell ? Reason::kActionUnknown : Reason::kInspectionUnavailable;
+}
+
+/// The denial that a deny or review rule makes.
+Decision objection(const CompiledPolicy& policy, const Pick& pick) {
+  const RuleInfo& info = policy.rules[pick.rule()].rule->info;
+  const Reason certain = info.action == Action::kReview ? Reason::kReviewUnavailable : Reason::kRule;
+  return {.reason = is_unknown(pick.truth()) ? not_known(pick.truth()) : certain, .rule = &info, .would = {}};
+}
+
 class Verdict {
  public:
   Verdict(const CompiledPolicy& policy, const Facts& facts, const Findings& findings, Scope scope)
       : policy_(policy), facts_(facts), findings_(findings), scope_(scope) {}
 
   [[nodiscard]] Decision reach() const {
-    if (const auto denial = first_denial(&Objections::deny, Reason::kRule)) return *denial;
+    if (const auto denial = first_denial(&Objections::deny)) return *denial;
     if (scope_ == Scope::kEverything) {
       if (!policy_.selected) return deny(Reason::kNoPolicy);
       if (!findings_.anything()) return deny(nothing_matched());
     }
     switch (facts_.layer) {
       case Layer::kDns:
-        return below_ceilings(allow(Handling::kNone, any_positive()), CeilingMatch::kSome);
+        return below_ceilings(allow(Handling::kNone, any_positive()), Truth::kCannotSee);
       case Layer::kL4:
-        if (!opaque()) return below_ceilings(allow(Handling::kClassify, any_positive()), CeilingMatch::kSome);
-        return final(Handling::kOpaque);
+        if (!opaque()) return below_ceilings(allow(Handling::kClassify, any_positive()), Truth::kCannotSee);
+        return unseen(Handling::kOpaque);
       case Layer::kTls:
+        return tls();
       case Layer::kHttp:
-        return final(Handling::kPassthrough);
+        return request();
     }
     return deny(Reason::kInternal);
   }
@@ -52,16 +66,18 @@ class Verdict {
   [[nodiscard]] const RuleInfo* info(const Pick& pick) const { return &policy_.rules[pick.rule()].rule->info; }
 
   /// A denial by one sort of objection: a guardrail's first, because in audit mode only they count.
-  [[nodiscard]] std::optional<Decision> first_denial(Pick Objections::* sort, Reason reason) const {
+  [[nodiscard]] std::optional<Decision> first_denial(Pick Objections::* sort) const {
     const Pick& guardrail = findings_.guardrails.*sort;
-    if (guardrail.found()) return deny(reason, info(guardrail));
+    if (guardrail.found()) return objection(policy_, guardrail);
     const Pick& policy = findings_.policies.*sort;
-    if (scope_ == Scope::kEverything && policy.found()) return deny(reason, info(policy));
+    if (scope_ == Scope::kEverything && policy.found()) return objection(policy_, policy);
     return std::nullopt;
   }
 
   [[nodiscard]] Reason nothing_matched() const {
     if (facts_.layer == Layer::kDns) return Reason::kDnsName;
+    if (findings_.wrong_scheme) return Reason::kScheme;
+    if (findings_.wrong_request) return Reason::kRequest;
     if (findings_.wrong_port) return Reason::kPort;
     return facts_.host ? Reason::kNoRule : Reason::kAddress;
   }
@@ -81,29 +97,67 @@ class Verdict {
     return nullptr;
   }
 
-  [[nodiscard]] Decision final(Handling handling) const {
-    if (const auto denial = first_denial(&Objections::deny_some, Reason::kInspectionUnavailable)) return *denial;
-    if (const auto denial = first_denial(&Objections::review, Reason::kReviewUnavailable)) return *denial;
-    if (const auto denial = first_denial(&Objections::review_some, Reason::kInspectionUnavailable)) return *denial;
-    const Decision allowed = below_ceilings(allowing_rule(handling), CeilingMatch::kAll);
-    if (allowed.allowed() && facts_.ech) return deny(Reason::kEchPresent, allowed.rule);
-    return allowed;
+  /// What no request will tell any more: nobody looks into it, or it is the request itself.
+  [[nodiscard]] std::optional<Decision> any_objection() const {
+    if (auto denial = first_denial(&Objections::deny_some)) return denial;
+    if (auto denial = first_denial(&Objections::review)) return denial;
+    return first_denial(&Objections::review_some);
   }
 
-  [[nodiscard]] Decision allowing_rule(Handling handling) const {
+  /// Nobody will look into the bytes, so everything must be settled now.
+  [[nodiscard]] Decision unseen(Handling handling) const {
+    if (const auto denial = any_objection()) return *denial;
+    return below_ceilings(certain_allow(handling), Truth::kYes);
+  }
+
+  [[nodiscard]] Decision tls() const {
+    if (opaque() || findings_.never_inspect) {
+      const Decision untouched = unseen(Handling::kPassthrough);
+      return untouched.allowed() && facts_.ech ? deny(Reason::kEchPresent, untouched.rule) : untouched;
+    }
+    if (const auto denial = first_denial(&Objections::review)) return *denial;
+    const Handling handling = requests_decide() || facts_.ech ? Handling::kIntercept : Handling::kPassthrough;
+    return below_ceilings(allow(handling, any_positive()), Truth::kCannotSee);
+  }
+
+  /// Something that counts here speaks about single requests.
+  [[nodiscard]] bool requests_decide() const {
+    const auto some = [](const Objections& side) { return side.deny_some.found() || side.review_some.found(); };
+    const bool everything = scope_ == Scope::kEverything;
+    return some(findings_.guardrails) || std::ranges::any_of(findings_.ceilings, is_unknown) ||
+           (everything && (some(findings_.policies) || findings_.seeing.found()));
+  }
+
+  [[nodiscard]] Decision request() const {
+    if (const auto denial = any_objection()) return *denial;
+    const Decision decision = below_ceilings(certain_allow(Handling::kPassthrough), Truth::kYes);
+    return decision.allowed() && scope_ == Scope::kEverything ? with_credential(decision) : decision;
+  }
+
+  [[nodiscard]] Decision certain_allow(Handling handling) const {
     if (scope_ == Scope::kGuardrailsOnly) return allow(handling, &policy_.audit_rule);
-    const bool untouched = findings_.opaque.found() || findings_.never_inspect;
-    if (findings_.seeing.found() && !untouched) return deny(Reason::kInspectionUnavailable, info(findings_.seeing));
-    const Pick& allowing = findings_.opaque.found() ? findings_.opaque : findings_.plain;
-    return allowing.found() ? allow(handling, info(allowing)) : deny(Reason::kInternal);
+    if (findings_.opaque.found()) return allow(handling, info(findings_.opaque));
+    if (findings_.plain.found()) return allow(handling, info(findings_.plain));
+    if (findings_.seeing.found()) return deny(not_known(findings_.seeing.truth()), info(findings_.seeing));
+    return deny(Reason::kInternal);
+  }
+
+  /// Invariant 6: only where the credential itself says that it may go.
+  [[nodiscard]] Decision with_credential(Decision decision) const {
+    if (findings_.opaque.found() || findings_.credential == nullptr) return decision;
+    if (findings_.credentials == Wanted::kDifferent) return deny(Reason::kCredentialConflict, decision.rule);
+    if (!facts_.host || findings_.credential->binding_for(*facts_.host, facts_.port) == nullptr)
+      return deny(Reason::kCredentialHostMismatch, decision.rule);
+    decision.credential = findings_.credential;
+    return decision;
   }
 
   /// An allow stands only when every guardrail's ceiling reaches it; `needed` says how surely.
-  [[nodiscard]] Decision below_ceilings(Decision decision, CeilingMatch needed) const {
+  [[nodiscard]] Decision below_ceilings(Decision decision, Truth needed) const {
     for (std::size_t i = 0; decision.allowed() && i < findings_.ceilings.size(); ++i) {
-      if (findings_.ceilings[i] >= needed) continue;
-      const bool unknown = findings_.ceilings[i] == CeilingMatch::kSome;
-      decision = deny(unknown ? Reason::kInspectionUnavailable : Reason::kRule, policy_.ceilings[i]);
+      const Truth reaches = findings_.ceilings[i];
+      if (reaches >= needed) continue;
+      decision = deny(is_unknown(reaches) ? not_known(reaches) : Reason::kRule, policy_.ceilings[i]);
     }
     return decision;
   }
@@ -142,18 +196,14 @@ Decision decide(const GuestPolicy& policy, const Facts& facts) {
 std::optional<Decision> deny_address(const GuestPolicy& policy, const Facts& facts, const IpAddress& resolved) {
   const CompiledPolicy& compiled = policy.compiled();
   const Findings findings = find_for_address(compiled, facts, resolved);
-  const auto denial = [&](const Pick& pick, Reason reason) {
-    return Decision{.reason = reason, .rule = &compiled.rules[pick.rule()].rule->info, .would = {}};
-  };
-  const auto objection = [&](const Objections& side) -> std::optional<Decision> {
-    if (side.deny.found()) return denial(side.deny, Reason::kRule);
-    if (side.deny_some.found()) return denial(side.deny_some, Reason::kInspectionUnavailable);
-    if (side.review.found()) return denial(side.review, Reason::kReviewUnavailable);
-    if (side.review_some.found()) return denial(side.review_some, Reason::kInspectionUnavailable);
+  const auto first = [&](const Objections& side) -> std::optional<Decision> {
+    for (const Pick* pick : {&side.deny, &side.deny_some, &side.review, &side.review_some}) {
+      if (pick->found()) return objection(compiled, *pick);
+    }
     return std::nullopt;
   };
-  if (auto guardrail = objection(findings.guardrails); guardrail || compiled.audit) return guardrail;
-  return objection(findings.policies);
+  if (auto guardrail = first(findings.guardrails); guardrail || compiled.audit) return guardrail;
+  return first(findings.policies);
 }
 
 }  // namespace enforcer::policy

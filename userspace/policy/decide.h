@@ -2,13 +2,13 @@
 //
 // Deny beats review beats allow; nothing matched means deny (invariant 2). What each layer's answer means:
 //   kDns   allow (Handling::kNone): some rule could allow or review the name on some port. Otherwise `dns_name`, or
-//   `rule` when a
-//          deny rule covers the name on every port.
+//          `rule` when a deny rule covers the name on every port.
 //   kL4    allow+kOpaque: a `protocol: tcp` rule matches. allow+kClassify: some rule could match once the first bytes
-//   are known.
-//          Otherwise nothing can match, and the connection is reset at once.
-//   kTls   final. allow+kPassthrough, or a denial.
-//   kHttp  final, for one request on a clear connection. allow+kPassthrough (of the decoded request), or a denial.
+//          are known. Otherwise nothing can match, and the connection is reset at once.
+//   kTls   allow+kPassthrough and denials are final. allow+kIntercept: a rule here speaks about requests or adds a
+//          credential, or the name is encrypted; TLS is to be terminated, and each request is asked about at kHttp.
+//   kHttp  final, for one request, clear or intercepted. allow+kPassthrough: send the decoded request, with
+//          Decision::credential added where there is one. Or a denial.
 // Port 443 speaks TLS only and port 80 clear HTTP only; on other ports that a rule names, either may come.
 #pragma once
 

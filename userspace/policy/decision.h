@@ -17,8 +17,8 @@ enum class Handling : std::uint8_t {
   kNone,         ///< not an allow
   kClassify,     ///< kL4 only: some rule could match once the first bytes are known
   kOpaque,       ///< `protocol: tcp`: relayed without looking (the server may speak first)
-  kPassthrough,  ///< relayed untouched after the name is known
-  kIntercept,    ///< a matching rule needs to see the requests
+  kPassthrough,  ///< kTls: relayed untouched now that the name is known. kHttp: the request is let through
+  kIntercept,    ///< kTls only: a matching rule needs to see the requests, and they decide
 };
 
 /// What records say about a rule. Owned by the compiled policy: whoever keeps a Decision keeps the GuestPolicy it came
@@ -33,11 +33,14 @@ struct RuleInfo {
   bool guardrail = false;
 };
 
+struct CredentialSpec;  // policy/credential_spec.h
+
 struct Decision {
   Action action = Action::kDeny;
   Handling handling = Handling::kNone;
   Reason reason = Reason::kInternal;
-  const RuleInfo* rule = nullptr;  ///< the rule that decided; null where none matched
+  const RuleInfo* rule = nullptr;              ///< the rule that decided; null where none matched
+  const CredentialSpec* credential = nullptr;  ///< to inject into this request (kHttp allows only); owned like the rule
 
   /// In audit mode: what enforce mode would have said, when that differs.
   struct Would {

@@ -60,13 +60,21 @@ struct Diagnostic {
   X(kBadPattern, "E0210", "not a pattern of paths, methods, headers, actions or repositories")                   \
   X(kNoSuchPreset, "E0211", "an include of a preset that does not exist")                                        \
   X(kTestFailed, "E0212", "one of spec.tests comes out differently")                                             \
+  X(kNoSuchCredential, "E0213", "a credential that no Credential is called")                                     \
+  X(kCredentialElsewhere, "E0214", "a credential on a host and port that it must not go to")                     \
+  X(kClearCredential, "E0215", "a credential on port 80, which is clear HTTP")                                   \
+  X(kCredentialConflict, "E0216", "two allows that want to add different credentials to the same requests")      \
+  X(kForbiddenHeader, "E0217", "a header that a credential must not set")                                        \
+  X(kExecApplied, "E0218", "an exec source outside the configured files")                                        \
   X(kPointlessLimit, "W0301", "a wider allow makes this limit pointless")                                        \
   X(kUserContent, "W0302", "the host serves content that anybody may upload")                                    \
   X(kApexExcluded, "W0303", "a wildcard does not include the name it stands before")                             \
   X(kPrivateSuffix, "W0304", "a wildcard inside a label over a suffix under which anybody may register names")   \
   X(kOnlyClearHttp, "W0305", "an address block without 'protocol: tcp', which can match nothing but clear HTTP") \
   X(kSelectsNothing, "W0306", "a policy that selects no guest")                                                  \
-  X(kPointlessExcept, "W0307", "an except that is not part of what the rule matches")
+  X(kPointlessExcept, "W0307", "an except that is not part of what the rule matches")                            \
+  X(kUnlimitedCredential, "W0308", "a credential for every request to the host")                                 \
+  X(kEnvironment, "W0309", "a secret in the environment of a process")
 
 enum class Code {
 #define X(name, code, text) name,

@@ -33,7 +33,7 @@ const Rule* covers_all(const TargetSet& set, const Rule& inner) {
 
 void check_denied_allows(const PolicyDocument& document, Reader& reader) {
   const TargetSet denies(
-      document, [](const Rule& rule) { return rule.list == RuleList::kDeny && !rule.has_matchers && !rule.expires; });
+      document, [](const Rule& rule) { return rule.list == RuleList::kDeny && !rule.has_matchers() && !rule.expires; });
   for (const Rule& rule : document.rules) {
     if (rule.list != RuleList::kAllow) continue;
     if (const Rule* deny = covers_all(denies, rule)) {
@@ -75,7 +75,7 @@ void lint_pointless_limits(const PolicyDocument& document, Reader& reader) {
     return rule.list == RuleList::kAllow && !rule.needs_requests() && !rule.opaque && !rule.expires;
   });
   for (const Rule& rule : document.rules) {
-    if (rule.list != RuleList::kAllow || !rule.has_matchers || !rule.credential.empty()) continue;
+    if (rule.list != RuleList::kAllow || !rule.has_matchers() || !rule.credential.empty()) continue;
     if (const Rule* wider = covers_all(wide, rule)) {
       reader.report(rule.place, Code::kPointlessLimit,
                     fmt::format("allow '{}' allows everything on these hosts, so the limits of '{}' are pointless",

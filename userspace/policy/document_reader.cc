@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/text.h"
+#include "policy/credential_reader.h"
 #include "policy/rule_reader.h"
 #include "policy/spelling.h"
 #include "policy/test_reader.h"
@@ -46,7 +47,8 @@ constexpr Field<PolicyDocument> kMetadataFields[] = {
 
 constexpr Field<Envelope> kEnvelopeFields[] = {
     {"apiVersion", Need::kRequired, "enforcer.dev/v1", read_api_version},
-    {"kind", Need::kRequired, "Policy or Guardrail", [](const YamlNode& n, Envelope& e, Reader&) { e.kind = &n; }},
+    {"kind", Need::kRequired, "Policy, Guardrail or Credential",
+     [](const YamlNode& n, Envelope& e, Reader&) { e.kind = &n; }},
     {"metadata", Need::kRequired, "mapping with a name",
      [](const YamlNode& n, Envelope& e, Reader& r) {
        read_object<PolicyDocument>(n, "metadata", kMetadataFields, e.document, r);
@@ -54,23 +56,24 @@ constexpr Field<Envelope> kEnvelopeFields[] = {
     {"spec", Need::kRequired, "mapping", [](const YamlNode& n, Envelope& e, Reader&) { e.spec = &n; }},
 };
 
-/// True when the kind is one we read.
-bool read_kind(const YamlNode& node, PolicyDocument& document, Reader& reader) {
-  static constexpr std::string_view kKnown[] = {"Policy", "Guardrail", "Preset", "Credential", "PolicyTest"};
+enum class Kind { kPolicy, kGuardrail, kCredential };
+
+/// None when the kind is none that we read.
+std::optional<Kind> read_kind(const YamlNode& node, Reader& reader) {
+  static constexpr std::string_view kKnown[] = {"Policy", "Guardrail", "Credential", "Preset", "PolicyTest"};
+  static constexpr Kind kKinds[] = {Kind::kPolicy, Kind::kGuardrail, Kind::kCredential};
   const auto text = read_text(node, "kind", reader);
-  if (!text) return false;
-  if (*text == "Policy" || *text == "Guardrail") {
-    document.kind = *text == "Policy" ? PolicyDocument::Kind::kPolicy : PolicyDocument::Kind::kGuardrail;
-    return true;
-  }
+  if (!text) return std::nullopt;
+  const auto known = static_cast<std::size_t>(std::ranges::find(kKnown, *text) - std::begin(kKnown));
+  if (known < std::size(kKinds)) return kKinds[known];
   if (std::ranges::find(kKnown, *text) != std::end(kKnown)) {
     reader.report(node.place, Code::kBadKind, fmt::format("kind '{}' is not supported in this version", *text),
-                  "Policy and Guardrail are");
+                  "Policy, Guardrail and Credential are");
   } else {
     reader.report(node.place, Code::kBadKind, fmt::format("there is no kind '{}'", escape_untrusted(*text, 64)),
                   did_you_mean(*text, kKnown));
   }
-  return false;
+  return std::nullopt;
 }
 
 constexpr Field<GuestSelector> kSelectorFields[] = {
@@ -189,28 +192,39 @@ void check_rule_names(const PolicyDocument& document, Reader& reader) {
   }
 }
 
+void read_policy(const YamlNode& spec, PolicyDocument& document, Reader& reader) {
+  const std::span<const Field<PolicyDocument>> fields = document.guardrail()
+                                                            ? std::span<const Field<PolicyDocument>>(kGuardrailFields)
+                                                            : std::span<const Field<PolicyDocument>>(kPolicyFields);
+  read_object<PolicyDocument>(spec, document.guardrail() ? "guardrail" : "policy", fields, document, reader);
+  check_rule_names(document, reader);
+  if (!document.guardrail() && document.guests.empty()) {
+    reader.report(document.place, Code::kSelectsNothing, fmt::format("policy '{}' selects no guest", document.name),
+                  "name them: guests: {matchLabels: {role: …}}");
+  }
+}
+
 }  // namespace
 
 void read_limits(const YamlNode& node, LimitOverrides& limits, Reader& reader) {
   read_object<LimitOverrides>(node, "limits", kLimitFields, limits, reader);
 }
 
-std::optional<PolicyDocument> read_document(const YamlNode& node, Reader& reader) {
+std::optional<ReadObject> read_document(const YamlNode& node, SourceOrigin origin, Reader& reader) {
   Envelope envelope;
   PolicyDocument& document = envelope.document;
   document.file = reader.file();
   document.place = node.place;
   read_object<Envelope>(node, "document", kEnvelopeFields, envelope, reader);
-  if (!envelope.kind || !read_kind(*envelope.kind, document, reader) || !envelope.spec) return std::nullopt;
-  const std::span<const Field<PolicyDocument>> fields = document.guardrail()
-                                                            ? std::span<const Field<PolicyDocument>>(kGuardrailFields)
-                                                            : std::span<const Field<PolicyDocument>>(kPolicyFields);
-  read_object<PolicyDocument>(*envelope.spec, document.guardrail() ? "guardrail" : "policy", fields, document, reader);
-  check_rule_names(document, reader);
-  if (!document.guardrail() && document.guests.empty()) {
-    reader.report(node.place, Code::kSelectsNothing, fmt::format("policy '{}' selects no guest", document.name),
-                  "name them: guests: {matchLabels: {role: …}}");
+  const std::optional<Kind> kind = envelope.kind ? read_kind(*envelope.kind, reader) : std::nullopt;
+  if (!kind || !envelope.spec) return std::nullopt;
+  if (*kind == Kind::kCredential) {
+    CredentialSpec credential{.name = document.name, .file = document.file, .place = document.place};
+    read_credential(*envelope.spec, origin, credential, reader);
+    return credential;
   }
+  document.kind = *kind == Kind::kPolicy ? PolicyDocument::Kind::kPolicy : PolicyDocument::Kind::kGuardrail;
+  read_policy(*envelope.spec, document, reader);
   return std::move(document);
 }
 

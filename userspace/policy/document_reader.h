@@ -2,15 +2,21 @@
 #pragma once
 
 #include <optional>
+#include <variant>
 
+#include "policy/credential_spec.h"
+#include "policy/loader.h"
 #include "policy/policy_document.h"
 #include "policy/schema.h"
 
 namespace enforcer::policy {
 
-/// The Policy or Guardrail of one YAML document; none when it is neither. A document may come back although errors were
-/// reported: it then serves only to find more of them.
-[[nodiscard]] std::optional<PolicyDocument> read_document(const YamlNode& node, Reader& reader);
+/// A Policy or Guardrail, or a Credential.
+using ReadObject = std::variant<PolicyDocument, CredentialSpec>;
+
+/// The object of one YAML document; none when it is no kind that we read. An object may come back although errors were
+/// reported: it then serves only to find more of them. `origin`: of the file.
+[[nodiscard]] std::optional<ReadObject> read_document(const YamlNode& node, SourceOrigin origin, Reader& reader);
 
 /// The seven limits, shared by policies and nothing else: a mapping of name to number or size.
 void read_limits(const YamlNode& node, LimitOverrides& limits, Reader& reader);

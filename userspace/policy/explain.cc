@@ -61,7 +61,7 @@ std::optional<RuleTrace> trace_targets(const Rule& rule, const Facts& facts) {
         best.detail = fmt::format("names {}, not port {}", port_text(target), static_cast<unsigned>(facts.port));
         continue;
       }
-      if (rule.list == RuleList::kAllow && !rule.opaque && !port_speaks(facts.layer, facts.port)) {
+      if (rule.list == RuleList::kAllow && !rule.opaque && !port_speaks(facts)) {
         best.stopper = Stopper::kProtocol;
         best.detail = facts.port == kHttpPort ? "port 80 is for clear HTTP only" : "port 443 is for TLS only";
         continue;
@@ -80,6 +80,40 @@ std::optional<RuleTrace> trace_targets(const Rule& rule, const Facts& facts) {
   return best.detail.empty() ? std::nullopt : std::optional(std::move(best));
 }
 
+/// The rule's matchers that do not mean the request, or of which it cannot be known.
+std::string matchers_with(const Rule& rule, const RequestFacts& request, Truth truth) {
+  const bool objecting = rule.list == RuleList::kDeny || rule.list == RuleList::kReview;
+  const Leaning leaning = objecting ? Leaning::kObjecting : Leaning::kAllowing;
+  std::string names;
+  const auto look = [&](std::string_view name, const RequestMatcher& part) {
+    if (part.empty() || matches(part, request, leaning) != truth) return;
+    names += fmt::format("{}'{}'", names.empty() ? "" : " and ", name);
+  };
+  look("http", {.http = rule.matcher.http});
+  look("git", {.git = rule.matcher.git});
+  look("aws", {.aws = rule.matcher.aws});
+  look("graphql' or 'mcp", {.unseen = rule.matcher.unseen});
+  return names;
+}
+
+void apply_request(RuleTrace& trace, const Rule& rule, const Facts& facts) {
+  const Truth truth = means_request(rule, facts);
+  const auto stop = [&](Stopper stopper, std::string detail) {
+    trace.match = Match::kNearly;
+    trace.stopper = stopper;
+    trace.detail = std::move(detail);
+  };
+  if (truth == Truth::kNo)
+    return stop(Stopper::kRequest, matchers_with(rule, *facts.request, truth) + " does not match the request");
+  if (rule.list == RuleList::kAllow && needs_tls(rule, facts))
+    return stop(Stopper::kScheme, "its credential never goes over clear HTTP");
+  if (facts.layer != Layer::kHttp || !facts.request) {
+    if (rule.needs_requests()) trace.detail = "needs to see requests";
+  } else if (is_unknown(truth)) {
+    trace.detail = matchers_with(rule, *facts.request, truth) + " cannot be told from the request";
+  }
+}
+
 void apply_conditions(RuleTrace& trace, const Rule& rule, const Facts& facts) {
   if (trace.match != Match::kMatched) return;
   const auto stop = [&](Stopper stopper, std::string detail) {
@@ -94,10 +128,10 @@ void apply_conditions(RuleTrace& trace, const Rule& rule, const Facts& facts) {
     if (names(except, facts) && port) stop(Stopper::kExcept, fmt::format("'except' names '{}'", except.text));
   }
   if (trace.match != Match::kMatched) return;
-  if (rule.needs_requests()) trace.detail = "needs to see requests";
+  apply_request(trace, rule, facts);
   // Before a port is known, only a deny of every request on every port says no.
   if (facts.layer != Layer::kDns || rule.list != RuleList::kDeny) return;
-  const bool everything = !rule.has_matchers && std::ranges::any_of(rule.to, [&](const Target& target) {
+  const bool everything = !rule.has_matchers() && std::ranges::any_of(rule.to, [&](const Target& target) {
     return !target.port && names(target, facts);
   });
   if (!everything) stop(Stopper::kPort, "does not cover every port and request of the name");
@@ -119,6 +153,10 @@ std::string_view label(Stopper stopper) {
       return "port";
     case Stopper::kProtocol:
       return "protocol";
+    case Stopper::kScheme:
+      return "scheme";
+    case Stopper::kRequest:
+      return "request";
     case Stopper::kExcept:
       return "except";
     case Stopper::kExpired:

@@ -22,10 +22,12 @@ enum class Stopper {
   kHost,      ///< a similar name or neighbouring address: `detail` says how the rule's target differs
   kPort,      ///< the host, but another port
   kProtocol,  ///< clear HTTP on 443, TLS on 80
+  kScheme,    ///< clear HTTP, over which its credential must not go
+  kRequest,   ///< other requests: `detail` says which of its matchers
   kExcept,    ///< taken out by the rule's own `except`
   kExpired,   ///< `expires` has passed
 };
-[[nodiscard]] std::string_view label(Stopper stopper);  ///< "", "host", "port", "protocol", "except", "expired"
+[[nodiscard]] std::string_view label(Stopper stopper);  ///< "", "host", "port", "protocol", "scheme", "request", …
 
 struct RuleTrace {
   const RuleInfo* rule = nullptr;  ///< lives as long as the GuestPolicy

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/deadline.h"
 #include "base/host_name.h"
@@ -17,9 +18,35 @@ enum class Layer {
   kDns,   ///< may this name be resolved at all?  (host)
   kL4,    ///< a connection was opened, no byte of it read yet  (host or destination, port)
   kTls,   ///< a ClientHello was read  (host = SNI, already equal to the name of the destination)
-  kHttp,  ///< a request head was read on a clear connection  (host = Host, method, path)
+  kHttp,  ///< a request was read, on a clear connection or inside an intercepted one  (host = Host, request)
 };
 [[nodiscard]] std::string_view label(Layer layer);  ///< "dns", "l4", "tls", "http"
+
+/// A header field of a request: the name in lower case with '-' for '_' (origins cannot tell them apart), the value
+/// trimmed.
+struct FieldFact {
+  std::string name;
+  std::string value;
+  friend bool operator==(const FieldFact&, const FieldFact&) = default;
+};
+
+/// What a request asks of AWS, as far as it can be told from outside (policy/aws_call.h).
+struct AwsCall {
+  std::string service;  ///< the credential scope's: "ce", "cloudformation"; empty: cannot be told
+  std::string action;   ///< "GetCostAndUsage"; empty: cannot be told
+  friend bool operator==(const AwsCall&, const AwsCall&) = default;
+};
+
+/// One HTTP request, as far as rules can ask about it.
+struct RequestFacts {
+  enum class Transport { kClear, kTls };
+  Transport transport = Transport::kClear;
+  std::string method;
+  std::string path;                  ///< normalised
+  std::optional<std::string> query;  ///< behind the '?', as sent
+  std::vector<FieldFact> fields;     ///< every field the guest sent but Host, in order
+  std::optional<AwsCall> aws;        ///< read only where a rule asks (asks_about_aws)
+};
 
 struct Facts {
   Layer layer = Layer::kL4;
@@ -27,8 +54,7 @@ struct Facts {
   std::optional<IpAddress> destination;  ///< only when there is no host: the literal address the guest dialled
   Port port{};                           ///< 0 for kDns
   bool ech = false;                      ///< the ClientHello offers Encrypted Client Hello (kTls)
-  std::string method;                    ///< kHttp
-  std::string path;                      ///< kHttp, normalised
+  std::optional<RequestFacts> request;   ///< kHttp
   WallClock::time_point now;             ///< for `expires`
 };
 

@@ -32,66 +32,116 @@ int rank(const Rule& rule) {
   return rule.info.private_destination ? 1 : 2;
 }
 
-void take_allow(Findings& findings, std::uint32_t number, const Rule& rule) {
+/// Every allow that matches for certain has its say in what is added to the request.
+void take_credential(Findings& findings, const CredentialSpec* credential) {
+  if (credential == nullptr) return;
+  const bool another = findings.credential != nullptr && findings.credential != credential;
+  findings.credentials = another || findings.credentials == Wanted::kDifferent ? Wanted::kDifferent : Wanted::kOne;
+  findings.credential = credential;
+}
+
+void take_allow(Findings& findings, std::uint32_t number, const CompiledRule& compiled, Truth truth,
+                const Facts& facts) {
+  const Rule& rule = *compiled.rule;
   if (rule.opaque) {
-    findings.opaque.offer(number, rank(rule));
-  } else if (rule.needs_requests()) {
-    findings.seeing.offer(number, rank(rule));
+    findings.opaque.offer(number, truth, rank(rule));
+  } else if (needs_tls(rule, facts)) {
+    findings.wrong_scheme = true;
+  } else if (is_unknown(truth) || (facts.layer != Layer::kHttp && rule.needs_requests())) {
+    findings.seeing.offer(number, truth, rank(rule));
   } else {
-    findings.plain.offer(number, rank(rule));
+    findings.plain.offer(number, truth, rank(rule));
     findings.never_inspect = findings.never_inspect || rule.never_inspect;
+    take_credential(findings, compiled.credential);
   }
 }
 
-void take(Findings& findings, std::uint32_t number, const CompiledRule& compiled) {
+void take(Findings& findings, std::uint32_t number, const CompiledRule& compiled, const Facts& facts) {
   const Rule& rule = *compiled.rule;
+  const Truth truth = means_request(rule, facts);
+  if (truth == Truth::kNo) {
+    findings.wrong_request = findings.wrong_request || (positive(rule) && !rule.info.guardrail);
+    return;
+  }
   Objections& side = rule.info.guardrail ? findings.guardrails : findings.policies;
   switch (rule.list) {
     case RuleList::kDeny:
-      (rule.has_matchers ? side.deny_some : side.deny).offer(number);
+      (is_unknown(truth) ? side.deny_some : side.deny).offer(number, truth);
       return;
     case RuleList::kReview:
-      (rule.has_matchers ? side.review_some : side.review).offer(number);
-      if (rule.opaque) findings.opaque_review.offer(number);
+      (is_unknown(truth) ? side.review_some : side.review).offer(number, truth);
+      if (rule.opaque) findings.opaque_review.offer(number, truth);
       return;
     case RuleList::kCeiling: {
-      CeilingMatch& match = findings.ceilings[compiled.ceiling];
-      match = std::max(match, rule.has_matchers ? CeilingMatch::kSome : CeilingMatch::kAll);
+      Truth& ceiling = findings.ceilings[compiled.ceiling];
+      ceiling = std::max(ceiling, truth);
       return;
     }
     case RuleList::kAllow:
-      take_allow(findings, number, rule);
+      take_allow(findings, number, compiled, truth, facts);
       return;
   }
 }
 
 /// Before any port is known, only what holds on every port counts against a name.
 bool fits_name(const TargetEntry& entry, const Rule& rule) {
-  return rule.list != RuleList::kDeny || (entry.every_port() && !rule.has_matchers);
+  return rule.list != RuleList::kDeny || (entry.every_port() && !rule.has_matchers());
 }
 
 bool fits_port(const TargetEntry& entry, const Rule& rule, const Facts& facts) {
   if (!entry.has_port(facts.port)) return false;
-  return rule.list != RuleList::kAllow || rule.opaque || port_speaks(facts.layer, facts.port);
+  return rule.list != RuleList::kAllow || rule.opaque || port_speaks(facts);
 }
 
-}  // namespace
-
-bool port_speaks(Layer layer, Port port) {
-  if (layer == Layer::kTls) return port != kHttpPort;
-  if (layer == Layer::kHttp) return port != kHttpsPort;
-  return true;
-}
-
-Findings find(const CompiledPolicy& policy, const Facts& facts) {
-  Findings findings;
-  findings.ceilings.resize(policy.ceilings.size());
+/// Rules that name the host or address of the facts.
+MatchList rules_here(const CompiledPolicy& policy, const Facts& facts) {
   MatchList matches;
   if (facts.host) {
     policy.hosts.find(*facts.host, matches);
   } else if (facts.destination) {
     policy.addresses.find(*facts.destination, matches);
   }
+  return matches;
+}
+
+bool over_tls(const Facts& facts) {
+  return facts.request && facts.request->transport == RequestFacts::Transport::kTls;
+}
+
+}  // namespace
+
+bool port_speaks(const Facts& facts) {
+  if (facts.layer == Layer::kTls) return facts.port != kHttpPort;
+  if (facts.layer == Layer::kHttp) return facts.port != (over_tls(facts) ? kHttpPort : kHttpsPort);
+  return true;
+}
+
+bool needs_tls(const Rule& rule, const Facts& facts) {
+  return facts.layer == Layer::kHttp && !rule.credential.empty() && !over_tls(facts);
+}
+
+Truth means_request(const Rule& rule, const Facts& facts) {
+  if (!rule.has_matchers()) return Truth::kYes;
+  if (facts.layer != Layer::kHttp || !facts.request) return Truth::kCannotSee;
+  const bool objecting = rule.list == RuleList::kDeny || rule.list == RuleList::kReview;
+  return matches(rule.matcher, *facts.request, objecting ? Leaning::kObjecting : Leaning::kAllowing);
+}
+
+bool any_rule_here(const CompiledPolicy& policy, const Facts& facts, bool (*has)(const Rule&)) {
+  const MatchList matches = rules_here(policy, facts);
+  for (const auto run : matches.runs) {
+    for (const TargetEntry& entry : run) {
+      const Rule& rule = *policy.rules[entry.rule].rule;
+      if (!entry.except && entry.has_port(facts.port) && !rule.expired(facts.now) && has(rule)) return true;
+    }
+  }
+  return false;
+}
+
+Findings find(const CompiledPolicy& policy, const Facts& facts) {
+  Findings findings;
+  findings.ceilings.resize(policy.ceilings.size());
+  const MatchList matches = rules_here(policy, facts);
   for (const auto run : matches.runs) {
     for (const TargetEntry& entry : run) {
       const CompiledRule& compiled = policy.rules[entry.rule];
@@ -101,7 +151,7 @@ Findings find(const CompiledPolicy& policy, const Facts& facts) {
       if (!fits && !positive(rule)) continue;
       if (compiled.has_except && excepted(matches, entry.rule, rule, facts)) continue;
       if (fits) {
-        take(findings, entry.rule, compiled);
+        take(findings, entry.rule, compiled, facts);
       } else {
         findings.wrong_port = findings.wrong_port || !rule.info.guardrail;
       }
@@ -124,7 +174,7 @@ Findings find_for_address(const CompiledPolicy& policy, const Facts& facts, cons
       const bool objects = rule.list == RuleList::kDeny || rule.list == RuleList::kReview;
       if (!objects || entry.except || !entry.has_port(facts.port) || rule.expired(facts.now)) continue;
       if (excepted(matches, entry.rule, rule, facts) || excepted(names, entry.rule, rule, facts)) continue;
-      take(findings, entry.rule, compiled);
+      take(findings, entry.rule, compiled, facts);
     }
   }
   return findings;

@@ -1,8 +1,8 @@
-// Findings: what a guest's policy has to say about some facts, sorted by who says it and how much it says: the input of
-// the verdict.
+// Findings: what a guest's policy has to say about some facts, sorted by who says it and how surely: the input of the
+// verdict.
 //
-// "Some" findings come from rules with matchers, which speak about some requests only. As long as requests cannot be
-// seen, whether such a rule matches is unknown, and unknown means deny (invariant 2).
+// "Some" findings come from rules with matchers of which it is not known whether they match: before the request is
+// seen, or because it does not tell. Unknown never allows and always objects (invariant 2).
 #pragma once
 
 #include <cstdint>
@@ -18,18 +18,21 @@ namespace enforcer::policy {
 class Pick {
  public:
   /// The smallest rank wins, then the smallest number: "lexically first".
-  void offer(std::uint32_t rule, int rank = 0) {
+  void offer(std::uint32_t rule, Truth truth = Truth::kYes, int rank = 0) {
     if (found_ && (rank_ < rank || (rank_ == rank && rule_ <= rule))) return;
     found_ = true;
     rule_ = rule;
     rank_ = rank;
+    truth_ = truth;
   }
   [[nodiscard]] bool found() const { return found_; }
   [[nodiscard]] std::uint32_t rule() const { return rule_; }
+  [[nodiscard]] Truth truth() const { return truth_; }  ///< how surely that rule matches
 
  private:
   std::uint32_t rule_ = 0;
   int rank_ = 0;
+  Truth truth_ = Truth::kYes;
   bool found_ = false;
 };
 
@@ -41,18 +44,23 @@ struct Objections {
   Pick review_some;
 };
 
-enum class CeilingMatch : std::uint8_t { kNone, kSome, kAll };
+/// Which credentials the matching allows of a request want to add.
+enum class Wanted : std::uint8_t { kNone, kOne, kDifferent };
 
 struct Findings {
   Objections guardrails;
   Objections policies;
-  Pick plain;                          ///< allows that need not see requests
-  Pick seeing;                         ///< allows that must see requests: matchers or a credential
-  Pick opaque;                         ///< `protocol: tcp` allows
-  Pick opaque_review;                  ///< `protocol: tcp` reviews
-  bool never_inspect = false;          ///< a plain allow insists on passthrough
-  bool wrong_port = false;             ///< an allow or review names the host, but not like this
-  std::vector<CeilingMatch> ceilings;  ///< for each of CompiledPolicy::ceilings
+  Pick plain;                                  ///< allows that match for certain
+  Pick seeing;                                 ///< allows with matchers or a credential of which nothing more is known
+  Pick opaque;                                 ///< `protocol: tcp` allows
+  Pick opaque_review;                          ///< `protocol: tcp` reviews
+  bool never_inspect = false;                  ///< a plain allow insists on passthrough
+  bool wrong_port = false;                     ///< an allow or review names the host, but not like this
+  bool wrong_request = false;                  ///< an allow or review speaks about other requests to the host
+  bool wrong_scheme = false;                   ///< an allow would match, but its credential must not go over clear HTTP
+  const CredentialSpec* credential = nullptr;  ///< of `plain`
+  Wanted credentials = Wanted::kNone;
+  std::vector<Truth> ceilings;  ///< for each of CompiledPolicy::ceilings
 
   /// Something could let it through. A guardrail's review is not among it: guardrails only take away.
   [[nodiscard]] bool anything() const {
@@ -65,7 +73,16 @@ struct Findings {
 /// Deny and review rules that name a resolved address; `facts` say for which host and port.
 [[nodiscard]] Findings find_for_address(const CompiledPolicy& policy, const Facts& facts, const IpAddress& resolved);
 
+/// Does a rule on this host and port that has not expired have this property?
+[[nodiscard]] bool any_rule_here(const CompiledPolicy& policy, const Facts& facts, bool (*has)(const Rule&));
+
+/// Whether the rule's matchers mean the request of the facts.
+[[nodiscard]] Truth means_request(const Rule& rule, const Facts& facts);
+
+/// The rule's credential must not be added to what is sent in the clear, so the rule cannot allow that.
+[[nodiscard]] bool needs_tls(const Rule& rule, const Facts& facts);
+
 /// Port 443 speaks TLS and port 80 clear HTTP; any other port that a rule names may speak either.
-[[nodiscard]] bool port_speaks(Layer layer, Port port);
+[[nodiscard]] bool port_speaks(const Facts& facts);
 
 }  // namespace enforcer::policy

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "policy/credential_checks.h"
 #include "policy/document_checks.h"
 #include "policy/document_reader.h"
 
@@ -13,51 +14,93 @@ namespace {
 
 using Documents = std::vector<std::shared_ptr<const PolicyDocument>>;
 
-/// One object of a name and kind; which of two is the second one does not depend on the order of the sources.
-void check_object_names(const Documents& documents, Diagnostics& out) {
-  std::map<std::pair<PolicyDocument::Kind, std::string_view>, std::vector<const PolicyDocument*>> by_name;
-  for (const auto& document : documents) {
-    if (!document->name.empty()) by_name[{document->kind, document->name}].push_back(document.get());
-  }
-  for (auto& [name, same] : by_name) {
-    std::ranges::sort(same, {},
-                      [](const PolicyDocument* d) { return std::tuple(d->file, d->place.line, d->place.column); });
-    for (std::size_t i = 1; i < same.size(); ++i) {
-      out.report(same[i]->file, same[i]->place, Code::kTakenName,
-                 fmt::format("{} '{}' exists already in {}:{}", label(name.first), name.second, same[0]->file,
-                             same[0]->place.line));
-    }
-  }
-}
-
-}  // namespace
-
-LoadOutcome load(std::span<const SourceText> sources, std::uint64_t generation) {
-  Diagnostics problems;
+/// What was read from all sources.
+struct Objects {
   Documents documents;
-  Documents guardrails;
+  Documents guardrails;  ///< of `documents`
+  Credentials credentials;
+};
+
+Objects read_objects(std::span<const SourceText> sources, Diagnostics& problems) {
+  Objects objects;
   for (const SourceText& source : sources) {
     Reader reader(source.name, problems);
     for (const YamlNode& node : read_yaml(source.name, source.text, problems)) {
       const std::size_t errors_before = problems.errors();
-      auto read = read_document(node, reader);
+      auto read = read_document(node, source.origin, reader);
       if (!read) continue;
-      auto document = std::make_shared<const PolicyDocument>(*std::move(read));
+      if (auto* credential = std::get_if<CredentialSpec>(&*read)) {
+        objects.credentials.push_back(std::move(*credential));
+        continue;
+      }
+      auto document = std::make_shared<const PolicyDocument>(std::get<PolicyDocument>(*std::move(read)));
       if (problems.errors() == errors_before) check_document(*document, reader);
-      if (document->guardrail()) guardrails.push_back(document);
-      documents.push_back(std::move(document));
+      if (document->guardrail()) objects.guardrails.push_back(document);
+      objects.documents.push_back(std::move(document));
     }
   }
-  check_object_names(documents, problems);
+  std::ranges::sort(objects.credentials, {}, [](const CredentialSpec& credential) {
+    return std::tuple(credential.name, credential.file, credential.place.line);
+  });
+  return objects;
+}
+
+/// One object of a name and kind; which of two is the second one does not depend on the order of the sources.
+void check_object_names(const Objects& objects, Diagnostics& out) {
+  struct Named {
+    std::string_view file;
+    Place place;
+  };
+  std::map<std::pair<std::string_view, std::string_view>, std::vector<Named>> by_name;
+  for (const auto& document : objects.documents) {
+    if (!document->name.empty())
+      by_name[{label(document->kind), document->name}].push_back({document->file, document->place});
+  }
+  for (const CredentialSpec& credential : objects.credentials) {
+    if (!credential.name.empty())
+      by_name[{"Credential", credential.name}].push_back({credential.file, credential.place});
+  }
+  for (auto& [name, same] : by_name) {
+    std::ranges::sort(same, {}, [](const Named& n) { return std::tuple(n.file, n.place.line, n.place.column); });
+    for (std::size_t i = 1; i < same.size(); ++i) {
+      out.report(
+          same[i].file, same[i].place, Code::kTakenName,
+          fmt::format("{} '{}' exists already in {}:{}", name.first, name.second, same[0].file, same[0].place.line));
+    }
+  }
+}
+
+/// Every credential that a rule names is there: tests can be asked.
+bool is_whole(const Documents& documents, const Credentials& credentials) {
+  const auto known = [&](const Rule& rule) {
+    return rule.credential.empty() || find_credential(credentials, rule.credential) != nullptr;
+  };
+  return std::ranges::all_of(documents,
+                             [&](const auto& document) { return std::ranges::all_of(document->rules, known); });
+}
+
+}  // namespace
+
+LoadOutcome load(std::span<const SourceText> sources, std::uint64_t generation, Completeness completeness) {
+  Diagnostics problems;
+  Objects objects = read_objects(sources, problems);
+  check_object_names(objects, problems);
+  const auto credentials = std::make_shared<const Credentials>(std::move(objects.credentials));
+  for (const auto& document : objects.documents) {
+    Reader reader(document->file, problems);
+    check_credentials(*document, *credentials, completeness, reader);
+  }
   // Tests of a policy with errors would fail for the wrong reason.
-  if (!problems.has_errors()) {
-    for (const auto& document : documents) {
+  if (!problems.has_errors() && is_whole(objects.documents, *credentials)) {
+    for (const auto& document : objects.documents) {
       Reader reader(document->file, problems);
-      run_tests(document, guardrails, reader);
+      run_tests(document, objects.guardrails, credentials, reader);
     }
   }
   LoadOutcome outcome;
-  if (!problems.has_errors()) outcome.snapshot = std::make_shared<const Snapshot>(std::move(documents), generation);
+  if (!problems.has_errors()) {
+    outcome.snapshot = std::make_shared<const Snapshot>(std::move(objects.documents), credentials, generation);
+  }
   outcome.diagnostics = problems.take();
   return outcome;
 }

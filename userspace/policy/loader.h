@@ -14,9 +14,22 @@
 
 namespace enforcer::policy {
 
+/// Who can write a source.
+enum class SourceOrigin {
+  kConfigured,  ///< the owner of the configured files
+  kApplied,     ///< the daemon, which must not be able to name programs that run for it
+};
+
 struct SourceText {
   std::string name;  ///< what diagnostics and records call it: the path
   std::string text;
+  SourceOrigin origin = SourceOrigin::kConfigured;
+};
+
+/// How much the sources are.
+enum class Completeness {
+  kWhole,
+  kPart,  ///< what they name may stand elsewhere: only what is wrong in any case is reported
 };
 
 struct LoadOutcome {
@@ -25,7 +38,8 @@ struct LoadOutcome {
 };
 
 /// Reads, checks and compiles all sources together. Pure; the order of sources, documents and rules never matters.
-[[nodiscard]] LoadOutcome load(std::span<const SourceText> sources, std::uint64_t generation);
+[[nodiscard]] LoadOutcome load(std::span<const SourceText> sources, std::uint64_t generation,
+                               Completeness completeness = Completeness::kWhole);
 
 /// What the texts are read for.
 enum class SourceUse {

@@ -5,37 +5,18 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "policy/header_name.h"
+#include "policy/path_text.h"
 
 namespace enforcer::policy {
 namespace {
 
-/// The matchers carry nothing yet: reading one is checking it.
-struct Matcher {};
-
 bool is_alphanumeric(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
-bool is_token_character(char c) {
-  return is_alphanumeric(c) || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-}
-
 bool is_method(std::string_view text) {
   return !text.empty() && text.size() <= 20 &&
          std::ranges::all_of(text, [](char c) { return (c >= 'A' && c <= 'Z') || c == '-'; });
-}
-
-/// Matched against the normalised path, so whatever normalisation removes could never match.
-bool is_path(std::string_view text) {
-  if (!text.starts_with('/') || text.find_first_of("?# \\") != std::string_view::npos) return false;
-  for (std::string_view rest = text.substr(1);;) {
-    const auto slash = rest.find('/');
-    const std::string_view segment = rest.substr(0, slash);
-    const bool last = slash == std::string_view::npos;
-    if (segment == "." || segment == ".." || (segment.empty() && !last)) return false;
-    if (segment.find("**") != std::string_view::npos && segment != "**") return false;
-    if (last) return true;
-    rest.remove_prefix(slash + 1);
-  }
 }
 
 bool is_action(std::string_view text) {
@@ -53,64 +34,99 @@ bool is_repository(std::string_view text) {
       text, [](char c) { return is_alphanumeric(c) || std::string_view("*-_./").find(c) != std::string_view::npos; });
 }
 
-void check_patterns(const YamlNode& node, std::string_view what, bool (*valid)(std::string_view), std::string_view hint,
-                    Reader& reader) {
+void read_patterns(const YamlNode& node, std::string_view what, bool (*valid)(std::string_view), std::string_view hint,
+                   std::vector<std::string>& into, Reader& reader) {
   for (const YamlNode& item : some_items(node, what, reader)) {
     const auto text = read_text(item, "an entry", reader);
-    if (text && !valid(*text)) {
+    if (!text) continue;
+    if (valid(*text)) {
+      into.emplace_back(*text);
+    } else {
       reader.report(item.place, Code::kBadPattern,
                     fmt::format("'{}' cannot stand in {}", escape_untrusted(*text, 128), what), std::string(hint));
     }
   }
 }
 
-void check_headers(const YamlNode& node, Matcher&, Reader& reader) {
-  if (!expect_map(node, "headers", reader)) return;
-  if (node.members.empty()) reader.report(node.place, Code::kEmpty, "headers must not be empty");
+/// A mapping of name to glob.
+void read_named_patterns(const YamlNode& node, std::string_view what, std::vector<NamedPattern>& into, Reader& reader) {
+  if (!expect_map(node, what, reader)) return;
+  if (node.members.empty()) reader.report(node.place, Code::kEmpty, fmt::format("{} must not be empty", what));
   for (const YamlMember& member : node.members) {
-    if (member.key.empty() || !std::ranges::all_of(member.key, is_token_character)) {
-      reader.report(member.place, Code::kBadPattern,
-                    fmt::format("'{}' is not a header name", escape_untrusted(member.key, 128)));
-    }
-    (void)read_text(member.value, "a header's pattern", reader);
+    const auto pattern = read_text(member.value, "a pattern", reader);
+    if (pattern) into.push_back({member.key, std::string(*pattern)});
   }
 }
 
-constexpr Field<Matcher> kHttpFields[] = {
+/// Names as facts have them: lower case, '-' for '_'.
+void read_headers(const YamlNode& node, HttpMatcher& matcher, Reader& reader) {
+  read_named_patterns(node, "headers", matcher.headers, reader);
+  if (node.kind != YamlNode::Kind::kMap) return;
+  for (const YamlMember& member : node.members) {
+    if (!is_header_name(member.key)) {
+      reader.report(member.place, Code::kBadPattern,
+                    fmt::format("'{}' is not a header name", escape_untrusted(member.key, 128)));
+    } else if (canonical_header(member.key) == "host") {
+      reader.report(member.place, Code::kBadPattern, "'host' cannot stand in headers", "name hosts in 'to'");
+    }
+  }
+  for (NamedPattern& header : matcher.headers) header.name = canonical_header(header.name);
+}
+
+constexpr Field<HttpMatcher> kHttpFields[] = {
     {"methods", Need::kOptional, "list of methods",
-     [](const YamlNode& n, Matcher&, Reader& r) {
-       check_patterns(n, "methods", is_method, "write methods in capitals: GET", r);
+     [](const YamlNode& n, HttpMatcher& m, Reader& r) {
+       read_patterns(n, "methods", is_method, "write methods in capitals: GET", m.methods, r);
      }},
     {"paths", Need::kOptional, "list of paths",
-     [](const YamlNode& n, Matcher&, Reader& r) {
-       check_patterns(n, "paths", is_path, "a path begins with '/', without query; '*' is one segment, '**' any number",
-                      r);
+     [](const YamlNode& n, HttpMatcher& m, Reader& r) {
+       read_patterns(
+           n, "paths", is_path_pattern,
+           "a path begins with '/' and is written normalised, without query; '*' is one segment, '**' any number",
+           m.paths, r);
      }},
-    {"headers", Need::kOptional, "mapping of header to pattern", check_headers},
+    {"headers", Need::kOptional, "mapping of header to pattern", read_headers},
+    {"query", Need::kOptional, "mapping of parameter to pattern",
+     [](const YamlNode& n, HttpMatcher& m, Reader& r) { read_named_patterns(n, "query", m.query, r); }},
 };
 
-constexpr Field<Matcher> kGitFields[] = {
+void read_operations(const YamlNode& node, GitMatcher& matcher, Reader& reader) {
+  static constexpr std::string_view kOperations[] = {"fetch", "push"};
+  matcher.fetch = matcher.push = false;
+  for (const YamlNode& item : some_items(node, "operations", reader)) {
+    const auto choice = read_choice(item, kOperations, reader);
+    matcher.fetch = matcher.fetch || choice == 0;
+    matcher.push = matcher.push || choice == 1;
+  }
+}
+
+constexpr Field<GitMatcher> kGitFields[] = {
     {"repos", Need::kRequired, "list of owner/name patterns",
-     [](const YamlNode& n, Matcher&, Reader& r) {
-       check_patterns(n, "repos", is_repository, "write owner/name or owner/*", r);
+     [](const YamlNode& n, GitMatcher& m, Reader& r) {
+       read_patterns(n, "repos", is_repository, "write owner/name or owner/*", m.repos, r);
+       for (std::string& repo : m.repos) {
+         if (repo.ends_with(".git")) repo.resize(repo.size() - 4);
+       }
      }},
-    {"operations", Need::kOptional, "list of fetch, push",
-     [](const YamlNode& n, Matcher&, Reader& r) {
-       static constexpr std::string_view kOperations[] = {"fetch", "push"};
-       for (const YamlNode& item : some_items(n, "operations", r)) (void)read_choice(item, kOperations, r);
-     }},
+    {"operations", Need::kOptional, "list of fetch, push", read_operations},
 };
 
-constexpr Field<Matcher> kAwsFields[] = {
+constexpr Field<AwsMatcher> kAwsFields[] = {
     {"actions", Need::kRequired, "list of service:Action patterns",
-     [](const YamlNode& n, Matcher&, Reader& r) {
-       check_patterns(n, "actions", is_action, "write service:Action, such as ce:Get*", r);
+     [](const YamlNode& n, AwsMatcher& m, Reader& r) {
+       std::vector<std::string> actions;
+       read_patterns(n, "actions", is_action, "write service:Action, such as ce:Get*", actions, r);
+       for (const std::string& action : actions) {
+         const auto colon = action.find(':');
+         m.actions.push_back({action.substr(0, colon), action.substr(colon + 1)});
+       }
      }},
 };
 
-void check_object(const YamlNode& node, std::string_view what, std::span<const Field<Matcher>> fields, Reader& reader) {
-  Matcher matcher;
-  const bool read = read_object<Matcher>(node, what, fields, matcher, reader);
+template <class T>
+void read_matcher(const YamlNode& node, std::string_view what, std::type_identity_t<std::span<const Field<T>>> fields,
+                  T& into, Reader& reader) {
+  const bool read = read_object<T>(node, what, fields, into, reader);
   if (read && node.members.empty()) {
     reader.report(node.place, Code::kEmpty, fmt::format("{} must not be empty", what),
                   "leave it out to match every request");
@@ -118,36 +134,30 @@ void check_object(const YamlNode& node, std::string_view what, std::span<const F
 }
 
 /// graphql and mcp: the language has the names; what they hold is not fixed yet.
-void check_reserved(const YamlNode& node, std::string_view what, Reader& reader) {
+template <const auto& what>
+void read_reserved(const YamlNode& node, Rule& rule, Reader& reader) {
+  rule.matcher.unseen = true;
   if (node.kind != YamlNode::Kind::kMap && node.kind != YamlNode::Kind::kList) (void)expect_map(node, what, reader);
 }
+constexpr std::string_view kGraphql = "graphql";
+constexpr std::string_view kMcp = "mcp";
 
 constexpr Field<Rule> kMatcherFields[] = {
     {"http", Need::kOptional, "list of http matchers",
      [](const YamlNode& n, Rule& rule, Reader& r) {
-       rule.has_matchers = true;
-       for (const YamlNode& item : some_items(n, "http", r)) check_object(item, "http matcher", kHttpFields, r);
+       for (const YamlNode& item : some_items(n, "http", r))
+         read_matcher<HttpMatcher>(item, "http matcher", kHttpFields, rule.matcher.http.emplace_back(), r);
      }},
     {"git", Need::kOptional, "git matcher",
      [](const YamlNode& n, Rule& rule, Reader& r) {
-       rule.has_matchers = true;
-       check_object(n, "git matcher", kGitFields, r);
+       read_matcher<GitMatcher>(n, "git matcher", kGitFields, rule.matcher.git.emplace(), r);
      }},
     {"aws", Need::kOptional, "aws matcher",
      [](const YamlNode& n, Rule& rule, Reader& r) {
-       rule.has_matchers = true;
-       check_object(n, "aws matcher", kAwsFields, r);
+       read_matcher<AwsMatcher>(n, "aws matcher", kAwsFields, rule.matcher.aws.emplace(), r);
      }},
-    {"graphql", Need::kOptional, "graphql matcher",
-     [](const YamlNode& n, Rule& rule, Reader& r) {
-       rule.has_matchers = true;
-       check_reserved(n, "graphql", r);
-     }},
-    {"mcp", Need::kOptional, "mcp matcher",
-     [](const YamlNode& n, Rule& rule, Reader& r) {
-       rule.has_matchers = true;
-       check_reserved(n, "mcp", r);
-     }},
+    {"graphql", Need::kOptional, "graphql matcher", read_reserved<kGraphql>},
+    {"mcp", Need::kOptional, "mcp matcher", read_reserved<kMcp>},
 };
 
 }  // namespace

@@ -1,6 +1,4 @@
-// The matchers of a rule that speak about requests (http, git, aws, graphql, mcp): their shape is checked, so that a
-// policy that loads today means the same when requests can be seen; what they match is for then. Until then such a rule
-// denies.
+// Reads the matchers of a rule that speak about requests: http, git, aws, graphql, mcp.
 #pragma once
 
 #include <span>

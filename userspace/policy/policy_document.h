@@ -10,7 +10,9 @@
 #include "base/ids.h"
 #include "policy/decision.h"
 #include "policy/diagnostic.h"
+#include "policy/facts.h"
 #include "policy/guest_policy.h"
+#include "policy/request_matcher.h"
 #include "policy/target.h"
 
 namespace enforcer::policy {
@@ -29,11 +31,14 @@ struct Rule {
   bool opaque = false;         ///< `protocol: tcp`
   bool never_inspect = false;  ///< `inspect: never`
   bool broad = false;          ///< `broad: true`
-  bool has_matchers = false;   ///< http, git, aws, graphql or mcp: it speaks about some requests only
+  RequestMatcher matcher;      ///< which requests it speaks about
   std::string credential;      ///< name, or empty
+  Place credential_place;
 
   /// The requests themselves must be seen to know whether the rule matches, or to apply it.
-  [[nodiscard]] bool needs_requests() const { return has_matchers || !credential.empty(); }
+  [[nodiscard]] bool needs_requests() const { return has_matchers() || !credential.empty(); }
+  /// It speaks about some requests only.
+  [[nodiscard]] bool has_matchers() const { return !matcher.empty(); }
   [[nodiscard]] bool expired(WallClock::time_point now) const { return expires && *expires <= now; }
 };
 
@@ -47,18 +52,14 @@ struct GuestSelector {
   [[nodiscard]] std::string to_string() const;  ///< "role=coding-agent,team=x", "names: a, b", "none"
 };
 
-/// One entry of spec.tests, as far as it can be evaluated.
+/// One entry of spec.tests.
 struct PolicyTest {
-  enum class Form { kConnect, kRequest, kOther };  ///< kOther: needs to see requests, not evaluated
-  Form form = Form::kOther;
   std::string text;  ///< as written
   Place place;
   std::optional<HostName> host;
   std::optional<IpAddress> address;
   Port port{};
-  bool clear = false;  ///< http://
-  std::string method;
-  std::string path;
+  std::optional<RequestFacts> request;  ///< none: what becomes of the connection is asked
   Action expect = Action::kDeny;
   std::string rule;  ///< "rule" or "policy/rule", or empty
 };

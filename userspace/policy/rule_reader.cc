@@ -61,7 +61,10 @@ constexpr Field<Rule> kConnectionFields[] = {
        rule.never_inspect = read_choice(n, kWhen, r).has_value();
      }},
     {"credential", Need::kOptional, "name of a credential",
-     [](const YamlNode& n, Rule& rule, Reader& r) { rule.credential = read_name(n, "a credential", r).value_or(""); }},
+     [](const YamlNode& n, Rule& rule, Reader& r) {
+       rule.credential = read_name(n, "a credential", r).value_or("");
+       rule.credential_place = n.place;
+     }},
 };
 
 constexpr Field<Rule> kBroadField[] = {

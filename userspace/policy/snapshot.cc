@@ -27,11 +27,13 @@ PolicySummary summarise(const PolicyDocument& document) {
 }  // namespace
 
 std::shared_ptr<const Snapshot> Snapshot::deny_everything(std::uint64_t generation) {
-  return std::make_shared<const Snapshot>(std::vector<std::shared_ptr<const PolicyDocument>>(), generation);
+  return std::make_shared<const Snapshot>(std::vector<std::shared_ptr<const PolicyDocument>>(),
+                                          std::make_shared<const Credentials>(), generation);
 }
 
-Snapshot::Snapshot(std::vector<std::shared_ptr<const PolicyDocument>> documents, std::uint64_t generation)
-    : generation_(generation), documents_(std::move(documents)) {
+Snapshot::Snapshot(std::vector<std::shared_ptr<const PolicyDocument>> documents,
+                   std::shared_ptr<const Credentials> credentials, std::uint64_t generation)
+    : generation_(generation), documents_(std::move(documents)), credentials_(std::move(credentials)) {
   std::ranges::sort(documents_, {}, [](const auto& document) { return std::tie(document->kind, document->name); });
   for (const auto& document : documents_) {
     summaries_.push_back(summarise(*document));
@@ -55,7 +57,7 @@ std::shared_ptr<const GuestPolicy> Snapshot::for_guest(const GuestName& name, co
   if (!compiled) {
     std::vector<std::shared_ptr<const PolicyDocument>> chosen;
     for (const std::size_t i : applying) chosen.push_back(documents_[i]);
-    compiled = std::make_shared<const GuestPolicy>(compile(std::move(chosen), generation_));
+    compiled = std::make_shared<const GuestPolicy>(compile(std::move(chosen), credentials_, generation_));
   }
   return compiled;
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "policy/credential_spec.h"
 #include "policy/guest_policy.h"
 
 namespace enforcer::policy {
@@ -35,7 +36,8 @@ class Snapshot {
   /// A generation without any policy: everything is denied. What a daemon starts with when nothing loads.
   static std::shared_ptr<const Snapshot> deny_everything(std::uint64_t generation);
 
-  Snapshot(std::vector<std::shared_ptr<const PolicyDocument>> documents, std::uint64_t generation);
+  Snapshot(std::vector<std::shared_ptr<const PolicyDocument>> documents, std::shared_ptr<const Credentials> credentials,
+           std::uint64_t generation);
   ~Snapshot();
   Snapshot(const Snapshot&) = delete;
   Snapshot& operator=(const Snapshot&) = delete;
@@ -48,12 +50,15 @@ class Snapshot {
 
   /// Sorted by kind and name.
   [[nodiscard]] const std::vector<PolicySummary>& policies() const { return summaries_; }
+  /// Sorted by name. What guests' decisions point to lives in their GuestPolicy, which may outlive this.
+  [[nodiscard]] const Credentials& credentials() const { return *credentials_; }
   /// Every deny rule of every policy and guardrail, sorted: for metric series that exist from the start.
   [[nodiscard]] const std::vector<const RuleInfo*>& deny_rules() const { return deny_rules_; }
 
  private:
   std::uint64_t generation_;
   std::vector<std::shared_ptr<const PolicyDocument>> documents_;
+  std::shared_ptr<const Credentials> credentials_;
   std::vector<PolicySummary> summaries_;
   std::vector<const RuleInfo*> deny_rules_;
 

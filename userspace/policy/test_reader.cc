@@ -2,7 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
 #include "base/text.h"
+#include "policy/header_name.h"
+#include "policy/path_text.h"
 
 namespace enforcer::policy {
 namespace {
@@ -14,6 +20,10 @@ struct Draft {
   PolicyTest test;
   int questions = 0;
   Place second_question;
+  std::optional<std::string_view> aws;  ///< the question's text
+  std::string region = "us-east-1";
+  std::optional<HostName> host;    ///< of `aws`
+  std::vector<FieldFact> headers;  ///< of `request`
 };
 
 void ask(Draft& draft, Place place) {
@@ -41,6 +51,31 @@ void take_target(std::string_view text, Place place, PolicyTest& into, Reader& r
   }
 }
 
+void read_headers(const YamlNode& node, Draft& draft, Reader& reader) {
+  if (!expect_map(node, "headers", reader)) return;
+  for (const YamlMember& member : node.members) {
+    const auto value = read_text(member.value, "a header's value", reader);
+    if (!is_header_name(member.key)) {
+      reader.report(member.place, Code::kBadValue,
+                    fmt::format("'{}' is not a header name", escape_untrusted(member.key, 128)));
+    } else if (value) {
+      draft.headers.push_back({canonical_header(member.key), std::string(*value)});
+    }
+  }
+}
+
+void read_host(const YamlNode& node, Draft& draft, Reader& reader) {
+  const auto text = read_text(node, "host", reader);
+  if (!text) return;
+  auto name = HostName::parse(*text);
+  if (name) {
+    draft.host = *std::move(name);
+  } else {
+    reader.report(node.place, Code::kBadHost,
+                  fmt::format("'{}': {}", escape_untrusted(*text, 128), name.error().message));
+  }
+}
+
 constexpr Field<Draft> kTestFields[] = {
     {"connect", Need::kOptional, "host:port",
      [](const YamlNode& n, Draft& draft, Reader& r) {
@@ -57,10 +92,12 @@ constexpr Field<Draft> kTestFields[] = {
     {"aws", Need::kOptional, "service:Action",
      [](const YamlNode& n, Draft& draft, Reader& r) {
        ask(draft, n.place);
-       draft.test.text = read_text(n, "aws", r).value_or("");
+       draft.aws = read_text(n, "aws", r);
      }},
+    {"headers", Need::kOptional, "headers of a request test", read_headers},
     {"region", Need::kOptional, "region of an aws test",
-     [](const YamlNode& n, Draft&, Reader& r) { (void)read_text(n, "region", r); }},
+     [](const YamlNode& n, Draft& draft, Reader& r) { draft.region = read_name(n, "a region", r).value_or(""); }},
+    {"host", Need::kOptional, "host of an aws test", read_host},
     {"expect", Need::kRequired, "allow, review or deny",
      [](const YamlNode& n, Draft& draft, Reader& r) {
        if (const auto choice = read_choice(n, kExpectations, r)) draft.test.expect = kActions[*choice];
@@ -69,34 +106,87 @@ constexpr Field<Draft> kTestFields[] = {
      [](const YamlNode& n, Draft& draft, Reader& r) { draft.test.rule = read_text(n, "rule", r).value_or(""); }},
 };
 
+/// The request that an AWS client of the JSON protocol would send.
+void take_aws(Draft& draft, Reader& reader) {
+  PolicyTest& test = draft.test;
+  test.text = *draft.aws;
+  const auto colon = test.text.find(':');
+  const auto letter = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == ':';
+  };
+  const std::string service = test.text.substr(0, colon);
+  const std::string domain = draft.region.starts_with("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
+  const auto host = HostName::parse(fmt::format("{}.{}.{}", service, draft.region, domain));
+  if (colon == std::string::npos || !std::ranges::all_of(test.text, letter) || !host) {
+    reader.report(test.place, Code::kBadValue,
+                  fmt::format("'{}' is not an action of AWS", escape_untrusted(test.text, 128)),
+                  "write cloudformation:DeleteStack");
+    return;
+  }
+  test.host = draft.host ? *draft.host : *host;
+  test.port = kHttpsPort;
+  const std::string scope = fmt::format("test/20260101/{}/{}/aws4_request", draft.region, service);
+  test.request = RequestFacts{.transport = RequestFacts::Transport::kTls,
+                              .method = "POST",
+                              .path = "/",
+                              .query = std::nullopt,
+                              .fields = {{"authorization", "AWS4-HMAC-SHA256 Credential=" + scope},
+                                         {"content-type", "application/x-amz-json-1.1"},
+                                         {"x-amz-target", "test." + test.text.substr(colon + 1)}},
+                              .aws = std::nullopt};
+}
+
+/// What qualifies one form of question stands beside that form only.
+void check_qualifiers(const YamlNode& item, Reader& reader) {
+  static constexpr std::pair<std::string_view, std::string_view> kBelongs[] = {
+      {"headers", "request"}, {"region", "aws"}, {"host", "aws"}};
+  for (const YamlMember& member : item.members) {
+    const auto* const belongs =
+        std::ranges::find(kBelongs, member.key, &std::pair<std::string_view, std::string_view>::first);
+    if (belongs == std::end(kBelongs)) continue;
+    if (std::ranges::find(item.members, belongs->second, &YamlMember::key) != item.members.end()) continue;
+    reader.report(member.place, Code::kConflict,
+                  fmt::format("'{}' belongs to a test that asks '{}'", member.key, belongs->second));
+  }
+}
+
 }  // namespace
 
 void parse_connect(std::string_view text, Place place, PolicyTest& into, Reader& reader) {
-  into.form = PolicyTest::Form::kConnect;
   into.text = text;
   take_target(text, place, into, reader);
 }
 
 void parse_request(std::string_view text, Place place, PolicyTest& into, Reader& reader) {
-  into.form = PolicyTest::Form::kRequest;
   into.text = text;
   const auto space = text.find(' ');
   const std::string_view url = space == std::string_view::npos ? "" : text.substr(space + 1);
-  into.clear = url.starts_with("http://");
-  if (space == 0 || (!into.clear && !url.starts_with("https://"))) {
+  const bool clear = url.starts_with("http://");
+  if (space == 0 || (!clear && !url.starts_with("https://"))) {
     reader.report(place, Code::kBadValue, fmt::format("'{}' is not a request", escape_untrusted(text, 128)),
                   "write GET https://api.github.com/repos");
     return;
   }
-  into.method = text.substr(0, space);
-  const std::string_view rest = url.substr(url.find("//") + 2);
-  const auto slash = rest.find_first_of("/?#");
-  into.path = slash == std::string_view::npos ? "/" : rest.substr(slash);
-  std::string authority(rest.substr(0, slash));
+  RequestFacts& request = into.request.emplace();
+  request.transport = clear ? RequestFacts::Transport::kClear : RequestFacts::Transport::kTls;
+  request.method = text.substr(0, space);
+  std::string_view rest = url.substr(url.find("//") + 2);
+  rest = rest.substr(0, rest.find('#'));
+  const auto end = rest.find_first_of("/?");
+  std::string authority(rest.substr(0, end));
+  rest.remove_prefix(std::min(end, rest.size()));
+  const auto mark = rest.find('?');
+  if (mark != std::string_view::npos) request.query = rest.substr(mark + 1);
+  request.path = rest.empty() || mark == 0 ? "/" : rest.substr(0, mark);
+  if (!is_normalised_path(request.path)) {
+    reader.report(place, Code::kBadValue,
+                  fmt::format("'{}' is not a normalised path", escape_untrusted(request.path, 128)),
+                  "rules see paths without '//', dot segments and needless escapes");
+  }
   const auto colon = authority.rfind(':');
   const auto bracket = authority.rfind(']');
   const bool has_port = colon != std::string::npos && (bracket == std::string::npos || bracket < colon);
-  if (!has_port) authority += into.clear ? ":80" : ":443";
+  if (!has_port) authority += clear ? ":80" : ":443";
   take_target(authority, place, into, reader);
 }
 
@@ -105,6 +195,9 @@ void read_tests(const YamlNode& node, PolicyDocument& document, Reader& reader) 
     Draft draft;
     draft.test.place = item.place;
     if (!read_object<Draft>(item, "test", kTestFields, draft, reader)) continue;
+    check_qualifiers(item, reader);
+    if (draft.aws) take_aws(draft, reader);
+    if (draft.test.request) std::ranges::move(draft.headers, std::back_inserter(draft.test.request->fields));
     if (draft.questions == 0) {
       report_missing_key(item.place, "connect", "or request, or aws", "test", reader);
     } else if (draft.questions > 1) {

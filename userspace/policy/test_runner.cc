@@ -1,6 +1,7 @@
 // spec.tests, evaluated with the same compile() and decide() as traffic.
 #include <fmt/format.h>
 
+#include "policy/aws_call.h"
 #include "policy/compile.h"
 #include "policy/decide.h"
 #include "policy/document_checks.h"
@@ -14,18 +15,29 @@ Facts facts_of(const PolicyTest& test, Layer layer) {
   facts.host = test.host;
   facts.destination = test.address;
   facts.port = test.port;
-  facts.method = test.method;
-  facts.path = test.path;
   facts.now = WallClock::time_point::min();
   return facts;
 }
 
-/// What would become of the connection: its first denial, or the last word.
+Decision ask_request(const GuestPolicy& policy, const PolicyTest& test, const RequestFacts& request) {
+  Facts facts = facts_of(test, Layer::kHttp);
+  facts.request = request;
+  if (asks_about_aws(policy, facts)) facts.request->aws = read_aws_call(facts, "");
+  return decide(policy, facts);
+}
+
+/// What would become of the connection or request: its first denial, or the last word.
 Decision outcome(const GuestPolicy& policy, const PolicyTest& test) {
   const Decision opened = decide(policy, facts_of(test, Layer::kL4));
   if (!opened.allowed() || opened.handling == Handling::kOpaque) return opened;
-  const bool clear = test.form == PolicyTest::Form::kRequest ? test.clear : test.port == kHttpPort || !test.host;
-  return decide(policy, facts_of(test, clear ? Layer::kHttp : Layer::kTls));
+  const bool clear =
+      test.request ? test.request->transport == RequestFacts::Transport::kClear : test.port == kHttpPort || !test.host;
+  if (!clear) {
+    const Decision hello = decide(policy, facts_of(test, Layer::kTls));
+    const bool decides = !hello.allowed() || hello.handling == Handling::kPassthrough || !test.request;
+    return decides ? hello : ask_request(policy, test, *test.request);
+  }
+  return test.request ? ask_request(policy, test, *test.request) : decide(policy, facts_of(test, Layer::kHttp));
 }
 
 Action said(const Decision& decision) {
@@ -39,15 +51,15 @@ bool is_named(const RuleInfo* rule, std::string_view wanted) {
 }  // namespace
 
 void run_tests(const std::shared_ptr<const PolicyDocument>& document,
-               std::span<const std::shared_ptr<const PolicyDocument>> guardrails, Reader& reader) {
+               std::span<const std::shared_ptr<const PolicyDocument>> guardrails,
+               const std::shared_ptr<const Credentials>& credentials, Reader& reader) {
   if (document->tests.empty()) return;
   std::vector<std::shared_ptr<const PolicyDocument>> applying(guardrails.begin(), guardrails.end());
   auto enforced = std::make_shared<PolicyDocument>(*document);
   enforced->audit = false;  // a test asks what the policy says, not what audit mode makes of it
   applying.push_back(std::move(enforced));
-  const GuestPolicy policy(compile(std::move(applying), 0));
+  const GuestPolicy policy(compile(std::move(applying), credentials, 0));
   for (const PolicyTest& test : document->tests) {
-    if (test.form == PolicyTest::Form::kOther) continue;
     const Decision decision = outcome(policy, test);
     if (decision.reason == Reason::kInspectionUnavailable) continue;
     const std::string by = decision.rule ? fmt::format(" by {}/{}", decision.rule->policy, decision.rule->rule) : "";

@@ -14,7 +14,6 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t kReadSize = 4096;
-constexpr std::chrono::seconds kFarewell{2};
 
 }  // namespace
 
@@ -28,12 +27,27 @@ Conversation::~Conversation() {
 }
 
 void Conversation::expect_within(std::chrono::nanoseconds duration) {
+  expecting_ = Expecting::kAnybody;
   worker().wheel().schedule(*this, Deadline::after(duration));
+}
+
+void Conversation::expect_origin_within(std::chrono::nanoseconds duration) {
+  expecting_ = Expecting::kOrigin;
+  worker().wheel().schedule(*this, Deadline::after(duration));
+}
+
+void Conversation::expired() {
+  if (expecting_ == Expecting::kOrigin) return interrupt_origin(Errc::kTimeout);
+  interrupt(Errc::kTimeout);
 }
 
 void Conversation::interrupt(Errc why) {
   if (!interrupted_) interrupted_ = why;
   if (guest_) guest_->interrupt(why);
+  interrupt_origin(why);
+}
+
+void Conversation::interrupt_origin(Errc why) {
   if (origin_) origin_->interrupt(why);
   if (connecting_ != nullptr) connecting_->interrupt(why);
 }
@@ -54,32 +68,53 @@ asio::awaitable<bool> Conversation::read_guest(std::vector<std::uint8_t>& buffer
   co_return count.value_or(0) > 0;
 }
 
+asio::awaitable<OriginAddresses> Conversation::find(const policy::Facts& facts, const policy::Decision& decision) {
+  const auto limit = worker().config().deadlines.origin_connect;
+  expect_origin_within(limit);
+  co_return co_await find_origin(*session_, facts, decision, Deadline::after(limit));
+}
+
+Conversation::Reached Conversation::forbid(const policy::Facts& facts, const Forbidden& denial, const Seen& seen) {
+  worker().metrics().origin_error(metrics::OriginError::kAddress);
+  deny(facts, denial, seen);
+  return Reached::kDenied;
+}
+
 asio::awaitable<Conversation::Reached> Conversation::reach_origin(const policy::Facts& facts,
                                                                   const policy::Decision& decision, const Seen& seen) {
-  const Deadline deadline = Deadline::after(worker().config().deadlines.origin_connect);
-  expect_within(worker().config().deadlines.origin_connect);
-  auto found = co_await find_origin(*session_, facts, decision, deadline);
-  if (const auto* denial = std::get_if<Forbidden>(&found)) {
-    worker().metrics().origin_error(metrics::OriginError::kAddress);
-    deny(facts, *denial, seen);
+  auto found = co_await find(facts, decision);
+  if (const auto* denial = std::get_if<Forbidden>(&found)) co_return forbid(facts, *denial, seen);
+  if (!co_await session_->allow(facts, decision, seen)) {
+    denied_unrecorded();
     co_return Reached::kDenied;
   }
-  const bool recorded = co_await session_->allow(facts, decision, seen);
-  if (!recorded) {
-    denial_ = {.reason = policy::Reason::kAuditUnavailable};
-    co_return Reached::kDenied;
-  }
+  co_return co_await connect(facts, found);
+}
+
+asio::awaitable<Conversation::Reached> Conversation::reach_origin_again(const policy::Facts& facts,
+                                                                        const policy::Decision& decision) {
+  auto found = co_await find(facts, decision);
+  const auto* denial = std::get_if<Forbidden>(&found);
+  if (denial == nullptr) co_return co_await connect(facts, found);
+  ended({.outcome = audit::Outcome::kDenied, .reason = denial->reason}, metrics::ConnectionResult::kDenied);
+  co_return forbid(facts, *denial, {});
+}
+
+asio::awaitable<Conversation::Reached> Conversation::connect(const policy::Facts& facts, OriginAddresses& found) {
+  const auto fail_with = [this](policy::Reason reason, metrics::OriginError error) {
+    failure_ = reason;
+    worker().metrics().origin_error(error);
+    ended({.outcome = audit::Outcome::kOriginFailed, .reason = reason}, metrics::ConnectionResult::kFailed);
+    return Reached::kFailed;
+  };
   if (const auto* failure = std::get_if<Unresolved>(&found)) {
-    worker().metrics().origin_error(failure->error);
-    ended(audit::Outcome::kOriginFailed, metrics::ConnectionResult::kFailed, policy::Reason::kOriginResolve, 0, 0);
-    co_return Reached::kFailed;
+    co_return fail_with(policy::Reason::kOriginResolve, failure->error);
   }
   auto connected = co_await connect_origin(worker(), std::get<Candidates>(found), facts.port, *this);
   if (!connected) {
     const bool late = connected.error().code == Errc::kTimeout;
-    worker().metrics().origin_error(late ? metrics::OriginError::kTimeout : metrics::OriginError::kConnect);
-    ended(audit::Outcome::kOriginFailed, metrics::ConnectionResult::kFailed, policy::Reason::kOriginConnect, 0, 0);
-    co_return Reached::kFailed;
+    co_return fail_with(policy::Reason::kOriginConnect,
+                        late ? metrics::OriginError::kTimeout : metrics::OriginError::kConnect);
   }
   origin_ = std::move(connected->socket);
   net::reset_on_close(origin_->fd());
@@ -112,26 +147,28 @@ void Conversation::answer_at_once(Bytes answer) {
   [[maybe_unused]] const ssize_t sent = send(guest_->fd(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-asio::awaitable<void> Conversation::answer_and_finish(Bytes answer) {
+void Conversation::denied_unrecorded() {
+  denial_ = {.reason = policy::Reason::kAuditUnavailable, .would = {}};
+  denial_id_ = session_->denied_id();
+}
+
+asio::awaitable<void> Conversation::say_goodbye(net::ByteStream& guest) {
   expect_within(kFarewell);
-  const auto written = co_await guest_->write_all(answer);
-  if (!written) co_return;
-  guest_->shutdown_write();
+  guest.end_writing();
   // close(2) with unread bytes would send RST and may take the answer back from the guest (RFC 9112 9.6): read until it
   // is done.
   std::array<std::uint8_t, kReadSize> unread;
   while (true) {
-    const auto count = co_await guest_->read_some(unread);
+    const auto count = co_await guest.read_some(unread);
     if (!count) co_return;
     if (*count == 0) break;
   }
   net::finish_on_close(guest_->fd());
 }
 
-void Conversation::ended(audit::Outcome outcome, metrics::ConnectionResult result, std::optional<policy::Reason> reason,
-                         std::uint64_t bytes_up, std::uint64_t bytes_down) {
+void Conversation::ended(const Ending& ending, metrics::ConnectionResult result) {
   session_->closed_as(result);
-  session_->end(outcome, reason, bytes_up, bytes_down);
+  session_->end(ending);
 }
 
 }  // namespace enforcer::proxy

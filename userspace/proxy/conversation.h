@@ -26,6 +26,10 @@ class Conversation final : public net::WheelEntry, public Interruptible, private
 
   /// Moves the one deadline; when it passes, every wait of this conversation ends with kTimeout.
   void expect_within(std::chrono::nanoseconds duration);
+  /// The same, but what ends are the waits for the origin: the guest can still be told.
+  void expect_origin_within(std::chrono::nanoseconds duration);
+  /// Why every wait ends at once, if it does.
+  [[nodiscard]] std::optional<Errc> interrupted() const { return interrupted_; }
 
   /// Appends what the guest sends next; false: it ended, broke or was interrupted (why() says which).
   boost::asio::awaitable<bool> read_guest(std::vector<std::uint8_t>& buffer);
@@ -40,7 +44,16 @@ class Conversation final : public net::WheelEntry, public Interruptible, private
   /// Invariants 1, 3 and 5 in one place: find the origin's addresses, judge them, record the decision, connect.
   boost::asio::awaitable<Reached> reach_origin(const policy::Facts& facts, const policy::Decision& decision,
                                                const Seen& seen);
+  /// The same for a decision that is recorded already, whose connection is gone.
+  boost::asio::awaitable<Reached> reach_origin_again(const policy::Facts& facts, const policy::Decision& decision);
+  /// After kFailed.
+  [[nodiscard]] policy::Reason failure() const { return failure_; }
   [[nodiscard]] const policy::Decision& denial() const { return denial_; }
+
+  /// Ends the waits for the origin alone.
+  void interrupt_origin(Errc why);
+  /// Closes the connection to the origin: another one may be reached.
+  void drop_origin() { origin_.reset(); }
 
   /// Records a denial and remembers it for the answer to the guest.
   DecisionId deny(const policy::Facts& facts, const policy::Decision& denial, const Seen& seen = {});
@@ -50,28 +63,38 @@ class Conversation final : public net::WheelEntry, public Interruptible, private
   /// Hands both sockets and the session to a relay; the conversation is over.
   void become_relay(std::uint64_t bytes_up, std::uint64_t bytes_down);
 
-  /// Answers a denied guest at its own protocol's level: the bytes, then FIN, then a bounded wait so that they are not
-  /// lost to a RST.
-  boost::asio::awaitable<void> answer_and_finish(Bytes answer);
+  /// Records a denial by the audit log itself (LiveSession::allow said so) for the answer to the guest.
+  void denied_unrecorded();
+
+  /// How long a guest that has been answered may take to close.
+  static constexpr std::chrono::seconds kFarewell{2};
+  /// Ends the guest's connection in good order: no more from us, then a bounded wait for its end, so that what was
+  /// written last is not lost to a RST. `guest` is the guest's socket or TLS over it.
+  boost::asio::awaitable<void> say_goodbye(net::ByteStream& guest);
   /// One attempt, no wait: for answers that RST may follow.
   void answer_at_once(Bytes answer);
 
   /// The end record of a session that was allowed and ended before a relay took it over.
-  void ended(audit::Outcome outcome, metrics::ConnectionResult result, std::optional<policy::Reason> reason,
-             std::uint64_t bytes_up, std::uint64_t bytes_down);
+  void ended(const Ending& ending, metrics::ConnectionResult result);
 
   void interrupt(Errc why) override;
 
  private:
-  void expired() override { interrupt(Errc::kTimeout); }
+  void expired() override;
+  boost::asio::awaitable<OriginAddresses> find(const policy::Facts& facts, const policy::Decision& decision);
+  Reached forbid(const policy::Facts& facts, const Forbidden& denial, const Seen& seen);
+  boost::asio::awaitable<Reached> connect(const policy::Facts& facts, OriginAddresses& found);
   void connecting(net::AsyncSocket* socket) override;
 
   std::unique_ptr<LiveSession> session_;
   std::unique_ptr<net::AsyncSocket> guest_;
   std::unique_ptr<net::AsyncSocket> origin_;
   net::AsyncSocket* connecting_ = nullptr;
+  enum class Expecting : std::uint8_t { kAnybody, kOrigin };
+  Expecting expecting_ = Expecting::kAnybody;
   std::optional<Errc> interrupted_;
   Errc why_ = Errc::kIo;
+  policy::Reason failure_ = policy::Reason::kOriginConnect;
   policy::Decision denial_;
   DecisionId denial_id_;
 };

@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "dns/name_table.h"
 #include "net/rate_limit.h"
+#include "tls/authority.h"
 
 namespace enforcer::proxy {
 
@@ -26,20 +27,25 @@ struct GuestIdentity {
 
 class Guest {
  public:
-  Guest(GuestIdentity identity, const config::Limits& limits, std::unique_ptr<dns::NameTable> names)
+  Guest(GuestIdentity identity, const config::Limits& limits, std::unique_ptr<dns::NameTable> names,
+        std::shared_ptr<const tls::CertificateAuthority> authority)
       : identity_(std::move(identity)),
         names_(std::move(names)),
+        authority_(std::move(authority)),
         decisions_(limits.decisions_per_minute, std::chrono::minutes(1)),
+        requests_(limits.requests_per_minute, std::chrono::minutes(1)),
         dns_queries_(limits.dns_per_second, std::chrono::seconds(1)),
         session_limit_(limits.connections),
         half_open_limit_(limits.half_open) {}
 
   [[nodiscard]] const GuestIdentity& identity() const { return identity_; }
   [[nodiscard]] dns::NameTable& names() { return *names_; }
+  [[nodiscard]] const std::shared_ptr<const tls::CertificateAuthority>& authority() const { return authority_; }
 
   /// Other limits from now on: a reload. Those of the configuration, lowered by the guest's policies.
   void limit(const config::Limits& limits) {
     decisions_.change(limits.decisions_per_minute, std::chrono::minutes(1));
+    requests_.change(limits.requests_per_minute, std::chrono::minutes(1));
     dns_queries_.change(limits.dns_per_second, std::chrono::seconds(1));
     session_limit_.store(limits.connections, std::memory_order_relaxed);
     half_open_limit_.store(limits.half_open, std::memory_order_relaxed);
@@ -71,12 +77,17 @@ class Guest {
   /// How many were refused since the last call.
   [[nodiscard]] std::uint64_t take_undecided() { return undecided_.exchange(0, std::memory_order_relaxed); }
 
+  /// May it make one more HTTP request?
+  [[nodiscard]] bool take_request(Monotonic::time_point now) { return requests_.take(now); }
+
   [[nodiscard]] bool take_dns_query(Monotonic::time_point now) { return dns_queries_.take(now); }
 
  private:
   const GuestIdentity identity_;
   const std::unique_ptr<dns::NameTable> names_;
+  const std::shared_ptr<const tls::CertificateAuthority> authority_;
   net::RateLimit decisions_;
+  net::RateLimit requests_;
   net::RateLimit dns_queries_;
   std::atomic<std::uint32_t> session_limit_;
   std::atomic<std::uint32_t> half_open_limit_;

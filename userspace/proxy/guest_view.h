@@ -11,6 +11,7 @@
 #include "policy/address_guard.h"
 #include "policy/guest_policy.h"
 #include "proxy/guest.h"
+#include "tls/leaf_cache.h"
 
 namespace enforcer::proxy {
 
@@ -30,6 +31,7 @@ struct GuestView {
   std::shared_ptr<const policy::GuestPolicy> policy;
   metrics::GuestSeries series{};
   std::unordered_map<HostName, CheckedAddresses> origins;
+  std::unique_ptr<tls::LeafCache> leaves;
   std::list<LiveSession*> sessions;  ///< to be decided again after a reload, closed when the guest goes
   int pipes_lent = 0;
 };

@@ -1,5 +1,6 @@
 #include "proxy/live_session.h"
 
+#include "policy/credential_spec.h"
 #include "policy/decide.h"
 #include "proxy/worker.h"
 
@@ -23,10 +24,18 @@ std::pair<audit::Outcome, metrics::ConnectionResult> ending_of(RelayEnd end) {
   return {audit::Outcome::kShutdown, metrics::ConnectionResult::kClosed};
 }
 
+std::string_view credential_of(const policy::Decision& decision) {
+  return decision.credential != nullptr ? std::string_view(decision.credential->name) : std::string_view();
+}
+
 }  // namespace
 
 LiveSession::LiveSession(Worker& worker, std::shared_ptr<GuestView> view, const Endpoint& destination)
-    : worker_(worker), view_(std::move(view)), destination_(destination), policy_(view_->policy) {
+    : worker_(worker),
+      view_(std::move(view)),
+      destination_(destination),
+      policy_(view_->policy),
+      decided_with_(policy_) {
   self_ = view_->sessions.insert(view_->sessions.end(), this);
   worker_.metrics().connection_opened();
 }
@@ -40,7 +49,8 @@ LiveSession::~LiveSession() {
 
 policy::Decision LiveSession::decide(const policy::Facts& facts) {
   const auto start = Monotonic::now();
-  policy::Decision decision = policy::decide(*policy_, facts);
+  decided_with_ = policy_;
+  policy::Decision decision = policy::decide(*decided_with_, facts);
   worker_.metrics().overhead(metrics::Stage::kDecide, Monotonic::now() - start);
   return decision;
 }
@@ -48,17 +58,19 @@ policy::Decision LiveSession::decide(const policy::Facts& facts) {
 audit::DecisionRecord LiveSession::record(const policy::Facts& facts, const policy::Decision& decision,
                                           const Seen& seen) const {
   const GuestIdentity& identity = view_->guest->identity();
-  audit::DecisionRecord made{.id = DecisionId::make(),
-                             .subject = {&identity.name, identity.epoch, &identity.labels},
-                             .layer = facts.layer,
-                             .decision = decision,
-                             .generation = policy_->generation(),
-                             .sni = seen.sni,
-                             .host = facts.host ? std::string_view(facts.host->text()) : seen.host,
-                             .destination = destination_.address,
-                             .port = destination_.port,
-                             .method = facts.method,
-                             .path = facts.path};
+  audit::DecisionRecord made{
+      .id = DecisionId::make(),
+      .subject = {&identity.name, identity.epoch, &identity.labels},
+      .layer = facts.layer,
+      .decision = decision,
+      .generation = decided_with_->generation(),
+      .sni = seen.sni,
+      .host = facts.host ? std::string_view(facts.host->text()) : seen.host,
+      .destination = destination_.address,
+      .port = destination_.port,
+      .method = facts.request ? std::string_view(facts.request->method) : "",
+      .path = facts.request ? std::string_view(facts.request->path) : "",
+      .query = facts.request && facts.request->query ? std::string_view(*facts.request->query) : ""};
   return made;
 }
 
@@ -66,7 +78,8 @@ DecisionId LiveSession::deny(const policy::Facts& facts, const policy::Decision&
   ENFORCER_CHECK(!denial.allowed());
   worker_.metrics().decision(view_->series, facts.layer, denial);
   result_ = metrics::ConnectionResult::kDenied;
-  return worker_.audit().deny(record(facts, denial, seen));
+  denied_id_ = worker_.audit().deny(record(facts, denial, seen));
+  return denied_id_;
 }
 
 boost::asio::awaitable<bool> LiveSession::allow(const policy::Facts& facts, const policy::Decision& decision,
@@ -87,13 +100,13 @@ boost::asio::awaitable<bool> LiveSession::allow(const policy::Facts& facts, cons
   decision_ = decision;
   allowed_id_ = allowed.id;
   allowed_at_ = Monotonic::now();
+  if (decided_with_ != policy_) decide_again();  // a reload came while it was being written
   co_return true;
 }
 
-void LiveSession::end(audit::Outcome outcome, std::optional<policy::Reason> reason, std::uint64_t bytes_up,
-                      std::uint64_t bytes_down) {
-  worker_.metrics().transferred(metrics::Direction::kEgress, bytes_up);
-  worker_.metrics().transferred(metrics::Direction::kIngress, bytes_down);
+void LiveSession::end(const Ending& ending) {
+  worker_.metrics().transferred(metrics::Direction::kEgress, ending.bytes_up);
+  worker_.metrics().transferred(metrics::Direction::kIngress, ending.bytes_down);
   if (!allowed_id_) return;
   const GuestIdentity& identity = view_->guest->identity();
   worker_.audit().append(audit::EndRecord{.id = *allowed_id_,
@@ -102,11 +115,12 @@ void LiveSession::end(audit::Outcome outcome, std::optional<policy::Reason> reas
                                           .host = facts_.host ? std::string_view(facts_.host->text()) : "",
                                           .port = destination_.port,
                                           .dialled = dialled_,
-                                          .bytes_up = bytes_up,
-                                          .bytes_down = bytes_down,
+                                          .bytes_up = ending.bytes_up,
+                                          .bytes_down = ending.bytes_down,
                                           .duration = Monotonic::now() - allowed_at_,
-                                          .outcome = closing_.value_or(outcome),
-                                          .reason = reason});
+                                          .outcome = closing_.value_or(ending.outcome),
+                                          .reason = ending.reason,
+                                          .detail = ending.detail});
   allowed_id_.reset();
 }
 
@@ -122,7 +136,7 @@ void LiveSession::decide_again() {
   if (!allowed_id_) return;  // nothing decided yet: the next step decides with the new policy
   facts_.now = WallClock::now();
   const policy::Decision now = policy::decide(*policy_, facts_);
-  if (now.allowed() && now.handling == decision_.handling) {
+  if (now.allowed() && now.handling == decision_.handling && credential_of(now) == credential_of(decision_)) {
     decision_ = now;
     return;
   }
@@ -138,7 +152,7 @@ void LiveSession::close(audit::Outcome outcome) {
 void LiveSession::relay_ended(RelayEnd end_of_relay, std::uint64_t bytes_up, std::uint64_t bytes_down) {
   const auto [outcome, result] = ending_of(end_of_relay);
   result_ = result;
-  end(outcome, std::nullopt, bytes_up, bytes_down);
+  end({.outcome = outcome, .bytes_up = bytes_up, .bytes_down = bytes_down});
 }
 
 }  // namespace enforcer::proxy

@@ -36,6 +36,15 @@ struct Seen {
   std::string_view host;  ///< when it is not a HostName: the raw text
 };
 
+/// How one of the allowed things ended.
+struct Ending {
+  audit::Outcome outcome;
+  std::optional<policy::Reason> reason{};
+  std::string_view detail{};  ///< a label of a closed list that says more than the reason, or empty
+  std::uint64_t bytes_up = 0;
+  std::uint64_t bytes_down = 0;
+};
+
 class LiveSession final : public RelayObserver {
  public:
   /// `view.guest->open_session()` was granted; it is given back at the end of this object's life.
@@ -46,7 +55,11 @@ class LiveSession final : public RelayObserver {
   [[nodiscard]] Guest& guest() { return *view_->guest; }
   [[nodiscard]] GuestView& view() { return *view_; }
   [[nodiscard]] Worker& worker() { return worker_; }
-  [[nodiscard]] const policy::GuestPolicy& policy() const { return *policy_; }
+  /// The policy of the last decide(), whatever was loaded since: what its decision points to lives as long as this is
+  /// not asked to decide again.
+  [[nodiscard]] const policy::GuestPolicy& policy() const { return *decided_with_; }
+  /// The policy that the next decide() asks.
+  [[nodiscard]] const policy::GuestPolicy& policy_in_force() const { return *policy_; }
   [[nodiscard]] const policy::Decision& decision() const { return decision_; }
 
   /// The one snapshot this session decides with until a reload (design: one policy snapshot).
@@ -59,12 +72,15 @@ class LiveSession final : public RelayObserver {
   /// session was denied with audit_unavailable instead.
   boost::asio::awaitable<bool> allow(const policy::Facts& facts, const policy::Decision& decision, const Seen& seen);
 
+  /// What the last denial is called, one that allow() made too.
+  [[nodiscard]] const DecisionId& denied_id() const { return denied_id_; }
+
   /// One of the allowed things ended: writes the end record. Bytes are counted in metrics too.
-  void end(audit::Outcome outcome, std::optional<policy::Reason> reason, std::uint64_t bytes_up,
-           std::uint64_t bytes_down);
+  void end(const Ending& ending);
 
   void classified(metrics::Protocol protocol);
   void dialled(const IpAddress& address) { dialled_ = address; }
+  [[nodiscard]] const std::optional<IpAddress>& dialled_address() const { return dialled_; }
   void closed_as(metrics::ConnectionResult result) { result_ = result; }
 
   /// Who moves the bytes now; null when nobody may be interrupted.
@@ -91,10 +107,12 @@ class LiveSession final : public RelayObserver {
   const std::shared_ptr<GuestView> view_;
   std::list<LiveSession*>::iterator self_;
   const Endpoint destination_;
-  std::shared_ptr<const policy::GuestPolicy> policy_;
+  std::shared_ptr<const policy::GuestPolicy> policy_;        ///< in force now
+  std::shared_ptr<const policy::GuestPolicy> decided_with_;  ///< of the last decide()
   policy::Facts facts_;
   policy::Decision decision_;
   std::optional<DecisionId> allowed_id_;
+  DecisionId denied_id_{};
   Monotonic::time_point allowed_at_;
   std::optional<IpAddress> dialled_;
   std::optional<audit::Outcome> closing_;

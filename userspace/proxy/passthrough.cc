@@ -1,6 +1,7 @@
 #include "proxy/passthrough.h"
 
 #include "proxy/conversation.h"
+#include "proxy/intercept.h"
 #include "proxy/worker.h"
 #include "tls/alert.h"
 #include "tls/client_hello.h"
@@ -97,7 +98,7 @@ class Watch {
     if (!count) co_return false;
     if (*count == 0) {
       guest_ended_ = true;
-      conversation_.origin().shutdown_write();
+      conversation_.origin().end_writing();
       co_return true;
     }
     const Bytes arrived = Bytes(guest_buffer_).first(*count);
@@ -147,7 +148,7 @@ asio::awaitable<void> pass_through(Conversation& conversation, const tls::Client
                                    std::vector<std::uint8_t> received, std::size_t hello_size) {
   conversation.expect_within(conversation.worker().config().deadlines.tls_handshake);
   if (!co_await conversation.origin().write_all(Bytes(received).first(hello_size))) {
-    conversation.ended(audit::Outcome::kOriginReset, metrics::ConnectionResult::kReset, std::nullopt, 0, 0);
+    conversation.ended({.outcome = audit::Outcome::kOriginReset}, metrics::ConnectionResult::kReset);
     co_return;
   }
   Watch watch(conversation, hello);
@@ -161,7 +162,9 @@ asio::awaitable<void> pass_through(Conversation& conversation, const tls::Client
   if (watch.fault == policy::Reason::kOriginProtocol) {
     conversation.worker().metrics().origin_error(metrics::OriginError::kProtocol);
   }
-  conversation.ended(outcome, metrics::ConnectionResult::kReset, watch.fault, watch.bytes_up, watch.bytes_down);
+  conversation.ended(
+      {.outcome = outcome, .reason = watch.fault, .bytes_up = watch.bytes_up, .bytes_down = watch.bytes_down},
+      metrics::ConnectionResult::kReset);
 }
 
 }  // namespace
@@ -182,6 +185,9 @@ asio::awaitable<void> serve_tls(Conversation& conversation, policy::Facts facts,
     conversation.deny(facts, decision, seen);
     conversation.answer_at_once(tls::fatal_alert(tls::AlertDescription::kAccessDenied));
     co_return;
+  }
+  if (decision.handling == policy::Handling::kIntercept) {
+    co_return co_await intercept(conversation, std::move(facts), seen, std::move(received));
   }
   switch (co_await conversation.reach_origin(facts, decision, seen)) {
     case Conversation::Reached::kDenied:

@@ -4,9 +4,9 @@
 #include <boost/asio/detached.hpp>
 
 #include "http/opening.h"
-#include "proxy/clear_http.h"
 #include "proxy/conversation.h"
 #include "proxy/dns_stream.h"
+#include "proxy/http_session.h"
 #include "proxy/passthrough.h"
 #include "proxy/worker.h"
 #include "tls/client_hello.h"
@@ -41,7 +41,8 @@ asio::awaitable<void> classify(Conversation& conversation, policy::Facts facts) 
     if (opening == http::Opening::kUndecided) continue;
     if (opening == http::Opening::kRequest) {
       conversation.session().classified(metrics::Protocol::kHttp);
-      co_return co_await serve_clear_http(conversation, std::move(facts), std::move(received));
+      co_return co_await serve_http(conversation, conversation.guest(), std::move(facts),
+                                    policy::RequestFacts::Transport::kClear, std::move(received));
     }
     conversation.deny(facts, policy::Reason::kProtoUnknown);
     co_return;

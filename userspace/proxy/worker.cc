@@ -1,7 +1,10 @@
 #include "proxy/worker.h"
 
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
+#include "base/log.h"
 #include "proxy/listener.h"
 #include "proxy/live_session.h"
 
@@ -17,6 +20,9 @@ Result<std::unique_ptr<Worker>> Worker::make(const config::Config& config, audit
   worker->poller_ = TRY(net::Poller::make(worker->io_));
   worker->resolver_ = TRY(dns::Resolver::make(worker->io_, config.dns.servers));
   worker->relays_ = std::make_unique<RelayLoop>(worker->io_, *worker->poller_, worker->wheel_, config.deadlines.idle);
+  worker->tls_server_ = TRY(tls::ServerContext::make());
+  worker->tls_client_ = TRY(tls::ClientContext::make({config.origin_trust.system, config.origin_trust.files}));
+  worker->leaf_key_ = TRY(tls::LeafKey::make());
   worker->tick();
   return worker;
 }
@@ -68,6 +74,7 @@ void Worker::add_guest(std::shared_ptr<Guest> guest, std::shared_ptr<const polic
   view->guest = std::move(guest);
   view->policy = std::move(policy);
   view->series = series;
+  view->leaves = std::make_unique<tls::LeafCache>(view->guest->authority(), *leaf_key_);
   guests_[slot] = std::move(view);
 }
 
@@ -86,6 +93,21 @@ void Worker::replace_policy(Slot slot, std::shared_ptr<const policy::GuestPolicy
   view->policy = std::move(policy);
   const std::vector<LiveSession*> sessions(view->sessions.begin(), view->sessions.end());
   for (LiveSession* session : sessions) session->decide_again();
+}
+
+asio::awaitable<Result<std::shared_ptr<const Secret>>> Worker::secret_of(const policy::CredentialSpec& spec,
+                                                                         Deadline deadline) {
+  auto asked = keyring_->secret_of(spec, deadline);
+  if (keyring_home_ == &io_) co_return complain(co_await std::move(asked));
+  co_return complain(co_await asio::co_spawn(*keyring_home_, std::move(asked), asio::use_awaitable));
+}
+
+Result<std::shared_ptr<const Secret>> Worker::complain(Result<std::shared_ptr<const Secret>> found) {
+  if (!found && Monotonic::now() >= next_complaint_) {
+    log_warning("{}", found.error().message);
+    next_complaint_ = Monotonic::now() + std::chrono::seconds(1);
+  }
+  return found;
 }
 
 std::shared_ptr<GuestView> Worker::guest(Slot slot) const {

@@ -11,12 +11,15 @@
 
 #include "audit/batch.h"
 #include "config/config.h"
+#include "credentials/keyring.h"
 #include "dns/resolver.h"
 #include "metrics/worker_metrics.h"
 #include "net/poller.h"
 #include "net/timer_wheel.h"
 #include "proxy/guest_view.h"
 #include "proxy/relay.h"
+#include "tls/client_context.h"
+#include "tls/server_context.h"
 
 namespace enforcer::proxy {
 
@@ -25,7 +28,7 @@ class Listener;
 
 class Worker {
  public:
-  /// `log` and `config` outlive the worker.
+  /// `log` and `config` outlive the worker. kInvalid: a file of originTrust is broken.
   static Result<std::unique_ptr<Worker>> make(const config::Config& config, audit::Log& log);
   ~Worker();
 
@@ -66,9 +69,23 @@ class Worker {
   void answers_dns(DnsService& dns) { dns_ = &dns; }
   [[nodiscard]] DnsService& dns() { return *dns_; }
 
+  [[nodiscard]] const tls::ServerContext& tls_server() const { return *tls_server_; }
+  [[nodiscard]] const tls::ClientContext& tls_client() const { return *tls_client_; }
+
+  /// Who knows the secrets, on the worker whose loop `home` is. Set before the workers run.
+  void asks_for_secrets(credentials::Keyring& keyring, boost::asio::io_context& home) {
+    keyring_ = &keyring;
+    keyring_home_ = &home;
+  }
+  /// The value of a credential; `spec` outlives the call. kUnavailable, which is written to the log (once a second at
+  /// most).
+  boost::asio::awaitable<Result<std::shared_ptr<const Secret>>> secret_of(const policy::CredentialSpec& spec,
+                                                                          Deadline deadline);
+
  private:
   Worker(const config::Config& config, audit::Log& log);
   void tick();
+  Result<std::shared_ptr<const Secret>> complain(Result<std::shared_ptr<const Secret>> found);
   void end_sessions();
 
   boost::asio::io_context io_{1};  ///< run by one thread
@@ -83,6 +100,12 @@ class Worker {
   std::vector<std::unique_ptr<Listener>> listeners_;
   boost::asio::steady_timer ticker_;
   DnsService* dns_ = nullptr;
+  std::unique_ptr<tls::ServerContext> tls_server_;
+  std::unique_ptr<tls::ClientContext> tls_client_;
+  std::optional<tls::LeafKey> leaf_key_;
+  credentials::Keyring* keyring_ = nullptr;
+  boost::asio::io_context* keyring_home_ = nullptr;
+  Monotonic::time_point next_complaint_{};
   bool stopping_ = false;
 };
 

@@ -13,6 +13,9 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "console.h"
+#include "trust.h"
+
 namespace enforcer::guest {
 namespace {
 
@@ -119,6 +122,8 @@ void Agent::obey(const hostproto::Frame& frame) {
   switch (frame.type) {
     case FrameType::kHello:
       return begin_conversation(frame.payload);
+    case FrameType::kTrust:
+      return learn_trust(frame.payload);
     case FrameType::kExec:
       return start_command(frame.payload);
     case FrameType::kStdin:
@@ -153,6 +158,15 @@ void Agent::end_conversation() {
   outgoing_.clear();
   torn_.reset();
   reader_ = {};
+}
+
+/// Every conversation brings it. The same one again changes nothing, so that what a command of the guest has added to
+/// the bundle meanwhile stays.
+void Agent::learn_trust(const std::string& pem) {
+  if (pem == trusted_) return;
+  const auto learned = trust(pem);
+  report("trusting the host's certificate", learned);
+  if (learned) trusted_ = pem;
 }
 
 void Agent::start_command(std::string_view request_text) {

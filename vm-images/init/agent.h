@@ -39,6 +39,7 @@ class Agent {
   void obey(const hostproto::Frame& frame);
   void begin_conversation(std::string_view nonce);
   void end_conversation();
+  void learn_trust(const std::string& pem);
   void start_command(std::string_view request);
   void feed_command();
   void acknowledge_input(std::size_t taken);
@@ -57,6 +58,7 @@ class Agent {
   bool input_ended_ = false;
   std::size_t unacknowledged_ = 0;  ///< input the command has taken and the host does not know of
   std::string outgoing_;            ///< for the host, not yet taken by it
+  std::string trusted_;             ///< what the host last named, as it said it
   bool host_connected_ = false;
   std::optional<Deadline> torn_;  ///< a frame has been unfinished; by then it should be whole
   Standing standing_ = Standing::kServing;

@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "policy/credential_spec.h"
+
 namespace enforcer::audit {
 namespace {
 
@@ -31,19 +33,26 @@ policy::RuleInfo rule(std::string name) {
 
 TEST_CASE("decision_record_has_every_field_it_was_given") {
   const auto github = rule("github");
+  policy::CredentialSpec credential;
+  credential.name = "github-bot";
   const Labels labels{{"role", "agent"}, {"team", "x\"y"}};
   const DecisionRecord record{
       .id = DecisionId::make(),
       .subject = {.guest = &guest(), .epoch = Epoch{0xabc}, .labels = &labels},
       .layer = policy::Layer::kHttp,
-      .decision = {.action = policy::Action::kAllow, .reason = policy::Reason::kRule, .rule = &github, .would = {}},
+      .decision = {.action = policy::Action::kAllow,
+                   .reason = policy::Reason::kRule,
+                   .rule = &github,
+                   .credential = &credential,
+                   .would = {}},
       .generation = 3,
       .sni = "github.com",
       .host = "github.com",
       .destination = *IpAddress::parse("198.18.0.4"),
       .port = kHttpsPort,
       .method = "GET",
-      .path = "/a/b?token=s3cret&page=2",
+      .path = "/a/b",
+      .query = "token=s3cret&page=2",
   };
   const nlohmann::json expected = {
       {"type", "decision"},
@@ -64,6 +73,7 @@ TEST_CASE("decision_record_has_every_field_it_was_given") {
       {"port", 443},
       {"method", "GET"},
       {"path", "/a/b?token=*&page=*"},
+      {"credential", "github-bot"},
   };
   CHECK(json_of(record) == expected);
 }
@@ -74,7 +84,7 @@ TEST_CASE("fields_that_do_not_apply_are_left_out") {
   CHECK(json["decision"] == "deny");
   CHECK(json["reason"] == "no_policy");
   for (const char* absent : {"guest", "epoch", "labels", "policy", "rule", "place", "sni", "host", "destination",
-                             "port", "method", "path", "would", "count"}) {
+                             "port", "method", "path", "credential", "would", "count"}) {
     CHECK_FALSE(json.contains(absent));
   }
 }
@@ -105,8 +115,11 @@ TEST_CASE("end_record_says_what_was_reached_and_how_it_ended") {
                          .bytes_down = 10'000'000'000,
                          .duration = std::chrono::microseconds(1'234'999),
                          .outcome = Outcome::kOriginReset,
-                         .reason = policy::Reason::kOriginProtocol};
+                         .reason = policy::Reason::kOriginTls,
+                         .detail = "certificate_expired"};
   const auto json = json_of(record);
+  CHECK(json["reason"] == "origin_tls");
+  CHECK(json["detail"] == "certificate_expired");
   CHECK(json["type"] == "end");
   CHECK(json["decision_id"] == std::string(record.id.text()));
   CHECK(json["dialled_ip"] == "2001:db8::7");
@@ -114,7 +127,6 @@ TEST_CASE("end_record_says_what_was_reached_and_how_it_ended") {
   CHECK(json["bytes_down"] == 10'000'000'000);
   CHECK(json["duration_ms"] == 1234);
   CHECK(json["outcome"] == "origin_reset");
-  CHECK(json["reason"] == "upstream_proto");
 }
 
 TEST_CASE("event_and_datapath_records_carry_their_counts") {

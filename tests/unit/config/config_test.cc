@@ -28,8 +28,16 @@ Config must_parse(const std::string& text) {
   return *outcome.config;
 }
 
+/// What is installed as /etc/enforcer/enforcer.yaml: every key with its default.
+std::string shipped_file() {
+  std::ifstream file(ENFORCER_SOURCE_DIR "/deploy/enforcer.yaml");
+  REQUIRE(file.good());
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
 TEST_CASE("every_key_has_a_default") {
-  for (const char* text : {"", "# nothing\n", "{}", "dns: {}\naudit: {}\n"}) {
+  for (const std::string& text : {std::string(), std::string("# nothing\n"), std::string("{}"),
+                                  std::string("dns: {}\naudit: {}\n"), shipped_file()}) {
     CAPTURE(text);
     const Config config = must_parse(text);
     CHECK(config.instance == "default");
@@ -42,13 +50,16 @@ TEST_CASE("every_key_has_a_default") {
     CHECK(config.dns.servers.empty());
     CHECK((config.origin_trust.system && config.origin_trust.files.empty()));
     CHECK(config.policies == std::vector<std::string>{"/etc/enforcer/policies"});
+    CHECK(config.credentials == std::vector<std::string>{"/etc/enforcer/credentials"});
     CHECK(config.audit.path == "/var/log/enforcer/audit.jsonl");
     CHECK((config.audit.max_bytes == std::uint64_t{256} << 20 && config.audit.max_files == 16));
     CHECK(config.metrics.listen.to_string() == "127.0.0.1:9464");
     CHECK(config.metrics.per_guest_series == 2000);
     CHECK(config.images.roots == std::vector<std::string>{"/var/lib/enforcer/images"});
     CHECK(config.limits == Limits());
-    CHECK((config.deadlines.classify == 10s && config.deadlines.idle == 1h));
+    const Deadlines& deadlines = config.deadlines;
+    CHECK((deadlines.classify == 10s && deadlines.tls_handshake == 10s && deadlines.origin_connect == 10s));
+    CHECK((deadlines.request_head == 30s && deadlines.idle == 1h && deadlines.drain == 30s));
   }
 }
 
@@ -61,6 +72,7 @@ guests: {ipv4Pool: 10.9.0.0/24, ipv6Pool: "fd00:1::/64", synthetic: {ipv4: 10.10
 dns: {servers: [192.0.2.53, "192.0.2.54:5353", "2001:db8::53", "[2001:db8::54]:5354"]}
 originTrust: {system: false, files: [/etc/ca.pem]}
 policies: [/srv/a.yaml, /srv/policies]
+credentials: [/srv/credentials]
 audit: {path: /var/log/x.jsonl, maxBytes: 64Ki, maxFiles: 2}
 metrics: {listen: "[::1]:9999", perGuestSeries: 10}
 images: {roots: [/images]}
@@ -77,6 +89,7 @@ deadlines: {classify: 250ms, tlsHandshake: 2s, originConnect: 3s, requestHead: 4
   CHECK(config.dns.servers[3].to_string() == "[2001:db8::54]:5354");
   CHECK((!config.origin_trust.system && config.origin_trust.files == std::vector<std::string>{"/etc/ca.pem"}));
   CHECK(config.policies.size() == 2);
+  CHECK(config.credentials == std::vector<std::string>{"/srv/credentials"});
   CHECK((config.audit.path == "/var/log/x.jsonl" && config.audit.max_bytes == 65536 && config.audit.max_files == 2));
   CHECK((config.metrics.listen.to_string() == "[::1]:9999" && config.metrics.per_guest_series == 10));
   CHECK(config.images.roots.front() == "/images");
@@ -88,7 +101,7 @@ deadlines: {classify: 250ms, tlsHandshake: 2s, originConnect: 3s, requestHead: 4
 }
 
 TEST_CASE("keys_without_a_user_are_unknown") {
-  for (const char* key : {"review", "egress", "credentials", "workspaces"}) {
+  for (const char* key : {"review", "egress", "workspaces"}) {
     CHECK(problems(std::string(key) + ": {}\n").find("error[E0102]: unknown key") != std::string::npos);
   }
 }

@@ -27,6 +27,18 @@ class ExecClient {
   void say(FrameType type, std::string_view payload) { say_raw(hostproto::encode_frame(type, payload)); }
   void say_raw(std::string_view bytes) { CHECK(::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) > 0); }
 
+  /// More than the socket takes at once.
+  void say_all(std::string_view bytes) {
+    const Deadline deadline = soon();
+    while (!bytes.empty()) {
+      REQUIRE_FALSE(deadline.passed());
+      pollfd entry{.fd = fd_.get(), .events = POLLOUT, .revents = 0};
+      if (poll(&entry, 1, 100) <= 0) continue;
+      const ssize_t sent = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (sent > 0) bytes.remove_prefix(static_cast<std::size_t>(sent));
+    }
+  }
+
   /// The next frame; none when the server has closed.
   std::optional<Frame> hear() {
     const Deadline deadline = soon();
@@ -138,7 +150,8 @@ TEST_CASE("exec_refuses_other_upgrades_and_names") {
 
 TEST_CASE("exec_refuses_frames_that_are_not_the_clients_to_send") {
   FakeDaemon daemon;
-  for (const FrameType type : {FrameType::kPoweroff, FrameType::kHello, FrameType::kResult, FrameType::kStdin}) {
+  for (const FrameType type :
+       {FrameType::kPoweroff, FrameType::kHello, FrameType::kTrust, FrameType::kResult, FrameType::kStdin}) {
     ExecClient client = exec(daemon);
     client.say(type, "");
     const auto frame = client.hear();
@@ -227,4 +240,90 @@ TEST_CASE("unasked_output_of_a_guest_is_dropped") {
   client.expect(FrameType::kStdout, "out");
   client.expect(FrameType::kResult, "{}");
   CHECK_FALSE(client.hear().has_value());
+}
+
+namespace {
+
+std::size_t input_so_far(FakeDaemon& daemon) {
+  const std::lock_guard lock(daemon.shared.mutex);
+  std::size_t bytes = 0;
+  for (const Frame& frame : daemon.shared.frames) bytes += frame.type == FrameType::kStdin ? frame.payload.size() : 0;
+  return bytes;
+}
+
+/// Frames of input that are `bytes` in all.
+std::string input_frames(std::size_t bytes) {
+  std::string frames;
+  for (std::size_t sent = 0; sent < bytes; sent += hostproto::kMaxFramePayload) {
+    frames += hostproto::encode_frame(FrameType::kStdin, std::string(hostproto::kMaxFramePayload, 'x'));
+  }
+  return frames;
+}
+
+Frame taken(std::uint32_t bytes) {
+  return {FrameType::kStdin, hostproto::encode_input_taken(bytes).substr(hostproto::kFrameHeader)};
+}
+
+}  // namespace
+
+TEST_CASE("a_signal_passes_a_window_of_input_that_nobody_takes") {
+  FakeDaemon daemon;
+  ExecClient client = exec(daemon);
+  client.say(FrameType::kExec, "{}");
+  client.say_all(input_frames(hostproto::kStdinWindow));
+  client.say(FrameType::kSignal, std::string(1, SIGINT));
+  CHECK(eventually([&] { return got_signal(daemon, SIGINT); }));
+  CHECK(input_so_far(daemon) == hostproto::kStdinWindow);
+}
+
+TEST_CASE("input_beyond_the_window_waits_and_its_command_still_ends_with_its_client") {
+  FakeDaemon daemon;
+  daemon.locked()->script = [](const Frame& frame) -> std::vector<Frame> {
+    if (frame.type != FrameType::kSignal) return {};
+    return {{FrameType::kResult, R"({"signal":15})"}};
+  };
+  {
+    ExecClient client = exec(daemon);
+    client.say(FrameType::kExec, "{}");
+    client.say_all(input_frames(hostproto::kStdinWindow + 2 * hostproto::kMaxFramePayload));
+    CHECK(eventually([&] { return input_so_far(daemon) == hostproto::kStdinWindow; }));
+  }
+  CHECK(no_channel_is_open(daemon));
+  CHECK(got_signal(daemon, SIGTERM));
+  CHECK(input_so_far(daemon) == hostproto::kStdinWindow);
+}
+
+TEST_CASE("acknowledged_input_makes_room_and_the_client_hears_of_it") {
+  FakeDaemon daemon;
+  daemon.locked()->script = [](const Frame& frame) -> std::vector<Frame> {
+    if (frame.type == FrameType::kStdin && frame.payload.empty()) return {{FrameType::kResult, "{}"}};
+    if (frame.type != FrameType::kStdin) return {};
+    return {taken(static_cast<std::uint32_t>(frame.payload.size()))};
+  };
+  ExecClient client = exec(daemon);
+  client.say(FrameType::kExec, "{}");
+  const std::size_t all = 4 * hostproto::kStdinWindow;
+  client.say_all(input_frames(all) + hostproto::encode_frame(FrameType::kStdin, ""));
+  std::size_t heard = 0;
+  for (auto frame = client.hear(); frame->type == FrameType::kStdin; frame = client.hear()) {
+    heard += hostproto::decode_input_taken(frame->payload).value();
+  }
+  CHECK(heard == all);
+  CHECK(input_so_far(daemon) == all);
+}
+
+TEST_CASE("invariant_7_a_guest_cannot_acknowledge_what_was_not_sent") {
+  FakeDaemon daemon;
+  daemon.locked()->script = [](const Frame& frame) -> std::vector<Frame> {
+    if (frame.type == FrameType::kExec) return {taken(1'000'000'000), {FrameType::kStdin, "junk!"}};
+    if (frame.payload == "five.") return {taken(3), taken(1000), {FrameType::kResult, "{}"}};
+    return {};
+  };
+  ExecClient client = exec(daemon);
+  client.say(FrameType::kExec, "{}");
+  for (int i = 0; i < 2; ++i) client.expect(FrameType::kStdin, taken(0).payload);
+  client.say(FrameType::kStdin, "five.");
+  client.expect(FrameType::kStdin, taken(3).payload);
+  client.expect(FrameType::kStdin, taken(2).payload);
+  client.expect(FrameType::kResult, "{}");
 }

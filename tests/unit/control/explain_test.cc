@@ -11,9 +11,30 @@ using namespace enforcer::control::testing;
 
 namespace {
 
+constexpr std::string_view kRequestPolicy = R"(
+apiVersion: enforcer.dev/v1
+kind: Credential
+metadata: {name: github-bot}
+spec: {source: {store: true}, inject: [{to: ["issues.example:*"], as: bearer}]}
+---
+apiVersion: enforcer.dev/v1
+kind: Policy
+metadata: {name: bot}
+spec:
+  guests: {matchLabels: {role: bot}}
+  allow:
+    - {name: read, to: ["issues.example:*"], http: [{methods: [GET]}], credential: github-bot}
+    - {name: write, to: [issues.example], http: [{methods: [POST], paths: ["/repos/acme/**"]}]}
+    - {name: aws, to: [aws.example], aws: {actions: ["ce:Get*"]}}
+    - {name: plain, to: [plain.example]}
+  deny:
+    - {name: no-dry, to: [issues.example], http: [{query: {dry: "0"}}]}
+)";
+
 std::shared_ptr<const policy::Snapshot> snapshot() {
-  const policy::SourceText source{.name = "agent.yaml", .text = std::string(kAgentPolicy)};
-  const auto outcome = policy::load({&source, 1}, 3);
+  const policy::SourceText sources[] = {{.name = "agent.yaml", .text = std::string(kAgentPolicy)},
+                                        {.name = "bot.yaml", .text = std::string(kRequestPolicy)}};
+  const auto outcome = policy::load(sources, 3);
   for (const auto& diagnostic : outcome.diagnostics) MESSAGE(diagnostic.to_string());
   REQUIRE(outcome.snapshot != nullptr);
   return outcome.snapshot;
@@ -43,6 +64,7 @@ TEST_CASE("reads_every_form_of_target") {
       {"2001:db8::1", "", "2001:db8::1", 443, Speech::kTls, "GET", "/"},
       {"https://a.example/x/y?q=1#f", "a.example", "", 443, Speech::kTls, "GET", "/x/y"},
       {"http://a.example:8080", "a.example", "", 8080, Speech::kClearHttp, "GET", "/"},
+      {"https://a.example/%61//b?q=1", "a.example", "", 443, Speech::kTls, "GET", "/a/b"},
       {"https://a.example:80/", "a.example", "", 80, Speech::kTls, "GET", "/"},
       {"DELETE https://a.example?x=1", "a.example", "", 443, Speech::kTls, "DELETE", "/"},
   };
@@ -59,10 +81,19 @@ TEST_CASE("reads_every_form_of_target") {
   }
 }
 
+TEST_CASE("a_url_asks_about_a_request_and_keeps_its_query") {
+  CHECK(parse_explain_target("https://a.example/x?q=1#f")->query == "q=1");
+  CHECK(parse_explain_target("https://a.example?q=1")->query == "q=1");
+  CHECK_FALSE(parse_explain_target("https://a.example/")->query);
+  CHECK(parse_explain_target("https://a.example")->is_request);
+  CHECK_FALSE(parse_explain_target("a.example")->is_request);
+}
+
 TEST_CASE("refuses_targets_that_name_nothing") {
-  for (const std::string_view text : {"", ":443", "a.example:", "a.example:0", "a.example:70000", "a.example:x", "[::1",
-                                      "[::1]x", "a b", "get https://a.example/", "GET a.example",
-                                      "https://u@a.example/", "a..b", "127.1", "0x7f.1", "ftp://a.example/"}) {
+  for (const std::string_view text :
+       {"", ":443", "a.example:", "a.example:0", "a.example:70000", "a.example:x", "[::1", "[::1]x", "a b",
+        "get https://a.example/", "GET a.example", "https://u@a.example/", "a..b", "127.1", "0x7f.1",
+        "ftp://a.example/", "https://a.example/%2e%2e/x", "https://a.example/a\\b"}) {
     CAPTURE(text);
     CHECK_FALSE(parse_explain_target(text).has_value());
   }
@@ -101,6 +132,36 @@ TEST_CASE("explains_as_the_data_path_decides") {
   CHECK(ask("https://api.github.com/x").place == "agent.yaml:7");
   CHECK(ask("https://api.github.com/x").handling == "passthrough");
   CHECK(ask("wiki.acme.example").note == "Ask the platform team.");
+}
+
+TEST_CASE("explains_single_requests_with_the_credential_that_would_be_added") {
+  struct Case {
+    std::string_view target, decision, handling, layer, reason, rule, credential;
+  };
+  for (const Case& c : std::initializer_list<Case>{
+           {"https://issues.example", "allow", "passthrough", "http", "rule", "bot/read", "github-bot"},
+           {"issues.example", "allow", "intercept", "tls", "rule", "bot/read", ""},
+           {"POST https://issues.example/repos/../repos/acme/i", "allow", "passthrough", "http", "rule", "bot/write",
+            ""},
+           {"POST https://issues.example/repos/acme/i?dry=1&dry=0", "deny", "", "http", "rule", "bot/no-dry", ""},
+           {"PUT https://issues.example/", "deny", "", "http", "request", "", ""},
+           {"GET http://issues.example:8080/", "deny", "", "http", "scheme", "", ""},
+           {"POST https://aws.example/", "deny", "", "http", "action_unknown", "bot/aws", ""},
+           {"DELETE https://plain.example/x", "allow", "passthrough", "tls", "rule", "bot/plain", ""}}) {
+    CAPTURE(c.target);
+    const ExplainAnswer answer = ask(c.target, {{"role", "bot"}});
+    CHECK(answer.decision == c.decision);
+    CHECK(answer.handling == c.handling);
+    CHECK(answer.layer == c.layer);
+    CHECK(answer.reason == c.reason);
+    CHECK(answer.rule == c.rule);
+    CHECK(answer.credential == c.credential);
+  }
+  const ExplainAnswer answer = ask("PUT https://issues.example/", {{"role", "bot"}});
+  const auto near = std::ranges::find(answer.rules, "bot/read", &ExplainedRule::rule);
+  REQUIRE(near != answer.rules.end());
+  CHECK(near->field == "request");
+  CHECK(near->detail == "'http' does not match the request");
 }
 
 TEST_CASE("names_the_field_that_stopped_a_near_miss") {

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -19,6 +20,7 @@
 #include <fstream>
 #include <functional>
 #include <future>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -45,6 +47,14 @@ inline GuestInfo guest_info(std::string_view name, std::string_view kind = "micr
           .epoch = Epoch{0xabc},
           .ipv4 = IpAddress::v4(0x64400007),
           .ipv6 = {}};
+}
+
+inline AuthorityInfo authority_info() {
+  return {.pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+          .subject = "CN=Enforcer test",
+          .fingerprint = "AB:CD",
+          .not_before = WallClock::time_point(std::chrono::seconds(1'700'000'000)),
+          .not_after = WallClock::time_point(std::chrono::seconds(1'800'000'000))};
 }
 
 /// A folder that everybody may pass through and that goes with the object.
@@ -77,7 +87,10 @@ struct Shared {
   std::mutex mutex;
   std::vector<std::string> calls;
   std::vector<GuestInfo> guests;
-  std::optional<Error> error;  ///< what every change answers instead
+  std::vector<CredentialInfo> credentials;
+  std::map<std::string, std::string> values;  ///< what was set
+  std::optional<AuthorityInfo> authority;     ///< of every guest
+  std::optional<Error> error;                 ///< what every change answers instead
   LoadAnswer load{.loaded = true, .generation = 2, .problems = {}};
   std::shared_ptr<const policy::Snapshot> snapshot;
   std::string audit_path;
@@ -181,6 +194,14 @@ class FakeBackend : public Backend {
     const std::lock_guard lock(shared_.mutex);
     co_return shared_.guests;
   }
+  asio::awaitable<Result<AuthorityInfo>> authority(GuestName name) override {
+    const std::lock_guard lock(shared_.mutex);
+    if (std::ranges::find(shared_.guests, name, &GuestInfo::name) == shared_.guests.end()) {
+      co_return fail(Errc::kNotFound, "there is no guest " + name.text());
+    }
+    if (!shared_.authority) co_return fail(Errc::kUnavailable, "the guest has no CA");
+    co_return *shared_.authority;
+  }
   asio::awaitable<Result<GuestAnswer>> create_guest(Caller, CreateGuest request) override {
     called("create " + request.name.text() + " " + request.image + " " + std::to_string(request.memory_mib));
     co_return made(request.name, "microvm");
@@ -200,6 +221,24 @@ class FakeBackend : public Backend {
   asio::awaitable<Result<std::unique_ptr<ExecChannel>>> exec(Caller, GuestName name) override {
     called("exec " + name.text());
     co_return std::make_unique<FakeChannel>(shared_, context_.get_executor());
+  }
+  asio::awaitable<Result<std::vector<CredentialInfo>>> credentials() override {
+    const std::lock_guard lock(shared_.mutex);
+    co_return shared_.credentials;
+  }
+  asio::awaitable<Result<>> set_credential(Caller, std::string name, Secret value) override {
+    called("set credential " + name);
+    const std::lock_guard lock(shared_.mutex);
+    if (shared_.error) co_return std::unexpected(*shared_.error);
+    shared_.values[name] = value.reveal();
+    co_return Result<>{};
+  }
+  asio::awaitable<Result<>> delete_credential(Caller, std::string name) override {
+    called("delete credential " + name);
+    const std::lock_guard lock(shared_.mutex);
+    if (shared_.error) co_return std::unexpected(*shared_.error);
+    if (shared_.values.erase(name) == 0) co_return fail(Errc::kNotFound, "nothing is stored for credential " + name);
+    co_return Result<>{};
   }
 
  private:

@@ -30,7 +30,7 @@ TEST_CASE("an_escaped_slash_stays_inside_its_segment") {
   const auto match = find_route("DELETE", *target);
   REQUIRE(match.has_value());
   CHECK(match->endpoint == Endpoint::kDeleteGuest);
-  CHECK(match->guest == "a/exec");  // and is no GuestName
+  CHECK(match->name == "a/exec");  // and is no GuestName
 }
 
 TEST_CASE("what_percent_encode_makes_is_read_back") {
@@ -44,12 +44,17 @@ TEST_CASE("what_percent_encode_makes_is_read_back") {
 TEST_CASE("everything_that_changes_something_needs_admin") {
   for (const char* method : {"POST", "DELETE", "PUT", "PATCH"}) {
     for (const char* path : {"/v1/reload", "/v1/policies", "/v1/guests", "/v1/guests/a", "/v1/guests/a/attach",
-                             "/v1/guests/a/exec", "/v1/status", "/v1/log"}) {
+                             "/v1/guests/a/exec", "/v1/status", "/v1/log", "/v1/credentials", "/v1/credentials/a"}) {
       const auto match = find_route(method, *parse_request_target(path));
       if (match) CHECK(match->role == Role::kAdmin);
     }
   }
   CHECK(find_route("GET", *parse_request_target("/v1/status"))->role == Role::kViewer);
+  CHECK(find_route("GET", *parse_request_target("/v1/credentials"))->role == Role::kViewer);
+  CHECK(find_route("PUT", *parse_request_target("/v1/credentials/a"))->role == Role::kAdmin);
+  // There is no way to ask for a value.
+  CHECK(find_route("GET", *parse_request_target("/v1/credentials/a")).error().allow == "PUT, DELETE");
+  CHECK(find_route("GET", *parse_request_target("/v1/guests/a/ca"))->role == Role::kViewer);
 }
 
 TEST_CASE("roles_are_ordered_and_come_from_groups") {

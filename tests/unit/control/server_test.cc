@@ -312,6 +312,25 @@ TEST_CASE("guests_are_made_shown_and_removed") {
   CHECK(daemon.ask("GET", "/v1/guests/BOX").status == 400);
 }
 
+TEST_CASE("a_guest_s_authority_is_for_viewers_to_read") {
+  FakeDaemon daemon;
+  daemon.locked()->guests.push_back(guest_info("vm"));
+  CHECK(daemon.ask("GET", "/v1/guests/vm/ca").status == 503);
+  daemon.locked()->authority = authority_info();
+  const auto read = decode_authority(daemon.ask("GET", "/v1/guests/vm/ca").body);
+  REQUIRE(read.has_value());
+  const AuthorityInfo sent = authority_info();
+  CHECK(read->pem == sent.pem);
+  CHECK(read->subject == sent.subject);
+  CHECK(read->fingerprint == sent.fingerprint);
+  CHECK(read->not_before == sent.not_before);
+  CHECK(read->not_after == sent.not_after);
+  CHECK(daemon.ask("GET", "/v1/guests/nobody/ca").status == 404);
+  CHECK(daemon.ask("GET", "/v1/guests/VM/ca").status == 400);
+  CHECK(daemon.ask("POST", "/v1/guests/vm/ca").status == 405);
+  CHECK(decode_authority(R"({"api_version":"v1","ca":{"pem":"x"}})").error().code == Errc::kIo);
+}
+
 TEST_CASE("a_second_daemon_never_takes_a_socket_that_answers") {
   asio::io_context context;
   Shared shared;

@@ -70,6 +70,9 @@ TEST_CASE("help_begins_with_what_it_is_and_examples") {
       {"guest", "attach"},
       {"guest", "detach"},
       {"run"},
+      {"ca"},
+      {"ca", "show"},
+      {"ca", "export"},
   };
   for (auto verb : verbs) {
     verb.emplace_back("--help");

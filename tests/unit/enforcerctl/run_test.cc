@@ -1,5 +1,6 @@
 // run: the standard streams, the signals and the end of a command in a guest.
 #include <doctest/doctest.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include <csignal>
@@ -179,6 +180,80 @@ TEST_CASE("a_reader_that_went_away_is_sigpipe_for_the_command") {
   guest.join();
   REQUIRE(outcome.has_value());
   CHECK(outcome->status == 141);
+}
+
+namespace {
+
+/// The guest's end of a session, on a thread of its own: acknowledges input or not, and ends with what a signal does.
+class Listener {
+ public:
+  enum class Reads { kEverything, kNothing };
+  Listener(const Stage& stage, Reads reads, pthread_t session) {
+    thread_ = std::thread([&stage, reads, session, this] {
+      hostproto::FrameReader reader;
+      char buffer[4096];
+      while (true) {
+        const ssize_t size = read(stage.guest.get(), buffer, sizeof buffer);
+        if (size <= 0 || !reader.feed(as_bytes({buffer, static_cast<std::size_t>(size)}))) return;
+        while (const auto frame = reader.next()) {
+          if (frame->type == FrameType::kStdin && reads == Reads::kEverything) {
+            const std::string taken = hostproto::encode_input_taken(static_cast<std::uint32_t>(frame->payload.size()));
+            if (write(stage.guest.get(), taken.data(), taken.size()) < 0) return;
+          }
+          if (frame->type == FrameType::kStdin) input_ += frame->payload.size();
+          const bool full = input_ + 16 * 1024 > hostproto::kStdinWindow;
+          if (frame->type == FrameType::kStdin && reads == Reads::kNothing && full) pthread_kill(session, SIGTERM);
+          const bool ended = frame->type == FrameType::kStdin && frame->payload.empty();
+          if (frame->type == FrameType::kSignal) return stage.play({{FrameType::kResult, R"({"signal":15})"}});
+          if (ended) return stage.play({{FrameType::kResult, R"({"exit":0})"}});
+        }
+      }
+    });
+  }
+
+  /// The bytes of input that came, once the session is over.
+  std::size_t finish() {
+    thread_.join();
+    return input_;
+  }
+
+ private:
+  std::thread thread_;
+  std::size_t input_ = 0;
+};
+
+constexpr std::size_t kLargeInput = std::size_t{16} << 20;
+
+Fd large_input() {
+  Fd file(memfd_create("input", MFD_CLOEXEC));
+  REQUIRE(ftruncate(file.get(), kLargeInput) == 0);
+  return file;
+}
+
+}  // namespace
+
+TEST_CASE("a_signal_passes_input_that_the_command_does_not_read") {
+  Stage stage;
+  stage.in.read_end = large_input();
+  const auto signals = SignalWatch::begin();
+  Listener listener(stage, Listener::Reads::kNothing, pthread_self());
+  const auto outcome = stage.run(*signals);
+  const std::size_t input = listener.finish();
+  REQUIRE(outcome.has_value());
+  CHECK(outcome->status == 143);
+  CHECK(input <= hostproto::kStdinWindow);
+}
+
+TEST_CASE("input_that_the_command_reads_goes_on_beyond_the_window") {
+  Stage stage;
+  stage.in.read_end = large_input();
+  const auto signals = SignalWatch::begin();
+  Listener listener(stage, Listener::Reads::kEverything, pthread_self());
+  const auto outcome = stage.run(*signals);
+  const std::size_t input = listener.finish();
+  REQUIRE(outcome.has_value());
+  CHECK(outcome->status == 0);
+  CHECK(input == kLargeInput);
 }
 
 TEST_CASE("run_feels_like_running_the_command_and_leaves_no_guest") {

@@ -128,6 +128,30 @@ TEST_CASE("guests_are_created_listed_and_removed") {
                                           "attach b2 /proc/12/ns/net", "delete box", "delete vm", "delete vm"});
 }
 
+TEST_CASE("ca_of_a_guest_is_shown_and_exported") {
+  FakeDaemon daemon;
+  CHECK(run_with(daemon, {"ca", "show", "vm"}).status == 5);
+  CHECK(run_with(daemon, {"ca", "show", "VM"}).status == 2);
+  daemon.locked()->guests.push_back(guest_info("vm"));
+  const Ran none = run_with(daemon, {"ca", "export", "vm"});
+  CHECK(none.status == 1);
+  CHECK(none.out.empty());
+  CHECK(none.err == "enforcerctl: the guest has no CA\n");
+
+  daemon.locked()->authority = authority_info();
+  const Ran table = run_with(daemon, {"ca", "show", "vm"});
+  CHECK(table.status == 0);
+  CHECK(table.out.starts_with("SUBJECT"));
+  for (const char* cell : {"CN=Enforcer test", "2023-11-14T22:13:20.000Z", "2027-01-15T08:00:00.000Z", "AB:CD"}) {
+    CHECK(table.out.contains(cell));
+  }
+  const Ran json = run_with(daemon, {"ca", "show", "vm", "-o", "json"});
+  CHECK(json.out.contains(R"("fingerprint_sha256":"AB:CD")"));
+  CHECK(std::ranges::count(json.out, '\n') == 1);
+  CHECK(run_with(daemon, {"ca", "export", "vm"}).out == authority_info().pem);
+  CHECK(run_with(daemon, {"ca", "export", "vm", "-o", "json"}).out == authority_info().pem);
+}
+
 TEST_CASE("log_shows_a_table_or_the_records_themselves") {
   FakeDaemon daemon;
   const std::string deny =

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 #include <string>
@@ -71,10 +72,12 @@ class ExecClient {
     return outcome;
   }
 
-  /// A shell script with nothing on its standard input.
-  Outcome run(const std::string& script) {
+  /// A shell script, `input` (within the window) on its standard input.
+  Outcome run(const std::string& script, std::string_view input = "") {
     deadline_ = Deadline::after(std::chrono::seconds(30));
     send(hostproto::FrameType::kExec, R"({"argv":["sh","-c",")" + script + R"("]})");
+    for (; !input.empty(); input.remove_prefix(std::min(input.size(), hostproto::kMaxFramePayload)))
+      send(hostproto::FrameType::kStdin, input.substr(0, hostproto::kMaxFramePayload));
     send(hostproto::FrameType::kStdin, "");
     return finish();
   }

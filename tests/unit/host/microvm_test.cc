@@ -1,114 +1,14 @@
-// One real guest, booted under TCG in a network namespace of its own, answers all of these. Needs root, QEMU, Debian's
-// cloud kernel and what vm-images/build-mini puts into the image; without them every case is a loud skip.
+// The life of a microVM from its start to its end, and the exec channel in between.
 #include "host/microvm.h"
 
-#include <doctest/doctest.h>
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <linux/if_tun.h>
-#include <net/if.h>
-#include <sched.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <chrono>
-#include <cstdlib>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <iostream>
-#include <thread>
-
-#include "exec_client.h"
+#include "booted_guest.h"
 
 namespace enforcer::host {
 namespace {
 
 using hostproto::FrameType;
-
-const std::string kNonce = "sixteen bytes...";
-const std::string kFolder = fmt::format("/tmp/microvm-test-{}", ::getpid());
-
-struct Wire {
-  Fd netns;
-  Fd tap;
-};
-
-/// A network namespace that lives as long as its descriptor, with a tap that answers as the gateway.
-Wire make_wire() {
-  Wire wire;
-  std::thread([&wire] {
-    REQUIRE(::unshare(CLONE_NEWNET) == 0);
-    wire.netns = Fd(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
-    wire.tap = Fd(::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
-    ifreq request{};
-    std::strcpy(request.ifr_name, "tap0");
-    request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
-    REQUIRE(::ioctl(wire.tap.get(), TUNSETIFF, &request) == 0);
-    REQUIRE(std::system("ip link set tap0 up && ip addr add 10.99.0.1/32 dev tap0 && ip route add 10.99.0.2 dev tap0 &&"
-                        "ip addr add fd99::1/128 dev tap0 nodad && ip route add fd99::2 dev tap0") == 0);
-  }).join();
-  return wire;
-}
-
-std::string missing_requirement() {
-  if (::geteuid() != 0) return "needs root";
-  for (const char* path : {"/usr/bin/qemu-system-x86_64", "/dev/net/tun"})
-    if (::access(path, F_OK) != 0) return fmt::format("{} is missing", path);
-  // Below a folder that only root may enter: QEMU gets descriptors.
-  std::filesystem::create_directories(kFolder);
-  std::filesystem::permissions(kFolder, std::filesystem::perms::owner_all);
-  const auto init = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "../../vm-images/enforcer-init";
-  const std::string build =
-      fmt::format(ENFORCER_SOURCE_DIR "/vm-images/build-mini --output {}/images --init {} >&2", kFolder, init.string());
-  return std::system(build.c_str()) == 0 ? "" : "the image mini could not be built";
-}
-
-/// The guest that all cases share, and its end when the program ends.
-class Guest {
- public:
-  Guest() : wire(make_wire()) {
-    auto image = open_image({kFolder + "/images"}, "mini");
-    REQUIRE_MESSAGE(image, (image ? "" : image.error().message));
-    const MicroVmSpec spec{.name = *GuestName::parse("test-guest"),
-                           .slot = Slot{static_cast<std::uint32_t>(::getpid())},
-                           .run_dir = kFolder + "/run",
-                           .guest_mac = "02:77:00:00:00:01",
-                           .ipv4 = *IpAddress::parse("10.99.0.2"),
-                           .gateway_ipv4 = *IpAddress::parse("10.99.0.1"),
-                           .ipv6 = *IpAddress::parse("fd99::2"),
-                           .gateway_ipv6 = *IpAddress::parse("fd99::1")};
-    const auto begun = Monotonic::now();
-    auto started = MicroVm::start(spec, *image, wire.netns.get(), wire.tap.get());
-    REQUIRE_MESSAGE(started, (started ? "" : started.error().message));
-    vm.emplace(*std::move(started));
-    exec.emplace(*vm->connect_exec());
-    said_hello = exec->hello(kNonce, std::chrono::seconds(60));
-    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Monotonic::now() - begun);
-    std::cout << "start to hello: " << took.count() << " ms\n";
-  }
-  ~Guest() {
-    if (vm) (void)vm->end(Deadline::after(std::chrono::seconds(5)));
-    std::filesystem::remove_all(kFolder);
-  }
-
-  Wire wire;
-  std::optional<MicroVm> vm;
-  std::optional<ExecClient> exec;
-  bool said_hello = false;
-};
-
-/// Nothing, and a line that says why, where no guest can run.
-Guest* guest() {
-  static const std::string missing = missing_requirement();
-  if (!missing.empty()) {
-    std::cout << "SKIP: microvm: " << missing << "\n";
-    return nullptr;
-  }
-  static Guest booted;
-  return &booted;
-}
 
 std::string status_of(pid_t pid, const std::string& key) {
   std::ifstream file(fmt::format("/proc/{}/status", pid));
@@ -259,7 +159,96 @@ TEST_CASE("guest_knows_the_time_and_has_curl_and_openssl") {
   if (!g) return;
   const auto there = std::strtoll(g->exec->run("date +%s").out.c_str(), nullptr, 10);
   CHECK(std::llabs(there - std::chrono::system_clock::to_time_t(WallClock::now())) <= 5);
+  // Not the tick: a busy host makes it late, and then certificates are not valid yet.
+  CHECK(g->exec->run("cat /sys/devices/system/clocksource/clocksource0/current_clocksource").out.starts_with("tsc"));
   CHECK(g->exec->run("curl --version | head -n1 | cut -c1-5; openssl version | cut -c1-8").out == "curl \nOpenSSL \n");
+}
+
+TEST_CASE("host_s_authority_is_trusted_once_it_was_named") {
+  Guest* g = guest();
+  if (!g) return;
+  REQUIRE(g->authority.made);
+  const std::string serve =
+      "cat >/tmp/server.pem; openssl s_server -quiet -accept 443 -cert /tmp/server.pem -www >/dev/null 2>&1 "
+      "& "
+      "for i in $(seq 100); do curl -sk -o /dev/null https://localhost/ && exit 0; sleep 0.1; done; exit 1";
+  REQUIRE(g->exec->run("(" + serve + ")", g->authority.server).result == R"({"exit":0})");
+  const std::string curl = "curl -sS -o /dev/null https://localhost/";
+  const std::string openssl = "openssl s_client -connect localhost:443 -verify_return_error </dev/null >/dev/null 2>&1";
+  const std::string wget = "wget -q -O /dev/null https://localhost/";
+  CHECK(g->exec->run(curl).result == R"({"exit":60})");  // CURLE_PEER_FAILED_VERIFICATION
+  CHECK(g->exec->run(openssl).result == R"({"exit":1})");
+  CHECK(g->exec->run(wget).result == R"({"exit":1})");
+  CHECK(g->exec->run("ls /usr/local/share/ca-certificates; env | grep -c _CA").out == "0\n");
+
+  g->exec->send(FrameType::kTrust, g->authority.certificate);
+  for (const std::string& client : {curl, openssl, wget}) {
+    CAPTURE(client);
+    CHECK(g->exec->run(client).result == R"({"exit":0})");
+    CHECK(g->exec->run("exec env -i " + client).result == R"({"exit":0})");  // by the system's bundle alone
+  }
+  CHECK(g->exec->run("cat /usr/local/share/ca-certificates/enforcer.crt").out == g->authority.certificate);
+}
+
+TEST_CASE("every_command_is_told_where_the_certificates_are_unless_it_says_so_itself") {
+  Guest* g = guest();
+  if (!g) return;
+  g->exec->send(FrameType::kTrust, g->authority.certificate);
+  const std::string bundle = "/etc/ssl/certs/ca-certificates.crt";
+  CHECK(
+      g->exec->run("echo $SSL_CERT_FILE $REQUESTS_CA_BUNDLE $CURL_CA_BUNDLE $GIT_SSL_CAINFO $CARGO_HTTP_CAINFO").out ==
+      fmt::format("{0} {0} {0} {0} {0}\n", bundle));
+  CHECK(g->exec->run("echo $NODE_EXTRA_CA_CERTS").out == "/usr/local/share/ca-certificates/enforcer.crt\n");
+  g->exec->allow(std::chrono::seconds(30));
+  g->exec->send(FrameType::kExec, R"({"argv":["sh","-c","echo $SSL_CERT_FILE $CURL_CA_BUNDLE"],)"
+                                  R"("env":{"SSL_CERT_FILE":"/mine"}})");
+  CHECK(g->exec->finish().out == "/mine " + bundle + "\n");
+}
+
+TEST_CASE("last_authority_wins_and_the_image_s_own_stay") {
+  Guest* g = guest();
+  if (!g) return;
+  const std::string count = "grep -c BEGIN /etc/ssl/certs/ca-certificates.crt";
+  const std::string of_image = g->exec->run("grep -c BEGIN /usr/share/enforcer/ca-certificates.crt").out;
+  const std::string one_more = fmt::format("{}\n", std::strtol(of_image.c_str(), nullptr, 10) + 1);
+  REQUIRE(of_image.size() > 2);
+  for (const Authority* authority : {&g->authority, &g->another, &g->another, &g->authority, &g->another}) {
+    g->exec->send(FrameType::kTrust, authority->certificate);
+    CHECK(g->exec->run(count).out == one_more);
+    const auto bundle = g->exec->run("cat /etc/ssl/certs/ca-certificates.crt").out;
+    CHECK(bundle.ends_with("\n" + authority->certificate));
+  }
+  CHECK(g->exec->run("curl -sS -o /dev/null https://localhost/").result == R"({"exit":60})");
+}
+
+TEST_CASE("what_is_no_certificate_changes_nothing_and_init_lives_on") {
+  Guest* g = guest();
+  if (!g) return;
+  g->exec->send(FrameType::kTrust, g->authority.certificate);
+  const std::string digest =
+      "cat /usr/local/share/ca-certificates/enforcer.crt /etc/ssl/certs/ca-certificates.crt | md5sum";
+  const std::string before = g->exec->run(digest).out;
+  const std::string& good = g->another.certificate;
+  const std::string malformed[] = {"",
+                                   "\n\n",
+                                   "not a certificate",
+                                   std::string(hostproto::kMaxFramePayload, '\0'),
+                                   std::string(hostproto::kMaxFramePayload, '-'),
+                                   g->another.key,
+                                   good + g->another.key,
+                                   good + "and more",
+                                   "subject=CN = another\n" + good,
+                                   good.substr(0, good.size() / 2),
+                                   good.substr(good.size() / 2),
+                                   "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n",
+                                   "-----BEGIN CERTIFICATE-----\n$(reboot)\n-----END CERTIFICATE-----\n"};
+  for (const std::string& payload : malformed) {
+    CAPTURE(payload.substr(0, 80));
+    g->exec->send(FrameType::kTrust, payload);
+    CHECK(g->exec->run(digest).out == before);
+  }
+  g->exec->send(FrameType::kTrust, good);
+  CHECK(g->exec->run("cat /usr/local/share/ca-certificates/enforcer.crt").out == good);
 }
 
 TEST_CASE("new_hello_kills_what_runs_and_starts_afresh") {

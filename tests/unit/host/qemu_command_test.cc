@@ -29,16 +29,17 @@ bool has(const std::string& text, std::string_view part) {
 }
 
 TEST_CASE("guest_under_tcg_is_told_the_tsc_frequency_and_its_addresses") {
-  CHECK(*kernel_command_line(spec(), 2596142) ==
-        "console=ttyS0 quiet panic=-1 reboot=t random.trust_cpu=on cryptomgr.notests tsc_early_khz=2596142 "
-        "enforcer.name=web-1 enforcer.ipv4=10.64.0.9 enforcer.gateway4=10.64.0.1 enforcer.ipv6=fd77:e::8 "
-        "enforcer.gateway6=fd77:e::1");
+  CHECK(
+      *kernel_command_line(spec(), 2596142) ==
+      "console=ttyS0 quiet panic=-1 reboot=t random.trust_cpu=on cryptomgr.notests tsc_early_khz=2596142 tsc=reliable "
+      "enforcer.name=web-1 enforcer.ipv4=10.64.0.9 enforcer.gateway4=10.64.0.1 enforcer.ipv6=fd77:e::8 "
+      "enforcer.gateway6=fd77:e::1");
 }
 
 TEST_CASE("guest_under_kvm_has_its_own_clock") {
   MicroVmSpec kvm = spec();
   kvm.accelerator = Accelerator::kKvm;
-  CHECK_FALSE(has(*kernel_command_line(kvm, 0), "tsc_early_khz"));
+  CHECK_FALSE(has(*kernel_command_line(kvm, 0), "tsc"));
   CHECK(has(text_of(kvm), "-accel kvm -cpu host"));
   CHECK(has(text_of(spec()), "-accel tcg -cpu max"));
 }

@@ -29,8 +29,9 @@ TEST_CASE("input_taken_is_a_number_of_exactly_four_bytes") {
 }
 
 TEST_CASE("frames_come_back_whatever_the_pieces") {
-  const std::string stream = encode_frame(FrameType::kHello, kNonce) + encode_frame(FrameType::kExec, "{}") +
-                             encode_frame(FrameType::kStdin, "") + encode_frame(FrameType::kSignal, "\x0f");
+  const std::string stream = encode_frame(FrameType::kHello, kNonce) + encode_frame(FrameType::kTrust, "pem") +
+                             encode_frame(FrameType::kExec, "{}") + encode_frame(FrameType::kStdin, "") +
+                             encode_frame(FrameType::kSignal, "\x0f");
   for (std::size_t piece = 1; piece <= stream.size(); ++piece) {
     FrameReader reader;
     std::string all;
@@ -38,7 +39,7 @@ TEST_CASE("frames_come_back_whatever_the_pieces") {
       REQUIRE(reader.feed(as_bytes(std::string_view(stream).substr(at, piece))));
       all += payloads(reader);
     }
-    CHECK(all == "H(" + kNonce + ")X({})I()S(\x0f)");
+    CHECK(all == "H(" + kNonce + ")T(pem)X({})I()S(\x0f)");
     CHECK_FALSE(reader.in_frame());
   }
 }

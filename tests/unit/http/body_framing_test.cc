@@ -18,13 +18,15 @@ struct Read {
   friend bool operator==(const Read&, const Read&) = default;
 };
 
-Read read_in(const BodyFraming& framing, std::string_view wire, std::size_t segment) {
-  BodyReader reader(framing);
+Read read_in(const BodyFraming& framing, std::string_view wire, std::size_t segment,
+             BodyReader::Extras extras = BodyReader::Extras::kRefused, std::string* data = nullptr) {
+  BodyReader reader(framing, extras);
   std::size_t consumed = 0;
-  auto progress = reader.feed({});
+  auto progress = reader.next({});
   while (progress.state == State::kMore && consumed < wire.size()) {
-    progress = reader.feed(as_bytes(wire.substr(consumed, segment)));
+    progress = reader.next(as_bytes(wire.substr(consumed, segment)));
     consumed += progress.consumed;
+    if (data != nullptr) *data += as_text(progress.data);
   }
   CHECK(reader.fault().empty() == (progress.state != State::kMalformed));
   return {progress.state, consumed};
@@ -72,4 +74,51 @@ TEST_CASE("invariant_7_refuses_chunks_that_parsers_disagree_about") {
 
 TEST_CASE("a_chunk_of_the_largest_size_does_not_overflow") {
   CHECK(chunked("ffffffffffffffff\r\nx") == State::kMore);
+}
+
+TEST_CASE("the_data_is_taken_out_of_its_frame") {
+  for (const std::size_t segment : {1, 2, 5, 1000}) {
+    std::string data;
+    read_in({Kind::kChunked}, "5\r\nhello\r\n6\r\n world\r\n0\r\n\r\nGET", segment, BodyReader::Extras::kRefused,
+            &data);
+    CHECK(data == "hello world");
+    data.clear();
+    read_in({Kind::kLength, 5}, "hello world", segment, BodyReader::Extras::kRefused, &data);
+    CHECK(data == "hello");
+    data.clear();
+    CHECK(read_in({Kind::kUntilClose}, "hello", segment, BodyReader::Extras::kRefused, &data) == Read{State::kMore, 5});
+    CHECK(data == "hello");
+  }
+}
+
+TEST_CASE("an_origins_extensions_and_trailers_are_dropped") {
+  const std::string wire = "5;a=\"b\" ; c\r\nhello\r\n1 \r\n!\r\n0;last\r\nExpires: now\r\nX: y\r\n\r\n";
+  for (const std::size_t segment : {1, 3, 1000}) {
+    std::string data;
+    CHECK(read_in({Kind::kChunked}, wire + kNext, segment, BodyReader::Extras::kDropped, &data) ==
+          Read{State::kComplete, wire.size()});
+    CHECK(data == "hello!");
+    CHECK(read_in({Kind::kChunked}, wire, segment).state == State::kMalformed);  // from a guest: refused
+  }
+  const std::string long_text(20'000, 'x');
+  for (const std::string& bad :
+       {"5;a\nhello\r\n0\r\n\r\n", "5;a\rhello", "0\r\nX: y\n\r\n", "0\r\nX\ry", ";x\r\n", "0\r\nX: \x01\r\n\r\n"}) {
+    CAPTURE(bad);
+    CHECK(read_in({Kind::kChunked}, bad, 1000, BodyReader::Extras::kDropped).state == State::kMalformed);
+  }
+  CHECK(read_in({Kind::kChunked}, "5;" + long_text, 1000, BodyReader::Extras::kDropped).state == State::kMalformed);
+  CHECK(read_in({Kind::kChunked}, "0\r\n" + long_text, 1000, BodyReader::Extras::kDropped).state == State::kMalformed);
+}
+
+TEST_CASE("chunks_that_are_written_read_back") {
+  std::vector<std::uint8_t> wire;
+  append_chunk(wire, as_bytes("hello"));
+  append_chunk(wire, {});  // would be the last one
+  append_chunk(wire, as_bytes(std::string(300, 'x')));
+  std::string text(as_text(wire));
+  text += kLastChunk;
+  std::string data;
+  CHECK(read_in({Kind::kChunked}, text, 1000, BodyReader::Extras::kRefused, &data) ==
+        Read{State::kComplete, text.size()});
+  CHECK(data == "hello" + std::string(300, 'x'));
 }

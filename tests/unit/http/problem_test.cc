@@ -25,7 +25,7 @@ struct Parts {
 };
 
 Parts response(unsigned status, const Problem& problem) {
-  const std::string whole = make_denial_response(status, problem);
+  const std::string whole = make_denial_response(status, problem, Connection::kClose);
   const auto end = whole.find("\r\n\r\n");
   REQUIRE(end != std::string::npos);
   return {whole.substr(0, end + 2), whole.substr(end + 4)};

@@ -63,7 +63,7 @@ TEST_CASE("reads_a_request_and_says_where_its_body_begins") {
   CHECK(head.path.target() == "/x");
   CHECK(head.body == BodyFraming{BodyFraming::Kind::kLength, 5});
   CHECK(head.fields == std::vector<HeaderField>{{"Accept", "*/*"}});
-  CHECK(head.connection == RequestHead::Connection::kKeepAlive);
+  CHECK(head.connection == Connection::kKeepAlive);
   CHECK(head.tunnel == RequestHead::Tunnel::kNone);
   CHECK(reader.head_size() == wire.size() - 5);
 }
@@ -132,7 +132,9 @@ TEST_CASE("refuses_an_absolute_target_that_is_not_the_host") {
   CHECK(fault(get("HTTP://OK.test:80/")) == std::nullopt);
   CHECK(fault(get("http://no.test/")) == HeadFault::kAuthority);
   CHECK(fault(get("http://ok.test:8080/")) == HeadFault::kAuthority);
-  CHECK(fault(get("https://ok.test/")) == HeadFault::kAuthority);
+  CHECK(fault(get("https://ok.test/")) == std::nullopt);  // whether the connection is TLS is for the session to compare
+  CHECK(fault(get("https://ok.test:80/")) == HeadFault::kAuthority);
+  CHECK(fault(get("ftp://ok.test/")) == HeadFault::kAuthority);
   CHECK(fault(get("http://ok.test@no.test/")) == HeadFault::kHost);
   CHECK(fault(get("ok.test:80")) == HeadFault::kAuthority);
   CHECK(fault(get("*")) == HeadFault::kSyntax);

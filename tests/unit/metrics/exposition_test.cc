@@ -217,6 +217,62 @@ TEST_CASE("traffic_and_durations_are_shown") {
   CHECK(sample(text, R"(enforcer_origin_errors_total{reason="address"})") == "1");
 }
 
+TEST_CASE("interception_is_shown") {
+  Exposition exposition("1", 100);
+  WorkerMetrics one;
+  WorkerMetrics two;
+  std::string text = render(exposition, {&one, &two});
+  CHECK(sample(text, R"(enforcer_http_responses_total{code="200"})") == "0");
+  CHECK(series_count(text, "enforcer_http_responses_total{") == 2);
+  CHECK(sample(text, "enforcer_tls_certificates_issued_total") == "0");
+  one.http_response(403);
+  two.http_response(403);
+  two.http_response(418);
+  one.tls_handshake(TlsSide::kGuest, 3ms);
+  two.tls_handshake(TlsSide::kGuest, 3ms);
+  one.certificate_issued();
+  two.certificate_issued();
+  text = render(exposition, {&one, &two});
+  CHECK(sample(text, R"(enforcer_http_responses_total{code="403"})") == "2");
+  CHECK(sample(text, R"(enforcer_http_responses_total{code="other"})") == "1");
+  CHECK(sample(text, R"(enforcer_tls_handshake_duration_seconds_bucket{side="guest",le="0.0025"})") == "0");
+  CHECK(sample(text, R"(enforcer_tls_handshake_duration_seconds_bucket{side="guest",le="0.005"})") == "2");
+  CHECK(sample(text, R"(enforcer_tls_handshake_duration_seconds_count{side="origin"})") == "0");
+  CHECK(sample(text, "enforcer_tls_certificates_issued_total") == "2");
+}
+
+TEST_CASE("only_loaded_credentials_have_series_and_one_that_comes_back_goes_on_counting") {
+  Exposition exposition("1", 100);
+  WorkerMetrics one;
+  WorkerMetrics two;
+  const auto github = R"(enforcer_credential_injections_total{credential="github",result="injected"})";
+  const auto count = [&] { return series_count(render(exposition, {&one, &two}), "enforcer_credential_injections_"); };
+  exposition.set_credentials({"github", "npm"});
+  CHECK(count() == 6);
+  CHECK(sample(render(exposition, {&one, &two}), github) == "0");
+  one.credential_injected("github", InjectionResult::kInjected);
+  two.credential_injected("github", InjectionResult::kInjected);
+  two.credential_injected("npm", InjectionResult::kDenied);
+  CHECK(sample(render(exposition, {&one, &two}), github) == "2");
+  exposition.set_credentials({"npm"});
+  CHECK(count() == 3);
+  CHECK_FALSE(sample(render(exposition, {&one, &two}), github).has_value());
+  exposition.set_credentials({"github"});
+  one.credential_injected("github", InjectionResult::kInjected);
+  CHECK(sample(render(exposition, {&one, &two}), github) == "3");
+  CHECK(count() == 3);
+}
+
+TEST_CASE("injections_of_credentials_beyond_the_cap_are_shown_as_other") {
+  Exposition exposition("1", 100);
+  WorkerMetrics worker;
+  for (std::size_t i = 0; i <= kMaxCredentials; ++i) {
+    worker.credential_injected("c" + std::to_string(i), InjectionResult::kInjected);
+  }
+  CHECK(sample(render(exposition, {&worker}),
+               R"(enforcer_credential_injections_total{credential="other",result="injected"})") == "1");
+}
+
 TEST_CASE("promtool_has_nothing_to_say") {
   if (std::system("command -v promtool >/dev/null 2>&1") != 0) {
     std::printf("SKIP: metrics: promtool is not installed (package prometheus)\n");
@@ -227,6 +283,9 @@ TEST_CASE("promtool_has_nothing_to_say") {
   WorkerMetrics worker;
   const auto evil = deny_rule("evil");
   worker.decision(alpha, Layer::kTls, denied_by(evil));
+  worker.http_response(200);
+  worker.tls_handshake(TlsSide::kOrigin, 1ms);
+  exposition.set_credentials({"github"});
   enforcer_counters counters{};
   counters.drops[ENFORCER_DROP_ICMP] = 3;
   exposition.datapath(Slot{1}, counters);

@@ -114,13 +114,45 @@ TEST_CASE("connections_move_from_pending_to_their_protocol_to_closed") {
   metrics.connection_opened();
   metrics.connection_opened();
   metrics.connection_classified(Protocol::kTls);
-  CHECK(metrics.snapshot().active == decltype(WorkerCounts::active){1, 1, 0, 0, 0});
+  CHECK(metrics.snapshot().active == decltype(WorkerCounts::active){1, 1, 0, 0, 0, 0});
   metrics.connection_closed(Protocol::kTls, ConnectionResult::kCompleted);
   metrics.connection_closed(Protocol::kPending, ConnectionResult::kDenied);
   const WorkerCounts counts = metrics.snapshot();
   CHECK(counts.active == decltype(WorkerCounts::active){});
   CHECK(counts.connections[1][0] == 1);
   CHECK(counts.connections[0][1] == 1);
+}
+
+TEST_CASE("a_status_that_nobody_registered_counts_as_other") {
+  WorkerMetrics metrics;
+  for (const unsigned status : {200U, 200U, 599U, 99U, 0U, 600U, 65'736U}) metrics.http_response(status);
+  metrics.http_response(511);
+  const WorkerCounts counts = metrics.snapshot();
+  CHECK(counts.http_responses[http_code_index(200)] == 2);  // 65736 is 200 in sixteen bits
+  CHECK(counts.http_responses[http_code_index(511)] == 1);
+  CHECK(counts.http_responses.back() == 5);
+}
+
+TEST_CASE("handshakes_are_kept_apart_by_side") {
+  WorkerMetrics metrics;
+  metrics.tls_handshake(TlsSide::kGuest, std::chrono::milliseconds(1));
+  metrics.tls_handshake(TlsSide::kOrigin, std::chrono::milliseconds(20));
+  const WorkerCounts counts = metrics.snapshot();
+  CHECK(counts.tls_handshakes[0].sum() == std::chrono::milliseconds(1));
+  CHECK(counts.tls_handshakes[1].sum() == std::chrono::milliseconds(20));
+}
+
+TEST_CASE("invariant_10_credential_names_of_endless_reloads_are_bounded") {
+  WorkerMetrics metrics;
+  metrics.credential_injected("github", InjectionResult::kInjected);
+  for (std::size_t i = 0; i < 2 * kMaxCredentials; ++i) {
+    metrics.credential_injected("c" + std::to_string(i), InjectionResult::kDenied);
+  }
+  metrics.credential_injected("github", InjectionResult::kUnavailable);  // known before: not lost
+  const WorkerCounts counts = metrics.snapshot();
+  CHECK(counts.injections.size() == kMaxCredentials + 1);
+  CHECK(counts.injections.at("github") == InjectionCounts{1, 1, 0});
+  CHECK(counts.injections.at("other") == InjectionCounts{0, 0, kMaxCredentials + 1});
 }
 
 TEST_CASE("an_rcode_beyond_four_bits_stays_inside_the_table") {

@@ -67,7 +67,7 @@ TEST_CASE("a_writer_waits_for_a_slow_reader_and_loses_nothing") {
   std::size_t received = 0;
   auto write_side = [&]() -> asio::awaitable<void> {
     CHECK((co_await writer->write_all(as_bytes(sent))).has_value());
-    writer->shutdown_write();
+    writer->end_writing();
   };
   auto read_side = [&]() -> asio::awaitable<void> {
     std::vector<std::uint8_t> buffer(8192);
@@ -103,4 +103,70 @@ TEST_CASE("an_interrupted_socket_ends_the_wait_and_refuses_later_ones") {
   asio::post(io, [&] { socket->interrupt(Errc::kTimeout); });
   io.run_for(10s);
   CHECK(ended == 2);
+}
+
+TEST_CASE("a_reader_that_has_something_to_send_also_wakes_when_there_is_room") {
+  asio::io_context io;
+  auto poller = Poller::make(io).value();
+  Pair pair;
+  auto socket = AsyncSocket::make(io, *poller, std::move(pair.left)).value();
+  const std::string much(1'000'000, 'x');
+  bool woke = false;
+  bool ended = false;
+  auto wait_for_either = [&]() -> asio::awaitable<void> {
+    while ((co_await socket->readable_or_writable()).has_value()) woke = true;
+    ended = true;
+    io.stop();
+  };
+  // The edge of the new socket passes, then it is filled.
+  io.run_for(10ms);
+  io.restart();
+  while (socket->try_write(as_bytes(much)).value() > 0) {
+  }
+  asio::co_spawn(io, wait_for_either, asio::detached);
+  io.run_for(50ms);
+  io.restart();
+  CHECK_FALSE(woke);
+  std::vector<char> buffer(4'000'000);
+  asio::post(io, [&] { REQUIRE(read(pair.right.get(), buffer.data(), buffer.size()) > 0); });
+  const auto deadline = std::chrono::steady_clock::now() + 10s;
+  while (!woke && std::chrono::steady_clock::now() < deadline) io.run_one_for(1s);
+  CHECK(woke);
+  socket->interrupt(Errc::kTimeout);
+  io.run_for(10s);
+  CHECK(ended);
+}
+
+TEST_CASE("room_wakes_the_writer_and_leaves_the_reader_waiting") {
+  asio::io_context io;
+  auto poller = Poller::make(io).value();
+  Pair pair;
+  auto socket = AsyncSocket::make(io, *poller, std::move(pair.left)).value();
+  const std::string much(3'000'000, 'x');
+  bool written = false;
+  bool reader_ended = false;
+  auto write_side = [&]() -> asio::awaitable<void> {
+    CHECK((co_await socket->write_all(as_bytes(much))).has_value());
+    written = true;
+  };
+  auto read_side = [&]() -> asio::awaitable<void> {
+    while ((co_await socket->readable_or_writable()).has_value()) CHECK(written);
+    reader_ended = true;
+    io.stop();
+  };
+  auto drain = [&]() -> asio::awaitable<void> {
+    auto other = AsyncSocket::make(io, *poller, std::move(pair.right)).value();
+    std::vector<std::uint8_t> buffer(50'000);
+    for (std::size_t seen = 0; seen < much.size();) seen += (co_await other->read_some(buffer)).value();
+    CHECK(written);
+    socket->interrupt(Errc::kTimeout);
+  };
+  // The edge of the new socket passes before anybody waits.
+  io.run_for(10ms);
+  io.restart();
+  asio::co_spawn(io, write_side, asio::detached);
+  asio::co_spawn(io, read_side, asio::detached);
+  asio::co_spawn(io, drain, asio::detached);
+  io.run_for(10s);
+  CHECK(reader_ended);
 }

@@ -8,7 +8,7 @@ namespace {
 
 std::string codes(const std::string& spec) {
   std::string all;
-  for (const SourceText& source : {SourceText{"p.yaml", policy_with(spec)}}) {
+  for (const SourceText& source : {SourceText{"p.yaml", policy_with(spec) + "---\n" + credential("bot", "a.test")}}) {
     for (const Diagnostic& diagnostic : load({&source, 1}, 1).diagnostics) all += diagnostic.code + " ";
   }
   return all;

@@ -50,7 +50,7 @@ TEST_CASE("invariant_2_nothing_is_allowed_without_a_rule_that_says_so") {
 TEST_CASE("invariant_2_unknown_means_deny") {
   const auto policy = agent_policy({policy_with("allow: [{name: r, to: [a.test, '93.184.216.0/24:8080']}]")});
   check(*policy, {{"tls a.test:443", "allow passthrough p/r"},  // the control
-                  {"ech a.test:443", "deny ech_present p/r"},
+                  {"ech a.test:443", "allow intercept p/r"},    // what is inside will say for which name it is
                   {"tls 93.184.216.34:8080", "deny tls_nosni"},
                   {"http 93.184.216.34:8080", "allow passthrough p/r"},
                   {"l4 a.test:0", "deny port"}});
@@ -98,28 +98,6 @@ TEST_CASE("deny_beats_review_beats_allow_whatever_is_narrower") {
                   {"dns jira.acme.test", "allow p/wide"},
                   {"tls b.c.acme.test:443", "allow passthrough p/wide"},
                   {"tls a.acme.test:443", "deny review_unavailable p/ask"}});
-}
-
-TEST_CASE("rules_that_need_to_see_requests_deny_until_requests_can_be_seen") {
-  const auto policy =
-      agent_policy({policy_with("allow: [{name: issues, to: [api.test], http: [{methods: [POST], paths: ['/a/**']}]}, "
-                                "{name: cred, to: [api.test, c.test], credential: bot}, "
-                                "{name: never, to: [n.test], inspect: never}, {name: part, to: [n.test], git: {repos: "
-                                "['a/*']}}, {name: open, to: [o.test, r.test]}], "
-                                "deny: [{name: no-delete, to: [o.test], http: [{methods: [DELETE]}]}, {name: no-aws, "
-                                "to: ['**.unlisted.test'], aws: {actions: ['*:Delete*']}}], "
-                                "review: [{name: look, to: [r.test], http: [{methods: [PUT]}]}]")});
-  check(*policy,
-        {{"dns api.test", "allow p/cred"},
-         {"l4 api.test:443", "allow classify p/cred"},
-         {"tls api.test:443", "deny inspection_unavailable p/cred"},  // the named rule is the one with the credential
-         {"tls c.test:443", "deny inspection_unavailable p/cred"},
-         {"tls n.test:443", "allow passthrough p/never"},
-         {"tls o.test:443", "deny inspection_unavailable p/no-delete"},
-         {"l4 o.test:443", "allow classify p/open"},
-         {"dns o.test", "allow p/open"},
-         {"tls r.test:443", "deny inspection_unavailable p/look"},
-         {"tls a.unlisted.test:443", "deny name"}});
 }
 
 TEST_CASE("an_opaque_rule_is_settled_before_the_first_byte") {
@@ -182,13 +160,15 @@ TEST_CASE("a_guardrails_review_only_takes_away") {
       {{"dns r.test", "deny dns_name"}, {"tls r.test:443", "deny name"}, {"tls a.test:443", "allow passthrough p/a"}});
 }
 
-TEST_CASE("an_empty_ceiling_allows_nothing_and_a_ceiling_of_requests_cannot_be_judged") {
+TEST_CASE("an_empty_ceiling_allows_nothing_and_a_ceiling_of_requests_waits_for_them") {
   const std::string allow =
       policy_with("allow: [{name: a, to: [a.test]}, {name: t, to: ['t.test:22'], protocol: tcp}]");
   check(*agent_policy({guardrail_with("ceiling: []"), allow}), {{"tls a.test:443", "deny rule g/ceiling"}});
   check(*agent_policy({guardrail_with("ceiling: [{name: c, to: ['**'], http: [{methods: [GET]}]}]"), allow}),
         {{"l4 a.test:443", "allow classify p/a"},
-         {"tls a.test:443", "deny inspection_unavailable g/ceiling"},
+         {"tls a.test:443", "allow intercept p/a"},
+         {"https a.test:443", "allow passthrough p/a"},
+         {"https a.test:443 POST /", "deny rule g/ceiling"},
          {"l4 t.test:22", "deny inspection_unavailable g/ceiling"}});
   check(*agent_policy({guardrail_with("ceiling: [{name: c, to: [a.test, t.test]}]", "g"),
                        guardrail_with("ceiling: [{name: c, to: [t.test]}]", "h"), allow}),
@@ -208,7 +188,7 @@ TEST_CASE("audit_mode_says_what_it_would_have_done_and_guardrails_still_deny") {
                   {"tls r.test:443", "allow passthrough audit_mode p/audit-mode would deny review_unavailable p/r"},
                   {"http x.test:80", "allow passthrough audit_mode p/audit-mode would deny name"},
                   {"tls x.evil.test:443", "deny rule g/bad"},
-                  {"ech x.test:443", "deny ech_present p/audit-mode"},
+                  {"ech x.test:443", "allow intercept audit_mode p/audit-mode would deny name"},
                   {"tls 93.184.216.34:443", "deny tls_nosni"}});
   check(*agent_policy({audit, guardrail_with("ceiling: [{name: c, to: [a.test]}]")}),
         {{"tls x.test:443", "deny rule g/ceiling"}});

@@ -28,14 +28,16 @@ std::string ask(const Snapshot& snapshot, const Labels& labels, const std::strin
 }
 
 TEST_CASE("all_examples_load_together_without_a_warning_and_each_has_a_test_here") {
-  const std::set<std::string> known{"coding-agent.yaml", "database.yaml", "guardrail.yaml", "requests.yaml",
-                                    "watch-first.yaml"};
+  const std::set<std::string> known{"coding-agent.yaml", "cost-explorer.yaml", "credentials.yaml", "database.yaml",
+                                    "guardrail.yaml",    "requests.yaml",      "watch-first.yaml"};
   std::set<std::string> there;
   for (const auto& entry : std::filesystem::directory_iterator(kFolder)) {
     if (entry.path().extension() == ".yaml") there.insert(entry.path().filename());
   }
   CHECK(there == known);
-  CHECK(load_examples({""})->policies().size() == known.size());
+  const auto all = load_examples({""});
+  CHECK(all->policies().size() == known.size());  // one file has two, and one has none
+  CHECK(all->credentials().size() == 3);
 }
 
 TEST_CASE("the_coding_agent_may_fetch_sources_and_packages_and_nothing_else") {
@@ -76,13 +78,38 @@ TEST_CASE("watching_first_blocks_nothing_and_says_what_it_would_have_done") {
         "allow passthrough audit_mode watch-first/audit-mode would deny name");
 }
 
-TEST_CASE("rules_about_requests_deny_in_this_version") {
-  const auto snapshot = load_examples({"requests.yaml"});
+TEST_CASE("the_release_bot_works_on_its_own_repositories_with_a_credential_it_never_sees") {
+  const auto snapshot = load_examples({"requests.yaml", "credentials.yaml"});
   const Labels bot{{"role", "release-bot"}};
-  CHECK(ask(*snapshot, bot, "tls api.github.com:443") == "deny inspection_unavailable requests/issues");
-  CHECK(ask(*snapshot, bot, "tls ce.us-east-1.amazonaws.com:443") ==
-        "deny inspection_unavailable requests/destructive");
+  CHECK(ask(*snapshot, bot, "tls api.github.com:443") == "allow intercept requests/issues");
+  CHECK(ask(*snapshot, bot, "https api.github.com:443 GET /repos/acme/w") ==
+        "allow passthrough requests/read with github-bot");
+  CHECK(ask(*snapshot, bot, "https api.github.com:443 GET /repos/other/w") == "deny request");
+  CHECK(ask(*snapshot, bot, "https api.github.com:443 DELETE /repos/acme/w") ==
+        "deny review_unavailable requests/destructive");
+  CHECK(ask(*snapshot, bot, "https github.com:443 POST /acme/w.git/git-upload-pack") ==
+        "allow passthrough requests/push-own-org with github-bot");
   CHECK(ask(*snapshot, bot, "tls status.acme.example:443") == "allow passthrough requests/status-page");
+}
+
+TEST_CASE("the_cost_analyst_reads_costs_and_deletes_nothing") {
+  const auto snapshot = load_examples({"cost-explorer.yaml", "credentials.yaml"});
+  const Labels analyst{{"role", "cost-analyst"}};
+  const auto call = [&](const std::string& host, const std::string& action) {
+    return ask(
+        *snapshot, analyst,
+        "https " + host + ":443 POST /|content-type: application/x-www-form-urlencoded|x-amz-target: X." + action);
+  };
+  CHECK(call("ce.us-east-1.amazonaws.com", "GetCostAndUsage") ==
+        "allow passthrough cost-explorer/read-costs with cost-reports");
+  CHECK(call("ce.us-east-1.amazonaws.com", "DeleteCostCategoryDefinition") == "deny request");
+  CHECK(call("cloudformation.eu-west-1.amazonaws.com", "DescribeStacks") ==
+        "allow passthrough cost-explorer/look-at-stacks");
+  CHECK(call("cloudformation.eu-west-1.amazonaws.com", "DeleteStack") == "deny rule cost-explorer/no-deletions");
+  CHECK(call("cloudformation.eu-west-1.amazonaws.com", "deletestack") ==
+        "deny action_unknown cost-explorer/no-deletions");
+  CHECK(call("iam.amazonaws.com", "CreateAccessKey") == "deny rule control-plane/no-privileges");
+  CHECK(ask(*snapshot, analyst, "tls ec2.us-east-1.amazonaws.com:443") == "deny name");
 }
 
 }  // namespace

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "policy/aws_call.h"
+#include "policy/credential_spec.h"
+
 namespace enforcer::policy::test {
 namespace {
 
@@ -23,6 +26,25 @@ std::string label(Handling handling) {
       return " intercept";
   }
   return "";
+}
+
+/// "POST /x?y=z|name: value".
+RequestFacts request(std::string text) {
+  RequestFacts made;
+  for (auto bar = text.rfind('|'); bar != std::string::npos; bar = text.rfind('|')) {
+    const std::string field = text.substr(bar + 1);
+    const auto colon = field.find(": ");
+    made.fields.insert(made.fields.begin(), {field.substr(0, colon), field.substr(colon + 2)});
+    text.resize(bar);
+  }
+  const auto space = text.find(' ');
+  made.method = text.substr(0, space);
+  made.path = text.substr(space + 1);
+  if (const auto mark = made.path.find('?'); mark != std::string::npos) {
+    made.query = made.path.substr(mark + 1);
+    made.path.resize(mark);
+  }
+  return made;
 }
 
 }  // namespace
@@ -60,32 +82,45 @@ std::string guardrail_with(const std::string& spec, const std::string& name) {
                      spec);
 }
 
+std::string credential(const std::string& name, const std::string& to) {
+  return fmt::format(
+      "apiVersion: enforcer.dev/v1\nkind: Credential\nmetadata: {{name: {}}}\n"
+      "spec: {{source: {{file: /run/secrets/{}}}, inject: [{{to: [{}], as: bearer}}]}}\n",
+      name, name, to);
+}
+
 WallClock::time_point test_time() {
   return std::chrono::sys_days(std::chrono::year(2026) / 1 / 1);
 }
 
-Facts facts(const std::string& question) {
+Facts facts(const std::string& question, std::string_view form) {
   Facts facts;
   facts.now = test_time();
   const auto space = question.find(' ');
   const std::string layer = question.substr(0, space);
   std::string where = question.substr(space + 1);
-  facts.layer = layer == "dns"    ? Layer::kDns
-                : layer == "l4"   ? Layer::kL4
-                : layer == "http" ? Layer::kHttp
-                                  : Layer::kTls;
+  facts.layer = layer == "dns"                        ? Layer::kDns
+                : layer == "l4"                       ? Layer::kL4
+                : layer == "http" || layer == "https" ? Layer::kHttp
+                                                      : Layer::kTls;
   facts.ech = layer == "ech";
+  if (facts.layer == Layer::kHttp) {
+    const auto end = where.find(' ');
+    facts.request = request(end == std::string::npos ? "GET /" : where.substr(end + 1));
+    if (layer == "https") facts.request->transport = RequestFacts::Transport::kTls;
+    where = where.substr(0, end);
+  }
   if (facts.layer != Layer::kDns) {
     const auto colon = where.rfind(':');
     facts.port = Port{static_cast<std::uint16_t>(std::stoi(where.substr(colon + 1)))};
     where.resize(colon);
   }
-  if (facts.layer == Layer::kHttp) facts.method = "GET", facts.path = "/";
   if (const auto address = IpAddress::parse(where)) {
     facts.destination = *address;
   } else if (const auto name = HostName::parse(where)) {
     facts.host = *name;
   }
+  if (facts.request) facts.request->aws = read_aws_call(facts, form);
   return facts;
 }
 
@@ -93,6 +128,7 @@ std::string answer(const Decision& decision) {
   std::string text = fmt::format("{}{}", policy::label(decision.action), label(decision.handling));
   if (!decision.allowed() || decision.would) text += fmt::format(" {}", policy::label(decision.reason));
   text += named(decision.rule);
+  if (decision.credential) text += " with " + decision.credential->name;
   if (decision.would) {
     text += fmt::format(" would {} {}{}", policy::label(decision.would->action), policy::label(decision.would->reason),
                         named(decision.would->rule));

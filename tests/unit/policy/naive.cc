@@ -4,10 +4,23 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <optional>
+#include <set>
+#include <utility>
+
+#include "fixture.h"
+#include "naive_request.h"
 
 namespace enforcer::policy::test {
+
+using namespace naive;  // its Truth is not the library's, which is what is tested
+
 namespace {
+
+/// Where both credentials may go.
+constexpr const char* kBound[] = {"a.test",    "b.test",    "ab.test",    "x-a.test",    "a-x.test",
+                                  "**.a.test", "**.b.test", "**.ab.test", "**.x-a.test", "**.a-x.test"};
 
 std::vector<std::string> split(const std::string& text) {
   std::vector<std::string> parts(1);
@@ -59,8 +72,15 @@ struct Seen {
   const NaiveRule* rule;
   bool matches = false;
   bool other_port = false;
-  [[nodiscard]] bool needs_requests() const { return rule->http || !rule->credential.empty(); }
+  bool other_request = false;
+  bool wrong_scheme = false;
+  Truth truth = kYes;
+  [[nodiscard]] bool needs_requests() const { return !rule->matcher.empty() || !rule->credential.empty(); }
+  [[nodiscard]] bool unknown() const { return truth == kCannotSee || truth == kCannotTell; }
   [[nodiscard]] std::string name() const { return policy->name + "/" + rule->name; }
+  [[nodiscard]] std::string not_known() const {
+    return truth == kCannotTell ? "action_unknown" : "inspection_unavailable";
+  }
 };
 
 bool is_excepted(const NaiveRule& rule, const Facts& facts) {
@@ -72,18 +92,38 @@ bool is_excepted(const NaiveRule& rule, const Facts& facts) {
   return false;
 }
 
+bool in_the_clear(const Facts& facts) {
+  return !facts.request || facts.request->transport == RequestFacts::Transport::kClear;
+}
+
+/// TLS never comes on port 80, clear HTTP never on 443.
+bool speaks_wrongly(const Facts& facts) {
+  if (facts.layer == Layer::kTls) return facts.port == kHttpPort;
+  return facts.layer == Layer::kHttp && facts.port == (in_the_clear(facts) ? kHttpsPort : kHttpPort);
+}
+
 Seen look(const NaivePolicy& policy, const NaiveRule& rule, const Facts& facts) {
   Seen seen{&policy, &rule};
   if (rule.expires == "past" || is_excepted(rule, facts)) return seen;
+  const bool allow = rule.list == "allow";
   for (const NaiveTarget& target : rule.to) {
     if (!where_matches(target, facts)) continue;
-    const std::string port = port_of(target, rule.list == "allow");
+    const std::string port = port_of(target, allow);
     bool fits = port_matches(port, facts);
-    if (facts.layer == Layer::kDns) fits = rule.list != "deny" || (port == "*" && !rule.http);
-    if (rule.list == "allow" && !rule.tcp && facts.layer == Layer::kTls && facts.port == kHttpPort) fits = false;
-    if (rule.list == "allow" && !rule.tcp && facts.layer == Layer::kHttp && facts.port == kHttpsPort) fits = false;
+    if (facts.layer == Layer::kDns) fits = rule.list != "deny" || (port == "*" && rule.matcher.empty());
+    if (allow && !rule.tcp && speaks_wrongly(facts)) fits = false;
     (fits ? seen.matches : seen.other_port) = true;
   }
+  if (!seen.matches) return seen;
+  const bool objects = rule.list == "deny" || rule.list == "review";
+  if (!rule.matcher.empty()) {
+    const bool asked = facts.layer == Layer::kHttp && facts.request;
+    seen.truth = asked ? naive_ask(rule.matcher, objects, *facts.request) : kCannotSee;
+  }
+  seen.other_request = seen.truth == kNo;
+  seen.wrong_scheme = seen.truth != kNo && allow && !rule.tcp && !rule.credential.empty() &&
+                      facts.layer == Layer::kHttp && in_the_clear(facts);
+  seen.matches = !seen.other_request && !seen.wrong_scheme;
   return seen;
 }
 
@@ -126,81 +166,148 @@ class Naive {
     return best;
   }
 
-  std::optional<std::string> objection(const std::string& list, bool some, const std::string& reason,
-                                       bool everything) const {
+  std::optional<std::string> objection(const std::string& list, bool unknown, bool everything) const {
     for (const bool guardrail : {true, false}) {
       if (!guardrail && !everything) continue;
       const auto found = first([&](const Seen& s) {
-        return s.rule->list == list && s.rule->http == some && s.policy->guardrail == guardrail;
+        return s.rule->list == list && s.unknown() == unknown && s.policy->guardrail == guardrail;
       });
-      if (found) return "deny " + reason + " " + found->name();
+      if (!found) continue;
+      const std::string certain = list == "deny" ? "rule" : "review_unavailable";
+      return "deny " + (unknown ? found->not_known() : certain) + " " + found->name();
     }
     return std::nullopt;
   }
 
-  std::string below_ceilings(const std::string& allowed, bool surely) const {
-    std::vector<const NaivePolicy*> guardrails;
-    for (const NaivePolicy& policy : policies_) {
-      if (policy.has_ceiling) guardrails.push_back(&policy);
+  std::optional<std::string> any_objection(bool everything) const {
+    for (const auto& [list, unknown] :
+         {std::pair("deny", true), std::pair("review", false), std::pair("review", true)}) {
+      if (auto denial = objection(list, unknown, everything)) return denial;
     }
-    std::ranges::sort(guardrails, {}, &NaivePolicy::name);
-    for (const NaivePolicy* guardrail : guardrails) {
-      bool some = false;
-      bool all = false;
-      for (const Seen& seen : seen_) {
-        if (seen.policy != guardrail || seen.rule->list != "ceiling" || !seen.matches) continue;
-        (seen.rule->http ? some : all) = true;
-      }
-      if (all || (some && !surely)) continue;
-      return fmt::format("deny {} {}/ceiling", some ? "inspection_unavailable" : "rule", guardrail->name);
+    return std::nullopt;
+  }
+
+  /// How far each guardrail's ceiling reaches, in the order of their names.
+  std::vector<std::pair<std::string, Truth>> ceilings() const {
+    std::map<std::string, Truth> reach;
+    for (const NaivePolicy& policy : policies_) {
+      if (policy.has_ceiling) reach[policy.name] = kNo;
+    }
+    for (const Seen& seen : seen_) {
+      if (seen.rule->list != "ceiling" || !seen.matches) continue;
+      reach[seen.policy->name] = std::max(reach[seen.policy->name], seen.truth);
+    }
+    return {reach.begin(), reach.end()};
+  }
+
+  std::string below_ceilings(const std::string& allowed, bool surely) const {
+    for (const auto& [name, truth] : ceilings()) {
+      if (truth == kYes || (truth != kNo && !surely)) continue;
+      const std::string reason = truth == kNo           ? "rule"
+                                 : truth == kCannotTell ? "action_unknown"
+                                                        : "inspection_unavailable";
+      return fmt::format("deny {} {}/ceiling", reason, name);
     }
     return allowed;
   }
 
   std::string verdict(bool everything) const {
-    if (auto denial = objection("deny", false, "rule", everything)) return *denial;
-    const auto policys = [](const char* list) {
-      return [list](const Seen& s) { return s.rule->list == list && !s.policy->guardrail; };
-    };
-    const auto allow = [](const Wanted& more) {
-      return [more](const Seen& s) { return s.rule->list == "allow" && more(s); };
-    };
-    const auto tcp = first(allow([](const Seen& s) { return s.rule->tcp; }));
-    const auto plain = first(allow([](const Seen& s) { return !s.rule->tcp && !s.needs_requests(); }));
-    const auto never = first(allow([](const Seen& s) { return !s.rule->tcp && !s.needs_requests() && s.rule->never; }));
-    const auto seeing = first(allow([](const Seen& s) { return !s.rule->tcp && s.needs_requests(); }));
-    const auto review = first([&](const Seen& s) { return policys("review")(s) && !s.rule->http; });
-    const auto review_some = first([&](const Seen& s) { return policys("review")(s) && s.rule->http; });
-    const auto tcp_review = first([&](const Seen& s) { return s.rule->list == "review" && s.rule->tcp; });
-    const auto positive = tcp ? tcp : plain ? plain : seeing ? seeing : review ? review : review_some;
+    if (auto denial = objection("deny", false, everything)) return *denial;
+    const auto positive = any_positive();
     if (everything) {
       if (!selected_) return "deny no_policy";
       if (!positive) return "deny " + missing();
     }
     const std::string named = everything ? positive->name() : audit_name_;
     if (facts_.layer == Layer::kDns) return below_ceilings("allow " + named, false);
-    const bool opaque = everything && (tcp || tcp_review);
-    if (facts_.layer == Layer::kL4 && !opaque) return below_ceilings("allow classify " + named, false);
-    if (auto denial = objection("deny", true, "inspection_unavailable", everything)) return *denial;
-    if (auto denial = objection("review", false, "review_unavailable", everything)) return *denial;
-    if (auto denial = objection("review", true, "inspection_unavailable", everything)) return *denial;
-    std::string allowing = named;
-    if (everything) {
-      if (seeing && !tcp && !never) return "deny inspection_unavailable " + seeing->name();
-      allowing = (tcp ? tcp : plain)->name();
+    if (facts_.layer == Layer::kHttp) return request(everything);
+    const bool opaque =
+        everything && (tcp() || first([](const Seen& s) { return s.rule->list == "review" && s.rule->tcp; }));
+    if (facts_.layer == Layer::kL4)
+      return opaque ? unseen("opaque", everything) : below_ceilings("allow classify " + named, false);
+    if (opaque || first([&](const Seen& s) { return is_plain(s) && s.rule->never; })) {
+      const std::string allowed = unseen("passthrough", everything);
+      return facts_.ech && allowed.starts_with("allow") ? "deny ech_present" + allowed.substr(17) : allowed;
     }
-    const std::string how = facts_.layer == Layer::kL4 ? "opaque" : "passthrough";
-    const std::string allowed = below_ceilings(fmt::format("allow {} {}", how, allowing), true);
-    if (facts_.ech && allowed.starts_with("allow")) return "deny ech_present " + allowing;
-    return allowed;
+    if (auto denial = objection("review", false, everything)) return *denial;
+    const char* how = facts_.ech || requests_decide(everything) ? "intercept" : "passthrough";
+    return below_ceilings(fmt::format("allow {} {}", how, named), false);
+  }
+
+  /// An allow that needs to know nothing more.
+  [[nodiscard]] bool is_plain(const Seen& s) const {
+    const bool knows = facts_.layer == Layer::kHttp ? s.truth == kYes : !s.needs_requests();
+    return s.rule->list == "allow" && !s.rule->tcp && knows;
+  }
+  std::optional<Seen> tcp() const {
+    return first([](const Seen& s) { return s.rule->list == "allow" && s.rule->tcp; });
+  }
+  std::optional<Seen> plain() const {
+    return first([&](const Seen& s) { return is_plain(s); });
+  }
+  std::optional<Seen> seeing() const {
+    return first([&](const Seen& s) { return s.rule->list == "allow" && !s.rule->tcp && !is_plain(s); });
+  }
+
+  std::optional<Seen> any_positive() const {
+    const auto review = [&](bool unknown) {
+      return first(
+          [&](const Seen& s) { return s.rule->list == "review" && !s.policy->guardrail && s.unknown() == unknown; });
+    };
+    for (const auto& found : {tcp(), plain(), seeing(), review(false), review(true)}) {
+      if (found) return found;
+    }
+    return std::nullopt;
+  }
+
+  bool requests_decide(bool everything) const {
+    for (const auto& ceiling : ceilings()) {
+      if (ceiling.second == kCannotSee) return true;
+    }
+    return (everything && seeing()) || objection("deny", true, everything) || objection("review", true, everything);
+  }
+
+  std::string certain_allow(const std::string& how, bool everything) const {
+    if (!everything) return "allow " + how + " " + audit_name_;
+    if (const auto found = tcp() ? tcp() : plain()) return "allow " + how + " " + found->name();
+    return "deny " + seeing()->not_known() + " " + seeing()->name();
+  }
+
+  std::string unseen(const std::string& how, bool everything) const {
+    if (auto denial = any_objection(everything)) return *denial;
+    return below_ceilings(certain_allow(how, everything), true);
+  }
+
+  std::string request(bool everything) const {
+    if (auto denial = any_objection(everything)) return *denial;
+    const std::string certain = certain_allow("passthrough", everything);
+    if (!certain.starts_with("allow")) return certain;
+    const std::string allowed = below_ceilings(certain, true);
+    if (!allowed.starts_with("allow") || !everything || tcp()) return allowed;
+    std::set<std::string> credentials;
+    for (const Seen& seen : seen_) {
+      if (seen.matches && is_plain(seen) && !seen.rule->credential.empty()) credentials.insert(seen.rule->credential);
+    }
+    if (credentials.empty()) return allowed;
+    const std::string name = plain()->name();
+    if (credentials.size() > 1) return "deny credential_conflict " + name;
+    const bool bound = facts_.host && std::ranges::any_of(kBound, [&](const char* pattern) {
+                         return naive_match(pattern, facts_.host->text());
+                       });
+    const bool on_port = *credentials.begin() == "bot" || facts_.port == kHttpsPort;
+    return bound && on_port ? allowed + " with " + *credentials.begin() : "deny credential_host_mismatch " + name;
   }
 
   std::string missing() const {
     if (facts_.layer == Layer::kDns) return "dns_name";
-    const auto near = [](const Seen& s) {
-      return s.other_port && !s.policy->guardrail && (s.rule->list == "allow" || s.rule->list == "review");
+    const auto any = [&](bool Seen::* what) {
+      return std::ranges::any_of(seen_, [&](const Seen& s) {
+        return s.*what && !s.policy->guardrail && (s.rule->list == "allow" || s.rule->list == "review");
+      });
     };
-    if (std::ranges::any_of(seen_, near)) return "port";
+    if (any(&Seen::wrong_scheme)) return "scheme";
+    if (any(&Seen::other_request)) return "request";
+    if (any(&Seen::other_port)) return "port";
     return facts_.host ? "name" : "address";
   }
 
@@ -222,6 +329,17 @@ std::string targets_to_yaml(const std::vector<NaiveTarget>& targets) {
 }
 
 }  // namespace
+
+std::string naive_credentials() {
+  std::string text;
+  for (const char* name : {"bot", "other"}) {
+    std::string to;
+    for (const char* pattern : kBound)
+      to += fmt::format("'{}{}', ", pattern, std::string_view(name) == "bot" ? ":*" : "");
+    text += credential(name, to) + "---\n";
+  }
+  return text;
+}
 
 bool naive_match(const std::string& pattern, const std::string& name) {
   auto patterns = split(pattern);
@@ -249,7 +367,7 @@ std::string to_yaml(const NaivePolicy& policy) {
       if (rule.list == "allow") rules += ", broad: true";
       if (rule.tcp) rules += ", protocol: tcp";
       if (rule.never) rules += ", inspect: never";
-      if (rule.http) rules += ", http: [{methods: [GET]}]";
+      if (!rule.matcher.empty()) rules += ", " + naive_matcher_yaml(rule.matcher);
       if (rule.private_destination) rules += ", private: true";
       if (!rule.credential.empty()) rules += ", credential: " + rule.credential;
       if (rule.expires == "past") rules += ", expires: 2020-01-01T00:00:00Z";

@@ -22,7 +22,7 @@ struct NaiveRule {
   std::vector<NaiveTarget> except{};
   bool tcp = false;
   bool never = false;
-  bool http = false;
+  std::string matcher{};  ///< "", or one of kNaiveMatchers
   bool private_destination = false;
   std::string credential{};
   std::string expires{};  ///< "", "past", "future"
@@ -35,6 +35,12 @@ struct NaivePolicy {
   bool has_ceiling = false;
   std::vector<NaiveRule> rules{};
 };
+
+/// What rules may say about requests, by name: the YAML is in to_yaml(), the meaning in naive_answer().
+inline constexpr const char* kNaiveMatchers[] = {"get", "path", "header", "query", "fetch", "aws", "mcp", "both"};
+
+/// The Credentials `bot` and `other`, bound to most names below .test; `other` only on port 443.
+std::string naive_credentials();
 
 /// As YAML, in the given order.
 std::string to_yaml(const NaivePolicy& policy);

@@ -3,28 +3,19 @@
 // damaged at random: whatever both still accept, they must read alike - a difference there is how a guest would show us
 // one name and the origin another.
 #include <doctest/doctest.h>
-#include <openssl/ssl.h>
 
-#include <memory>
 #include <random>
 
 #include "hello_bytes.h"
+#include "openssl_peer.h"
 #include "tls/client_hello.h"
 
 using namespace enforcer;
 using namespace enforcer::tls;
+using test::Context;
+using test::Session;
 
 namespace {
-
-template <auto Free>
-struct Freed {
-  template <class T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using Context = std::unique_ptr<SSL_CTX, Freed<SSL_CTX_free>>;
-using Session = std::unique_ptr<SSL, Freed<SSL_free>>;
 
 struct Options {
   std::string name;  // empty: no SNI

@@ -1,0 +1,38 @@
+"""A guest's QEMU as the host sees it: its process, its memory."""
+
+import os
+
+GUEST_UID_BASE = 2_000_000
+
+
+def owner(pid):
+    try:
+        return os.stat(f"/proc/{pid}").st_uid
+    except FileNotFoundError:
+        return None
+
+
+def qemu_of(guest):
+    """The process of a guest (as `guest list` shows it), known by its uid."""
+    uid = GUEST_UID_BASE + guest["slot"]
+    return next(pid for pid in filter(str.isdigit, os.listdir("/proc")) if owner(pid) == uid)
+
+
+def search_memory(pid, *needles):
+    """({needle: found}, bytes searched) over all readable memory of a process: for QEMU, the guest's memory is part of it."""
+    found, searched = dict.fromkeys(needles, False), 0
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for line in maps:
+            place, rights = line.split(" ")[:2]
+            start, end = (int(number, 16) for number in place.split("-"))
+            if not rights.startswith("r") or "[v" in line:
+                continue
+            try:
+                memory.seek(start)
+                content = memory.read(end - start)
+            except OSError:
+                continue
+            searched += len(content)
+            for needle in needles:
+                found[needle] = found[needle] or needle in content
+    return found, searched

@@ -1,0 +1,86 @@
+"""AWS by action: what a request wants of AWS is read from its scope and target or form, and decided on."""
+
+import json
+
+from lib.expect import equal
+from lib.lab import Lab, policy
+from lib.world import SECRET
+
+CE, CLOUDFORMATION = "ce.us-east-1.amazonaws.com", "cloudformation.us-east-1.amazonaws.com"
+RULES = [f'{CE} aws: {{actions: ["ce:Get*", "ce:List*"]}}, credential: aws',
+         f'{CLOUDFORMATION} aws: {{actions: ["cloudformation:Describe*"]}}, credential: aws']
+DENY = '  deny:\n    - {name: no-deletions, to: ["**.amazonaws.com"], aws: {actions: ["*:Delete*", "*:Terminate*"]}}\n'
+CREDENTIALS = {"aws": {"binding": [{"to": [CE, CLOUDFORMATION], "as": "bearer"}]}}
+
+
+def lab():
+    return Lab(policy(*RULES, extra=DENY), credentials=CREDENTIALS)
+
+
+def scope(service):
+    return ("-H", "Authorization: AWS4-HMAC-SHA256 Credential=PLACEHOLDER/20261125/us-east-1/" + service +
+            "/aws4_request, SignedHeaders=host, Signature=00")
+
+
+def cost_explorer(guest, operation, *more):
+    return guest.curl(f"https://{CE}/", *scope("ce"), "-H", "Content-Type: application/x-amz-json-1.1",
+                      "-H", f"X-Amz-Target: AWSInsightsIndexService.{operation}", "-d", "{}", *more)
+
+
+def cloudformation(guest, form, *more):
+    return guest.curl(f"https://{CLOUDFORMATION}/", *scope("cloudformation"), "-d", form, *more)
+
+
+def reason(reply):
+    return json.loads(reply.body)["reason"] if reply.status == 403 else reply.status
+
+
+def test_actions_are_told_apart_although_all_are_posts():
+    with lab() as l:
+        l.guest.trust_enforcer()
+        equal(cost_explorer(l.guest, "GetCostAndUsage").status, 200)
+        equal(cloudformation(l.guest, "Action=DescribeStacks&Version=2010-05-15").status, 200)
+        refused = cloudformation(l.guest, "Action=DeleteStack&StackName=production")
+        equal(refused.status, 403)
+        problem = json.loads(refused.body)
+        equal((problem["reason"], problem["rule"]), ("rule", "p/no-deletions"))
+        equal(cost_explorer(l.guest, "UpdateAnomalyMonitor").status, 403)
+        seen = l.world.events(event="request")
+        equal([SECRET in e["head"] for e in seen], [True, True])
+        assert not [e for e in seen if "Delete" in json.dumps(e)]
+
+
+def test_action_that_cannot_be_told_is_denied():
+    with lab() as l:
+        l.guest.trust_enforcer()
+        equal(cloudformation(l.guest, "Action=DescribeStacks").status, 200)  # the control
+        for form, more in (("Action=DescribeStacks&Action=DeleteStack", ()), ("Version=2010-05-15", ()),
+                           ("Action=DescribeStacks", ("-H", "X-Amz-Target: X.DeleteStack")),
+                           ("Action=DescribeStacks&%41ction=DeleteStack", ())):
+            refused = cloudformation(l.guest, form, *more)
+            equal(refused.status, 403, form)
+            assert reason(refused) in ("action_unknown", "rule"), (form, refused.body)
+        equal(len(l.world.events(event="request")), 1)
+
+
+def test_scope_of_another_service_does_not_hide_what_is_asked():
+    """The guest writes the scope; cloudformation's endpoint with ce's scope is not ce."""
+    with lab() as l:
+        l.guest.trust_enforcer()
+        refused = l.guest.curl(f"https://{CLOUDFORMATION}/", *scope("ce"), "-d", "Action=GetTemplate")
+        equal(refused.status, 403)
+        equal(l.world.events(event="request"), [])
+
+
+def test_form_too_large_to_be_decided_on_is_refused():
+    with lab() as l:
+        l.guest.trust_enforcer()
+        with open(f"{l.folder}/form", "w") as file:
+            file.write("Action=DescribeStacks&X=" + "y" * (2 << 20))
+        refused = cloudformation(l.guest, f"@{l.folder}/form")
+        equal(refused.status, 413)
+        l.enforcer.wait_record(type="decision", decision="deny", reason="limit_body")
+        with open(f"{l.folder}/form", "w") as file:
+            file.write("Action=DescribeStacks&X=" + "y" * 500_000)
+        equal(cloudformation(l.guest, f"@{l.folder}/form").status, 200)
+        equal(l.world.events(event="request")[0]["body_bytes"], 500_024)

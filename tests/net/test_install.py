@@ -1,0 +1,137 @@
+"""What `cmake --install` leaves on a machine, and what systemd's own tools say about it."""
+
+import contextlib
+import os
+import re
+import shutil
+import stat
+import subprocess
+
+from lib.expect import equal
+from lib.lab import REPOSITORY, build_folder, names_of
+
+MOST_EXPOSURE = {"enforcerd.service": 2.0, "enforcer-hostd.service": 5.0}
+EXPECTED = {
+    "usr/sbin/enforcerd": 0o755, "usr/sbin/enforcer-hostd": 0o755, "usr/bin/enforcerctl": 0o755,
+    "usr/lib/systemd/system/enforcerd.service": 0o644, "usr/lib/systemd/system/enforcer-hostd.service": 0o644,
+    "usr/lib/sysusers.d/enforcer.conf": 0o644, "usr/lib/tmpfiles.d/enforcer.conf": 0o644,
+    "etc/enforcer/enforcer.yaml": 0o644,
+    "usr/share/doc/enforcer/README.md": 0o644,
+    "usr/share/enforcer/grafana/dashboards/enforcer-decisions.json": 0o644,
+    "usr/share/enforcer/grafana/provisioning/dashboards/enforcer.yaml": 0o644,
+    "usr/share/enforcer/grafana/provisioning/datasources/enforcer.yaml": 0o644,
+    "usr/share/enforcer/prometheus/prometheus.yml": 0o644,
+    "usr/share/enforcer/prometheus/enforcer.rules.yml": 0o644,
+    "usr/share/enforcer/prometheus/enforcer.rules.test.yml": 0o644,
+    **{f"usr/share/enforcer/runbooks/{name}": 0o644 for name in os.listdir(f"{REPOSITORY}/deploy/runbooks")},
+    **{f"usr/share/enforcer/policies/{name}": 0o644 for name in os.listdir(f"{REPOSITORY}/policies") if name.endswith(".yaml")},
+}
+
+
+@contextlib.contextmanager
+def installed():
+    """The folder that stands for "/", with everything installed below."""
+    _, folder = names_of(os.environ["ENFORCER_TEST"], build_folder())
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    os.umask(0o022)
+    install(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def install(folder):
+    done = subprocess.run(["cmake", "--install", build_folder()], env={**os.environ, "DESTDIR": folder}, capture_output=True,
+                          text=True, timeout=60)
+    equal(done.returncode, 0, done.stdout + done.stderr)
+
+
+def run(*argv):
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, env={**os.environ, "SYSTEMD_COLORS": "0"})
+    return done.returncode, done.stdout + done.stderr
+
+
+def unit_in_place(root, name):
+    """The unit, with the daemons where this test has put them."""
+    path = f"{root}/{name}"
+    with open(f"{root}/usr/lib/systemd/system/{name}") as file:
+        text = file.read()
+    assert "/usr/sbin/enforcer" in text, text
+    with open(path, "w") as file:
+        file.write(text.replace("/usr/sbin/", f"{root}/usr/sbin/"))
+    return path
+
+
+def test_install_puts_exactly_these_files_into_their_places():
+    with installed() as root:
+        found = {}
+        for folder, _, names in os.walk(root):
+            for name in names:
+                path = f"{folder}/{name}"
+                found[os.path.relpath(path, root)] = stat.S_IMODE(os.stat(path).st_mode)
+        equal(found.keys() - EXPECTED.keys(), set(), "not expected")
+        equal(EXPECTED.keys() - found.keys(), set(), "missing")
+        equal(found, EXPECTED, "modes")
+        assert os.path.isdir(f"{root}/etc/enforcer/policies"), "a folder for policies"
+
+
+def test_installing_again_leaves_the_configuration_as_it_was_edited():
+    with installed() as root:
+        for path in ("etc/enforcer/enforcer.yaml", "usr/lib/sysusers.d/enforcer.conf"):
+            with open(f"{root}/{path}", "w") as file:
+                file.write("# edited\n")
+        install(root)
+        sizes = [os.stat(f"{root}/{path}").st_size for path in ("etc/enforcer/enforcer.yaml", "usr/lib/sysusers.d/enforcer.conf")]
+        assert sizes[0] == len("# edited\n") < sizes[1], sizes
+
+
+def test_systemd_finds_nothing_wrong_with_the_units():
+    with installed() as root:
+        for name in MOST_EXPOSURE:
+            equal(run("systemd-analyze", "verify", "--man=no", unit_in_place(root, name)), (0, ""), name)
+            broken = f"{root}/broken.service"  # the control: it would have said something
+            shutil.copy(unit_in_place(root, name), broken)
+            with open(broken, "a") as file:
+                file.write("\n[Service]\nRestrictNamespace=yes\n")
+            complaint = run("systemd-analyze", "verify", "--man=no", broken)[1]
+            assert "'RestrictNamespace'" in complaint, complaint
+
+
+def test_exposure_of_the_units_is_below_what_the_design_allows():
+    with installed() as root:
+        for name, most in MOST_EXPOSURE.items():
+            status, text = run("systemd-analyze", "security", "--offline=true", "--no-pager", unit_in_place(root, name))
+            found = re.search(rf"Overall exposure level for {name}: ([\d.]+)", text)
+            assert status == 0 and found, text
+            assert float(found.group(1)) <= most, f"{name}: {found.group(1)} is more than {most}\n{text}"
+
+
+def test_users_and_folders_are_made_by_systemd_s_tools():
+    with installed() as root:
+        for _ in range(2):  # again: nothing to do is no failure
+            equal(run("systemd-sysusers", f"--root={root}", f"{root}/usr/lib/sysusers.d/enforcer.conf")[0], 0, "sysusers")
+            equal(run("systemd-tmpfiles", f"--root={root}", "--create", f"{root}/usr/lib/tmpfiles.d/enforcer.conf"), (0, ""))
+        with open(f"{root}/etc/passwd") as file:
+            users = {line.split(":")[0]: line.rstrip().split(":") for line in file}
+        with open(f"{root}/etc/group") as file:
+            groups = {line.split(":")[0]: int(line.split(":")[2]) for line in file}
+        equal(users.keys(), {"enforcer"})
+        assert users["enforcer"][6].endswith("nologin"), users
+        equal(groups.keys(), {"enforcer", "enforcer-viewer", "enforcer-reviewer", "enforcer-admin"})
+        for path, group, mode in (("run/enforcer", 0, 0o755), ("run/enforcer/default", groups["enforcer"], 0o1775),
+                                  ("var/lib/enforcer", 0, 0o755), ("var/lib/enforcer/default", groups["enforcer"], 0o1770)):
+            made = os.stat(f"{root}/{path}")
+            equal((made.st_uid, made.st_gid, stat.S_IMODE(made.st_mode)), (0, group, mode), path)
+
+
+def test_installed_daemons_read_the_installed_configuration():
+    with installed() as root:
+        # The daemons refuse their users before anything else happens, but after the configuration was read.
+        status, text = run(f"{root}/usr/sbin/enforcerd", "--config", f"{root}/etc/enforcer/enforcer.yaml")
+        assert status == 1 and "root" in text, text
+        with open(f"{root}/etc/enforcer/enforcer.yaml", "a") as file:
+            file.write("unknown: 1\n")
+        status, text = run(f"{root}/usr/sbin/enforcerd", "--config", f"{root}/etc/enforcer/enforcer.yaml")
+        assert status == 3 and "unknown" in text, text

@@ -1,0 +1,204 @@
+// The keyring over real files, a real store and a real helper: one flight, caching, refreshing, expiry, errors.
+#include "credentials/keyring.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <boost/asio/detached.hpp>
+
+#include "scratch.h"
+
+using namespace enforcer;
+using namespace enforcer::credentials;
+using namespace enforcer::credentials::testing;
+
+namespace {
+
+namespace asio = boost::asio;
+using Shared = std::shared_ptr<const Secret>;
+
+/// A keyring whose helper runs the scripts of one folder: credential NAME runs FOLDER/NAME.
+class Rig {
+ public:
+  Rig() {
+    auto helper = Helper::start(
+        [folder = scratch.at("")]() -> Result<std::vector<ExecSource>> {
+          std::vector<ExecSource> sources;
+          for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+            sources.push_back({entry.path().filename(), {entry.path()}});
+          }
+          return sources;
+        },
+        {.deadline = std::chrono::seconds(5)});
+    REQUIRE(helper.has_value());
+    helper_pid = helper->pid();
+    keyring.emplace(io, scratch.at("store"), Environment::take({}), *std::move(helper));
+  }
+  ~Rig() {
+    keyring.reset();
+    waitpid(helper_pid, nullptr, 0);
+  }
+
+  /// A command that counts its runs in FOLDER/NAME.runs and prints what the shell text says.
+  policy::CredentialSpec command(const std::string& name, const std::string& text) const {
+    const std::string path = scratch.program(name, "echo run >> " + scratch.at(name + ".runs") + "\n" + text);
+    return spec(name, {.kind = Kind::kExec, .argv = {path}});
+  }
+  [[nodiscard]] std::ptrdiff_t runs(const std::string& name) const {
+    return std::ranges::count(scratch.read(name + ".runs"), '\n');
+  }
+
+  Result<Shared> secret(const policy::CredentialSpec& of,
+                        std::chrono::milliseconds patience = std::chrono::seconds(20)) {
+    return await(io, keyring->secret_of(of, Deadline::after(patience)));
+  }
+  std::string text(const policy::CredentialSpec& of) {
+    const auto got = secret(of);
+    return got ? std::string((*got)->reveal()) : "error: " + got.error().message;
+  }
+  /// Turns the loop until the condition holds.
+  bool until(const std::function<bool()>& condition) {
+    return eventually([&] {
+      io.restart();
+      io.poll();
+      return condition();
+    });
+  }
+
+  const Scratch scratch;
+  asio::io_context io;
+  pid_t helper_pid = 0;
+  std::optional<Keyring> keyring;
+};
+
+std::string in_seconds(int seconds) {
+  return "date -u -d '+" + std::to_string(seconds) +
+         " seconds' +'{\"value\": \"'$$'\", \"expires\": \"%Y-%m-%dT%H:%M:%S.%NZ\"}'";
+}
+
+}  // namespace
+
+TEST_CASE("a_failing_source_says_which_credential_and_where_it_is_declared") {
+  Rig rig;
+  const auto got = rig.secret(file_spec("/nonexistent/token"));
+  REQUIRE_FALSE(got.has_value());
+  CHECK(got.error().code == Errc::kUnavailable);
+  CHECK(got.error().message == "credential bot (credentials.yaml:7): /nonexistent/token: no such file");
+  CHECK(rig.text(spec("bot", {.kind = Kind::kEnv, .variable = "NO_SUCH"})).contains("NO_SUCH"));
+  CHECK(rig.text(rig.command("broken", "exit 1")) ==
+        "error: credential broken (credentials.yaml:7): its command ended with exit code 1");
+  CHECK(rig.text(spec("unknown", {.kind = Kind::kExec, .argv = {"/bin/true"}})).contains("is its file among them?"));
+  CHECK(rig.text(file_spec(rig.scratch.write("token", "v"))) == "v");  // and everything else goes on
+}
+
+TEST_CASE("many_requests_share_one_run_and_its_value") {
+  Rig rig;
+  const auto slow = rig.command("slow", "sleep 0.3; echo v");
+  int done = 0;
+  for (int i = 0; i < 20; ++i) {
+    asio::co_spawn(
+        rig.io, rig.keyring->secret_of(slow, Deadline::after(std::chrono::seconds(20))),
+        [&](std::exception_ptr, const Result<Shared>& got) { done += got && (*got)->reveal() == "v" ? 1 : 0; });
+  }
+  CHECK(rig.until([&] { return done == 20; }));
+  CHECK(rig.text(slow) == "v");
+  CHECK(rig.runs("slow") == 1);
+}
+
+TEST_CASE("who_cannot_wait_for_a_slow_command_gets_an_error_and_the_next_one_the_value") {
+  Rig rig;
+  const auto slow = rig.command("slow", "sleep 0.5; echo v");
+  const auto got = rig.secret(slow, std::chrono::milliseconds(50));
+  REQUIRE_FALSE(got.has_value());
+  CHECK(got.error().message.contains("has not answered yet"));
+  CHECK(rig.text(slow) == "v");
+  CHECK(rig.runs("slow") == 1);
+}
+
+TEST_CASE("a_value_is_renewed_before_it_ends_and_used_meanwhile") {
+  Rig rig;
+  // From its second run on, the command waits until the test lets it go on.
+  const auto brief =
+      rig.command("brief", "if [ -e " + rig.scratch.at("second") + " ]; then while [ ! -e " + rig.scratch.at("open") +
+                               " ]; do sleep 0.02; done; fi\ntouch " + rig.scratch.at("second") + "\n" + in_seconds(6));
+  const std::string first = rig.text(brief);
+  CHECK(rig.text(brief) == first);
+  CHECK(rig.runs("brief") == 1);
+  CHECK(rig.keyring->state_of(brief).expires.has_value());
+  CHECK(rig.until([&] {
+    CHECK(rig.text(brief) == first);
+    return rig.runs("brief") == 2;
+  }));
+  CHECK(rig.text(brief) == first);  // nobody waits for the new one
+  rig.scratch.write("open", "");
+  CHECK(rig.until([&] { return rig.text(brief) != first; }));
+  CHECK(rig.runs("brief") == 2);
+}
+
+TEST_CASE("a_value_is_never_used_past_its_expiry_and_not_renewed_for_nobody") {
+  Rig rig;
+  const auto brief = rig.command("brief", in_seconds(2));
+  const std::string first = rig.text(brief);
+  CHECK(rig.runs("brief") == 1);
+  CHECK(rig.until([&] { return rig.keyring->state_of(brief).kind == State::Kind::kNotAsked; }));
+  CHECK(rig.runs("brief") == 1);
+  CHECK(rig.text(brief) != first);
+  CHECK(rig.runs("brief") == 2);
+}
+
+TEST_CASE("a_command_that_failed_is_left_alone_for_a_while") {
+  Rig rig;
+  const auto broken = rig.command("broken", "exit 1");
+  for (int i = 0; i < 20; ++i) CHECK(rig.text(broken).starts_with("error: "));
+  CHECK(rig.runs("broken") == 1);
+  CHECK(rig.keyring->state_of(broken).kind == State::Kind::kFailing);
+  CHECK(rig.keyring->state_of(broken).error == "its command ended with exit code 1");
+}
+
+TEST_CASE("a_forgotten_value_is_asked_for_again_and_so_is_one_of_another_command") {
+  Rig rig;
+  auto counted = rig.command("counted", "echo $$");
+  CHECK(rig.keyring->state_of(counted).kind == State::Kind::kNotAsked);
+  const std::string first = rig.text(counted);
+  CHECK(rig.text(counted) == first);
+  CHECK(rig.keyring->state_of(counted).kind == State::Kind::kOk);
+  rig.keyring->forget("counted");
+  CHECK(rig.text(counted) != first);
+  CHECK(rig.runs("counted") == 2);
+  counted.source.argv.push_back("--other");  // a reload
+  CHECK_FALSE(rig.text(counted).starts_with("error"));
+  CHECK(rig.runs("counted") == 3);
+}
+
+TEST_CASE("without_the_helper_commands_are_unavailable_and_everything_else_goes_on") {
+  Rig rig;
+  const auto slow = rig.command("slow", "sleep 600");
+  std::optional<Result<Shared>> waiting;
+  asio::co_spawn(rig.io, rig.keyring->secret_of(slow, Deadline::after(std::chrono::seconds(20))),
+                 [&](std::exception_ptr, Result<Shared> got) { waiting = std::move(got); });
+  CHECK(rig.until([&] { return rig.runs("slow") == 1; }));
+  kill(rig.helper_pid, SIGKILL);
+  CHECK(rig.until([&] { return waiting.has_value(); }));
+  CHECK(waiting->error().message.contains("restart enforcerd"));
+  CHECK(rig.text(rig.command("other", "echo v")).contains("restart enforcerd"));
+  CHECK(rig.text(file_spec(rig.scratch.write("token", "v"))) == "v");
+}
+
+TEST_CASE("values_are_stored_for_credentials_of_the_store_only") {
+  Rig rig;
+  const auto stored = spec("stored", {.kind = Kind::kStored});
+  const Secret value = *Secret::copy_of("v");
+  CHECK(rig.keyring->state_of(stored).kind == State::Kind::kMissing);
+  CHECK(rig.keyring->erase(stored).error().code == Errc::kNotFound);
+  REQUIRE(rig.keyring->set(stored, value));
+  CHECK(rig.text(stored) == "v");
+  CHECK(rig.keyring->state_of(stored).kind == State::Kind::kOk);
+  REQUIRE(rig.keyring->erase(stored));
+  CHECK(rig.text(stored).contains("'enforcerctl credential set stored'"));
+
+  const auto file = file_spec(rig.scratch.write("token", "v"));
+  CHECK(rig.keyring->set(file, value).error().code == Errc::kConflict);
+  CHECK(rig.keyring->erase(file).error().message ==
+        "the value of credential bot does not come from the store: credentials.yaml:7 says where");
+  CHECK(rig.text(file) == "v");
+}

@@ -1,0 +1,216 @@
+// The verbs about credentials, with real pipes, files and terminals as their input.
+#include <doctest/doctest.h>
+#include <pty.h>
+#include <termios.h>
+
+#include "../control/fake_daemon.h"
+#include "captured_terminal.h"
+
+using namespace enforcer;
+using namespace enforcer::control::testing;
+using namespace enforcer::ctl::testing;
+
+namespace {
+
+constexpr std::string_view kCanary = "S3CR3T-CANARY";
+
+Ran run_with(const FakeDaemon& daemon, std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), {"--socket", daemon.socket()});
+  return run(arguments);
+}
+
+/// Another standard input while it lives.
+class Input {
+ public:
+  explicit Input(int fd) : before_(dup(STDIN_FILENO)) { REQUIRE(dup2(fd, STDIN_FILENO) == STDIN_FILENO); }
+  ~Input() { dup2(before_.get(), STDIN_FILENO); }
+  Input(const Input&) = delete;
+  Input& operator=(const Input&) = delete;
+
+ private:
+  Fd before_;
+};
+
+/// Runs with a text on standard input.
+Ran run_fed(const FakeDaemon& daemon, std::string_view text, std::vector<std::string> arguments) {
+  const std::string file = daemon.folder.write("stdin", text);
+  const Fd fd(open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  const Input input(fd.get());
+  return run_with(daemon, std::move(arguments));
+}
+
+/// A terminal with somebody at it, who types once the echo is (or is not) as expected.
+class Person {
+ public:
+  enum class When { kEchoIsOff, kNow };
+  Person(std::string types, When when) {
+    int master = -1;
+    int slave = -1;
+    REQUIRE(openpty(&master, &slave, nullptr, nullptr, nullptr) == 0);
+    master_ = Fd(master);
+    slave_ = Fd(slave);
+    typing_ = std::thread([this, types = std::move(types), when] {
+      hidden_ = eventually([&] { return when == When::kNow || !echoes(); });
+      (void)!write(master_.get(), types.data(), types.size());
+    });
+  }
+  ~Person() {
+    if (typing_.joinable()) typing_.join();
+  }
+  Person(const Person&) = delete;
+  Person& operator=(const Person&) = delete;
+
+  [[nodiscard]] int terminal() const { return slave_.get(); }
+  [[nodiscard]] bool echoes() const {
+    termios state{};
+    return tcgetattr(slave_.get(), &state) == 0 && (state.c_lflag & ECHO) != 0;
+  }
+  /// What the terminal showed of what was typed.
+  std::string shown() {
+    typing_.join();
+    CHECK(hidden_);
+    char buffer[4096];
+    const ssize_t size =
+        fcntl(master_.get(), F_SETFL, O_NONBLOCK) == 0 ? read(master_.get(), buffer, sizeof buffer) : 0;
+    return {buffer, size > 0 ? static_cast<std::size_t>(size) : 0};
+  }
+
+ private:
+  Fd master_;
+  Fd slave_;
+  std::thread typing_;
+  bool hidden_ = false;
+};
+
+}  // namespace
+
+TEST_CASE("a_value_comes_from_standard_input_or_a_file_without_its_newline") {
+  FakeDaemon daemon;
+  const Ran fed = run_fed(daemon, "S3CR3T-CANARY\n", {"credential", "set", "bot", "-"});
+  CHECK(fed.status == 0);
+  CHECK(fed.out.empty());
+  CHECK(fed.err == "the value of credential bot is stored\n");
+  CHECK(daemon.locked()->values["bot"] == kCanary);
+  CHECK(run_with(daemon, {"credential", "set", "a/b c", "--from-file", daemon.folder.write("v", "x\r\n")}).status == 0);
+  CHECK(daemon.locked()->values["a/b c"] == "x");
+  const std::string longest(65536, 'x');
+  CHECK(run_fed(daemon, longest + "\n", {"credential", "set", "bot", "-"}).status == 0);
+  CHECK(daemon.locked()->values["bot"] == longest);
+  CHECK(run_fed(daemon, "{\"a\": 1}", {"credential", "set", "bot", "-"}).status == 0);
+  CHECK(daemon.locked()->values["bot"] == "{\"a\": 1}");
+}
+
+TEST_CASE("what_is_no_value_is_refused_before_the_daemon_is_asked_and_not_repeated") {
+  FakeDaemon daemon;
+  for (const std::string_view text : {"", "\n", "S3CR3T\nCANARY", "S3CR3T-CANARY\n\n", "S3CR3T\x1b"}) {
+    CAPTURE(text);
+    const Ran ran = run_fed(daemon, text, {"credential", "set", "bot", "-"});
+    CHECK(ran.status == 1);
+    CHECK(ran.err.starts_with("enforcerctl: standard input: the value "));
+    CHECK_FALSE(ran.err.contains("S3CR3T"));
+  }
+  CHECK(run_fed(daemon, std::string(65537, 'x'), {"credential", "set", "bot", "-"}).err.contains("65536 bytes"));
+  CHECK(run_with(daemon, {"credential", "set", "bot", "--from-file", daemon.folder.file("none")}).status == 5);
+  CHECK(daemon.shared.calls_now().empty());
+}
+
+TEST_CASE("a_value_is_never_taken_from_the_command_line") {
+  FakeDaemon daemon;
+  const Ran ran = run_with(daemon, {"credential", "set", "bot", "S3CR3T-CANARY"});
+  CHECK(ran.status == 2);
+  CHECK(ran.err.contains("never given as an argument"));
+  CHECK_FALSE(ran.err.contains(kCanary));
+  CHECK(run_fed(daemon, "x", {"credential", "set", "bot"}).status == 2);  // no terminal to ask at
+  CHECK(run_fed(daemon, "x", {"credential", "set", "bot", "-", "--from-file", "f"}).status == 2);
+  CHECK(daemon.shared.calls_now().empty());
+}
+
+TEST_CASE("a_person_types_a_value_that_is_not_shown") {
+  FakeDaemon daemon;
+  Person person("S3CR3T-CANARY\n", Person::When::kEchoIsOff);
+  const Input input(person.terminal());
+  const Ran ran = run_with(daemon, {"credential", "set", "bot"});
+  CHECK(ran.status == 0);
+  CHECK(ran.err == "Value of bot (not shown): the value of credential bot is stored\n");
+  CHECK(daemon.locked()->values["bot"] == kCanary);
+  CHECK(person.shown() == "\r\n");
+  CHECK(person.echoes());
+}
+
+TEST_CASE("ctrl_c_at_the_prompt_stores_nothing_and_leaves_the_terminal_with_its_echo") {
+  FakeDaemon daemon;
+  Person person("S3CR3T\x03", Person::When::kEchoIsOff);
+  const Input input(person.terminal());
+  const Ran ran = run_with(daemon, {"credential", "set", "bot"});
+  CHECK(ran.status == 1);
+  CHECK(ran.err.contains("nothing was stored"));
+  CHECK(person.echoes());
+  CHECK(daemon.shared.calls_now().empty());
+}
+
+TEST_CASE("what_the_daemon_refuses_has_its_exit_code") {
+  FakeDaemon daemon;
+  daemon.locked()->error = Error{Errc::kNotFound, "no credential 'bot' is loaded"};
+  const Ran unknown = run_fed(daemon, kCanary, {"credential", "set", "bot", "-"});
+  CHECK(unknown.status == 5);
+  CHECK(unknown.err == "enforcerctl: no credential 'bot' is loaded\n");
+  daemon.locked()->error = Error{Errc::kConflict, "its value does not come from the store"};
+  CHECK(run_fed(daemon, kCanary, {"credential", "set", "bot", "-"}).status == 7);
+  CHECK(run_with(daemon, {"credential", "delete", "bot", "-y"}).status == 7);
+}
+
+TEST_CASE("a_stored_value_is_deleted_after_a_yes") {
+  FakeDaemon daemon;
+  daemon.locked()->values["bot"] = "v";
+  CHECK(run_fed(daemon, "y\n", {"credential", "delete", "bot"}).status == 2);  // a script says -y
+  {
+    Person person("n\n", Person::When::kNow);
+    const Input input(person.terminal());
+    const Ran ran = run_with(daemon, {"credential", "delete", "bot"});
+    CHECK(ran.status == 1);
+    CHECK(ran.err.contains("nothing was deleted"));
+  }
+  CHECK(daemon.shared.calls_now().empty());
+  {
+    Person person("y\n", Person::When::kNow);
+    const Input input(person.terminal());
+    CHECK(run_with(daemon, {"credential", "delete", "bot"}).status == 0);
+  }
+  CHECK(daemon.locked()->values.empty());
+  const Ran again = run_with(daemon, {"credential", "delete", "bot", "-y"});
+  CHECK(again.status == 5);
+  CHECK(again.err == "enforcerctl: nothing is stored for credential bot\n");
+}
+
+TEST_CASE("credentials_are_listed_with_where_they_go_and_how_they_are") {
+  FakeDaemon daemon;
+  CHECK(run_with(daemon, {"credential", "list"}).err == "no credential is loaded\n");
+  daemon.locked()->credentials = {{.name = "bot",
+                                   .source = "exec",
+                                   .hosts = {"api.github.com", "*.example.org:8443"},
+                                   .kinds = {"bearer", "basic"},
+                                   .state = "ok",
+                                   .expires = WallClock::time_point(std::chrono::seconds(1'700'000'000)),
+                                   .file = "/etc/enforcer/credentials/bot.yaml",
+                                   .line = 3},
+                                  {.name = "key",
+                                   .source = "file",
+                                   .hosts = {"a.test"},
+                                   .kinds = {"query"},
+                                   .state = "failing",
+                                   .error = "/k: everybody\x1b can read it",
+                                   .file = "k.yaml",
+                                   .line = 1}};
+  const Ran table = run_with(daemon, {"credential", "list", "--no-headers"});
+  CHECK(table.status == 0);
+  for (const std::string_view cell :
+       {"bot   exec ", " api.github.com,*.example.org:8443 ", " bearer,basic ", " 2023-11-14T22:13:20.000Z ",
+        " /etc/enforcer/credentials/bot.yaml:3 ", " ok\n"}) {
+    CAPTURE(cell);
+    CHECK(table.out.contains(cell));
+  }
+  CHECK(table.out.contains("failing: /k: everybody\\x1b can read it"));
+  const Ran json = run_with(daemon, {"credential", "list", "-o", "json"});
+  CHECK(json.out.contains(R"("expires":"2023-11-14T22:13:20.000Z")"));
+  CHECK(json.out.contains(R"("hosts":["api.github.com","*.example.org:8443"])"));
+}

@@ -1,0 +1,189 @@
+#include "policy/request_matcher.h"
+
+#include <doctest/doctest.h>
+
+#include "fixture.h"
+#include "policy/glob.h"
+
+namespace enforcer::policy::test {
+namespace {
+
+bool allows(const HttpMatcher& matcher, const std::string& request) {
+  return matches(matcher, *facts("https a.test:443 " + request).request, Leaning::kAllowing) == Truth::kYes;
+}
+bool denies(const HttpMatcher& matcher, const std::string& request) {
+  return matches(matcher, *facts("https a.test:443 " + request).request, Leaning::kObjecting) == Truth::kYes;
+}
+
+TEST_CASE("a_star_in_a_glob_is_any_text") {
+  CHECK(glob_matches("", ""));
+  CHECK(glob_matches("*", ""));
+  CHECK(glob_matches("bar*", "bar"));
+  CHECK(glob_matches("*b*d", "abcbd"));
+  CHECK(glob_matches("a*b*c", "aXbYbZc"));
+  CHECK_FALSE(glob_matches("", "a"));
+  CHECK_FALSE(glob_matches("a*b", "abc"));
+  CHECK_FALSE(glob_matches("Get*", "getX"));
+  CHECK(glob_matches("Get*", "getX", Letters::kFolded));
+  // A glob that would take for ever in a matcher that tries all ways.
+  CHECK_FALSE(glob_matches("*a*a*a*a*a*a*a*a*a*a*a*a*b", std::string(10000, 'a')));
+}
+
+TEST_CASE("one_star_in_a_path_is_a_segment_and_two_are_any_number") {
+  CHECK(path_matches("/repos/acme/*/issues/**", "/repos/acme/w/issues"));
+  CHECK(path_matches("/repos/acme/*/issues/**", "/repos/acme/w/issues/1/comments"));
+  CHECK_FALSE(path_matches("/repos/acme/*/issues/**", "/repos/acme/w/x/issues/1"));
+  CHECK_FALSE(path_matches("/repos/acme/*/issues/**", "/repos/acme/w/issuesX"));
+  CHECK(path_matches("/**/end", "/end"));
+  CHECK(path_matches("/**/end", "/a/end/b/end"));
+  CHECK(path_matches("/**/a/*/c", "/a/a/a/b/c"));
+  CHECK_FALSE(path_matches("/*", "/"));
+  CHECK_FALSE(path_matches("/*", "/a/b"));
+  CHECK(path_matches("/v*.json", "/v1.json"));
+  CHECK_FALSE(path_matches("/v*.json", "/v1/x.json"));
+  CHECK(path_matches("/", "/"));
+  CHECK(path_matches("/**", "/"));
+  CHECK(path_matches("/@a%2Fb", "/@a%2Fb"));
+  CHECK_FALSE(path_matches("/a/b", "/a%2Fb"));
+}
+
+TEST_CASE("a_slash_at_the_end_of_a_path_changes_nothing") {
+  CHECK(path_matches("/admin", "/admin/"));
+  CHECK(path_matches("/admin/", "/admin"));
+  CHECK(path_matches("/admin/*", "/admin/x/"));
+  CHECK_FALSE(path_matches("/admin/*", "/admin/"));
+}
+
+TEST_CASE("fields_are_anded_and_items_are_ored") {
+  const HttpMatcher matcher{.methods = {"POST", "PATCH"}, .paths = {"/a/**", "/b"}, .headers = {}, .query = {}};
+  CHECK(allows(matcher, "POST /a/x"));
+  CHECK(allows(matcher, "PATCH /b"));
+  CHECK_FALSE(allows(matcher, "GET /b"));
+  CHECK_FALSE(allows(matcher, "POST /c"));
+  CHECK(allows({}, "GET /anything"));
+}
+
+TEST_CASE("attack_117_every_value_of_a_header_must_match_to_allow_and_any_to_deny") {
+  const HttpMatcher matcher{.methods = {}, .paths = {}, .headers = {{"role", "user*"}}, .query = {}};
+  struct Case {
+    const char* request;
+    bool allowed;
+    bool denied;
+  };
+  for (const Case& c : std::initializer_list<Case>{{"GET /|role: user", true, true},
+                                                   {"GET /|role: user, users", true, true},
+                                                   {"GET /|role: user|role: user2", true, true},
+                                                   {"GET /|role: user|role: admin", false, true},
+                                                   {"GET /|role: admin|role: user", false, true},
+                                                   {"GET /|role: user,admin", false, true},
+                                                   {"GET /|role: admin ,user", false, true},
+                                                   {"GET /|role: user,", false, true},
+                                                   {"GET /|role: admin", false, false},
+                                                   {"GET /|role: User", false, false},
+                                                   {"GET /", false, false},
+                                                   {"GET /|roles: user", false, false}}) {
+    CAPTURE(c.request);
+    CHECK(allows(matcher, c.request) == c.allowed);
+    CHECK(denies(matcher, c.request) == c.denied);
+  }
+  const HttpMatcher list{.methods = {}, .paths = {}, .headers = {{"accept", "text/html, *"}}, .query = {}};
+  CHECK(allows(list, "GET /|accept: text/html, x"));
+  CHECK_FALSE(allows(list, "GET /|accept: text/html"));
+}
+
+TEST_CASE("every_value_of_a_parameter_must_match_to_allow_and_any_to_deny") {
+  const HttpMatcher matcher{.methods = {}, .paths = {}, .headers = {}, .query = {{"state", "open*"}}};
+  struct Case {
+    const char* query;
+    bool allowed;
+    bool denied;
+  };
+  for (const Case& c : std::initializer_list<Case>{{"?state=open", true, true},
+                                                   {"?x=1&state=opened&", true, true},
+                                                   {"?%73tate=%6Fpen", true, true},
+                                                   {"?state=open&state=closed", false, true},
+                                                   {"?state=open&%73tate=closed", false, true},
+                                                   {"?state=open;state=closed", false, true},
+                                                   {"?a=1;state=open", false, true},
+                                                   {"?state=open&x=%zz", false, true},
+                                                   {"?x=%00", false, true},  // a name may end at a NUL
+                                                   {"?state=open%2", false, true},
+                                                   {"?state=+open", false, false},
+                                                   {"?State=open", false, false},
+                                                   {"?state", false, false},
+                                                   {"?", false, false},
+                                                   {"", false, false}}) {
+    CAPTURE(c.query);
+    CHECK(allows(matcher, std::string("GET /") + c.query) == c.allowed);
+    CHECK(denies(matcher, std::string("GET /") + c.query) == c.denied);
+  }
+}
+
+TEST_CASE("git_is_told_by_its_smart_http_requests") {
+  const auto ask = [](const GitMatcher& matcher, const std::string& request, Leaning leaning = Leaning::kAllowing) {
+    return matches(matcher, *facts("https a.test:443 " + request).request, leaning) == Truth::kYes;
+  };
+  const GitMatcher fetch{.repos = {"acme/*"}, .fetch = true, .push = false};
+  const GitMatcher push{.repos = {"acme/*"}, .fetch = false, .push = true};
+  for (const char* request : {"GET /acme/w.git/info/refs?service=git-upload-pack", "POST /acme/w.git/git-upload-pack",
+                              "GET /acme/w/info/refs?service=git-upload-pack", "POST /acme/w/git-upload-pack"}) {
+    CAPTURE(request);
+    CHECK(ask(fetch, request));
+    CHECK_FALSE(ask(push, request));
+  }
+  CHECK(ask(push, "GET /acme/w/info/refs?service=git-receive-pack"));
+  CHECK(ask(push, "POST /acme/w.git/git-receive-pack"));
+  for (const char* request :
+       {"GET /acme/w", "GET /acme/w.git/info/refs", "GET /acme/w.git/info/refs?service=git-upload-archive",
+        "GET /acme/w.git/info/refs?service=git-upload-pack&service=git-receive-pack",
+        "POST /acme/w.git/info/refs?service=git-upload-pack", "GET /acme/w.git/git-upload-pack",
+        "POST /other/w.git/git-upload-pack", "POST /acme/git-upload-pack", "POST /acme/a/b/git-upload-pack",
+        "POST /acme/wgit-upload-pack", "POST /git-upload-pack", "POST /Acme/w.git/git-upload-pack"}) {
+    CAPTURE(request);
+    CHECK_FALSE(ask(fetch, request));
+  }
+  const GitMatcher secret{.repos = {"acme/secret"}};
+  for (const char* request :
+       {"POST /acme/secret/git-upload-pack", "POST /Acme/SECRET.git/git-upload-pack",
+        "POST /acme/secret/git-upload-pack/", "GET /acme/secret/info/refs?x=1&service=git-receive-pack"}) {
+    CAPTURE(request);
+    CHECK(ask(secret, request, Leaning::kObjecting));
+  }
+}
+
+TEST_CASE("aws_is_three_valued") {
+  const AwsMatcher matcher{{{"ce", "Get*"}, {"iam", "*"}}};
+  const auto ask = [&](const char* service, const char* action) {
+    RequestFacts request;
+    request.aws = AwsCall{service, action};
+    return matches(matcher, request);
+  };
+  CHECK(ask("ce", "GetCostAndUsage") == Truth::kYes);
+  CHECK(ask("ce", "ListX") == Truth::kNo);
+  CHECK(ask("ce", "GETX") == Truth::kCannotTell);
+  CHECK(ask("ce", "") == Truth::kCannotTell);
+  CHECK(ask("s3", "") == Truth::kNo);
+  CHECK(ask("iam", "") == Truth::kYes);
+  CHECK(ask("", "") == Truth::kCannotTell);
+  CHECK(matches(matcher, RequestFacts()) == Truth::kCannotTell);  // nobody has read it
+}
+
+TEST_CASE("all_matchers_of_a_rule_must_match_and_one_that_does_not_settles_it") {
+  RequestMatcher matcher{.http = {{.methods = {"GET"}}, {.methods = {"PUT"}}}};
+  const auto ask = [&](const char* method) {
+    RequestFacts request;
+    request.method = method;
+    return matches(matcher, request, Leaning::kAllowing);
+  };
+  CHECK(ask("PUT") == Truth::kYes);
+  CHECK(ask("POST") == Truth::kNo);
+  matcher.unseen = true;
+  CHECK(ask("PUT") == Truth::kCannotSee);
+  CHECK(ask("POST") == Truth::kNo);
+  matcher.aws = AwsMatcher{{{"ce", "*"}}};
+  CHECK(ask("PUT") == Truth::kCannotSee);
+  CHECK(ask("POST") == Truth::kNo);
+}
+
+}  // namespace
+}  // namespace enforcer::policy::test

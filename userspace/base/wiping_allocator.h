@@ -1,0 +1,28 @@
+// WipingAllocator: memory of containers through which a secret passes, wiped when it is given back, also when the
+// container grows.
+#pragma once
+
+#include <memory>
+
+#include "base/secret.h"
+
+namespace enforcer {
+
+template <class T>
+struct WipingAllocator {
+  using value_type = T;
+
+  WipingAllocator() = default;
+  template <class U>
+  explicit(false) WipingAllocator(const WipingAllocator<U>&) {}
+
+  T* allocate(std::size_t count) { return std::allocator<T>().allocate(count); }
+  void deallocate(T* memory, std::size_t count) {
+    wipe({reinterpret_cast<char*>(memory), count * sizeof(T)});
+    std::allocator<T>().deallocate(memory, count);
+  }
+
+  friend bool operator==(const WipingAllocator&, const WipingAllocator&) { return true; }
+};
+
+}  // namespace enforcer

@@ -1,0 +1,60 @@
+// Helper: the one process that runs commands for credentials (`source: {exec: [...]}`).
+//
+// enforcerd reads what guests and origins write, so it cannot exec (seccomp), and it must not be able to make somebody
+// else exec what it likes. The helper is forked before that, before there are threads and secrets, and knows by itself
+// which command belongs to which name: it loads the credential files, and all that a request can say is a name. A
+// request is one packet {id, name}, a reply one packet {id, value or error} (helper_packet.h).
+//
+// The helper reads the files again for each request, so a reload needs no message; files that do not load leave the
+// last good table. Each command runs without a shell, as the helper's user, in a process group of its own, with PATH as
+// its whole environment and /dev/null as its input; the whole group is killed when the command has ended, at its
+// deadline, and when enforcerd goes away.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "base/secret.h"
+
+namespace enforcer::credentials {
+
+/// One credential whose value a command prints.
+struct ExecSource {
+  std::string name;
+  std::vector<std::string> argv;  ///< argv[0] is an absolute path
+};
+
+/// Loads the table; called in the helper, before every command. An error leaves the table as it was and is logged.
+using ExecLoader = std::function<Result<std::vector<ExecSource>>()>;
+
+struct ExecLimits {
+  std::chrono::milliseconds deadline = std::chrono::seconds(10);  ///< then the command's group gets SIGKILL
+  std::size_t at_once = 8;                                        ///< commands that run at the same time
+  std::size_t waiting = 64;                                       ///< requests that wait for one of them to end
+};
+
+class Helper {
+ public:
+  /// Forks the helper. Before confinement and while this process has one thread. kIo: the kernel refused; kUnavailable:
+  /// no locked memory.
+  static Result<Helper> start(const ExecLoader& loader, const ExecLimits& limits = {});
+
+  [[nodiscard]] int socket() const { return socket_.get(); }  ///< SOCK_SEQPACKET, non-blocking; closing ends the helper
+  [[nodiscard]] pid_t pid() const { return pid_; }
+
+  [[nodiscard]] std::span<char> room() { return room_.bytes(); }  ///< for one reply
+
+ private:
+  Helper(Fd socket, LockedBuffer room, pid_t pid) : socket_(std::move(socket)), room_(std::move(room)), pid_(pid) {}
+  Fd socket_;
+  LockedBuffer room_;
+  pid_t pid_;
+};
+
+}  // namespace enforcer::credentials

@@ -1,0 +1,147 @@
+#include "credentials/injection.h"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include <algorithm>
+
+#include "credentials/query_parameters.h"
+#include "http/field_rules.h"
+
+namespace enforcer::credentials {
+namespace {
+
+using Injection = policy::CredentialSpec::Injection;
+using As = Injection::As;
+
+constexpr std::string_view kPlaceholder = "{}";
+
+/// Comparable names of fields in which services take credentials, the common ones whoever the service is.
+constexpr std::string_view kCredentialFields[] = {
+    "authorization", "proxy-authorization",  "cookie",         "x-api-key",     "api-key",
+    "x-auth-token",  "x-amz-security-token", "x-access-token", "private-token", "x-goog-api-key",
+};
+
+/// Comparable names of parameters: RFC 6750 2.3, and what API keys are called.
+constexpr std::string_view kCredentialParameters[] = {"access-token", "api-key", "apikey"};
+
+template <class Names>
+bool contains(const Names& names, std::string_view name) {
+  return std::ranges::find(names, name) != std::end(names);
+}
+
+void remove_parameters(http::RequestPath& path, const std::function<bool(const std::string&)>& refused) {
+  if (!path.query) return;
+  path.query = without_parameters(*path.query, refused);
+  if (path.query->empty()) path.query.reset();
+}
+
+/// RFC 9110 5.5, and no octet that an origin might decode: visible ASCII, with blanks inside only.
+bool is_field_value(std::string_view value) {
+  const auto visible = [](char c) { return c > 0x20 && c < 0x7f; };
+  return !value.empty() && visible(value.front()) && visible(value.back()) &&
+         std::ranges::all_of(value, [&](char c) { return visible(c) || c == ' ' || c == '\t'; });
+}
+
+Result<> check(const Injection& binding, const Secret& secret) {
+  const bool in_field = binding.as == As::kBearer || binding.as == As::kHeader;
+  if (in_field && !is_field_value(secret.reveal())) {
+    return fail(Errc::kInvalid, "the value cannot stand in a header: it is not visible ASCII");
+  }
+  if (binding.as == As::kBasic && (binding.username.contains(':') || binding.username.empty())) {
+    return fail(Errc::kInvalid, "a user name for Basic is not empty and has no ':' (RFC 7617 2)");
+  }
+  if (binding.as == As::kHeader) {
+    const auto at = binding.format.find(kPlaceholder);
+    if (at == std::string::npos || binding.format.find(kPlaceholder, at + 1) != std::string::npos) {
+      return fail(Errc::kInvalid, "the format of a header has '{}' once, where the value goes");
+    }
+    // The value is legal at both ends, so the format is exactly when it is legal around one visible character.
+    if (!is_field_value(std::string(binding.format).replace(at, kPlaceholder.size(), "x"))) {
+      return fail(Errc::kInvalid, "the format of a header is not visible ASCII");
+    }
+    if (binding.name.empty() || !http::is_end_to_end(binding.name, {})) {
+      return fail(Errc::kInvalid, fmt::format("a value cannot be sent in the header '{}'", binding.name));
+    }
+  }
+  if (binding.as == As::kQuery && binding.name.empty()) return fail(Errc::kInvalid, "a query parameter has a name");
+  return {};
+}
+
+std::string between(std::string_view before, const Secret& secret, std::string_view after) {
+  std::string out;
+  out.reserve(before.size() + secret.reveal().size() + after.size());
+  out += before;
+  out += secret.reveal();
+  out += after;
+  return out;
+}
+
+std::string basic(std::string_view username, const Secret& secret) {
+  constexpr std::string_view kScheme = "Basic ";
+  std::string pair = between(fmt::format("{}:", username), secret, "");
+  std::string out(kScheme.size() + (pair.size() + 2) / 3 * 4 + 1, '\0');  // EVP_EncodeBlock ends with a NUL
+  std::ranges::copy(kScheme, out.begin());
+  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data() + kScheme.size()),
+                  reinterpret_cast<const unsigned char*>(pair.data()), static_cast<int>(pair.size()));
+  out.pop_back();
+  wipe(pair);
+  return out;
+}
+
+std::string in_format(const Injection& binding, const Secret& secret) {
+  const std::string_view format = binding.format;
+  const auto at = format.find(kPlaceholder);
+  return between(format.substr(0, at), secret, format.substr(at + kPlaceholder.size()));
+}
+
+void add_parameter(std::string_view name, const Secret& secret, http::RequestPath& path) {
+  std::string value = escape_parameter(secret.reveal());
+  const std::string before = path.query ? *path.query + "&" : "";
+  std::string query;
+  query.reserve(before.size() + name.size() * 3 + 1 + value.size());
+  query += before;
+  query += escape_parameter(name);
+  query += '=';
+  query += value;
+  wipe(value);
+  path.query = std::move(query);
+}
+
+}  // namespace
+
+void remove_own_credentials(http::RequestHead& head) {
+  std::erase_if(head.fields, [](const http::HeaderField& field) {
+    return contains(kCredentialFields, http::comparable_name(field.name));
+  });
+  remove_parameters(head.path, [](const std::string& name) { return contains(kCredentialParameters, name); });
+}
+
+Result<> inject(const Injection& binding, const Secret& secret, http::RequestHead& head) {
+  TRY_VOID(check(binding, secret));
+  remove_own_credentials(head);
+  switch (binding.as) {
+    case As::kBearer:
+      head.fields.push_back({"Authorization", between("Bearer ", secret, "")});
+      break;
+    case As::kBasic:
+      head.fields.push_back({"Authorization", basic(binding.username, secret)});
+      break;
+    case As::kHeader: {
+      const std::string declared = http::comparable_name(binding.name);
+      std::erase_if(head.fields,
+                    [&](const http::HeaderField& field) { return http::comparable_name(field.name) == declared; });
+      head.fields.push_back({binding.name, in_format(binding, secret)});
+      break;
+    }
+    case As::kQuery: {
+      const std::string declared = comparable_parameter(escape_parameter(binding.name));
+      remove_parameters(head.path, [&](const std::string& name) { return name == declared; });
+      add_parameter(binding.name, secret, head.path);
+      break;
+    }
+  }
+  return {};
+}
+
+}  // namespace enforcer::credentials

@@ -1,0 +1,75 @@
+// Keyring: the values of all credentials, by their specs. What a value is for is not its business: the proxy asks only
+// for a binding that covers the host it has verified (policy::CredentialSpec::binding_for).
+//
+// There is one, on worker 0's thread; other workers co_spawn onto its io_context. The shared Secret that comes back may
+// be used and dropped on any thread, and stays valid after a change; it is kept for one request, not longer.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/secret.h"
+#include "credentials/environment.h"
+#include "credentials/helper.h"
+#include "credentials/source.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace enforcer::credentials {
+
+class FileSource;
+class CommandSource;
+class Store;
+
+/// How a credential is doing, for `credential list`.
+struct State {
+  enum class Kind : std::uint8_t {
+    kOk,
+    kMissing,   ///< there is no value (no such file, nothing stored, the variable was not set)
+    kFailing,   ///< `error` says why
+    kNotAsked,  ///< its command did not have to run yet
+  };
+  Kind kind = Kind::kOk;
+  std::string error;                             ///< kMissing, kFailing
+  std::optional<WallClock::time_point> expires;  ///< kOk
+};
+
+class Keyring {
+ public:
+  /// `store_dir`: the folder of `credential set`, made (0700) when something is stored.
+  Keyring(boost::asio::io_context& io, std::string store_dir, std::unique_ptr<Environment> environment, Helper helper);
+  ~Keyring();
+  Keyring(const Keyring&) = delete;
+  Keyring& operator=(const Keyring&) = delete;
+
+  /// The value as it is now, never past its expiry. `spec` outlives the call. kUnavailable for whatever went wrong,
+  /// with the credential's name, its place and what to do; the request is denied `credential_unavailable`.
+  boost::asio::awaitable<Result<std::shared_ptr<const Secret>>> secret_of(const policy::CredentialSpec& spec,
+                                                                          Deadline deadline);
+
+  /// Nothing is run and nothing is waited for.
+  [[nodiscard]] State state_of(const policy::CredentialSpec& spec);
+
+  /// Stores the value of a credential with `source: {store: true}`; kConflict for any other.
+  Result<> set(const policy::CredentialSpec& spec, const Secret& value);
+  /// Removes it. kNotFound when there is none; kConflict as above.
+  Result<> erase(const policy::CredentialSpec& spec);
+
+  /// The value may have changed: the next request asks the source again. Not on a guest's word alone: that could make
+  /// a command run for each of its requests.
+  void forget(std::string_view name);
+
+ private:
+  Source& source_of(const policy::CredentialSpec& spec);
+
+  std::unique_ptr<FileSource> files_;
+  std::unique_ptr<Environment> environment_;
+  std::unique_ptr<CommandSource> commands_;
+  std::unique_ptr<Store> store_;
+};
+
+}  // namespace enforcer::credentials

@@ -1,0 +1,29 @@
+// Value: what a source gave, made clean once, so that nothing behind it has to think of newlines (attack: CR, LF or NUL
+// in a stored secret becomes a header of its own).
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "base/deadline.h"
+#include "base/secret.h"
+
+namespace enforcer::credentials {
+
+struct Value {
+  std::shared_ptr<const Secret> secret;
+  std::optional<WallClock::time_point> expires;  ///< none: the source did not say
+};
+
+/// Removes exactly one newline at the end (LF or CRLF), as editors and `echo` leave it. kInvalid, without a byte of the
+/// value in the message: empty, more than Secret::kMaxSize bytes, or a control character other than tab inside.
+Result<Secret> clean_value(std::string_view raw);
+
+/// The same result as a Value without expiry.
+Result<Value> value_of(std::string_view raw);
+
+/// Room for the longest raw text that may become a value: what fills it is too long.
+inline constexpr std::size_t kMaxRaw = Secret::kMaxSize + 3;
+
+}  // namespace enforcer::credentials

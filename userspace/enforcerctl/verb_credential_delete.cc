@@ -1,0 +1,48 @@
+// credential delete: the stored value goes; its declaration stays, and requests that need it are denied.
+#include <fmt/format.h>
+
+#include "control/route.h"
+#include "enforcerctl/command_line.h"
+#include "enforcerctl/prompt.h"
+
+namespace enforcer::ctl {
+namespace {
+
+struct DeleteOptions {
+  std::string name;
+  bool yes = false;
+};
+
+ExitCode remove(Tool& tool, const DeleteOptions& options) {
+  if (!options.yes && !input_is_a_terminal()) return tool.usage("add -y: there is no terminal to ask at");
+  const std::string question = fmt::format("Delete the stored value of {}? Requests that need it will be denied.",
+                                           printable_lines(options.name));
+  if (!options.yes && !ask_for_consent(tool.terminal(), question)) {
+    tool.say("nothing was deleted");
+    return ExitCode::kFailed;
+  }
+  const auto deleted = tool.ask("DELETE", "/v1/credentials/" + control::percent_encode(options.name));
+  if (!deleted) return tool.report(deleted.error());
+  if (tool.json()) {
+    tool.print_json(*deleted);
+  } else {
+    tool.say(fmt::format("the value of credential {} is deleted", options.name));
+  }
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+void add_credential_delete(CLI::App& credential, CommandLine& line) {
+  auto options = std::make_shared<DeleteOptions>();
+  CLI::App& verb = add_verb(credential, line,
+                            {.name = "delete",
+                             .summary = "Removes the stored value of a credential",
+                             .examples = {"credential delete github-bot", "credential delete github-bot -y"},
+                             .more = ""});
+  verb.add_option("NAME", options->name, "The credential")->required();
+  verb.add_flag("-y,--yes", options->yes, "Do not ask");
+  when_chosen(verb, line, options, remove);
+}
+
+}  // namespace enforcer::ctl

@@ -1,0 +1,52 @@
+// credential list: where each value comes from, where it may go, and whether it is there.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "control/json.h"
+#include "enforcerctl/command_line.h"
+
+namespace enforcer::ctl {
+namespace {
+
+struct ListOptions {};
+
+std::string state_text(const control::CredentialInfo& info) {
+  return info.error.empty() ? info.state : fmt::format("{}: {}", info.state, info.error);
+}
+
+ExitCode list(Tool& tool, const ListOptions&) {
+  const auto body = tool.ask("GET", "/v1/credentials");
+  if (!body) return tool.report(body.error());
+  if (tool.json()) {
+    tool.print_json(*body);
+    return ExitCode::kOk;
+  }
+  const auto credentials = control::decode_credentials(*body);
+  if (!credentials) return tool.report(credentials.error());
+  Table table({"NAME", "SOURCE", "HOSTS", "AS", "EXPIRES", "PLACE", "STATE"});
+  for (const auto& info : *credentials) {
+    table.add({info.name, info.source, fmt::format("{}", fmt::join(info.hosts, ",")),
+               fmt::format("{}", fmt::join(info.kinds, ",")), info.expires ? control::format_time(*info.expires) : "",
+               fmt::format("{}:{}", info.file, info.line), state_text(info)});
+  }
+  if (table.empty()) {
+    tool.say("no credential is loaded");
+  } else {
+    tool.terminal().out(table.render(tool.common.headers));
+  }
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+void add_credential_list(CLI::App& credential, CommandLine& line) {
+  CLI::App& verb =
+      add_verb(credential, line,
+               {.name = "list",
+                .summary = "Lists the credentials, never their values",
+                .examples = {"credential list", "credential list -o json"},
+                .more = "A credential whose value a command gives is 'not asked' until a request needs it."});
+  when_chosen(verb, line, std::make_shared<ListOptions>(), list);
+}
+
+}  // namespace enforcer::ctl

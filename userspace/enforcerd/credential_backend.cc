@@ -1,0 +1,113 @@
+// Daemon as the control API sees it: credentials.
+#include <algorithm>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "enforcerd/daemon.h"
+
+namespace enforcer::enforcerd {
+namespace {
+
+namespace asio = boost::asio;
+
+using Source = policy::CredentialSpec::Source;
+using Injection = policy::CredentialSpec::Injection;
+using State = credentials::State;
+
+std::string_view label(Source::Kind kind) {
+  switch (kind) {
+    case Source::Kind::kFile:
+      return "file";
+    case Source::Kind::kEnv:
+      return "env";
+    case Source::Kind::kExec:
+      return "exec";
+    case Source::Kind::kStored:
+      break;
+  }
+  return "store";
+}
+
+std::string_view label(Injection::As as) {
+  switch (as) {
+    case Injection::As::kBearer:
+      return "bearer";
+    case Injection::As::kBasic:
+      return "basic";
+    case Injection::As::kHeader:
+      return "header";
+    case Injection::As::kQuery:
+      break;
+  }
+  return "query";
+}
+
+std::string_view label(State::Kind kind) {
+  switch (kind) {
+    case State::Kind::kOk:
+      return "ok";
+    case State::Kind::kMissing:
+      return "missing";
+    case State::Kind::kFailing:
+      return "failing";
+    case State::Kind::kNotAsked:
+      break;
+  }
+  return "not asked";
+}
+
+control::CredentialInfo to_info(const policy::CredentialSpec& spec, State state) {
+  control::CredentialInfo info{.name = spec.name,
+                               .source = std::string(label(spec.source.kind)),
+                               .state = std::string(label(state.kind)),
+                               .error = std::move(state.error),
+                               .expires = state.expires,
+                               .file = spec.file,
+                               .line = spec.place.line};
+  for (const Injection& injection : spec.inject) {
+    for (const policy::Target& target : injection.to) info.hosts.push_back(target.text);
+    const std::string kind(label(injection.as));
+    if (std::ranges::find(info.kinds, kind) == info.kinds.end()) info.kinds.push_back(kind);
+  }
+  return info;
+}
+
+std::unexpected<Error> not_loaded(std::string_view name) {
+  return fail(
+      Errc::kNotFound,
+      fmt::format("no credential '{}' is loaded: declare it first (kind: Credential, with source: {{store: true}}) "
+                  "and reload",
+                  escape_untrusted(name, 64)));
+}
+
+}  // namespace
+
+asio::awaitable<Result<std::vector<control::CredentialInfo>>> Daemon::credentials() {
+  std::vector<control::CredentialInfo> all;
+  for (const policy::CredentialSpec& spec : policies_.current()->credentials()) {
+    all.push_back(to_info(spec, keyring_.state_of(spec)));
+  }
+  co_return all;
+}
+
+asio::awaitable<Result<>> Daemon::set_credential(control::Caller caller, std::string name, Secret value) {
+  const policy::CredentialSpec* spec = policy::find_credential(policies_.current()->credentials(), name);
+  if (spec == nullptr) co_return not_loaded(name);
+  const auto stored = keyring_.set(*spec, value);
+  if (!stored) co_return std::unexpected(stored.error());
+  log_info("the value of credential {} is set by uid {} (pid {})", name, caller.uid, caller.pid);
+  record_event("credential_set", nullptr, fmt::format("{} by uid {}", name, caller.uid));
+  co_return Result<>{};
+}
+
+asio::awaitable<Result<>> Daemon::delete_credential(control::Caller caller, std::string name) {
+  const policy::CredentialSpec* spec = policy::find_credential(policies_.current()->credentials(), name);
+  if (spec == nullptr) co_return not_loaded(name);
+  const auto deleted = keyring_.erase(*spec);
+  if (!deleted) co_return std::unexpected(deleted.error());
+  log_info("the value of credential {} is deleted by uid {} (pid {})", name, caller.uid, caller.pid);
+  record_event("credential_deleted", nullptr, fmt::format("{} by uid {}", name, caller.uid));
+  co_return Result<>{};
+}
+
+}  // namespace enforcer::enforcerd

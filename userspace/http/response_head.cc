@@ -1,0 +1,137 @@
+#include "http/response_head.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <iterator>
+
+#include "http/field_rules.h"
+
+namespace enforcer::http {
+namespace {
+
+namespace beast = boost::beast;
+
+std::optional<ResponseMalformed> wrong(std::string_view what) {
+  return ResponseMalformed{what};
+}
+
+std::optional<ResponseMalformed> parse_grammar(std::string_view text, ResponseHead& head) {
+  beast::http::response_parser<beast::http::empty_body> parser;
+  parser.header_limit(static_cast<std::uint32_t>(kMaxHead) + 1);
+  parser.body_limit(boost::none);
+  parser.skip(true);
+  beast::error_code error;
+  parser.put(boost::asio::buffer(text), error);
+  if (error || !parser.is_header_done()) return wrong("not an HTTP/1 response head");
+  const auto& response = parser.get();
+  if (response.version() != 10 && response.version() != 11) return wrong("version is not HTTP/1.0 or HTTP/1.1");
+  head.version = response.version() == 10 ? Version::kHttp10 : Version::kHttp11;
+  head.status = response.result_int();
+  if (head.status < 100 || head.status > 599) return wrong("status out of range");
+  head.phrase = response.reason();
+  for (const auto& field : response)
+    head.fields.push_back({std::string(field.name_string()), std::string(field.value())});
+  return std::nullopt;
+}
+
+/// RFC 9110 6.4.1: these never have a body, whatever their fields say.
+bool without_body(unsigned status) {
+  return status < 200 || status == 204 || status == 304;
+}
+
+/// RFC 9112 6.3, without any of the repairs a recipient MAY make.
+std::optional<ResponseMalformed> read_framing(ResponseHead& head, bool to_head) {
+  const auto lengths = values_of(head.fields, "content-length");
+  const auto codings = values_of(head.fields, "transfer-encoding");
+  if (!codings.empty() && !lengths.empty()) return wrong("both Content-Length and Transfer-Encoding");
+  if (lengths.size() > 1) return wrong("more than one Content-Length");
+  const bool bodiless = to_head || without_body(head.status);
+  if (!codings.empty()) {
+    if (head.version == Version::kHttp10) return wrong("Transfer-Encoding in HTTP/1.0");
+    if (codings.size() > 1 || !beast::iequals(codings[0], "chunked"))
+      return wrong("Transfer-Encoding is not one chunked");
+    if (!bodiless) head.body.kind = BodyFraming::Kind::kChunked;
+    return std::nullopt;
+  }
+  if (lengths.empty()) {
+    if (!bodiless) head.body.kind = BodyFraming::Kind::kUntilClose;
+    return std::nullopt;
+  }
+  const auto length = parse_content_length(lengths[0]);
+  if (!length) return wrong("Content-Length is not a number");
+  if (bodiless) {
+    head.announced = head.status == 304 || to_head ? length : std::nullopt;
+    return std::nullopt;
+  }
+  head.body = {BodyFraming::Kind::kLength, *length};
+  return std::nullopt;
+}
+
+std::optional<ResponseMalformed> read_connection(ResponseHead& head, NameSet& nominated) {
+  for (const std::string_view value : values_of(head.fields, "connection")) {
+    if (!add_token_list(value, nominated)) return wrong("Connection malformed");
+  }
+  const bool ends = nominated.contains("close") || head.version == Version::kHttp10 ||
+                    head.body.kind == BodyFraming::Kind::kUntilClose;
+  head.connection = ends ? Connection::kClose : Connection::kKeepAlive;
+  return std::nullopt;
+}
+
+}  // namespace
+
+ResponseOutcome ResponseHeadReader::read(Bytes buffered) {
+  switch (scanner_.scan(buffered)) {
+    case HeadScanner::State::kMore:
+      return ResponseIncomplete{};
+    case HeadScanner::State::kTooLarge:
+      return ResponseMalformed{"head too large"};
+    case HeadScanner::State::kMalformed:
+      return ResponseMalformed{scanner_.fault()};
+    case HeadScanner::State::kComplete:
+      break;
+  }
+  ResponseHead head;
+  NameSet nominated;
+  auto fault = parse_grammar(as_text(buffered.first(scanner_.size())), head);
+  if (!fault) fault = read_framing(head, to_head_);
+  if (!fault) fault = read_connection(head, nominated);
+  if (fault) return *fault;
+  std::erase_if(head.fields, [&](const HeaderField& field) { return !answers_end_to_end(field.name, nominated); });
+  return head;
+}
+
+BodyFraming framing_towards(const ResponseHead& head, Version version) {
+  const bool chunkable = version == Version::kHttp11;
+  switch (head.body.kind) {
+    case BodyFraming::Kind::kChunked:
+    case BodyFraming::Kind::kUntilClose:
+      return {chunkable ? BodyFraming::Kind::kChunked : BodyFraming::Kind::kUntilClose};
+    case BodyFraming::Kind::kNone:
+    case BodyFraming::Kind::kLength:
+      break;
+  }
+  return head.body;
+}
+
+std::string serialise(const ResponseHead& head, Version version, Connection connection) {
+  std::string out;
+  const auto line = [&out]<class... Args>(fmt::format_string<Args...> format, Args&&... args) {
+    fmt::format_to(std::back_inserter(out), format, std::forward<Args>(args)...);
+    out += "\r\n";
+  };
+  line("{} {} {}", label(version), head.status, head.phrase);
+  for (const HeaderField& field : head.fields) line("{}: {}", field.name, field.value);
+  const BodyFraming body = framing_towards(head, version);
+  if (body.kind == BodyFraming::Kind::kLength) line("Content-Length: {}", body.length);
+  if (head.announced) line("Content-Length: {}", *head.announced);
+  if (body.kind == BodyFraming::Kind::kChunked) line("Transfer-Encoding: chunked");
+  if (connection == Connection::kClose && !head.interim()) line("Connection: close");
+  out += "\r\n";
+  return out;
+}
+
+}  // namespace enforcer::http

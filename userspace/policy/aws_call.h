@@ -1,0 +1,26 @@
+// AwsCall: what a request asks of AWS, read from outside.
+//
+// The service is what the host says, and what the signature's scope says must agree: a guest writes the scope itself,
+// and must not make a call to cloudformation look like one to ce. The action is told only in AWS's two protocols with
+// one endpoint "/": JSON (X-Amz-Target) and query (Action= in a form or a query). Services that put the action into
+// method and path (S3, Lambda, EKS, …) are for `http` rules. Whatever says an action twice, or in a place that the
+// service might read differently, tells nothing: better an unknown action than a wrong one.
+#pragma once
+
+#include <string_view>
+
+#include "policy/facts.h"
+#include "policy/guest_policy.h"
+
+namespace enforcer::policy {
+
+/// Some rule on this host and port has an `aws` matcher, so that decide() wants Facts::request->aws.
+[[nodiscard]] bool asks_about_aws(const GuestPolicy& policy, const Facts& facts);
+
+/// The action may stand in the body, which has to be read first (a POST of a form).
+[[nodiscard]] bool aws_call_in_body(const RequestFacts& request);
+
+/// Of a question at Layer::kHttp. `form`: the whole body where aws_call_in_body() says so, otherwise empty.
+[[nodiscard]] AwsCall read_aws_call(const Facts& facts, std::string_view form);
+
+}  // namespace enforcer::policy

@@ -1,0 +1,13 @@
+// Reads the spec of a `Credential`: where its secret comes from and where it may go.
+#pragma once
+
+#include "policy/credential_spec.h"
+#include "policy/loader.h"
+#include "policy/schema.h"
+
+namespace enforcer::policy {
+
+/// `into` has its name and place already. `origin`: of the file it stands in.
+void read_credential(const YamlNode& spec, SourceOrigin origin, CredentialSpec& into, Reader& reader);
+
+}  // namespace enforcer::policy

@@ -1,0 +1,20 @@
+// Parameters of a query or of a form (application/x-www-form-urlencoded): "a=1&b=%62", decoded once.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace enforcer::policy {
+
+struct Parameter {
+  std::string name;
+  std::string value;
+  bool well_formed =
+      true;  ///< false: an escape that is none, or an escaped NUL; name and value are then not to be trusted
+};
+
+/// Takes the next parameter off `rest`; false when there is none any more. Empty pieces ("a&&b") are skipped.
+/// `separators`: "&", or "&;" for how some origins read it.
+[[nodiscard]] bool next_parameter(std::string_view& rest, std::string_view separators, Parameter& out);
+
+}  // namespace enforcer::policy

@@ -1,0 +1,78 @@
+// RequestMatcher: which requests a rule speaks about (http, git, aws, graphql, mcp).
+//
+// The answer is three-valued. What cannot be known is neither "no" nor "yes": an allow then does not allow, and a deny
+// denies (invariant 2). Where a request says something twice, an allow wants every value to match and a rule that takes
+// away is content with one, so that adding a value never helps a guest (attack 117).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "policy/facts.h"
+
+namespace enforcer::policy {
+
+/// Does a rule mean a request? Ordered: all of several conditions is the minimum, one of several the maximum.
+enum class Truth : std::uint8_t {
+  kNo,
+  kCannotSee,   ///< not before the request is seen, or never: graphql, mcp
+  kCannotTell,  ///< the request was seen, and what it asks of AWS cannot be told
+  kYes,
+};
+[[nodiscard]] constexpr bool is_unknown(Truth truth) {
+  return truth == Truth::kCannotSee || truth == Truth::kCannotTell;
+}
+
+/// On which side a rule errs.
+enum class Leaning {
+  kAllowing,   ///< allow, ceiling
+  kObjecting,  ///< deny, review
+};
+
+struct NamedPattern {
+  std::string name;     ///< of a header: as in FieldFact; of a parameter: decoded
+  std::string pattern;  ///< glob
+};
+
+/// One entry of `http`: fields are ANDed, items of a list ORed; an empty list asks nothing.
+struct HttpMatcher {
+  std::vector<std::string> methods;
+  std::vector<std::string> paths;  ///< globs of the normalised path
+  std::vector<NamedPattern> headers;
+  std::vector<NamedPattern> query;
+};
+
+/// Git's smart HTTP protocol: what is not a part of it is not matched.
+struct GitMatcher {
+  std::vector<std::string> repos;  ///< path globs without ".git"
+  bool fetch = true;
+  bool push = true;
+};
+
+struct AwsMatcher {
+  struct Action {
+    std::string service;  ///< glob
+    std::string action;   ///< glob
+  };
+  std::vector<Action> actions;
+};
+
+/// Everything that a rule says about requests: all of it must match.
+struct RequestMatcher {
+  std::vector<HttpMatcher> http;  ///< one of these
+  std::optional<GitMatcher> git;
+  std::optional<AwsMatcher> aws;
+  bool unseen = false;  ///< graphql or mcp: what is inside bodies is not looked at
+
+  [[nodiscard]] bool empty() const { return http.empty() && !git && !aws && !unseen; }
+};
+
+[[nodiscard]] Truth matches(const RequestMatcher& matcher, const RequestFacts& request, Leaning leaning);
+/// The single parts, for people who ask what stopped a rule.
+[[nodiscard]] Truth matches(const HttpMatcher& matcher, const RequestFacts& request, Leaning leaning);
+[[nodiscard]] Truth matches(const GitMatcher& matcher, const RequestFacts& request, Leaning leaning);
+[[nodiscard]] Truth matches(const AwsMatcher& matcher, const RequestFacts& request);
+
+}  // namespace enforcer::policy

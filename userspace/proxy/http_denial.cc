@@ -1,0 +1,63 @@
+#include "proxy/http_denial.h"
+
+#include "http/problem.h"
+
+namespace enforcer::proxy {
+namespace {
+
+http::Problem problem_of(const policy::Facts& facts, policy::Reason reason) {
+  http::Problem problem{.detail = policy::description(reason), .reason = policy::label(reason)};
+  if (facts.host) problem.host = facts.host->text();
+  if (facts.request) {
+    problem.method = facts.request->method;
+    problem.path = facts.request->path;
+  }
+  return problem;
+}
+
+}  // namespace
+
+unsigned status_of(policy::Reason reason) {
+  switch (reason) {
+    case policy::Reason::kHostInvalid:
+    case policy::Reason::kH1Framing:
+    case policy::Reason::kH1Malformed:
+      return 400;
+    case policy::Reason::kLimitBody:
+      return 413;
+    case policy::Reason::kAuthorityMismatch:
+    case policy::Reason::kAddressNotIssued:
+      return 421;
+    case policy::Reason::kLimitRequests:
+      return 429;
+    case policy::Reason::kLimitHead:
+      return 431;
+    case policy::Reason::kCredentialUnavailable:
+      return 502;
+    case policy::Reason::kAuditUnavailable:
+    case policy::Reason::kInternal:
+      return 503;
+    default:
+      return 403;
+  }
+}
+
+std::string denial_answer(const policy::Facts& facts, const policy::Decision& denial, const DecisionId& id,
+                          http::Connection connection) {
+  const std::string rule = denial.rule != nullptr ? denial.rule->policy + "/" + denial.rule->rule : std::string();
+  http::Problem problem = problem_of(facts, denial.reason);
+  problem.title = "Denied by policy";
+  problem.decision_id = id.text();
+  problem.rule = rule;
+  if (denial.rule != nullptr) problem.hint = denial.rule->note;
+  return http::make_denial_response(status_of(denial.reason), problem, connection);
+}
+
+std::string failure_answer(const policy::Facts& facts, policy::Reason reason, unsigned status,
+                           http::Connection connection) {
+  http::Problem problem = problem_of(facts, reason);
+  problem.title = "Origin failed";
+  return http::make_denial_response(status, problem, connection);
+}
+
+}  // namespace enforcer::proxy

@@ -1,0 +1,78 @@
+#include "proxy/intercept.h"
+
+#include "base/log.h"
+#include "proxy/conversation.h"
+#include "proxy/http_session.h"
+#include "proxy/worker.h"
+#include "tls/alert.h"
+#include "tls/stream.h"
+
+namespace enforcer::proxy {
+
+namespace asio = boost::asio;
+
+namespace {
+
+Result<std::shared_ptr<const tls::Leaf>> leaf_for(Conversation& conversation, const HostName& host) {
+  tls::LeafCache& leaves = *conversation.session().view().leaves;
+  metrics::WorkerMetrics& metrics = conversation.worker().metrics();
+  const std::uint64_t minted_before = leaves.minted();
+  const auto start = Monotonic::now();
+  auto leaf = leaves.leaf_for(host);
+  if (leaves.minted() != minted_before) {
+    metrics.certificate_issued();
+    metrics.overhead(metrics::Stage::kMint, Monotonic::now() - start);
+  }
+  return leaf;
+}
+
+/// A guest that does not trust its CA, or cannot agree with us, is worth a record: to its user it looks like an outage.
+void handshake_failed(Conversation& conversation, const policy::Facts& facts, const Seen& seen,
+                      const tls::Stream& guest) {
+  if (conversation.interrupted() == Errc::kTimeout) {
+    conversation.deny(facts, policy::Reason::kHelloTimeout, seen);
+  } else if (guest.fault() == tls::HandshakeFault::kAlpn) {
+    conversation.deny(facts, policy::Reason::kAlpn, seen);
+  } else if (guest.fault() == tls::HandshakeFault::kConnection) {
+    conversation.session().closed_as(metrics::ConnectionResult::kReset);
+  } else {
+    conversation.deny(facts, policy::Reason::kGuestTls, seen);
+  }
+}
+
+}  // namespace
+
+asio::awaitable<void> intercept(Conversation& conversation, policy::Facts facts, const Seen& seen,
+                                std::vector<std::uint8_t> received) {
+  Worker& worker = conversation.worker();
+  const auto& deadlines = worker.config().deadlines;
+  conversation.session().classified(metrics::Protocol::kHttps);
+  const auto start = Monotonic::now();
+  conversation.expect_within(deadlines.tls_handshake);
+  const auto leaf = leaf_for(conversation, *facts.host);
+  if (!leaf) {
+    log_error("no certificate for {}: {}", facts.host->text(), leaf.error().message);
+    conversation.deny(facts, policy::Reason::kInternal, seen);
+    conversation.answer_at_once(tls::fatal_alert(tls::AlertDescription::kAccessDenied));
+    co_return;
+  }
+  const GuestIdentity& identity = conversation.session().guest().identity();
+  const tls::Acceptance how{.guest = identity.name,
+                            .epoch = identity.epoch,
+                            .host = *facts.host,
+                            .leaf = **leaf,
+                            .protocols = {tls::ApplicationProtocol::kHttp1}};
+  const auto guest = tls::Stream::accept(conversation.guest(), worker.tls_server(), how, std::move(received));
+  if (!guest) {
+    conversation.deny(facts, policy::Reason::kInternal, seen);
+    co_return;
+  }
+  if (const auto shaken = co_await (*guest)->handshake(); !shaken) {
+    co_return handshake_failed(conversation, facts, seen, **guest);
+  }
+  worker.metrics().tls_handshake(metrics::TlsSide::kGuest, Monotonic::now() - start);
+  conversation.expect_within(deadlines.request_head);
+  co_await serve_http(conversation, **guest, std::move(facts), policy::RequestFacts::Transport::kTls, {});
+}
+
+}  // namespace enforcer::proxy

@@ -1,0 +1,33 @@
+// What our .cc files share about OpenSSL. Not for headers.
+#pragma once
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <memory>
+#include <string_view>
+
+#include "base/result.h"
+#include "tls/handles.h"
+
+namespace enforcer::tls {
+
+template <auto Free>
+struct Freed {
+  template <class T>
+  void operator()(T* object) const {
+    Free(object);
+  }
+};
+template <class T, auto Free>
+using Owned = std::unique_ptr<T, Freed<Free>>;
+
+using BioHandle = Owned<BIO, BIO_free>;
+
+/// "what: reason", with the reason of this thread's oldest queued error: a constant text of OpenSSL, never something a
+/// peer wrote. Empties the queue.
+[[nodiscard]] std::unexpected<Error> fail_openssl(Errc code, std::string_view what);
+
+}  // namespace enforcer::tls
