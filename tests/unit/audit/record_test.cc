@@ -108,7 +108,7 @@ TEST_CASE("end_record_says_what_was_reached_and_how_it_ended") {
   const EndRecord record{.id = DecisionId::make(),
                          .subject = {.guest = &guest(), .epoch = Epoch{1}},
                          .layer = policy::Layer::kTls,
-                         .host = "pypi.org",
+                         .host = "pip.acme.example",
                          .port = kHttpsPort,
                          .dialled = *IpAddress::parse("2001:db8::7"),
                          .bytes_up = 517,

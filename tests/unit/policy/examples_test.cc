@@ -46,7 +46,7 @@ TEST_CASE("the_coding_agent_may_fetch_sources_and_packages_and_nothing_else") {
   CHECK(ask(*snapshot, agent, "tls github.com:443") == "allow passthrough coding-agent/github");
   CHECK(ask(*snapshot, agent, "l4 github.com:22") == "deny port");
   CHECK(ask(*snapshot, agent, "dns evil.example") == "deny dns_name");
-  CHECK(ask(*snapshot, agent, "http deb.debian.org:80") == "allow passthrough coding-agent/debian");
+  CHECK(ask(*snapshot, agent, "http apt.acme.example:80") == "allow passthrough coding-agent/debian");
   CHECK(ask(*snapshot, agent, "tls a.drafts.docs.example.org:443") == "deny rule coding-agent/drafts");
   CHECK(ask(*snapshot, agent, "tls api.hackathon.example:443") == "allow passthrough coding-agent/hackathon");
   CHECK(ask(*snapshot, {}, "tls github.com:443") == "deny no_policy");
