@@ -269,9 +269,12 @@ class HttpSession {
 
   // ---- refusing
 
-  /// A denied request whose body is still to come leaves a connection that cannot go on.
+  /// A denied request whose body is still to come, or what a client takes for a tunnel, leaves a connection that cannot
+  /// go on.
   [[nodiscard]] static http::Connection after_body(const http::RequestHead& head) {
-    return head.body.kind == http::BodyFraming::Kind::kNone ? head.connection : http::Connection::kClose;
+    const bool over =
+        head.body.kind == http::BodyFraming::Kind::kNone && head.tunnel == http::RequestHead::Tunnel::kNone;
+    return over ? head.connection : http::Connection::kClose;
   }
 
   asio::awaitable<void> refuse_request(const http::RequestHead& head, policy::Decision denial) {
