@@ -285,7 +285,7 @@ TEST_CASE("input_beyond_the_window_waits_and_its_command_still_ends_with_its_cli
   {
     ExecClient client = exec(daemon);
     client.say(FrameType::kExec, "{}");
-    client.say_all(input_frames(hostproto::kStdinWindow + 2 * hostproto::kMaxFramePayload));
+    client.say_all(input_frames(hostproto::kStdinWindow + hostproto::kMaxFramePayload / 2));
     CHECK(eventually([&] { return input_so_far(daemon) == hostproto::kStdinWindow; }));
   }
   CHECK(no_channel_is_open(daemon));
