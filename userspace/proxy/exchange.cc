@@ -19,8 +19,6 @@ constexpr int kMaxInterim = 8;
 constexpr unsigned kBadGateway = 502;
 constexpr unsigned kContinue = 100;
 constexpr unsigned kSwitchingProtocols = 101;
-/// How long a guest may go on sending a body that was answered already.
-constexpr std::chrono::seconds kFarewell{2};
 
 using Extras = http::BodyReader::Extras;
 
@@ -79,7 +77,7 @@ asio::awaitable<void> Exchange::send_body(const OutgoingRequest& request) {
   if (end == BodyTransfer::End::kSinkBroken) {
     upload_.discard();
     sending_ = Sending::kFailed;
-    end = BodyTransfer::End::kComplete;  // read_response() finds out what the origin has to say
+    end = BodyTransfer::End::kComplete;  // receive_response() finds out what the origin has to say
   }
   switch (end) {
     case BodyTransfer::End::kComplete:
@@ -108,7 +106,7 @@ asio::awaitable<void> Exchange::receive_response(const OutgoingRequest& request)
   // lost to a RST (RFC 9112 9.6), and thrown away.
   upload_.discard();
   conversation_.interrupt_origin(Errc::kIo);
-  conversation_.expect_within(kFarewell);
+  conversation_.expect_within(Conversation::kFarewell);
 }
 
 asio::awaitable<std::optional<http::ResponseHead>> Exchange::read_final_head(const OutgoingRequest& request) {
