@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "audit/json_text.h"
-#include "policy/credential_spec.h"
 
 namespace enforcer::audit {
 namespace {
@@ -93,7 +92,7 @@ void append_decision_tail(std::string& out, const DecisionRecord& record) {
   append_port(out, record.port);
   append_optional_text(out, "method", record.method);
   if (!record.path.empty()) append_text_field(out, "path", elided_target(record));
-  if (decision.credential != nullptr) append_text_field(out, "credential", decision.credential->name);
+  append_optional_text(out, "credential", policy::credential_of(decision));
   if (decision.would) append_would(out, *decision.would);
 }
 

@@ -1,5 +1,7 @@
 #include "policy/decision.h"
 
+#include "policy/credential_spec.h"
+
 namespace enforcer::policy {
 
 std::string_view label(Action action) {
@@ -12,6 +14,10 @@ std::string_view label(Action action) {
       return "deny";
   }
   return "";
+}
+
+std::string_view credential_of(const Decision& decision) {
+  return decision.credential != nullptr ? std::string_view(decision.credential->name) : std::string_view();
 }
 
 }  // namespace enforcer::policy

@@ -53,4 +53,7 @@ struct Decision {
   [[nodiscard]] bool allowed() const { return action == Action::kAllow; }
 };
 
+/// The name of the credential that the decision adds, or empty.
+[[nodiscard]] std::string_view credential_of(const Decision& decision);
+
 }  // namespace enforcer::policy

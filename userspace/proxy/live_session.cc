@@ -1,6 +1,5 @@
 #include "proxy/live_session.h"
 
-#include "policy/credential_spec.h"
 #include "policy/decide.h"
 #include "proxy/worker.h"
 
@@ -22,10 +21,6 @@ std::pair<audit::Outcome, metrics::ConnectionResult> ending_of(RelayEnd end) {
       break;
   }
   return {audit::Outcome::kShutdown, metrics::ConnectionResult::kClosed};
-}
-
-std::string_view credential_of(const policy::Decision& decision) {
-  return decision.credential != nullptr ? std::string_view(decision.credential->name) : std::string_view();
 }
 
 }  // namespace
@@ -136,7 +131,8 @@ void LiveSession::decide_again() {
   if (!allowed_id_) return;  // nothing decided yet: the next step decides with the new policy
   facts_.now = WallClock::now();
   const policy::Decision now = policy::decide(*policy_, facts_);
-  if (now.allowed() && now.handling == decision_.handling && credential_of(now) == credential_of(decision_)) {
+  if (now.allowed() && now.handling == decision_.handling &&
+      policy::credential_of(now) == policy::credential_of(decision_)) {
     decision_ = now;
     return;
   }

@@ -1,6 +1,5 @@
 #include "proxy/origin_leg.h"
 
-#include "policy/credential_spec.h"
 #include "policy/decide.h"
 #include "proxy/conversation.h"
 #include "proxy/worker.h"
@@ -9,17 +8,9 @@ namespace enforcer::proxy {
 
 namespace asio = boost::asio;
 
-namespace {
-
-std::string_view credential_of(const policy::Decision& decision) {
-  return decision.credential != nullptr ? std::string_view(decision.credential->name) : std::string_view();
-}
-
-}  // namespace
-
 /// An idle connection on which something arrives, or ends, is over: an origin has nothing to say unasked.
 bool OriginLeg::usable_for(const policy::Decision& decision) {
-  if (stream_ == nullptr || credential_ != credential_of(decision) || !received_.empty()) return false;
+  if (stream_ == nullptr || credential_ != policy::credential_of(decision) || !received_.empty()) return false;
   std::uint8_t unasked = 0;
   return !stream_->try_read({&unasked, 1}).has_value();
 }
@@ -46,7 +37,7 @@ asio::awaitable<OriginLeg::Reached> OriginLeg::reach(const policy::Facts& facts,
     case Conversation::Reached::kConnected:
       break;
   }
-  credential_ = credential_of(decision);
+  credential_ = policy::credential_of(decision);
   co_return co_await secure(facts) ? Reached::kFresh : Reached::kFailed;
 }
 
@@ -58,7 +49,7 @@ asio::awaitable<OriginLeg::Reached> OriginLeg::reach_again(const policy::Facts& 
     failure_ = conversation_.failure();
     co_return reached == Conversation::Reached::kDenied ? Reached::kDenied : Reached::kFailed;
   }
-  credential_ = credential_of(decision);
+  credential_ = policy::credential_of(decision);
   co_return co_await secure(facts) ? Reached::kFresh : Reached::kFailed;
 }
 
