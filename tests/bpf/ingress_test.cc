@@ -110,17 +110,17 @@ TEST_CASE_FIXTURE(Bench, "nd_towards_the_guest_tells_the_truth_about_the_gateway
 }
 
 TEST_CASE_FIXTURE(Bench, "listener_reports_of_the_gateway_s_kernel_are_mld") {
-  constexpr Ethernet kToRouters{.destination = {0x33, 0x33, 0, 0, 0, 0x16}, .source = kGatewayMac};
-  constexpr std::string_view kReport{
+  constexpr Ethernet kFromGateway{.destination = {0x33, 0x33, 0, 0, 0, 0x16}, .source = kGatewayMac};
+  constexpr std::string_view kListenerReport{
       "\x3a\0\x05\x02\0\0\x01\0"
       "\x8f\0\0\0\0\0\0\0",
       16};
   const IPv6 report{.source = "::", .destination = "ff02::16", .next_header = 0, .hop_limit = 1};
-  refuses_delivery(kToRouters / report / Payload(kReport), 0, ENFORCER_DROP_MLD);
-  refuses_delivery(kToRouters / report / Payload(kReport), kMark, ENFORCER_DROP_MLD);
+  refuses_delivery(kFromGateway / report / Payload(kListenerReport), 0, ENFORCER_DROP_MLD);
+  refuses_delivery(kFromGateway / report / Payload(kListenerReport), kMark, ENFORCER_DROP_MLD);
   IPv6 from_origin = report;
   from_origin.source = kOriginIpv6;
-  refuses_delivery(kToRouters / from_origin / Payload(kReport), 0);
+  refuses_delivery(kFromGateway / from_origin / Payload(kListenerReport), 0);
   refuses_delivery(
-      Ethernet{.destination = {0x33, 0x33, 0, 0, 0, 0x16}, .source = kOtherMac} / report / Payload(kReport), 0);
+      Ethernet{.destination = {0x33, 0x33, 0, 0, 0, 0x16}, .source = kOtherMac} / report / Payload(kListenerReport), 0);
 }

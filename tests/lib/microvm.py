@@ -6,9 +6,12 @@ GUEST_UID_BASE = 2_000_000
 
 
 def owner(pid):
+    """The uid of a process that runs; None when it has ended, also while nobody has asked for its status."""
     try:
-        return os.stat(f"/proc/{pid}").st_uid
-    except FileNotFoundError:
+        with open(f"/proc/{pid}/stat") as file:
+            state = file.read().rpartition(")")[2].split()[0]
+        return os.stat(f"/proc/{pid}").st_uid if state != "Z" else None
+    except (FileNotFoundError, ProcessLookupError):
         return None
 
 

@@ -2,23 +2,22 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
+
 namespace enforcer {
 namespace {
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 bool is_hex(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'f');
+  return ascii::is_digit(c) || (c >= 'a' && c <= 'f');
 }
 bool is_label_octet(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '_';
+  return ascii::is_digit(c) || ascii::is_lower(c) || c == '-' || c == '_';
 }
 
 /// inet_aton(3) and the WHATWG host parser read a name whose last label is a number as an IPv4 address.
 bool reads_as_number(std::string_view label) {
   if (label.starts_with("0x")) return std::ranges::all_of(label.substr(2), is_hex);
-  return std::ranges::all_of(label, is_digit);
+  return std::ranges::all_of(label, ascii::is_digit);
 }
 
 }  // namespace
@@ -29,7 +28,7 @@ Result<HostName> HostName::parse(std::string_view text) {
   if (text.size() > 253) return fail(Errc::kInvalid, "name is longer than 253 octets");
   std::string canonical(text);
   for (char& c : canonical) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    c = ascii::lower(c);
   }
   HostName name(std::move(canonical));
   const auto labels = name.labels();

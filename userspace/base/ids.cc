@@ -7,6 +7,8 @@
 #include <charconv>
 #include <chrono>
 
+#include "base/ascii.h"
+
 namespace enforcer {
 namespace {
 
@@ -27,7 +29,7 @@ std::uint8_t random_byte() {
 }
 
 bool is_name_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  return ascii::is_lower(c) || ascii::is_digit(c) || c == '-';
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/text.h"
 #include "config/values.h"
 #include "policy/schema.h"
@@ -152,7 +153,7 @@ constexpr Field<Deadlines> kDeadlineFields[] = {
 void read_instance(const YamlNode& node, Config& config, Reader& reader) {
   const auto text = policy::read_text(node, "instance", reader);
   if (!text) return;
-  const auto allowed = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
+  const auto allowed = [](char c) { return ascii::is_lower(c) || ascii::is_digit(c) || c == '-'; };
   const bool valid = !text->empty() && text->size() <= 20 && std::ranges::all_of(*text, allowed) &&
                      text->front() != '-' && text->back() != '-';
   if (valid) {

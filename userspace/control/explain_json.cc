@@ -9,8 +9,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr auto kAny = std::numeric_limits<std::uint64_t>::max();
-
 json to_json(const ExplainedRule& rule) {
   return {{"rule", rule.rule},   {"place", rule.place},   {"action", rule.action}, {"match", rule.match},
           {"field", rule.field}, {"target", rule.target}, {"detail", rule.detail}};

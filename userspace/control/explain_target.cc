@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/ascii.h"
 #include "base/text.h"
 #include "control/explain.h"
 #include "http/path.h"
@@ -70,7 +71,7 @@ bool take_scheme(ExplainTarget& target, std::string_view& text) {
 
 /// "/path?query" or "?query", normalised as the data path does it.
 Result<> take_path(ExplainTarget& target, std::string_view text) {
-  auto path = http::canonical_path(text.starts_with('/') ? std::string(text) : fmt::format("/{}", text));
+  auto path = enforcer::http::canonical_path(text.starts_with('/') ? std::string(text) : fmt::format("/{}", text));
   if (!path) return fail(Errc::kInvalid, fmt::format("'{}': {}", escape_untrusted(text, 128), path.error().message));
   target.path = std::move(path->path);
   target.query = std::move(path->query);
@@ -78,7 +79,7 @@ Result<> take_path(ExplainTarget& target, std::string_view text) {
 }
 
 bool is_method(std::string_view text) {
-  return !text.empty() && text.size() <= 32 && std::ranges::all_of(text, [](char c) { return c >= 'A' && c <= 'Z'; });
+  return !text.empty() && text.size() <= 32 && std::ranges::all_of(text, ascii::is_upper);
 }
 
 }  // namespace

@@ -12,9 +12,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr auto kAny = std::numeric_limits<std::uint64_t>::max();
-constexpr auto kAny32 = std::numeric_limits<std::uint32_t>::max();
-
 Result<GuestInfo> guest_from(const json& entry) {
   ObjectReader reader(entry);
   auto name = reader.guest_name("name");

@@ -2,6 +2,7 @@
 // Included only by the codecs of this folder.
 #pragma once
 
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -28,6 +29,10 @@ Result<nlohmann::json> parse_object(std::string_view text);
 
 /// The text as an answer of this version of the API.
 Result<nlohmann::json> parse_answer(std::string_view text);
+
+/// Bounds of numbers that may be anything their type holds.
+inline constexpr auto kAny = std::numeric_limits<std::uint64_t>::max();
+inline constexpr auto kAny32 = std::numeric_limits<std::uint32_t>::max();
 
 class ObjectReader {
  public:

@@ -5,6 +5,8 @@
 #include <optional>
 #include <vector>
 
+#include "base/ascii.h"
+
 namespace enforcer::control {
 namespace {
 
@@ -35,21 +37,14 @@ constexpr Route kRoutes[] = {
     {"DELETE", "/v1/credentials/{}", Endpoint::kDeleteCredential, Role::kAdmin},
 };
 
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 /// RFC 3986 2.1. A '+' stays a '+': this is a URI, not a form.
 Result<std::string> percent_decode(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
     char c = text[i];
     if (c == '%') {
-      const int high = i + 2 < text.size() ? hex_value(text[i + 1]) : -1;
-      const int low = i + 2 < text.size() ? hex_value(text[i + 2]) : -1;
+      const int high = i + 2 < text.size() ? ascii::hex_value(text[i + 1]) : -1;
+      const int low = i + 2 < text.size() ? ascii::hex_value(text[i + 2]) : -1;
       if (high < 0 || low < 0) return fail(Errc::kInvalid, "broken %-escape in the request target");
       c = static_cast<char>(high << 4 | low);
       i += 2;
@@ -125,8 +120,7 @@ Result<Target> parse_request_target(std::string_view text) {
 std::string percent_encode(std::string_view text) {
   std::string out;
   for (const char c : text) {
-    const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                            c == '.' || c == '_' || c == '~';
+    const bool unreserved = ascii::is_alphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '~';
     if (unreserved) {
       out += c;
     } else {

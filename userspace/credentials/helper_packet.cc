@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/ascii.h"
 #include "base/bytes.h"
 
 namespace enforcer::credentials {
@@ -22,8 +23,7 @@ std::uint64_t take(std::string_view from) {
 }
 
 bool is_name_octet(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         std::string_view("-_.").contains(c);
+  return ascii::is_alphanumeric(c) || std::string_view("-_.").contains(c);
 }
 
 }  // namespace

@@ -4,27 +4,21 @@
 #include <optional>
 #include <utility>
 
+#include "base/ascii.h"
+
 namespace enforcer::credentials {
 namespace {
 
 bool is_unreserved(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         std::string_view("-._~").contains(c);
-}
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
+  return ascii::is_alphanumeric(c) || std::string_view("-._~").contains(c);
 }
 
 /// The number that `digits` spell; nothing when they are no hexadecimal digits.
 std::optional<int> hex_number(std::string_view digits) {
   int number = 0;
   for (const char c : digits) {
-    if (hex_digit(c) < 0) return std::nullopt;
-    number = number * 16 + hex_digit(c);
+    if (ascii::hex_value(c) < 0) return std::nullopt;
+    number = number * 16 + ascii::hex_value(c);
   }
   return number;
 }
@@ -49,8 +43,7 @@ std::string decode(std::string_view text) {
 }
 
 char comparable(char c) {
-  if (c >= 'A' && c <= 'Z') return static_cast<char>(c - 'A' + 'a');
-  return std::string_view("_. +").contains(c) ? '-' : c;
+  return std::string_view("_. +").contains(c) ? '-' : ascii::lower(c);
 }
 
 }  // namespace

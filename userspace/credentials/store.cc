@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/ascii.h"
 #include "base/fd.h"
 #include "base/text.h"
 
@@ -46,10 +47,7 @@ Result<> sync_folder(const std::string& path) {
 
 /// Names come from loaded objects, whose reader refuses all this; a path is too much to rest on that alone.
 Result<std::string> Store::file_of(std::string_view name) const {
-  const auto legal = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("-_.").contains(c);
-  };
+  const auto legal = [](char c) { return ascii::is_alphanumeric(c) || std::string_view("-_.").contains(c); };
   if (name.empty() || name.size() > 128 || name.front() == '.' || !std::ranges::all_of(name, legal)) {
     return fail(Errc::kInvalid, fmt::format("'{}' cannot be the name of a credential", escape_untrusted(name, 64)));
   }

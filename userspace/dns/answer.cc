@@ -2,25 +2,16 @@
 #include <algorithm>
 
 #include "dns/message.h"
+#include "dns/wire.h"
 
 namespace enforcer::dns {
 namespace {
 
 constexpr std::size_t kMinUdpAnswer = 512;  // RFC 1035 4.2.1, and what an OPT with less means (RFC 6891 6.2.3)
 constexpr std::size_t kMaxTcpAnswer = 65535;
-constexpr std::uint16_t kClassIn = 1;
-constexpr std::uint16_t kTypeOpt = 41;
 constexpr std::uint16_t kOptionExtendedError = 15;  // RFC 8914 2
 constexpr std::uint16_t kBlocked = 15;              // RFC 8914 4.16
 constexpr std::uint16_t kNameOfQuestion = 0xc00c;   // compression pointer to the name behind the header
-
-enum HeaderFlag : std::uint16_t {
-  kResponse = 0x8000,
-  kTruncated = 0x0200,
-  kRecursionDesired = 0x0100,
-  kRecursionAvailable = 0x0080,
-  kCheckingDisabled = 0x0010,
-};
 
 /// One answer in the making: header, question, then records; the OPT record comes last and always fits.
 class Writer {
@@ -87,8 +78,6 @@ class Writer {
   }
 
  private:
-  static constexpr std::size_t kHeaderSize = 12;
-
   [[nodiscard]] std::size_t size_limit() const {
     if (echo_.transport == Transport::kTcp) return kMaxTcpAnswer;
     return std::clamp<std::size_t>(echo_.edns_payload.value_or(0), kMinUdpAnswer, kMaxUdpAnswer);

@@ -5,6 +5,8 @@
 
 #include <chrono>
 
+#include "dns/wire.h"
+
 namespace enforcer::dns {
 
 namespace asio = boost::asio;
@@ -13,7 +15,6 @@ namespace {
 
 constexpr int kTryMilliseconds = 2000;  // c-ares doubles it with each round over the servers
 constexpr int kTries = 3;
-constexpr int kClassIn = 1;
 
 /// Once in the process; it is reference-counted there, but not thread-safe.
 int library_status() {

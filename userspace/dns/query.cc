@@ -2,16 +2,12 @@
 #include <algorithm>
 
 #include "dns/message.h"
+#include "dns/wire.h"
 
 namespace enforcer::dns {
 namespace {
 
-constexpr std::size_t kHeaderSize = 12;
-constexpr std::uint16_t kClassIn = 1;
-constexpr std::uint16_t kTypeOpt = 41;
 constexpr std::size_t kMaxName = 255;  // RFC 1035 3.1, with all length octets
-
-enum HeaderFlag : std::uint16_t { kResponse = 0x8000, kRecursionDesired = 0x0100, kCheckingDisabled = 0x0010 };
 
 struct Header {
   std::uint16_t flags;

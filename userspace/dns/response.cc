@@ -7,11 +7,12 @@
 #include <optional>
 #include <string>
 
+#include "base/ascii.h"
+#include "dns/wire.h"
+
 namespace enforcer::dns {
 namespace {
 
-constexpr std::size_t kHeaderSize = 12;
-constexpr std::uint16_t kClassIn = 1;
 constexpr std::uint16_t kTypeCname = 5;
 constexpr int kMaxChain = 16;
 constexpr std::size_t kMaxRecords = 512;
@@ -50,7 +51,7 @@ class MessageReader {
     const std::unique_ptr<char, decltype([](char* text) { ares_free_string(text); })> owned(raw);
     std::string text(raw);
     for (char& c : text) {
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+      c = ascii::lower(c);
     }
     return std::pair(std::move(text), static_cast<std::size_t>(size));
   }

@@ -8,12 +8,12 @@
 namespace enforcer::ctl {
 namespace {
 
-struct DeleteOptions {
+struct CredentialDeleteOptions {
   std::string name;
   bool yes = false;
 };
 
-ExitCode remove(Tool& tool, const DeleteOptions& options) {
+ExitCode remove(Tool& tool, const CredentialDeleteOptions& options) {
   if (!options.yes && !input_is_a_terminal()) return tool.usage("add -y: there is no terminal to ask at");
   const std::string question = fmt::format("Delete the stored value of {}? Requests that need it will be denied.",
                                            printable_lines(options.name));
@@ -34,7 +34,7 @@ ExitCode remove(Tool& tool, const DeleteOptions& options) {
 }  // namespace
 
 void add_credential_delete(CLI::App& credential, CommandLine& line) {
-  auto options = std::make_shared<DeleteOptions>();
+  auto options = std::make_shared<CredentialDeleteOptions>();
   CLI::App& verb = add_verb(credential, line,
                             {.name = "delete",
                              .summary = "Removes the stored value of a credential",

@@ -8,11 +8,11 @@
 namespace enforcer::ctl {
 namespace {
 
-struct DeleteOptions {
+struct GuestDeleteOptions {
   std::string name;
 };
 
-ExitCode remove(Tool& tool, const DeleteOptions& options) {
+ExitCode remove(Tool& tool, const GuestDeleteOptions& options) {
   const auto name = GuestName::parse(options.name);
   if (!name) return tool.usage(name.error().message);
   const auto deleted = delete_guest(tool, *name);
@@ -21,7 +21,7 @@ ExitCode remove(Tool& tool, const DeleteOptions& options) {
   return ExitCode::kOk;
 }
 
-ExitCode detach(Tool& tool, const DeleteOptions& options) {
+ExitCode detach(Tool& tool, const GuestDeleteOptions& options) {
   const auto name = GuestName::parse(options.name);
   if (!name) return tool.usage(name.error().message);
   const auto guest = find_guest(tool, *name);
@@ -35,7 +35,7 @@ ExitCode detach(Tool& tool, const DeleteOptions& options) {
 }  // namespace
 
 void add_guest_delete(CLI::App& guest, CommandLine& line) {
-  auto options = std::make_shared<DeleteOptions>();
+  auto options = std::make_shared<GuestDeleteOptions>();
   CLI::App& verb = add_verb(guest, line,
                             {.name = "delete",
                              .summary = "Ends a guest at once and removes what belonged to it",
@@ -46,7 +46,7 @@ void add_guest_delete(CLI::App& guest, CommandLine& line) {
 }
 
 void add_guest_detach(CLI::App& guest, CommandLine& line) {
-  auto options = std::make_shared<DeleteOptions>();
+  auto options = std::make_shared<GuestDeleteOptions>();
   CLI::App& verb = add_verb(guest, line,
                             {.name = "detach",
                              .summary = "Takes the link out of an attached network namespace",

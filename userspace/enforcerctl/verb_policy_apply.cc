@@ -5,11 +5,11 @@
 namespace enforcer::ctl {
 namespace {
 
-struct FilesOptions {
+struct ApplyOptions {
   std::vector<std::string> files;
 };
 
-ExitCode apply(Tool& tool, const FilesOptions& options) {
+ExitCode apply(Tool& tool, const ApplyOptions& options) {
   const auto body = apply_request(options.files);
   return body ? load_and_report(tool, "/v1/policies", *body) : tool.report(body.error());
 }
@@ -17,7 +17,7 @@ ExitCode apply(Tool& tool, const FilesOptions& options) {
 }  // namespace
 
 void add_policy_apply(CLI::App& policy, CommandLine& line) {
-  auto options = std::make_shared<FilesOptions>();
+  auto options = std::make_shared<ApplyOptions>();
   CLI::App& verb = add_verb(
       policy, line,
       {.name = "apply",

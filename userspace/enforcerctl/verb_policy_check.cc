@@ -11,7 +11,7 @@
 namespace enforcer::ctl {
 namespace {
 
-struct FilesOptions {
+struct CheckOptions {
   std::vector<std::string> files;
 };
 
@@ -27,7 +27,7 @@ nlohmann::json to_json(const policy::Diagnostic& diagnostic) {
           {"text", diagnostic.to_string()}};
 }
 
-ExitCode check(Tool& tool, const FilesOptions& options) {
+ExitCode check(Tool& tool, const CheckOptions& options) {
   const auto sources = read_policy_files(options.files);
   if (!sources) return tool.report(sources.error());
   const policy::LoadOutcome outcome = policy::load(*sources, 1);
@@ -51,7 +51,7 @@ ExitCode check(Tool& tool, const FilesOptions& options) {
 }  // namespace
 
 void add_policy_check(CLI::App& policy, CommandLine& line) {
-  auto options = std::make_shared<FilesOptions>();
+  auto options = std::make_shared<CheckOptions>();
   CLI::App& verb = add_verb(
       policy, line,
       {.name = "check",

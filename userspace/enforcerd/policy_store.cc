@@ -9,6 +9,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "base/ascii.h"
 #include "base/log.h"
 #include "enforcerd/files.h"
 
@@ -153,8 +154,7 @@ Result<std::vector<PolicyStore::Piece>> PolicyStore::split(const std::vector<pol
         return fail(Errc::kInvalid, fmt::format("{}: objects must be apart by lines of '---'", document.name));
       }
       std::string kind = objects.front().kind;
-      std::ranges::transform(kind, kind.begin(),
-                             [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+      std::ranges::transform(kind, kind.begin(), ascii::lower);
       pieces.push_back({fmt::format("{}-{}.yaml", kind, objects.front().name), std::move(text)});
     }
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/ascii.h"
 #include "host/sysctl.h"
 
 namespace enforcer::host {
@@ -40,9 +41,8 @@ constexpr std::pair<const char*, const char*> kSettings[] = {
 };
 
 bool is_ours(const Link& link) {
-  return link.name == "lo" ||
-         (link.name.size() > 1 && link.name.front() == 'g' &&
-          std::all_of(link.name.begin() + 1, link.name.end(), [](char c) { return c >= '0' && c <= '9'; }));
+  return link.name == "lo" || (link.name.size() > 1 && link.name.front() == 'g' &&
+                               std::all_of(link.name.begin() + 1, link.name.end(), ascii::is_digit));
 }
 
 }  // namespace

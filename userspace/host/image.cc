@@ -11,6 +11,8 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "base/ascii.h"
+
 namespace enforcer::host {
 namespace {
 
@@ -19,7 +21,7 @@ constexpr std::string_view kHowToBuild = "build it with vm-images/build-mini";
 
 bool is_image_name(std::string_view name) {
   return !name.empty() && name.size() <= 40 &&
-         std::ranges::all_of(name, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
+         std::ranges::all_of(name, [](char c) { return ascii::is_lower(c) || ascii::is_digit(c) || c == '-'; });
 }
 
 struct OpenFile {

@@ -30,6 +30,7 @@ namespace {
 
 constexpr std::string_view kExecSocket = "exec.sock";
 constexpr std::string_view kConsoleSocket = "console.sock";
+constexpr std::chrono::seconds kEndTime{5};
 constexpr std::string_view kHowToInstall = "install it with 'apt-get install qemu-system-x86'";
 
 Result<> check_qemu(const std::string& qemu) {
@@ -219,10 +220,10 @@ Result<Fd> MicroVm::connect_console() const {
   return connect_in(run_dir_, kConsoleSocket);
 }
 
-Result<> MicroVm::end(Deadline deadline) {
+Result<> MicroVm::end() {
   if (!ending()) {
     if (::pidfd_send_signal(pidfd_.get(), SIGKILL, nullptr, 0) != 0 && errno != ESRCH) return fail_errno("ending QEMU");
-    if (!is_readable(pidfd_.get(), std::chrono::ceil<std::chrono::milliseconds>(deadline.remaining())))
+    if (!is_readable(pidfd_.get(), kEndTime))
       return fail(Errc::kTimeout, fmt::format("QEMU (process {}) does not end", pid_));
     (void)ending();
   }

@@ -69,8 +69,9 @@ class MicroVm {
   [[nodiscard]] Result<Fd> connect_exec() const;
   [[nodiscard]] Result<Fd> connect_console() const;
 
-  /// Kills QEMU, waits for its end and removes exec.sock and console.sock. kTimeout when it has not ended by then.
-  Result<> end(Deadline deadline);
+  /// Kills QEMU, waits for its end and removes exec.sock and console.sock. kTimeout when it has not ended within
+  /// five seconds.
+  Result<> end();
 
  private:
   MicroVm(pid_t pid, std::uint64_t start_time, Fd pidfd, Fd errors, std::string run_dir);

@@ -9,12 +9,6 @@
 #include "hostd/guests.h"
 
 namespace enforcer::hostd {
-namespace {
-
-constexpr std::chrono::seconds kEndTime{5};
-
-}  // namespace
-
 host::AcceleratorChoice Guests::choice() const {
   switch (config_.accelerator) {
     case config::Accelerator::kKvm:
@@ -119,7 +113,7 @@ void Guests::boot_failed(Slot slot, const Error& error, std::string why) {
   Boot& boot = *guest.boot;
   Result<> again =
       fail(error.code, fmt::format("guest '{}' did not boot: {}", guest.record.name.text(), error.message));
-  if (const auto ended = guest.vm->end(Deadline::after(kEndTime)); !ended) {
+  if (const auto ended = guest.vm->end(); !ended) {
     again = std::unexpected(ended.error());  // its tap is still taken
   } else if (boot.plan.proof == host::AcceleratorPlan::Proof::kOnTrial) {
     boot.warning = fmt::format("KVM cannot be used here ({}): guests run under TCG, which is slower", error.message);
@@ -142,7 +136,7 @@ void Guests::boot_failed(Slot slot, const Error& error, std::string why) {
 
 void Guests::end_machine(Guest& guest) {
   if (guest.vm) {
-    const auto ended = guest.vm->end(Deadline::after(kEndTime));
+    const auto ended = guest.vm->end();
     if (!ended) log_error("guest {}: {}", guest.record.name.text(), ended.error().message);
   }
   if (guest.join && guest.netns) guest.join->remove(*guest.netns);

@@ -12,15 +12,13 @@
 namespace enforcer::hostd {
 namespace {
 
-constexpr std::chrono::seconds kEndTime{5};
-
 Result<> end_machines(const config::Paths& paths, Records& records) {
   for (const GuestRecord& record : records.load()) {
     const auto* machine = std::get_if<Machine>(&record.kind);
     if (machine == nullptr || machine->pid == 0) continue;
     auto vm = host::MicroVm::adopt(machine->pid, machine->start_time, record.slot, paths.guest_run_dir(record.name));
     if (!vm) continue;  // it has ended
-    TRY_VOID(vm->end(Deadline::after(kEndTime)));
+    TRY_VOID(vm->end());
   }
   return {};
 }

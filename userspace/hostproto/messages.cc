@@ -8,6 +8,7 @@
 #include <array>
 #include <limits>
 
+#include "base/ascii.h"
 #include "hostproto/fields.h"
 
 namespace enforcer::hostproto {
@@ -30,7 +31,7 @@ std::string choice(Fields& fields, const char* name, std::initializer_list<std::
 std::string image_name(Fields& fields, const char* name) {
   std::string text = fields.text(name, 64);
   const bool valid = !text.empty() && text.front() != '.' && std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+    return ascii::is_lower(c) || ascii::is_digit(c) || c == '-' || c == '_' || c == '.';
   });
   if (!valid) fields.refuse(name, "must be an image's name: a-z, 0-9, '-', '_' and '.'");
   return text;
@@ -39,7 +40,7 @@ std::string image_name(Fields& fields, const char* name) {
 /// What an event is called: it becomes a field of the audit log.
 std::string event_name(Fields& fields, const char* name) {
   std::string text = fields.text(name, 64);
-  if (text.empty() || !std::ranges::all_of(text, [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; })) {
+  if (text.empty() || !std::ranges::all_of(text, [](char c) { return ascii::is_lower(c) || c == '_'; })) {
     fields.refuse(name, "must be of a-z and '_'");
   }
   return text;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/ascii.h"
+
 namespace enforcer::http {
 namespace {
 
@@ -26,7 +28,7 @@ Result<std::variant<HostName, IpAddress>> parse_host(std::string_view text) {
     if (address.is_v4()) return fail(Errc::kInvalid, "IPv4 address in brackets");
     return address;
   }
-  const bool numeric = std::ranges::all_of(text, [](char c) { return c == '.' || (c >= '0' && c <= '9'); });
+  const bool numeric = std::ranges::all_of(text, [](char c) { return c == '.' || ascii::is_digit(c); });
   if (numeric) return TRY(IpAddress::parse(text));
   return TRY(HostName::parse(text));
 }

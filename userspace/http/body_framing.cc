@@ -6,19 +6,14 @@
 #include <iterator>
 #include <limits>
 
+#include "base/ascii.h"
+
 namespace enforcer::http {
 namespace {
 
 constexpr int kMaxSizeDigits = 16;  // 64 bits
 /// Extensions and trailers of one body that are read only to be dropped.
 constexpr std::size_t kMaxDropped = std::size_t{16} * 1024;
-
-int hex_digit(std::uint8_t c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 }  // namespace
 
@@ -95,7 +90,7 @@ void BodyReader::chunk_octet(std::uint8_t octet) {
 }
 
 void BodyReader::size_octet(std::uint8_t octet) {
-  if (const int digit = hex_digit(octet); digit >= 0) {
+  if (const int digit = ascii::hex_value(octet); digit >= 0) {
     if (++size_digits_ > kMaxSizeDigits) return malformed("chunk size has too many digits");
     left_ = left_ << 4 | static_cast<std::uint64_t>(digit);
     return;

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <span>
 
+#include "base/ascii.h"
+
 namespace enforcer::http {
 namespace {
 
@@ -30,19 +32,14 @@ bool contains(std::span<const std::string_view> names, std::string_view name) {
 }
 
 bool is_token_octet(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-         std::string_view("!#$%&'*+-.^_`|~").contains(c);
-}
-
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return ascii::is_alphanumeric(c) || std::string_view("!#$%&'*+-.^_`|~").contains(c);
 }
 
 }  // namespace
 
 std::string comparable_name(std::string_view name) {
   std::string out(name);
-  for (char& c : out) c = c == '_' ? '-' : lower(c);
+  for (char& c : out) c = c == '_' ? '-' : ascii::lower(c);
   return out;
 }
 
@@ -85,7 +82,7 @@ std::optional<std::uint64_t> parse_content_length(std::string_view text) {
 std::vector<std::string_view> values_of(const std::vector<HeaderField>& fields, std::string_view name) {
   std::vector<std::string_view> found;
   for (const HeaderField& field : fields) {
-    const bool same = std::ranges::equal(field.name, name, {}, lower, lower);
+    const bool same = std::ranges::equal(field.name, name, {}, ascii::lower, ascii::lower);
     if (same) found.push_back(field.value);
   }
   return found;

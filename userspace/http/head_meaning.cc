@@ -10,6 +10,7 @@
 #include <boost/beast/http/parser.hpp>
 #include <optional>
 
+#include "base/ascii.h"
 #include "base/result.h"
 #include "http/field_rules.h"
 
@@ -65,7 +66,7 @@ std::optional<HeadMalformed> check_request_line(std::string_view text, const Raw
   if (raw.version != 10 && raw.version != 11) return wrong(HeadFault::kSyntax, "version is not HTTP/1.0 or HTTP/1.1");
   const std::string line = fmt::format("{} {} HTTP/1.{}\r\n", raw.method, raw.target, raw.version - 10);
   if (!text.starts_with(line)) return wrong(HeadFault::kSyntax, "request line malformed");
-  const bool plain = std::ranges::all_of(raw.method, [](char c) { return (c >= 'A' && c <= 'Z') || c == '-'; });
+  const bool plain = std::ranges::all_of(raw.method, [](char c) { return ascii::is_upper(c) || c == '-'; });
   if (!plain || raw.method.starts_with('-') || raw.method.size() > 32)
     return wrong(HeadFault::kSyntax, "method malformed");
   return std::nullopt;

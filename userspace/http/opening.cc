@@ -3,18 +3,13 @@
 #include <algorithm>
 #include <string_view>
 
+#include "base/ascii.h"
+
 namespace enforcer::http {
 namespace {
 
 constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n";
 constexpr std::size_t kMaxMethod = 32;
-
-bool is_letter(char c) {
-  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-}
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
 
 /// Can a request target begin like this? "/...", "*", "http(s)://..."
 Opening judge_target(std::string_view method, std::string_view target) {
@@ -22,7 +17,7 @@ Opening judge_target(std::string_view method, std::string_view target) {
   if (method == "CONNECT" || target[0] == '/' || target[0] == '*') return Opening::kRequest;
   constexpr std::string_view kScheme = "http";
   const std::string_view start = target.substr(0, kScheme.size());
-  if (!std::ranges::equal(start, kScheme.substr(0, start.size()), {}, lower)) return Opening::kOther;
+  if (!std::ranges::equal(start, kScheme.substr(0, start.size()), {}, ascii::lower)) return Opening::kOther;
   return start.size() == kScheme.size() ? Opening::kRequest : Opening::kUndecided;
 }
 
@@ -36,9 +31,9 @@ Opening judge_opening(Bytes received) {
   }
   // A blank in front is what request smuggling looks like: the head reader says what is wrong with it.
   if (std::string_view(" \t\r\n").contains(text[0])) return Opening::kRequest;
-  const auto end = std::ranges::find_if_not(text, [](char c) { return is_letter(c) || c == '-'; });
+  const auto end = std::ranges::find_if_not(text, [](char c) { return ascii::is_letter(c) || c == '-'; });
   const auto size = static_cast<std::size_t>(end - text.begin());
-  if (size == 0 || size > kMaxMethod || !is_letter(text[0])) return Opening::kOther;
+  if (size == 0 || size > kMaxMethod || !ascii::is_letter(text[0])) return Opening::kOther;
   if (size == text.size()) return Opening::kUndecided;
   if (*end != ' ') return Opening::kOther;
   return judge_target(text.substr(0, size), text.substr(size + 1));

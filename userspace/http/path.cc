@@ -4,17 +4,15 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/bytes.h"
 
 namespace enforcer::http {
 namespace {
 
-bool is_alphanumeric(std::uint8_t c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
 /// RFC 3986 2.3: escaped or not, it is the same octet.
 bool is_unreserved(std::uint8_t c) {
-  return is_alphanumeric(c) || std::string_view("-._~").contains(static_cast<char>(c));
+  return ascii::is_alphanumeric(c) || std::string_view("-._~").contains(static_cast<char>(c));
 }
 /// May stand raw in a segment: RFC 3986 3.3 pchar, without the escapes.
 bool is_segment_octet(std::uint8_t c) {
@@ -24,17 +22,10 @@ bool is_control(std::uint8_t c) {
   return c < 0x20 || c == 0x7f;
 }
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 /// The octet escaped at the front ("%2e..."), or -1.
 int escaped_octet(std::string_view text) {
-  if (text.size() < 3 || text[0] != '%' || hex_digit(text[1]) < 0 || hex_digit(text[2]) < 0) return -1;
-  return hex_digit(text[1]) * 16 + hex_digit(text[2]);
+  if (text.size() < 3 || text[0] != '%' || ascii::hex_value(text[1]) < 0 || ascii::hex_value(text[2]) < 0) return -1;
+  return ascii::hex_value(text[1]) * 16 + ascii::hex_value(text[2]);
 }
 
 void append_escape(std::string& out, std::uint8_t octet) {

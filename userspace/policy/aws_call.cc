@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/ascii.h"
 #include "policy/aws_host.h"
 #include "policy/compile.h"
 #include "policy/findings.h"
@@ -28,23 +29,19 @@ struct Saying {
 };
 
 bool is_lower(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-}
-bool is_letter_or_digit(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  return ascii::is_lower(c) || ascii::is_digit(c) || c == '-';
 }
 bool is_service(std::string_view text) {
   return !text.empty() && text.size() <= kLongestService && std::ranges::all_of(text, is_lower);
 }
 /// AWS's actions begin with a capital: "GetCostAndUsage".
 bool is_action(std::string_view text) {
-  return !text.empty() && text.size() <= kLongestAction && text.front() >= 'A' && text.front() <= 'Z' &&
-         std::ranges::all_of(text, is_letter_or_digit);
+  return !text.empty() && text.size() <= kLongestAction && ascii::is_upper(text.front()) &&
+         std::ranges::all_of(text, ascii::is_alphanumeric);
 }
 
 bool equal_folded(std::string_view one, std::string_view other) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::ranges::equal(one, other, {}, lower, lower);
+  return std::ranges::equal(one, other, {}, ascii::lower, ascii::lower);
 }
 
 /// The values of one field.

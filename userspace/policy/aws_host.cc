@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ascii.h"
+
 namespace enforcer::policy {
 namespace {
 
@@ -27,10 +29,10 @@ constexpr std::string_view kDomains[] = {".amazonaws.com", ".amazonaws.com.cn", 
 bool is_region(std::string_view label) {
   const auto dash = label.rfind('-');
   if (dash == std::string_view::npos || dash < 4 || label.size() - dash > 3 || label[2] != '-') return false;
-  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || c == '-'; };
-  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  const auto letter = [](char c) { return ascii::is_lower(c) || c == '-'; };
   const std::string_view number = label.substr(dash + 1);
-  return !number.empty() && std::ranges::all_of(label.substr(0, dash), letter) && std::ranges::all_of(number, digit);
+  return !number.empty() && std::ranges::all_of(label.substr(0, dash), letter) &&
+         std::ranges::all_of(number, ascii::is_digit);
 }
 
 /// The label that names the service. A bucket's name stands before it and may be anything, so only the end counts.

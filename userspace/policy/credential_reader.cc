@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "base/text.h"
 #include "policy/header_name.h"
 #include "policy/rule_reader.h"
@@ -48,9 +49,7 @@ void read_env(const YamlNode& node, SourceDraft& draft, Reader& reader) {
   draft.source.kind = Source::Kind::kEnv;
   const auto text = read_text(node, "env", reader);
   if (!text) return;
-  const auto fits = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-  };
+  const auto fits = [](char c) { return ascii::is_alphanumeric(c) || c == '_'; };
   if (text->empty() || text->size() > kLongestName || !std::ranges::all_of(*text, fits)) {
     return report_value(node.place, *text, "is not the name of an environment variable", "", reader);
   }

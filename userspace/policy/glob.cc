@@ -6,15 +6,13 @@
 #include <tuple>
 #include <utility>
 
+#include "base/ascii.h"
+
 namespace enforcer::policy {
 namespace {
 
-char folded(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
 bool same(char one, char other, Letters letters) {
-  return one == other || (letters == Letters::kFolded && folded(one) == folded(other));
+  return one == other || (letters == Letters::kFolded && ascii::lower(one) == ascii::lower(other));
 }
 
 /// Walks over the segments of "/a/b/" or "a/b".

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
+
 namespace enforcer::policy {
 namespace {
 
 bool is_token_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         std::string_view("!#$%&'*+-.^_`|~").contains(c);
+  return ascii::is_alphanumeric(c) || std::string_view("!#$%&'*+-.^_`|~").contains(c);
 }
 
 }  // namespace
@@ -20,7 +21,7 @@ std::string canonical_header(std::string_view name) {
   std::string canonical(name);
   std::ranges::transform(canonical, canonical.begin(), [](char c) {
     if (c == '_') return '-';
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    return ascii::lower(c);
   });
   return canonical;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "base/text.h"
 
 namespace enforcer::policy {
@@ -91,7 +92,7 @@ std::expected<HostPattern, TargetProblem> HostPattern::parse(std::string_view te
       return problem(Code::kBadHost, name.error().message, unicode ? "write the A-label form: xn--…" : "");
     }
     if (canonical.ends_with('.')) canonical.pop_back();
-    for (char& c : canonical) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    for (char& c : canonical) c = ascii::lower(c);
     for (std::string_view left = canonical;;) {
       const auto dot = left.find('.');
       pattern.labels_.emplace_back(left.substr(0, dot));

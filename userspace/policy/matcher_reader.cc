@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "base/text.h"
 #include "policy/header_name.h"
 #include "policy/path_text.h"
@@ -11,18 +12,15 @@
 namespace enforcer::policy {
 namespace {
 
-bool is_alphanumeric(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
 bool is_method(std::string_view text) {
   return !text.empty() && text.size() <= 20 &&
-         std::ranges::all_of(text, [](char c) { return (c >= 'A' && c <= 'Z') || c == '-'; });
+         std::ranges::all_of(text, [](char c) { return ascii::is_upper(c) || c == '-'; });
 }
 
 bool is_action(std::string_view text) {
   const auto colon = text.find(':');
   if (colon == 0 || colon == std::string_view::npos || colon + 1 == text.size()) return false;
-  const auto part = [](char c) { return is_alphanumeric(c) || c == '*' || c == '-'; };
+  const auto part = [](char c) { return ascii::is_alphanumeric(c) || c == '*' || c == '-'; };
   return std::ranges::all_of(text.substr(0, colon), part) && std::ranges::all_of(text.substr(colon + 1), part);
 }
 
@@ -30,8 +28,9 @@ bool is_repository(std::string_view text) {
   const auto slash = text.find('/');
   if (slash == 0 || slash == std::string_view::npos || text.ends_with('/') || text.find("//") != std::string_view::npos)
     return false;
-  return std::ranges::all_of(
-      text, [](char c) { return is_alphanumeric(c) || std::string_view("*-_./").find(c) != std::string_view::npos; });
+  return std::ranges::all_of(text, [](char c) {
+    return ascii::is_alphanumeric(c) || std::string_view("*-_./").find(c) != std::string_view::npos;
+  });
 }
 
 void read_patterns(const YamlNode& node, std::string_view what, bool (*valid)(std::string_view), std::string_view hint,

@@ -1,14 +1,9 @@
 #include "policy/parameters.h"
 
+#include "base/ascii.h"
+
 namespace enforcer::policy {
 namespace {
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 /// False when the text holds an escape that is none, or a NUL, at which some origins end a text.
 bool decode(std::string_view text, std::string& out) {
@@ -16,8 +11,8 @@ bool decode(std::string_view text, std::string& out) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     char c = text[i] == '+' ? ' ' : text[i];
     if (c == '%') {
-      const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
-      const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
+      const int high = i + 2 < text.size() ? ascii::hex_value(text[i + 1]) : -1;
+      const int low = i + 2 < text.size() ? ascii::hex_value(text[i + 2]) : -1;
       if (high < 0 || low < 0) return false;
       c = static_cast<char>(high * 16 + low);
       i += 2;

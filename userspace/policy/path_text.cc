@@ -1,20 +1,18 @@
 #include "policy/path_text.h"
 
+#include "base/ascii.h"
+
 namespace enforcer::policy {
 namespace {
-
-bool is_alphanumeric(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
 
 /// The octet at the front: raw, or escaped because it has to be.
 bool is_path_octet(std::string_view rest) {
   const char c = rest.front();
-  if (c != '%') return is_alphanumeric(c) || std::string_view("-._~!$&'()*+,;=:@").contains(c);
+  if (c != '%') return ascii::is_alphanumeric(c) || std::string_view("-._~!$&'()*+,;=:@").contains(c);
   static constexpr std::string_view kDigits = "0123456789ABCDEF";
   if (rest.size() < 3 || !kDigits.contains(rest[1]) || !kDigits.contains(rest[2])) return false;
   const auto octet = static_cast<char>(kDigits.find(rest[1]) * 16 + kDigits.find(rest[2]));
-  return !is_alphanumeric(octet) && !std::string_view("-._~").contains(octet);
+  return !ascii::is_alphanumeric(octet) && !std::string_view("-._~").contains(octet);
 }
 
 template <class Valid>

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "base/text.h"
 #include "policy/spelling.h"
 
@@ -32,10 +33,10 @@ void report_shape(const YamlNode& node, std::string_view what, std::string_view 
 }
 
 bool is_name_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+  return ascii::is_lower(c) || ascii::is_digit(c) || c == '-' || c == '_' || c == '.';
 }
 bool is_letter_or_digit(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+  return ascii::is_lower(c) || ascii::is_digit(c);
 }
 
 struct Unit {
@@ -94,8 +95,8 @@ std::optional<std::string_view> read_text(const YamlNode& node, std::string_view
 }
 
 std::optional<bool> read_truth(const YamlNode& node, Reader& reader) {
-  static constexpr std::string_view kWords[] = {"false", "true"};
-  const auto choice = read_choice(node, kWords, reader);
+  static constexpr std::string_view kTruths[] = {"false", "true"};
+  const auto choice = read_choice(node, kTruths, reader);
   return choice ? std::optional(*choice == 1) : std::nullopt;
 }
 
@@ -152,7 +153,7 @@ std::optional<WallClock::time_point> read_time(const YamlNode& node, Reader& rea
   static constexpr std::string_view kForm = "dddd-dd-ddTdd:dd:ddZ";
   bool formed = text->size() == kForm.size();
   for (std::size_t i = 0; formed && i < kForm.size(); ++i) {
-    formed = kForm[i] == 'd' ? (*text)[i] >= '0' && (*text)[i] <= '9' : (*text)[i] == kForm[i];
+    formed = kForm[i] == 'd' ? ascii::is_digit((*text)[i]) : (*text)[i] == kForm[i];
   }
   if (formed) {
     const auto number = [&](std::size_t at, std::size_t size) {

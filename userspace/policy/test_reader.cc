@@ -6,6 +6,7 @@
 #include <iterator>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/text.h"
 #include "policy/header_name.h"
 #include "policy/path_text.h"
@@ -111,9 +112,7 @@ void take_aws(Draft& draft, Reader& reader) {
   PolicyTest& test = draft.test;
   test.text = *draft.aws;
   const auto colon = test.text.find(':');
-  const auto letter = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == ':';
-  };
+  const auto letter = [](char c) { return ascii::is_alphanumeric(c) || c == '-' || c == ':'; };
   const std::string service = test.text.substr(0, colon);
   const std::string domain = draft.region.starts_with("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
   const auto host = HostName::parse(fmt::format("{}.{}.{}", service, draft.region, domain));

@@ -4,12 +4,6 @@ namespace enforcer::proxy {
 
 namespace asio = boost::asio;
 
-namespace {
-
-constexpr std::size_t kReadSize = std::size_t{16} * 1024;  // a TLS record
-
-}  // namespace
-
 asio::awaitable<BodyTransfer::End> BodyTransfer::pass_on(http::BodyReader& reader, const Framing& framing) {
   using State = http::BodyReader::State;
   const bool chunked = framing.out.kind == http::BodyFraming::Kind::kChunked;
@@ -34,7 +28,7 @@ asio::awaitable<BodyTransfer::End> BodyTransfer::pass_on(http::BodyReader& reade
 
 asio::awaitable<BodyTransfer::End> BodyTransfer::read_more() {
   const std::size_t before = buffered_.size();
-  buffered_.resize(before + kReadSize);
+  buffered_.resize(before + net::kBodyReadSize);
   const auto count = co_await source_.read_some(std::span(buffered_).subspan(before));
   buffered_.resize(before + count.value_or(0));
   if (!count) co_return End::kSourceBroken;

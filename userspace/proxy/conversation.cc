@@ -11,12 +11,6 @@ namespace enforcer::proxy {
 
 namespace asio = boost::asio;
 
-namespace {
-
-constexpr std::size_t kReadSize = 4096;
-
-}  // namespace
-
 Conversation::Conversation(std::unique_ptr<LiveSession> session, std::unique_ptr<net::AsyncSocket> guest)
     : session_(std::move(session)), guest_(std::move(guest)) {
   session_->handled_by(this);
@@ -59,8 +53,8 @@ void Conversation::connecting(net::AsyncSocket* socket) {
 
 asio::awaitable<bool> Conversation::read_guest(std::vector<std::uint8_t>& buffer) {
   const std::size_t before = buffer.size();
-  buffer.resize(before + kReadSize);
-  const std::span<std::uint8_t> room(buffer.data() + before, kReadSize);
+  buffer.resize(before + net::kHeadReadSize);
+  const std::span<std::uint8_t> room(buffer.data() + before, net::kHeadReadSize);
   const auto count = co_await guest_->read_some(room);
   buffer.resize(before + count.value_or(0));
   if (!count) why_ = count.error().code;
@@ -157,7 +151,7 @@ asio::awaitable<void> Conversation::say_goodbye(net::ByteStream& guest) {
   guest.end_writing();
   // close(2) with unread bytes would send RST and may take the answer back from the guest (RFC 9112 9.6): read until it
   // is done.
-  std::array<std::uint8_t, kReadSize> unread;
+  std::array<std::uint8_t, net::kHeadReadSize> unread;
   while (true) {
     const auto count = co_await guest.read_some(unread);
     if (!count) co_return;

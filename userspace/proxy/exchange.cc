@@ -13,7 +13,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::size_t kReadSize = std::size_t{16} * 1024;
 /// Interim responses to one request; an origin that sends more has something else in mind.
 constexpr int kMaxInterim = 8;
 constexpr unsigned kBadGateway = 502;
@@ -28,7 +27,6 @@ Exchange::Exchange(Conversation& conversation, net::ByteStream& guest, std::vect
                    OriginLeg& origin, const policy::Facts& facts)
     : conversation_(conversation),
       guest_(guest),
-      guest_received_(guest_received),
       origin_(origin),
       facts_(facts),
       upload_(guest, guest_received, origin.stream()),
@@ -134,7 +132,7 @@ asio::awaitable<std::optional<http::ResponseHead>> Exchange::read_head(std::stri
       co_return std::nullopt;
     }
     const std::size_t before = received.size();
-    received.resize(before + kReadSize);
+    received.resize(before + net::kBodyReadSize);
     const auto count = co_await origin_.stream().read_some(std::span(received).subspan(before));
     received.resize(before + count.value_or(0));
     if (count.value_or(0) == 0) {

@@ -67,7 +67,6 @@ class Exchange {
 
   Conversation& conversation_;
   net::ByteStream& guest_;
-  std::vector<std::uint8_t>& guest_received_;
   OriginLeg& origin_;
   const policy::Facts& facts_;
   BodyTransfer upload_;

@@ -25,7 +25,6 @@ using Transport = policy::RequestFacts::Transport;
 
 namespace {
 
-constexpr std::size_t kReadSize = 4096;
 /// A body that must be read before the decision (AWS query protocol: the action is a field of the form). A template in
 /// a CreateStack is up to 51,200 octets, three times that when percent-encoded.
 constexpr std::size_t kMaxDecidedBody = std::size_t{1} << 20;
@@ -84,7 +83,7 @@ class HttpSession {
 
   asio::awaitable<bool> read_more() {
     const std::size_t before = received_.size();
-    received_.resize(before + kReadSize);
+    received_.resize(before + net::kHeadReadSize);
     const auto count = co_await guest_.read_some(std::span(received_).subspan(before));
     received_.resize(before + count.value_or(0));
     if (!count) after_ = After::kReset;

@@ -13,11 +13,6 @@ namespace {
 
 namespace asio = boost::asio;
 
-const GuestName& guest() {
-  static const GuestName name = *GuestName::parse("batch-guest");
-  return name;
-}
-
 DecisionRecord denial(std::string_view host, Port port = kHttpsPort) {
   return {.id = DecisionId::make(),
           .subject = {.guest = &guest(), .epoch = Epoch{1}},

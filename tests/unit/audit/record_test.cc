@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "policy/credential_spec.h"
+#include "scratch.h"
 
 namespace enforcer::audit {
 namespace {
@@ -16,11 +17,6 @@ nlohmann::json json_of(const Record& record) {
   CAPTURE(body);
   REQUIRE(nlohmann::json::accept("{" + body + "}"));
   return nlohmann::json::parse("{" + body + "}");
-}
-
-const GuestName& guest() {
-  static const GuestName name = *GuestName::parse("builder-7");
-  return name;
 }
 
 policy::RuleInfo rule(std::string name) {

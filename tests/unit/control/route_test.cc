@@ -29,7 +29,7 @@ TEST_CASE("an_escaped_slash_stays_inside_its_segment") {
   REQUIRE(target.has_value());
   const auto match = find_route("DELETE", *target);
   REQUIRE(match.has_value());
-  CHECK(match->endpoint == Endpoint::kDeleteGuest);
+  CHECK(match->endpoint == control::Endpoint::kDeleteGuest);
   CHECK(match->name == "a/exec");  // and is no GuestName
 }
 

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "credentials/query_parameters.h"
+#include "scratch.h"
 
 using namespace enforcer;
 using namespace enforcer::credentials;
@@ -12,8 +13,7 @@ namespace {
 
 using Injection = policy::CredentialSpec::Injection;
 using As = Injection::As;
-
-constexpr std::string_view kCanary = "S3CR3T-CANARY";
+using testing::kCanary;
 
 Secret secret(std::string_view text = kCanary) {
   auto made = Secret::copy_of(text);

@@ -22,6 +22,9 @@
 
 namespace enforcer::credentials::testing {
 
+/// A value: nothing of it may be in an error, or in a request it is not for.
+inline constexpr std::string_view kCanary = "S3CR3T-CANARY";
+
 class Scratch {
  public:
   Scratch() {

@@ -23,9 +23,6 @@ std::string file_text(FileSource& source, const std::string& path) {
   return text_of(source.look(file_spec(path)));
 }
 
-/// Nothing of the value may be in an error.
-constexpr std::string_view kCanary = "S3CR3T-CANARY";
-
 }  // namespace
 
 TEST_CASE("a_file_gives_its_content_without_one_newline") {

@@ -23,10 +23,6 @@ std::string text(const Answer& answer) {
   return std::string(as_text(answer));
 }
 
-IpAddress ip(std::string_view address) {
-  return *IpAddress::parse(address);
-}
-
 /// The root's SOA, which says for how long "no" may be remembered.
 std::string soa(std::uint32_t ttl) {
   return record("", 6, ttl, std::string(2, '\0') + be32(1) + be32(3600) + be32(600) + be32(86400) + be32(ttl));

@@ -1,11 +1,17 @@
-// DNS messages made by hand, field by field, so that a test can make exactly one of them wrong.
+// Addresses, and DNS messages made by hand, field by field, so that a test can make exactly one of them wrong.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "base/ip.h"
+
 namespace enforcer::dns::test {
+
+inline IpAddress ip(std::string_view text) {
+  return *IpAddress::parse(text);
+}
 
 inline std::string be16(unsigned value) {
   return {static_cast<char>(value >> 8), static_cast<char>(value)};

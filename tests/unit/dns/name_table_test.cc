@@ -13,8 +13,11 @@
 #include <thread>
 #include <vector>
 
+#include "dns_bytes.h"
+
 using namespace enforcer;
 using namespace enforcer::dns;
+using enforcer::dns::test::ip;
 
 namespace {
 
@@ -39,9 +42,6 @@ struct Folder {
 
 HostName name(std::string_view text) {
   return *HostName::parse(text);
-}
-IpAddress ip(std::string_view text) {
-  return *IpAddress::parse(text);
 }
 
 std::unique_ptr<NameTable> open_table(const Folder& folder, const Cidr& block = kBlock) {

@@ -3,8 +3,7 @@
 #include <pty.h>
 #include <termios.h>
 
-#include "../control/fake_daemon.h"
-#include "captured_terminal.h"
+#include "run_with.h"
 
 using namespace enforcer;
 using namespace enforcer::control::testing;
@@ -13,11 +12,6 @@ using namespace enforcer::ctl::testing;
 namespace {
 
 constexpr std::string_view kCanary = "S3CR3T-CANARY";
-
-Ran run_with(const FakeDaemon& daemon, std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), {"--socket", daemon.socket()});
-  return run(arguments);
-}
 
 /// Another standard input while it lives.
 class Input {

@@ -1,21 +1,13 @@
 // The verbs against a real control server.
 #include <doctest/doctest.h>
 
-#include "../control/fake_daemon.h"
-#include "captured_terminal.h"
+#include "run_with.h"
 
 using namespace enforcer;
 using namespace enforcer::control::testing;
 using namespace enforcer::ctl::testing;
 
-namespace {
-
-Ran run_with(const FakeDaemon& daemon, std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), {"--socket", daemon.socket()});
-  return run(arguments);
-}
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("status_shows_a_running_daemon") {
   FakeDaemon daemon;

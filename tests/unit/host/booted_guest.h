@@ -113,7 +113,7 @@ class Guest {
     std::cout << "start to hello: " << took.count() << " ms\n";
   }
   ~Guest() {
-    if (vm) (void)vm->end(Deadline::after(std::chrono::seconds(5)));
+    if (vm) (void)vm->end();
     std::filesystem::remove_all(kFolder);
   }
 

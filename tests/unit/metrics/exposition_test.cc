@@ -28,10 +28,6 @@ policy::RuleInfo deny_rule(std::string text) {
   return {.policy = "agents", .rule = std::move(text), .place = "p.yaml:1", .action = Action::kDeny, .note = ""};
 }
 
-policy::Decision denied_by(const policy::RuleInfo& rule) {
-  return {.action = Action::kDeny, .reason = Reason::kRule, .rule = &rule, .would = {}};
-}
-
 std::string render(Exposition& exposition, std::initializer_list<const WorkerMetrics*> workers = {},
                    const Gauges& gauges = {}) {
   std::vector<WorkerCounts> counts;

@@ -1,11 +1,17 @@
-// Reading single samples out of an exposition.
+// What the tests of the counters share: a denial, and reading single samples out of an exposition.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "policy/decision.h"
+
 namespace enforcer::metrics {
+
+inline policy::Decision denied_by(const policy::RuleInfo& rule) {
+  return {.action = policy::Action::kDeny, .reason = policy::Reason::kRule, .rule = &rule, .would = {}};
+}
 
 /// The value of one series, written as in the text: `enforcer_guests{state="running"}`; none when it is not there.
 inline std::optional<std::string> sample(std::string_view text, std::string_view series) {

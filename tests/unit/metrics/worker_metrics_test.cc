@@ -5,6 +5,8 @@
 #include <memory>
 #include <new>
 
+#include "sample.h"
+
 namespace enforcer::metrics {
 namespace {
 
@@ -18,10 +20,6 @@ constexpr GuestSeries kBeta{2};
 
 policy::RuleInfo rule(std::string name, Action action = Action::kDeny) {
   return {.policy = "p", .rule = std::move(name), .place = "p.yaml:1", .action = action, .note = ""};
-}
-
-Decision denied_by(const policy::RuleInfo& info) {
-  return {.action = Action::kDeny, .reason = Reason::kRule, .rule = &info, .would = {}};
 }
 
 std::uint64_t denied(const WorkerCounts& counts, GuestSeries guest, std::string_view name, Reason reason) {

@@ -7,18 +7,6 @@
 namespace enforcer::policy::test {
 namespace {
 
-struct Row {
-  const char* question;
-  const char* answer;
-};
-
-void check(const GuestPolicy& policy, std::initializer_list<Row> rows) {
-  for (const Row& row : rows) {
-    CAPTURE(row.question);
-    CHECK(answer(policy, row.question) == row.answer);
-  }
-}
-
 TEST_CASE("tls_is_intercepted_where_a_rule_speaks_about_requests_and_nowhere_else") {
   const auto policy = agent_policy(
       {policy_with("allow: [{name: some, to: [a.test], http: [{methods: [GET]}]}, {name: cred, to: [c.test], "

@@ -7,18 +7,6 @@
 namespace enforcer::policy::test {
 namespace {
 
-struct Row {
-  const char* question;
-  const char* answer;
-};
-
-void check(const GuestPolicy& policy, std::initializer_list<Row> rows) {
-  for (const Row& row : rows) {
-    CAPTURE(row.question);
-    CHECK(answer(policy, row.question) == row.answer);
-  }
-}
-
 TEST_CASE("invariant_2_nothing_is_allowed_without_a_rule_that_says_so") {
   const char* questions[] = {"dns a.test", "l4 a.test:443", "tls a.test:443", "http a.test:80", "l4 93.184.216.34:443"};
   SUBCASE("no policy at all") {

@@ -10,11 +10,11 @@
 namespace enforcer::policy::test {
 namespace {
 
-const std::string kFolder = ENFORCER_SOURCE_DIR "/policies/";
+const std::string kExamples = ENFORCER_SOURCE_DIR "/policies/";
 
 std::shared_ptr<const Snapshot> load_examples(const std::vector<std::string>& names) {
   std::vector<std::string> paths;
-  for (const std::string& name : names) paths.push_back(kFolder + name);
+  for (const std::string& name : names) paths.push_back(kExamples + name);
   const auto sources = read_sources(paths, SourceUse::kInspect);
   REQUIRE_MESSAGE(sources, (sources ? "" : sources.error().message));
   const LoadOutcome outcome = load(*sources, 1);
@@ -31,7 +31,7 @@ TEST_CASE("all_examples_load_together_without_a_warning_and_each_has_a_test_here
   const std::set<std::string> known{"coding-agent.yaml", "cost-explorer.yaml", "credentials.yaml", "database.yaml",
                                     "guardrail.yaml",    "requests.yaml",      "watch-first.yaml"};
   std::set<std::string> there;
-  for (const auto& entry : std::filesystem::directory_iterator(kFolder)) {
+  for (const auto& entry : std::filesystem::directory_iterator(kExamples)) {
     if (entry.path().extension() == ".yaml") there.insert(entry.path().filename());
   }
   CHECK(there == known);

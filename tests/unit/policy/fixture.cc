@@ -140,4 +140,11 @@ std::string answer(const GuestPolicy& policy, const std::string& question) {
   return answer(decide(policy, facts(question)));
 }
 
+void check(const GuestPolicy& policy, std::initializer_list<Row> rows) {
+  for (const Row& row : rows) {
+    CAPTURE(row.question);
+    CHECK(answer(policy, row.question) == row.answer);
+  }
+}
+
 }  // namespace enforcer::policy::test

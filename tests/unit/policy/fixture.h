@@ -42,4 +42,11 @@ Facts facts(const std::string& question, std::string_view form = "");
 std::string answer(const Decision& decision);
 std::string answer(const GuestPolicy& policy, const std::string& question);
 
+struct Row {
+  const char* question;
+  const char* answer;
+};
+/// Each question has this answer.
+void check(const GuestPolicy& policy, std::initializer_list<Row> rows);
+
 }  // namespace enforcer::policy::test

@@ -9,7 +9,7 @@ using namespace enforcer::tls::test;
 namespace {
 
 /// How a guest's handshake with us ended, on both sides.
-struct Met {
+struct ServerMet {
   HandshakeFault fault = HandshakeFault::kNone;
   bool client_connected = false;
   bool resumed = false;
@@ -18,10 +18,10 @@ struct Met {
   Ticket ticket;
 };
 
-Met meet(GuestSide& side, Session client) {
+ServerMet meet(GuestSide& side, Session client) {
   Loop loop;
   SocketPair pair;
-  Met met;
+  ServerMet met;
   {
     const OpenSslPeer peer(std::move(client), std::move(pair.other), [&met](SSL* ssl) {
       met.client_connected = SSL_connect(ssl) == 1;
@@ -63,7 +63,7 @@ TEST_CASE("alpn_is_chosen_from_ours_and_http_1_without_any") {
   GuestSide side;
   for (const int version : kVersions) {
     CHECK(meet(side, speaking(side.client("ok.test", {"h2", "http/1.1"}), version)).alpn == "http/1.1");
-    const Met none = meet(side, speaking(side.client("ok.test", {}), version));
+    const ServerMet none = meet(side, speaking(side.client("ok.test", {}), version));
     CHECK(none.client_connected);
     CHECK(none.alpn == "");
   }
@@ -73,7 +73,7 @@ TEST_CASE("a_client_that_offers_none_of_our_protocols_gets_that_alert") {
   GuestSide side;
   for (const int version : kVersions) {
     for (const auto& offer : std::vector<std::vector<std::string>>{{"h2"}, {"h3", "ftp"}, {"http/1.10", "http/1."}}) {
-      const Met met = meet(side, speaking(side.client("ok.test", offer), version));
+      const ServerMet met = meet(side, speaking(side.client("ok.test", offer), version));
       CHECK(label(met.fault) == "alpn");
       CHECK(met.client_reason == SSL_AD_REASON_OFFSET + SSL_AD_NO_APPLICATION_PROTOCOL);
     }
@@ -93,7 +93,7 @@ TEST_CASE("a_client_of_older_tls_is_refused") {
   Session old = side.client();
   SSL_set_security_level(old.get(), 0);
   SSL_set_cipher_list(old.get(), "ALL:@SECLEVEL=0");
-  const Met met = meet(side, speaking(std::move(old), TLS1_1_VERSION));
+  const ServerMet met = meet(side, speaking(std::move(old), TLS1_1_VERSION));
   CHECK(label(met.fault) == "protocol");
   CHECK(met.client_reason == SSL_AD_REASON_OFFSET + SSL_AD_PROTOCOL_VERSION);
 }
@@ -109,7 +109,7 @@ TEST_CASE("a_guest_that_does_not_trust_its_ca_is_told_apart") {
   GuestSide side;
   const GuestSide stranger;  // trusts another guest's CA
   for (const int version : kVersions) {
-    const Met met = meet(side, speaking(stranger.client(), version));
+    const ServerMet met = meet(side, speaking(stranger.client(), version));
     CHECK(label(met.fault) == "distrusted");
     CHECK(met.client_reason == SSL_R_CERTIFICATE_VERIFY_FAILED);
   }
@@ -135,16 +135,16 @@ TEST_CASE("invariant_9_a_ticket_is_taken_from_the_same_guest_for_the_same_name_o
   for (const int version : kVersions) {
     CAPTURE(version);
     GuestSide side;
-    const auto resumes = [&](const Met& before, const std::string& asked = "ok.test") {
+    const auto resumes = [&](const ServerMet& before, const std::string& asked = "ok.test") {
       Session session = speaking(side.client(asked), version);
       REQUIRE(SSL_set_session(session.get(), before.ticket.get()) == 1);
-      const Met met = meet(side, std::move(session));
+      const ServerMet met = meet(side, std::move(session));
       CHECK(label(met.fault) == "none");  // a ticket that is not taken costs a handshake, no more
       CHECK(met.client_connected);
       return met.resumed;
     };
     const auto fresh = [&] {
-      Met met = meet(side, speaking(side.client(), version));
+      ServerMet met = meet(side, speaking(side.client(), version));
       REQUIRE(met.client_connected);
       CHECK_FALSE(met.resumed);
       REQUIRE(SSL_SESSION_has_ticket(met.ticket.get()) == 1);
@@ -152,7 +152,7 @@ TEST_CASE("invariant_9_a_ticket_is_taken_from_the_same_guest_for_the_same_name_o
     };
     CHECK(resumes(fresh()));
 
-    const Met of_g1 = fresh();
+    const ServerMet of_g1 = fresh();
     side.name = guest("g2");
     CHECK_FALSE(resumes(of_g1));
     side.name = guest("g1");
@@ -164,7 +164,7 @@ TEST_CASE("invariant_9_a_ticket_is_taken_from_the_same_guest_for_the_same_name_o
     side.ok = host("ok.test");
     CHECK(resumes(of_g1));  // it was good all the time
 
-    const Met before_restart = fresh();
+    const ServerMet before_restart = fresh();
     side.context = ServerContext::make().value();
     CHECK_FALSE(resumes(before_restart));
   }
@@ -172,7 +172,7 @@ TEST_CASE("invariant_9_a_ticket_is_taken_from_the_same_guest_for_the_same_name_o
 
 TEST_CASE("early_data_is_not_accepted") {
   GuestSide side;
-  Met first = meet(side, side.client());
+  ServerMet first = meet(side, side.client());
   REQUIRE(first.client_connected);
   CHECK(SSL_SESSION_get_max_early_data(first.ticket.get()) == 0);
   // A client that sends some all the same.
