@@ -12,7 +12,7 @@ import urllib.parse
 
 from lib.daemons import METRICS, Enforcer
 from lib.lab import REPOSITORY
-from lib.microvm import qemu_of, search_memory
+from lib.microvm import search_memory
 from lib.netns import Netns
 from lib.processes import Process, wait_for
 from lib.reachable import reachable
@@ -150,7 +150,7 @@ class Demonstration:
 
     def replayed(self):
         """December 2025 again: the agent holds an engineer's job, and this time no engineer's credential."""
-        self.capture = Process(["nsenter", f"--net=/proc/{self.qemu()}/ns/net", "tcpdump", "-i", "tap0", "-U", "-w",
+        self.capture = Process(["nsenter", f"--net=/proc/{self.enforcer.qemu('demo')}/ns/net", "tcpdump", "-i", "tap0", "-U", "-w",
                                 f"{FOLDER}/guest.pcap"], f"{FOLDER}/tcpdump.log")
         wait_for(lambda: "listening" in self.capture.output(), 10, "tcpdump to listen")
         print("\nThe outage of December 2025, replayed. The agent may read costs with a credential that it never sees.\n")
@@ -185,9 +185,6 @@ class Demonstration:
                         f"Authorization: AWS4-HMAC-SHA256 Credential=PLACEHOLDER/20251215/us-east-1/{service}/aws4_request, "
                         "SignedHeaders=host, Signature=00", *arguments)
 
-    def qemu(self):
-        return qemu_of(json.loads(self.enforcer.ctl_ok("-o", "json", "guest", "list"))["guests"][0])
-
     def searched(self):
         """The secret is nowhere a guest could look. Each search finds something that is there, so that it could find."""
         self.capture.stop()
@@ -196,7 +193,7 @@ class Demonstration:
         _, environment, _, _ = self.run("env")
         # What the image brought is in its memory, which is searched whole.
         _, files, _, _ = self.run("sh", "-c", f"grep -rlF -e {marker} -e {SECRET[:12]} /etc /home /root /run /tmp /var /usr/local")
-        memory, searched = search_memory(self.qemu(), marker.encode(), SECRET.encode())
+        memory, searched = search_memory(self.enforcer.qemu("demo"), marker.encode(), SECRET.encode())
         with open(f"{FOLDER}/guest.pcap", "rb") as file:
             packets = file.read()
         expect("PATH=" in environment and SECRET not in environment, "the guest's environment", environment)

@@ -177,6 +177,18 @@ class Enforcer:
         statuses = {p.name: p.stop() for p in (self.enforcerd, self.hostd) if p}
         return statuses
 
+    def qemu(self, guest):
+        """The pid of a guest's QEMU by hostd's record of it; None when there is none. (Another instance on this machine gives
+        its QEMUs the same uids.)"""
+        folder = f"{self.state_dir}/hostd"
+        for name in os.listdir(folder):
+            if name.endswith(".json"):
+                with open(f"{folder}/{name}") as file:
+                    record = json.load(file)
+                if record["name"] == guest and (pid := record.get("machine", {}).get("pid")):
+                    return pid
+        return None
+
     def teardown(self):
         """Everything of the instance is gone afterwards, whatever state it was in."""
         for process in (self.enforcerd, self.hostd):

@@ -6,7 +6,6 @@ that points at the gateway, as a microVM's would.
 
 import contextlib
 import dataclasses
-import os
 import re
 import socket
 import ssl

@@ -1,4 +1,4 @@
-"""The whole suite: builds what is needed, runs the five speeds and the checks, counts. Called by tests/run."""
+"""The whole suite: builds what is needed, runs the six speeds and the checks, counts. Called by tests/run."""
 
 import argparse
 import contextlib
@@ -13,7 +13,7 @@ from lib import reachable, runner
 from lib.runner import SANITIZERS
 
 ROOT = os.path.dirname(runner.TESTS)
-SPEEDS = ["check", "unit", "bpf", "fuzz", "net", "vm"]
+SPEEDS = ["check", "unit", "bpf", "fuzz", "net", "attack", "vm"]
 BUILD_SECONDS = 2400
 _SUMMARY = re.compile(r"\[doctest\] test cases:\s*\d+ \|\s*(\d+) passed \|\s*(\d+) failed")
 
@@ -115,18 +115,30 @@ class Suite:
             self.report(f"fuzz {name}", "pass" if status == 0 else "fail", time.monotonic() - begun, output)
             self.say(f"fuzz {name}: {len(inputs)} inputs replayed")
 
-    def functions(self, folder, preset, jobs):
+    def functions(self, folder, preset, jobs, report=None):
         """The Python tests of a folder, against the programs of a preset."""
         self.say(f"{folder} tests on {preset}, {jobs} at a time")
         runner.run_all(folder, f"{ROOT}/build/{preset}", jobs, self.options.words, f"{self.logs}/{folder}-{preset}",
-                       lambda name, *rest: self.report(f"{folder}/{preset} {name.removeprefix('test_')}", *rest))
+                       report or (lambda name, *rest: self.report(f"{folder}/{preset} {name.removeprefix('test_')}", *rest)))
+
+    def attacks(self):
+        """The catalogue of attacks, each a test `test_ID_what_is_tried`, and a table of what became of it."""
+        verdicts = {}
+
+        def report(name, outcome, seconds, output):
+            verdicts[name.removeprefix("test_")] = {"pass": "closed", "skip": "not run"}.get(outcome, "OPEN")
+            self.report(f"attack/asan {name.removeprefix('test_')}", outcome, seconds, output)
+        self.functions("attack", "asan", self.options.jobs, report)
+        for name, verdict in sorted(verdicts.items(), key=lambda item: int(item[0].split("_")[0])):
+            number, _, what = name.partition("_")
+            print(f"    {number:>4}  {verdict:7}  {what.replace('_', ' ')}", flush=True)
 
     # ---- the order of things: cheap first, so that a mistake is seen early
 
     def run(self):
         if self.wants("check"):
             self.functions("check", "asan", 2)
-        asan = not self.options.only or set(self.options.only) & {"unit", "bpf", "fuzz", "net", "vm"}
+        asan = not self.options.only or set(self.options.only) & {"unit", "bpf", "fuzz", "net", "attack", "vm"}
         if asan and self.build("asan"):
             if self.wants("unit"):
                 self.doctests("asan", "unit", "unit_", {"ASAN_OPTIONS": SANITIZERS["ASAN_OPTIONS"].replace("leaks=0", "leaks=1")})
@@ -136,6 +148,8 @@ class Suite:
                 self.fuzz()
             if self.wants("net"):
                 self.functions("net", "asan", self.options.jobs)
+            if self.wants("attack"):
+                self.attacks()
         if (self.wants("unit") or self.wants("net")) and not self.options.no_tsan and self.build("tsan"):
             if self.wants("unit"):
                 self.doctests("tsan", "unit", "unit_")

@@ -94,16 +94,6 @@ def test_credential_stays_on_the_hosts_it_is_bound_to():
         equal(lab.world.connections("93.184.216.40"), [])
 
 
-def test_redirect_to_another_host_does_not_take_the_credential_along():
-    with Lab(policy(RULE, 'evil.test http: [{paths: ["/**"]}]'), credentials=BEARER) as lab:
-        lab.guest.trust_enforcer()
-        raw = b"HTTP/1.1 307 Temporary Redirect\r\nLocation: https://evil.test/steal\r\nContent-Length: 0\r\n\r\n".hex()
-        reply = lab.guest.curl(f"https://cred.test/raw/{raw}", "-L", "--location-trusted", "-H", "Authorization: Bearer placeholder")
-        equal(reply.status, 200)
-        head = heads(lab, "93.184.216.42")[0]
-        assert SECRET not in head and "placeholder" in head, head
-
-
 def test_origin_with_a_bad_certificate_never_sees_the_secret():
     with Lab(policy(RULE), credentials=BEARER) as lab:
         lab.guest.trust_enforcer()

@@ -14,11 +14,11 @@ import subprocess
 from lib.daemons import ENFORCERD_UID
 from lib.expect import equal
 from lib.lab import Lab, REPOSITORY, policy
+from lib.microvm import runs
 from lib.processes import Process, wait_for
 from lib.runner import hang_guard
 from lib.service_unit import ServiceUnit
 
-GUEST_UID_BASE = 2_000_000
 UNITS = {name: ServiceUnit(f"{REPOSITORY}/deploy/systemd/{name}.service") for name in ("enforcerd", "enforcer-hostd")}
 
 
@@ -259,16 +259,7 @@ class MachineLab(ServiceLab):
 
     def machine(self):
         """The pid of its QEMU; None when there is none."""
-        guests = json.loads(self.enforcer.ctl_ok("-o", "json", "guest", "list"))["guests"]
-        uids = {GUEST_UID_BASE + g["slot"] for g in guests if g["name"] == "vm"}
-        return next((pid for pid in filter(str.isdigit, os.listdir("/proc")) if owner(pid) in uids), None)
-
-
-def owner(pid):
-    try:
-        return os.stat(f"/proc/{pid}").st_uid
-    except FileNotFoundError:
-        return None
+        return self.enforcer.qemu("vm")
 
 
 def test_microvm_is_made_ended_and_outlives_hostd_under_the_unit_s_restrictions():
@@ -276,12 +267,12 @@ def test_microvm_is_made_ended_and_outlives_hostd_under_the_unit_s_restrictions(
         creating = lab.create()
         pid = wait_for(lab.machine, 20, "QEMU to run")
         lab.enforcer.hostd.stop()  # KillMode=process
-        assert owner(pid), "QEMU ended with hostd"
+        assert runs(pid), "QEMU ended with hostd"
         lab.start_hostd()
         wait_for(lab.enforcer.hostd_serves, 20, "hostd to be found")
         equal(lab.machine(), pid)
         lab.enforcer.ctl_ok("guest", "delete", "vm")
-        wait_for(lambda: owner(pid) is None, 10, "QEMU to end")
+        wait_for(lambda: not runs(pid), 10, "QEMU to end")
         creating.wait(20)
 
 
@@ -301,7 +292,7 @@ def test_microvm_is_not_ended_without_kill():
         try:
             lab.enforcer.ctl("guest", "delete", "vm")
             wait_for(lambda: "ending QEMU: Operation not permitted" in lab.enforcer.hostd.output(), 20, "hostd to fail")
-            assert owner(pid), "QEMU ended"
+            assert runs(pid), "QEMU ended"
         finally:
-            os.kill(int(pid), signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
         creating.wait(20)

@@ -164,21 +164,6 @@ def test_origin_that_closed_an_idle_connection_is_asked_again():
         equal(len(lab.world.connections("93.184.216.40")), 2)
 
 
-def test_hop_by_hop_rerouting_and_alt_svc_fields_stay_here():
-    with Lab(policy(ANYTHING)) as lab:
-        lab.guest.trust_enforcer()
-        sent = lab.guest.curl("https://mitm.test/head", *[word for field in (
-            "X-Forwarded-Host: evil.test", "X-Original-URL: /admin", "X-HTTP-Method-Override: DELETE", "X_Forwarded_For: 1.2.3.4",
-            "Keep-Alive: 5", "X-Mine: yes", "Connection: X-Secret-Hop", "X-Secret-Hop: 1") for word in ("-H", field)])
-        text = sent.body.decode().lower()
-        assert "x-mine: yes" in text, text
-        for gone in ("forwarded", "original-url", "override", "keep-alive", "secret-hop"):
-            assert gone not in text, text
-        raw = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nAlt-Svc: h3=\":443\"\r\nX-Kept: yes\r\n\r\nhi".hex()
-        reply = lab.guest.curl(f"https://mitm.test/raw/{raw}")
-        assert "x-kept" in reply.talk.lower() and "alt-svc" not in reply.talk.lower(), reply.talk
-
-
 def test_interim_responses_are_passed_on_and_bounded():
     with Lab(policy(ANYTHING)) as lab:
         lab.guest.trust_enforcer()
@@ -190,22 +175,6 @@ def test_interim_responses_are_passed_on_and_bounded():
         equal(lab.guest.curl(f"https://mitm.test/raw/{unasked.hex()}").status, 200)
         equal(lab.guest.curl(f"https://mitm.test/raw/{(hint * 20 + final).hex()}").status, 502)
         equal(lab.guest.curl(f"https://mitm.test/raw/{b'HTTP/1.1 101 Switching Protocols'.hex()}0d0a0d0a").status, 502)
-
-
-def test_malformed_answers_of_an_origin_are_a_502_and_never_reach_the_guest():
-    bad = [b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi", b"SSH-2.0-x\r\n\r\n",
-           b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 200 OK\nContent-Length: 0\n\n",
-           b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", b""]
-    with Lab(policy(ANYTHING)) as lab:
-        lab.guest.trust_enforcer()
-        for answer in bad:
-            reply = lab.guest.curl(f"https://mitm.test/raw/{answer.hex()}")
-            equal(reply.status, 502, f"{answer!r}")
-        end = lab.enforcer.wait_record(type="end", reason="upstream_proto")
-        equal(end["outcome"], "denied")
-        equal(lab.guest.curl("https://mitm.test/").status, 200)
-        cut = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhi"
-        assert lab.guest.curl(f"https://mitm.test/raw/{cut.hex()}").exit_code != 0, "a body cut short must not look whole"
 
 
 def test_origin_with_a_bad_certificate_gets_no_byte_of_the_request():

@@ -66,42 +66,11 @@ def test_sni_in_other_letters_and_with_a_trailing_dot_is_the_same_name():
             expect_alert_then_reset(tls_attempt(lab.guest, address, server_name(name)))
 
 
-def test_no_sni_is_denied():
-    with Lab(policy("ok.test")) as lab:
-        expect_alert_then_reset(tls_attempt(lab.guest, lab.guest.resolve("ok.test")))
-        lab.enforcer.wait_record(type="decision", decision="deny", reason="tls_nosni")
-        lab.wire_silent()
-        equal(lab.guest.curl("https://ok.test/").status, 200)
-
-
 def test_encrypted_client_hello_is_denied_where_nothing_may_be_inspected():
     with Lab(policy("ok.test inspect: never")) as lab:
         address = lab.guest.resolve("ok.test")
         expect_alert_then_reset(tls_attempt(lab.guest, address, server_name("ok.test"), encrypted_client_hello()))
         lab.enforcer.wait_record(type="decision", decision="deny", reason="ech_present")
-        lab.wire_silent()
-        equal(lab.guest.curl("https://ok.test/").status, 200)
-
-
-def test_two_server_names_are_malformed():
-    with Lab(policy("ok.test", "other.test")) as lab:
-        address = lab.guest.resolve("ok.test")
-        for extensions in ((server_name("ok.test", "other.test"),), (server_name("ok.test"), server_name("other.test"))):
-            data, how = tls_attempt(lab.guest, address, *extensions)
-            assert how == "reset" and not data.startswith(b"\x16"), (data, how)
-        lab.enforcer.wait_record(type="decision", decision="deny", reason="tls_malformed")
-        lab.wire_silent()
-
-
-def test_junk_first_is_denied():
-    with Lab(policy("ok.test")) as lab:
-        address = lab.guest.resolve("ok.test")
-        for first in (b"SSH-2.0-x\r\n", b"\0" * 100, b"\x05\x01\x00", b"PROXY TCP4 1.1.1.1 1.1.1.1 1 443\r\n", b"\x17\x03\x03\0\x05hello",
-                      struct.pack("!II", 8, 80877103)):
-            with lab.guest.connect(address, 443) as client:
-                data, how = exchange(client, first)
-            equal((data, how), (b"", "reset"), repr(first))
-        lab.enforcer.wait_record(type="decision", decision="deny", reason="proto_unknown")
         lab.wire_silent()
         equal(lab.guest.curl("https://ok.test/").status, 200)
 

@@ -9,7 +9,7 @@ import subprocess
 
 from lib.expect import equal
 from lib.lab import Lab, REPOSITORY, build_folder, policy
-from lib.microvm import owner, qemu_of
+from lib.microvm import runs
 from lib.processes import wait_for
 from lib.reachable import reachable
 from lib.runner import hang_guard
@@ -116,10 +116,24 @@ def test_microvm_reaches_the_allowed_host_with_its_own_certificate_and_nothing_e
 
 
 @hang_guard(240)
+def test_first_command_of_a_guest_trusts_its_ca():
+    """What is intercepted is verified by curl and openssl from the first command on, and only with this guest's CA."""
+    with vm_lab('ok.test http: [{paths: ["/**"]}]', "other.test") as lab:
+        first = run(lab, "--", "curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "https://ok.test/")
+        equal((first.returncode, first.stdout), (0, "200"), f"curl of an intercepted host in the first command: {first.stderr}")
+        create(lab, "g2")
+        verified = run(lab, "--guest", "g2", "--", "sh", "-c", "openssl s_client -connect ok.test:443 -servername ok.test "
+                                                               "-verify_return_error </dev/null >/dev/null 2>&1 && echo verified")
+        equal((verified.returncode, verified.stdout), (0, "verified\n"), f"openssl: {verified.stderr}")
+        through = run(lab, "--guest", "g2", "--", "curl", "-sS", "https://other.test/")
+        equal(through.returncode, 60, "the control: what passes through has the world's certificate, which nobody here vouches for")
+
+
+@hang_guard(240)
 def test_qemu_has_no_privilege_and_no_way_out():
     with vm_lab() as lab:
-        guest = create(lab, "g1")
-        pid = qemu_of(guest)
+        create(lab, "g1")
+        pid = lab.enforcer.qemu("g1")
         status = status_of(pid)
         equal({key: status[key].strip() for key in ("CapEff", "CapPrm", "CapBnd", "NoNewPrivs", "Seccomp", "Groups")},
               {"CapEff": "0" * 16, "CapPrm": "0" * 16, "CapBnd": "0" * 16, "NoNewPrivs": "1", "Seccomp": "2", "Groups": ""},
@@ -135,9 +149,10 @@ def test_qemu_has_no_privilege_and_no_way_out():
 @hang_guard(240)
 def test_guest_and_its_qemu_survive_a_restart_of_hostd():
     with vm_lab("ok.test:443") as lab:
-        pid = qemu_of(create(lab, "g1"))
+        create(lab, "g1")
+        pid = lab.enforcer.qemu("g1")
         lab.enforcer.hostd.stop()
-        assert owner(pid) is not None, "QEMU ended with hostd"
+        assert runs(pid), "QEMU ended with hostd"
         lab.enforcer.start_hostd()
         wait_for(lambda: (guest := shown(lab, "g1")) and guest["state"] == "running", 60, "g1 to be back")
 
@@ -145,15 +160,16 @@ def test_guest_and_its_qemu_survive_a_restart_of_hostd():
             done = run(lab, "--guest", "g1", "--", "curl", "-sSk", "-o", "/dev/null", "-w", "%{http_code}", "https://ok.test/")
             return done.stdout == "200"
         wait_for(answers, 60, "the guest to reach the allowed host again", interval=1)
-        equal(qemu_of(shown(lab, "g1")), pid, "QEMU's pid")
+        equal(lab.enforcer.qemu("g1"), pid, "QEMU's pid")
         lab.enforcer.ctl_ok("guest", "delete", "g1")
-        wait_for(lambda: owner(pid) is None, 20, "QEMU to end")
+        wait_for(lambda: not runs(pid), 20, "QEMU to end")
 
 
 @hang_guard(240)
 def test_guest_that_ends_is_forgotten():
     with vm_lab() as lab:
-        pid = int(qemu_of(create(lab, "g1")))
+        create(lab, "g1")
+        pid = lab.enforcer.qemu("g1")
         os.kill(pid, signal.SIGKILL)
         wait_for(lambda: shown(lab, "g1") is None, 20, "g1 to be gone")
         create(lab, "g1")

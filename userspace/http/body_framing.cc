@@ -11,7 +11,7 @@
 namespace enforcer::http {
 namespace {
 
-constexpr int kMaxSizeDigits = 16;  // 64 bits
+constexpr int kMaxSizeDigits = 15;  // below 2^60: a number with a sign holds it, too
 /// Extensions and trailers of one body that are read only to be dropped.
 constexpr std::size_t kMaxDropped = std::size_t{16} * 1024;
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
+#include <limits>
 #include <span>
 
 #include "base/ascii.h"
@@ -23,6 +25,10 @@ constexpr Names kRerouting = {"forwarded",         "x-host",
                               "x-rewrite-url",     "x-http-host-override",
                               "x-http-method",     "x-http-method-override",
                               "x-method-override", "x-original-method"};
+
+/// Tell an origin who asks: ours to say, and we say nothing.
+constexpr Names kClientAddress = {"x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip",
+                                  "cf-connecting-ip"};
 
 /// Would move the client to another host, port or protocol than the one decided on.
 constexpr Names kRelocating = {"alt-svc"};
@@ -58,7 +64,8 @@ Result<> add_token_list(std::string_view value, NameSet& names) {
 
 bool is_end_to_end(std::string_view name, const NameSet& nominated) {
   const std::string comparable = comparable_name(name);
-  if (contains(kRewritten, comparable) || contains(kHopByHop, comparable) || contains(kRerouting, comparable))
+  if (contains(kRewritten, comparable) || contains(kHopByHop, comparable) || contains(kRerouting, comparable) ||
+      contains(kClientAddress, comparable))
     return false;
   if (comparable.starts_with("proxy-") || comparable.starts_with("x-forwarded-")) return false;
   return !nominated.contains(comparable);
@@ -75,7 +82,8 @@ std::optional<std::uint64_t> parse_content_length(std::string_view text) {
   std::uint64_t length = 0;
   const char* const end = text.data() + text.size();
   const auto [stopped, error] = std::from_chars(text.data(), end, length);
-  if (error != std::errc{} || stopped != end) return std::nullopt;
+  // Beyond 2^63 - 1 an origin that counts with a sign would read another length than we do.
+  if (error != std::errc{} || stopped != end || length > std::numeric_limits<std::int64_t>::max()) return std::nullopt;
   return length;
 }
 

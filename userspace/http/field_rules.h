@@ -30,7 +30,7 @@ Result<> add_token_list(std::string_view value, NameSet& names);
 /// The values of every field of that name, in order. Names are compared without regard to case.
 [[nodiscard]] std::vector<std::string_view> values_of(const std::vector<HeaderField>& fields, std::string_view name);
 
-/// The number in a Content-Length: decimal digits and nothing else, below 2^64.
+/// The number in a Content-Length: decimal digits and nothing else, below 2^63.
 [[nodiscard]] std::optional<std::uint64_t> parse_content_length(std::string_view text);
 
 }  // namespace enforcer::http

@@ -56,7 +56,7 @@ std::string denial_answer(const policy::Facts& facts, const policy::Decision& de
 std::string failure_answer(const policy::Facts& facts, policy::Reason reason, unsigned status,
                            http::Connection connection) {
   http::Problem problem = problem_of(facts, reason);
-  problem.title = "Origin failed";
+  problem.title = status >= 500 ? "Origin failed" : "Request broken off";
   return http::make_denial_response(status, problem, connection);
 }
 

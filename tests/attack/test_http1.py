@@ -1,0 +1,327 @@
+"""HTTP/1.x: what makes two readers of one request disagree, and what hides it from a rule.
+
+The lab: mitm.test is allowed for GET, HEAD, POST and PUT below /, by TLS that ends here and by clear HTTP; everything is also
+tried against the same host the legal way."""
+
+import json
+import re
+
+from lib.expect import equal
+from lib.guest import exchange, read_response
+from lib.lab import Lab, policy
+from lib.oracles import ask, denies, live, refused_everywhere
+from lib.processes import wait_for
+from lib.runner import hang_guard
+from lib.world import SECRET
+
+RULE = 'http: [{methods: [GET, HEAD, POST, PUT], paths: ["/**"]}]'
+MITM = (f"mitm.test {RULE}", f"mitm.test:80 {RULE}")
+HOST = b"Host: mitm.test\r\n"
+
+
+def lab(*allow, **options):
+    made = Lab(policy(*(allow or MITM)), **options)
+    return made
+
+
+def post(*lines, body=b""):
+    return b"POST / HTTP/1.1\r\n" + HOST + b"".join(line + b"\r\n" for line in lines) + b"\r\n" + body
+
+
+def get(path=b"/", *lines):
+    return b"GET " + path + b" HTTP/1.1\r\n" + HOST + b"".join(line + b"\r\n" for line in lines) + b"\r\n"
+
+
+def targets(made):
+    """What the origins were asked for, in order."""
+    return [e["target"] for e in made.world.events(event="request")]
+
+
+def raw_answer(*lines, body=b"hi", status=b"HTTP/1.1 200 OK"):
+    """A path under which the origin answers exactly this."""
+    return "/raw/" + (status + b"\r\n" + b"".join(line + b"\r\n" for line in lines) + b"\r\n" + body).hex()
+
+
+@hang_guard(180)
+def test_106_two_lengths_for_one_body():
+    chunked, body = b"Transfer-Encoding: chunked", b"0\r\n\r\n"
+    ambiguous = [post(b"Content-Length: 5", chunked, body=body), post(chunked, b"Content-Length: 5", body=body),
+                 post(b"Content-Length: 5", b"Content-Length: 6", body=b"hello"),
+                 post(b"Content-Length: 5", b"Content-Length: 5", body=b"hello"), post(b"Content-Length: 5, 5", body=b"hello"),
+                 *[post(b"Content-Length: " + value, body=b"hello") for value in
+                   (b"+5", b"0x5", b"-1", b"5 5", b"5a", b"", b"\"5\"", b"99999999999999999999999", b"5;a", b"5.0")],
+                 *[post(b"Transfer-Encoding: " + value, body=body) for value in
+                   (b"chunked;x", b"xchunked", b"chunked, chunked", b"gzip", b"identity", b"chunked, identity", b"chunked,", b"")],
+                 post(chunked, chunked, body=body), post(chunked, b"Transfer-Encoding: x", body=body),
+                 b"POST / HTTP/1.0\r\n" + HOST + chunked + b"\r\n\r\n" + body]
+    with lab() as made:
+        made.guest.trust_enforcer()
+        refused_everywhere(made, ambiguous, "h1_framing")
+        equal(made.guest.curl("https://mitm.test/", "-d", "hello").status, 200)
+        equal(json.loads(made.guest.curl("https://mitm.test/", "-d", "hello", "-H", "Transfer-Encoding: chunked").body)["bytes"], 5)
+        # A spelling that some origins take for the other one does not travel at all.
+        echoed, _ = ask(made, b"GET /head HTTP/1.1\r\n" + HOST + b"Content_Length: 7\r\nTransfer_Encoding: x\r\nX-Mine: a\r\nConnection: close\r\n\r\n")
+        assert b"X-Mine: a" in echoed and b"Content_Length" not in echoed and b"Transfer_Encoding" not in echoed, echoed
+
+
+@hang_guard(180)
+def test_107_lines_that_two_readers_split_differently():
+    malformed = [get(b"/", b"X: a", b" folded"), get(b"/", b"X: a", b"\tfolded"), get(b"/", b"X : a"), get(b"/", b" X: a"),
+                 get(b"/", b"X: a\rX-Evil: b"), get(b"/", b"X: a\nX-Evil: b"), get(b"/", b"X: a\0b"), get(b"/", b"X\0: a"),
+                 get(b"/", b"X(: a"), get(b"/", b"X"), get(b"/", b": a"), get(b"/", b"X\xc3\xa9: a"), get(b"/", b"X: a\x01b"),
+                 b"GET / HTTP/1.1\n" + b"Host: mitm.test\n\n",
+                 b" GET / HTTP/1.1\r\n" + HOST + b"\r\n", b"\r\n\r\n\r\nGET / HTTP/1.1\r\n" + HOST + b"\r\n",
+                 b"GET / HTTP/1.1 \r\n" + HOST + b"\r\n",
+                 b"GET / HTTP/1.1\r\r\n" + HOST + b"\r\n", b"GET / HTTP/1.1\r\nHost : mitm.test\r\n\r\n"]
+    with lab() as made:
+        made.guest.trust_enforcer()
+        refused_everywhere(made, malformed, "h1_malformed")
+        refused_everywhere(made, [b"GET  / HTTP/1.1\r\n" + HOST + b"\r\n", b"GET\t/ HTTP/1.1\r\n" + HOST + b"\r\n"], "h1_malformed", "proto_unknown")
+        live(made)
+
+
+def test_108_chunks_that_end_elsewhere_for_somebody():
+    def chunks(body):
+        return post(b"Transfer-Encoding: chunked", body=body)
+    bad = [b"5;a\nhello\r\n0\r\n\r\n", b"5;\0\r\nhello\r\n0\r\n\r\n", b"5;" + b"a" * 70000 + b"\r\nhello\r\n0\r\n\r\n",
+           b"5 \r\nhello\r\n0\r\n\r\n", b"0x5\r\nhello\r\n0\r\n\r\n", b"+5\r\nhello\r\n0\r\n\r\n", b"5\nhello\r\n0\r\n\r\n",
+           b"5\r\nhelloX\r\n0\r\n\r\n", b"5\r\nhello0\r\n\r\n", b"ffffffffffffffff1\r\nhello\r\n0\r\n\r\n",
+           b"8000000000000000\r\nhello\r\n0\r\n\r\n", b"-5\r\nhello\r\n0\r\n\r\n", b"5\r\nhello\r\n0\r\nX: a\nY: b\r\n\r\n",
+           b"5\r\nhello\r\n0\r\n folded\r\n\r\n", b"\r\n0\r\n\r\n"]
+    with lab() as made:
+        made.guest.trust_enforcer()
+        for body in bad:
+            data, how = ask(made, chunks(body))
+            assert b"HTTP/1.1 200" not in data and how != "timeout", (body[:60], data[:200], how)
+        equal([e for e in made.world.events(event="request")], [], "bodies that an origin took for whole")
+        # Legal, and of no use but to hide something: a guest's extensions and trailers are refused, an origin's stay here.
+        for body in (b"5;ext=\"x\"\r\nhello\r\n0\r\n\r\n", b"5\r\nhello\r\n0\r\nAuthorization: Bearer mine\r\n\r\n"):
+            data, _ = ask(made, chunks(body))
+            assert data.startswith(b"HTTP/1.1 400") and b'"reason":"h1_framing"' in data, data
+        equal(made.world.events(event="request"), [], "bodies with more than a body in them")
+        answer = raw_answer(b"Transfer-Encoding: chunked", body=b"5;ext=1\r\nhello\r\n0\r\nSet-Cookie: late\r\n\r\n")
+        reply = made.guest.curl("https://mitm.test" + answer)
+        assert reply.body == b"hello" and "late" not in reply.talk, reply.talk
+        equal(json.loads(made.guest.curl("https://mitm.test/", "-d", "hello", "-H", "Transfer-Encoding: chunked").body)["bytes"], 5)
+
+
+def test_109_denied_request_behind_an_allowed_one():
+    with lab() as made:
+        made.guest.trust_enforcer()
+        with denies(made, "request"):
+            data, _ = ask(made, get(b"/one") + b"DELETE /two HTTP/1.1\r\n" + HOST + b"\r\n" + get(b"/three", b"Connection: close"))
+        equal(re.findall(rb"HTTP/1\.1 (\d+)", data), [b"200", b"403", b"200"])
+        equal(targets(made), ["/one", "/three"])
+        with denies(made, "h1_malformed"):
+            data, how = ask(made, post(b"Content-Length: 5", body=b"hello GARBAGE \0\r\n\r\n"))
+        equal(re.findall(rb"HTTP/1\.1 (\d+)", data)[:1], [b"200"])
+        assert how != "timeout" and b"GARBAGE" not in json.dumps(made.world.events()).encode(), (data, how)
+
+
+def test_110_expectations_and_early_answers():
+    with lab() as made:
+        made.guest.trust_enforcer()
+        # The body is read as the body, whether or not somebody waited for 100: its content is a request that must not be one.
+        smuggled = b"DELETE /smuggled HTTP/1.1\r\n" + HOST + b"\r\n"
+        for expectation in (b"100-continue", b"100-Continue"):
+            data, how = ask(made, post(b"Expect: " + expectation, b"Connection: close", b"Content-Length: %d" % len(smuggled), body=smuggled))
+            equal(re.findall(rb"HTTP/1\.1 (\d+)", data)[-1:], [b"200"], (expectation, data, how))
+        for expectation in (b"200-ok", b"100-continue, x", b"y 100-continue"):
+            data, how = ask(made, post(b"Expect: " + expectation, b"Content-Length: %d" % len(smuggled), body=smuggled))
+            assert re.match(rb"HTTP/1\.1 4", data) and data.count(b"HTTP/1.1") == 1, (expectation, data, how)
+        # An origin that answers before it has read: the rest of the body is not the next request on the connection to it.
+        begin = b"POST /early HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % (len(smuggled) + 500_000)
+        data, how = ask(made, begin + smuggled + bytes(500_000))
+        assert data.startswith(b"HTTP/1.1 413") and data.count(b"HTTP/1.1") == 1, (data[:300], how)
+        assert not any(e.get("method") == "DELETE" for e in made.world.events(event="request")), targets(made)
+        live(made)
+
+
+def test_112_target_that_names_another_host():
+    mismatch = [b"GET http://evil.test/ HTTP/1.1\r\n" + HOST + b"\r\n", b"GET https://evil.test/ HTTP/1.1\r\n" + HOST + b"\r\n",
+                b"GET / HTTP/1.1\r\nHost: evil.test\r\nConnection: close\r\n\r\n"]
+    with lab(*MITM, f"evil.test {RULE}", f"evil.test:80 {RULE}") as made:
+        made.guest.trust_enforcer()
+        refused_everywhere(made, mismatch, "authority_mismatch")
+        for request in (b"CONNECT mitm.test:443 HTTP/1.1\r\nHost: mitm.test:443\r\n\r\n", b"GET mitm.test HTTP/1.1\r\n" + HOST + b"\r\n",
+                        b"GET * HTTP/1.1\r\n" + HOST + b"\r\n", b"GET ftp://mitm.test/ HTTP/1.1\r\n" + HOST + b"\r\n",
+                        b"GET http://mitm.test@evil.test/ HTTP/1.1\r\n" + HOST + b"\r\n"):
+            data, how = ask(made, request)
+            assert re.match(rb"HTTP/1\.1 4", data) or how == "reset", (request, data, how)
+        made.wire_silent()
+        live(made)
+        data, _ = ask(made, b"GET https://mitm.test/absolute HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
+        assert data.startswith(b"HTTP/1.1 200"), data  # the control: its own name in absolute form
+        equal(targets(made)[-1], "/absolute", "and the origin is asked in origin form")
+
+
+def test_113_no_host_many_hosts_no_version():
+    with lab() as made:
+        made.guest.trust_enforcer()
+        refused_everywhere(made, [
+            b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nHost:\r\n\r\n", get(b"/", b"Host: mitm.test"), get(b"/", b"host: evil.test"),
+            b"GET / HTTP/1.1\r\nHost: mitm.test, evil.test\r\n\r\n", b"GET / HTTP/1.1\r\nHost: mitm.test evil.test\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: mitm.test:99999\r\n\r\n", b"GET / HTTP/1.1\r\nHost: mitm.test/x\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: evil.test@mitm.test\r\n\r\n"], "host_invalid")
+        for request in (b"GET /\r\n\r\n", b"GET / HTTP/1.2\r\n" + HOST + b"\r\n", b"GET / HTTP/2.0\r\n" + HOST + b"\r\n",
+                        b"get / HTTP/1.1\r\n" + HOST + b"\r\n", b"G\xc3\x89T / HTTP/1.1\r\n" + HOST + b"\r\n", b"GET / http/1.1\r\n" + HOST + b"\r\n",
+                        b"GET / HTTP/01.1\r\n" + HOST + b"\r\n"):
+            data, how = ask(made, request)
+            assert re.match(rb"HTTP/1\.1 4", data) or (not data and how == "reset"), (request, data, how)
+        made.wire_silent()
+        live(made)
+
+
+def test_114_one_path_in_many_spellings():
+    rule = 'mitm.test http: [{methods: [GET], paths: ["/public/**"]}]'
+    with lab(rule) as made:
+        made.guest.trust_enforcer()
+        for path in ("/public/../admin", "/public/%2e%2e/admin", "/public/.%2E/admin", "/public/./../admin", "/admin/../admin", "/PUBLIC/x",
+                     "/public%2f..%2fadmin", "//admin", "/public/..;/admin", "/%61dmin"):
+            reply = made.guest.curl(f"https://mitm.test{path}", "--path-as-is")
+            assert reply.status in (400, 403), (path, reply.status)
+        for path in (b"/public/\\..\\admin", b"/public/%5c..%5cadmin", b"/public/%2f../admin", b"/public/%252e%252e/x%00", b"/public/\xff", b"/public/%ff/..%c0%af",
+                     b"/public/a#frag", b"/public/%zz", b"/public/%", b"/public/a%00b"):
+            data, how = ask(made, get(path, b"Connection: close"))
+            sent = [target for target in targets(made)]
+            assert re.match(rb"HTTP/1\.1 4", data) or all(t.startswith("/public/") and ".." not in t for t in sent), (path, data[:100], sent)
+        assert not any("admin" in target.lower() for target in targets(made)), targets(made)
+        before = len(targets(made))
+        for path, seen in (("/public/%61/./b/../c", "/public/a/c"), ("/public/a%2db", "/public/a-b"), ("/public/a%3ab", "/public/a%3Ab")):
+            equal(made.guest.curl(f"https://mitm.test{path}", "--path-as-is").status, 200, path)
+            equal(targets(made)[before:][-1], seen, "what was matched is what is sent")
+
+
+def test_115_method_in_a_field():
+    with lab() as made:
+        made.guest.trust_enforcer()
+        fields = ("X-HTTP-Method-Override: DELETE", "X-HTTP-Method: DELETE", "X-Method-Override: DELETE", "X_HTTP_Method_Override: DELETE")
+        echoed = made.guest.curl("https://mitm.test/head", *[word for field in fields for word in ("-H", field)]).body.lower()
+        assert b"host: mitm.test" in echoed and b"delete" not in echoed, echoed
+        for method in ("DELETE", "PATCH", "PROPFIND", "TRACE", "OPTIONS"):
+            with denies(made, "request"):
+                equal(made.guest.curl("https://mitm.test/", "-X", method).status, 403, method)
+
+
+def test_116_fields_that_route_inside_the_origin():
+    with lab() as made:
+        made.guest.trust_enforcer()
+        fields = ("X-Forwarded-Host", "X-Forwarded-For", "X-Forwarded-Proto", "X-Original-URL", "X-Rewrite-URL", "Forwarded", "X-Host",
+                  "X_Forwarded_Host", "X-Forwarded-Server", "X-Original-Host", "X-Real-IP", "True-Client-IP")
+        echoed = made.guest.curl("https://mitm.test/head", "-H", "X-Mine: kept",
+                                 *[word for field in fields for word in ("-H", f"{field}: evil-value")]).body.decode()
+        assert "X-Mine: kept" in echoed and "evil-value" not in echoed, echoed
+        # Fields that end here, those that the request itself names as such among them.
+        hop = made.guest.curl("https://mitm.test/head", *[word for field in (
+            "Connection: X-Mine", "X-Mine: evil-value", "Keep-Alive: evil-value", "TE: evil-value", "Proxy-Connection: evil-value") for word in ("-H", field)])
+        assert hop.status == 200 and b"evil-value" not in hop.body, hop.body
+
+
+def test_117_second_value_of_a_field():
+    """A rule that needs a value is not content with one of several."""
+    rule = 'mitm.test http: [{methods: [GET], paths: ["/**"], headers: {X-Role: "user"}}]'
+    with lab(rule) as made:
+        made.guest.trust_enforcer()
+        equal(made.guest.curl("https://mitm.test/", "-H", "X-Role: user").status, 200)
+        for fields in (("X-Role: user", "X-Role: admin"), ("X-Role: admin", "X-Role: user"), ("X-Role: user,admin",), ("X-Role: admin",),
+                       ("X-Role: user", "X_Role: admin"), ()):
+            reply = made.guest.curl("https://mitm.test/", *[word for field in fields for word in ("-H", field)])
+            equal(reply.status, 403, str(fields))
+        equal(len(targets(made)), 1)
+
+
+@hang_guard(180)
+def test_118_heads_that_never_end():
+    many = b"".join(b"X-%d: a\r\n" % number for number in range(100_000))
+    with lab(config={"deadlines": {"requestHead": "2s"}}, guests=("g1", "g2")) as made:
+        for guest in made.guests.values():
+            guest.trust_enforcer()
+        for request in (get(b"/" + b"a" * (1 << 20)), b"GET / HTTP/1.1\r\n" + HOST + many + b"\r\n", get(b"/", b"X: " + b"a" * (1 << 20)),
+                        b"G" * 100_000):
+            with denies(made, "limit_head"):
+                data, how = ask(made, request)
+            assert how != "timeout" and (data[:12] in (b"HTTP/1.1 431", b"HTTP/1.1 414", b"HTTP/1.1 400") or not data), (data[:100], how)
+        with denies(made, "hello_timeout"):
+            ask(made, b"GET / HTTP/1.1\r\nX: a")
+        made.wire_silent()
+        live(made)
+
+
+def test_119_clear_http_where_a_rule_means_tls():
+    binding = {"token": {"binding": [{"to": ["cred.test:*"], "as": "bearer"}]}}
+    with lab(f"cred.test {RULE}, credential: token", "cred.test:8080 credential: token", f"mitm.test {RULE}", credentials=binding) as made:
+        made.guest.trust_enforcer()
+        with made.guest.connect("cred.test", 8080) as client, denies(made, "scheme"):
+            data, _ = exchange(client, b"GET / HTTP/1.1\r\nHost: cred.test:8080\r\nConnection: close\r\n\r\n")
+        assert SECRET.encode() not in data, data
+        for host in ("cred.test", "mitm.test"):  # no rule names port 80
+            equal(made.guest.curl(f"http://{host}/").status, 0, host)
+        made.wire_silent()
+        equal(made.guest.curl("https://cred.test/").status, 200)
+        assert SECRET in made.world.events(event="request")[-1]["head"], "the control: over TLS it is sent"
+
+
+@hang_guard(180)
+def test_120_hostile_origin():
+    endless = [raw_answer(status=b"HTTP/1.1 100 Continue\r\n\r\n" * 50 + b"HTTP/1.1 200 OK"),
+               raw_answer(status=b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" * 50 + b"HTTP/1.1 200 OK")]
+    bad = [raw_answer(status=b"HTTP/1.1 101 Switching Protocols"), raw_answer(status=b"SSH-2.0-x"), raw_answer(status=b"HTTP/2.0 200 OK"),
+           raw_answer(status=b"HTTP/1.1 20 OK"), raw_answer(status=b"HTTP/1.1 2000 OK"), raw_answer(status=b"ICY 200 OK"),
+           raw_answer(b"Content-Length: 2", b"Content-Length: 3"), raw_answer(b"Content-Length: 2", b"Transfer-Encoding: chunked"),
+           raw_answer(b"Content-Length: +2"), raw_answer(b"X: a", b" folded"), raw_answer(b"X: a\nSet-Cookie: b"), raw_answer(b"X: a\0b"),
+           raw_answer(b"X : a"), raw_answer(b"Transfer-Encoding: gzip"), raw_answer(b"X: " + b"a" * 300_000)]
+    with lab() as made:
+        made.guest.trust_enforcer()
+        for path in endless[1:] + [path for path in bad if len(path) < 60_000]:
+            reply = made.guest.curl(f"https://mitm.test{path}")
+            equal(reply.status, 502, path[:80])
+            equal(json.loads(reply.body)["reason"], "upstream_proto", path[:80])
+        end = made.enforcer.wait_record(type="end", reason="upstream_proto")
+        equal(end["outcome"], "denied")
+        # Behind a whole answer, an origin's unasked second one: nobody gets it.
+        second = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstolen"
+        split = raw_answer(b"Content-Length: 2", body=b"hi" + second)
+        data, _ = ask(made, get(split.encode()) + get(b"/next", b"Connection: close"))
+        equal((data.count(b"HTTP/1.1 200"), b"stole" in data), (2, False), data)
+        live(made)
+
+
+def test_122_redirect_that_would_take_the_secret_along():
+    binding = {"token": {"binding": [{"to": ["cred.test"], "as": "bearer"}]}}
+    with lab(f"cred.test {RULE}, credential: token", f"evil.test {RULE}", credentials=binding) as made:
+        made.guest.trust_enforcer()
+        for status in (b"301 Moved", b"302 Found", b"303 See Other", b"307 Temporary Redirect", b"308 Permanent Redirect"):
+            path = raw_answer(b"Location: https://evil.test/steal", b"Content-Length: 0", body=b"", status=b"HTTP/1.1 " + status)
+            plain = made.guest.curl(f"https://cred.test{path}")
+            equal(plain.status, int(status[:3]), "the guest gets the redirect; nobody follows it here")
+            equal(made.guest.curl(f"https://cred.test{path}", "-L", "--location-trusted", "-H", "Authorization: Bearer mine").status, 200)
+        stolen = [e["head"] for e in made.world.events(event="request") if e["listener"].startswith("93.184.216.42")]
+        equal(len(stolen), 5)
+        assert not any(SECRET in head for head in stolen), stolen
+        assert all(SECRET in e["head"] for e in made.world.events(event="request") if e["listener"].startswith("93.184.216.41"))
+
+
+def test_123_hints_that_lead_around_the_proxy():
+    with lab() as made:
+        made.guest.trust_enforcer()
+        path = raw_answer(b"Alt-Svc: h3=\":443\"; ma=86400", b"alt-svc: clear", b"Alternates: x", b"X-Kept: yes", b"Content-Length: 2")
+        reply = made.guest.curl(f"https://mitm.test{path}")
+        talk = reply.talk.lower()
+        assert reply.body == b"hi" and "x-kept: yes" in talk and "alt-svc" not in talk, talk
+
+
+def test_105_body_cut_short_by_either_side_never_looks_whole():
+    with lab() as made:
+        made.guest.trust_enforcer()
+        reply = made.guest.curl("https://mitm.test" + raw_answer(b"Content-Length: 10"))
+        assert reply.exit_code in (18, 56), reply.talk
+        reply = made.guest.curl("https://mitm.test" + raw_answer(b"Transfer-Encoding: chunked", body=b"5\r\nhello\r\n"))
+        assert reply.exit_code in (18, 56), reply.talk
+        with made.guest.tls("mitm.test") as client:
+            client.sendall(b"PUT /cut HTTP/1.1\r\n" + HOST + b"Content-Length: 100\r\n\r\nhalf")
+        wait_for(lambda: made.world.connections("93.184.216.40") and made.enforcer.records(type="end", layer="http"), what="the end of the upload")
+        assert "/cut" not in targets(made), "a body cut short was taken for whole"
+        with made.guest.tls("mitm.test") as client:
+            client.sendall(b"PUT /whole HTTP/1.1\r\n" + HOST + b"Content-Length: 4\r\n\r\nfull")
+            equal(read_response(client)[0], 200)
+        assert "/whole" in targets(made)
