@@ -9,7 +9,7 @@ import re
 from lib.expect import equal
 from lib.guest import exchange, read_response
 from lib.lab import Lab, policy
-from lib.oracles import ask, denies, live, refused_everywhere
+from lib.oracles import ask, denies, is_refusal, live, refused_everywhere
 from lib.processes import wait_for
 from lib.runner import hang_guard
 from lib.world import SECRET
@@ -20,8 +20,12 @@ HOST = b"Host: mitm.test\r\n"
 
 
 def lab(*allow, **options):
-    made = Lab(policy(*(allow or MITM)), **options)
-    return made
+    return Lab(policy(*(allow or MITM)), **options)
+
+
+def fields(*lines):
+    """curl's options for these header lines."""
+    return [word for line in lines for word in ("-H", line)]
 
 
 def post(*lines, body=b""):
@@ -42,6 +46,30 @@ def raw_answer(*lines, body=b"hi", status=b"HTTP/1.1 200 OK"):
     return "/raw/" + (status + b"\r\n" + b"".join(line + b"\r\n" for line in lines) + b"\r\n" + body).hex()
 
 
+@hang_guard(150)
+def test_105_body_cut_short_by_either_side_never_looks_whole():
+    with lab() as made:
+        made.guest.trust_enforcer()
+
+        def ends():
+            return len(made.enforcer.records(type="end", layer="http"))
+        reply = made.guest.curl("https://mitm.test" + raw_answer(b"Content-Length: 10"))
+        assert reply.exit_code in (18, 56), reply.talk
+        reply = made.guest.curl("https://mitm.test" + raw_answer(b"Transfer-Encoding: chunked", body=b"5\r\nhello\r\n"))
+        assert reply.exit_code in (18, 56), reply.talk
+        wait_for(lambda: ends() == 2, what="the ends of the two answers")
+        for number, framing in enumerate((b"Content-Length: 100\r\n\r\nhalf", b"Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n")):
+            with made.guest.tls("mitm.test") as client:
+                client.sendall(b"PUT /cut HTTP/1.1\r\n" + HOST + framing)
+            wait_for(lambda: ends() == 3 + number, what="the end of the upload")
+            wait_for(lambda: len(made.world.events(event="error")) > number, what="the origin to have lost half a body")
+        assert "/cut" not in targets(made), "a body cut short was taken for whole"
+        with made.guest.tls("mitm.test") as client:
+            client.sendall(b"PUT /whole HTTP/1.1\r\n" + HOST + b"Content-Length: 4\r\n\r\nfull")
+            equal(read_response(client)[0], 200)
+        assert "/whole" in targets(made)
+
+
 @hang_guard(180)
 def test_106_two_lengths_for_one_body():
     chunked, body = b"Transfer-Encoding: chunked", b"0\r\n\r\n"
@@ -49,7 +77,7 @@ def test_106_two_lengths_for_one_body():
                  post(b"Content-Length: 5", b"Content-Length: 6", body=b"hello"),
                  post(b"Content-Length: 5", b"Content-Length: 5", body=b"hello"), post(b"Content-Length: 5, 5", body=b"hello"),
                  *[post(b"Content-Length: " + value, body=b"hello") for value in
-                   (b"+5", b"0x5", b"-1", b"5 5", b"5a", b"", b"\"5\"", b"99999999999999999999999", b"5;a", b"5.0")],
+                   (b"+5", b"0x5", b"-1", b"5 5", b"5a", b"", b"\"5\"", b"99999999999999999999999", b"9223372036854775808", b"5;a", b"5.0")],
                  *[post(b"Transfer-Encoding: " + value, body=body) for value in
                    (b"chunked;x", b"xchunked", b"chunked, chunked", b"gzip", b"identity", b"chunked, identity", b"chunked,", b"")],
                  post(chunked, chunked, body=body), post(chunked, b"Transfer-Encoding: x", body=body),
@@ -92,7 +120,7 @@ def test_108_chunks_that_end_elsewhere_for_somebody():
         made.guest.trust_enforcer()
         for body in bad:
             data, how = ask(made, chunks(body))
-            assert b"HTTP/1.1 200" not in data and how != "timeout", (body[:60], data[:200], how)
+            assert is_refusal(data) and b'"reason":"h1_framing"' in data and how != "timeout", (body[:60], data[:200], how)
         equal([e for e in made.world.events(event="request")], [], "bodies that an origin took for whole")
         # Legal, and of no use but to hide something: a guest's extensions and trailers are refused, an origin's stay here.
         for body in (b"5;ext=\"x\"\r\nhello\r\n0\r\n\r\n", b"5\r\nhello\r\n0\r\nAuthorization: Bearer mine\r\n\r\n"):
@@ -121,19 +149,20 @@ def test_109_denied_request_behind_an_allowed_one():
 def test_110_expectations_and_early_answers():
     with lab() as made:
         made.guest.trust_enforcer()
-        # The body is read as the body, whether or not somebody waited for 100: its content is a request that must not be one.
-        smuggled = b"DELETE /smuggled HTTP/1.1\r\n" + HOST + b"\r\n"
+        # A body is read as the body, whether or not somebody waited for 100: its content is a legal request that must not be one.
+        smuggled, after = get(b"/smuggled"), get(b"/after", b"Connection: close")
         for expectation in (b"100-continue", b"100-Continue"):
-            data, how = ask(made, post(b"Expect: " + expectation, b"Connection: close", b"Content-Length: %d" % len(smuggled), body=smuggled))
-            equal(re.findall(rb"HTTP/1\.1 (\d+)", data)[-1:], [b"200"], (expectation, data, how))
+            data, how = ask(made, post(b"Expect: " + expectation, b"Content-Length: %d" % len(smuggled), body=smuggled) + after)
+            equal([status for status in re.findall(rb"HTTP/1\.1 (\d+)", data) if status != b"100"], [b"200", b"200"], (expectation, data, how))
         for expectation in (b"200-ok", b"100-continue, x", b"y 100-continue"):
             data, how = ask(made, post(b"Expect: " + expectation, b"Content-Length: %d" % len(smuggled), body=smuggled))
-            assert re.match(rb"HTTP/1\.1 4", data) and data.count(b"HTTP/1.1") == 1, (expectation, data, how)
-        # An origin that answers before it has read: the rest of the body is not the next request on the connection to it.
-        begin = b"POST /early HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % (len(smuggled) + 500_000)
-        data, how = ask(made, begin + smuggled + bytes(500_000))
-        assert data.startswith(b"HTTP/1.1 413") and data.count(b"HTTP/1.1") == 1, (data[:300], how)
-        assert not any(e.get("method") == "DELETE" for e in made.world.events(event="request")), targets(made)
+            assert is_refusal(data) and data.count(b"HTTP/1.1") == 1, (expectation, data, how)
+        # An origin that answers before it has read, closing behind that or not: the rest of the body is nobody's next request.
+        for path in (b"/early", b"/early-keep"):
+            begin = b"POST " + path + b" HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % (len(smuggled) + 500_000)
+            data, how = ask(made, begin + smuggled + bytes(500_000) + after)
+            assert data.startswith(b"HTTP/1.1 413") and data.count(b"HTTP/1.1") <= 2 and how != "timeout", (path, data[:300], how)
+        assert "/smuggled" not in targets(made) and "/after" in targets(made), targets(made)
         live(made)
 
 
@@ -180,11 +209,10 @@ def test_114_one_path_in_many_spellings():
                      "/public%2f..%2fadmin", "//admin", "/public/..;/admin", "/%61dmin"):
             reply = made.guest.curl(f"https://mitm.test{path}", "--path-as-is")
             assert reply.status in (400, 403), (path, reply.status)
-        for path in (b"/public/\\..\\admin", b"/public/%5c..%5cadmin", b"/public/%2f../admin", b"/public/%252e%252e/x%00", b"/public/\xff", b"/public/%ff/..%c0%af",
+        for path in (b"/public/\\..\\admin", b"/public/%5c..%5cadmin", b"/public/%2f../admin", b"/public/\xff", b"/public/..%c0%af",
                      b"/public/a#frag", b"/public/%zz", b"/public/%", b"/public/a%00b"):
             data, how = ask(made, get(path, b"Connection: close"))
-            sent = [target for target in targets(made)]
-            assert re.match(rb"HTTP/1\.1 4", data) or all(t.startswith("/public/") and ".." not in t for t in sent), (path, data[:100], sent)
+            assert is_refusal(data), (path, data[:100], how)
         assert not any("admin" in target.lower() for target in targets(made)), targets(made)
         before = len(targets(made))
         for path, seen in (("/public/%61/./b/../c", "/public/a/c"), ("/public/a%2db", "/public/a-b"), ("/public/a%3ab", "/public/a%3Ab")):
@@ -195,8 +223,8 @@ def test_114_one_path_in_many_spellings():
 def test_115_method_in_a_field():
     with lab() as made:
         made.guest.trust_enforcer()
-        fields = ("X-HTTP-Method-Override: DELETE", "X-HTTP-Method: DELETE", "X-Method-Override: DELETE", "X_HTTP_Method_Override: DELETE")
-        echoed = made.guest.curl("https://mitm.test/head", *[word for field in fields for word in ("-H", field)]).body.lower()
+        sent = ("X-HTTP-Method-Override: DELETE", "X-HTTP-Method: DELETE", "X-Method-Override: DELETE", "X_HTTP_Method_Override: DELETE")
+        echoed = made.guest.curl("https://mitm.test/head", *fields(*sent)).body.lower()
         assert b"host: mitm.test" in echoed and b"delete" not in echoed, echoed
         for method in ("DELETE", "PATCH", "PROPFIND", "TRACE", "OPTIONS"):
             with denies(made, "request"):
@@ -206,14 +234,14 @@ def test_115_method_in_a_field():
 def test_116_fields_that_route_inside_the_origin():
     with lab() as made:
         made.guest.trust_enforcer()
-        fields = ("X-Forwarded-Host", "X-Forwarded-For", "X-Forwarded-Proto", "X-Original-URL", "X-Rewrite-URL", "Forwarded", "X-Host",
-                  "X_Forwarded_Host", "X-Forwarded-Server", "X-Original-Host", "X-Real-IP", "True-Client-IP")
-        echoed = made.guest.curl("https://mitm.test/head", "-H", "X-Mine: kept",
-                                 *[word for field in fields for word in ("-H", f"{field}: evil-value")]).body.decode()
+        sent = ("X-Forwarded-Host", "X-Forwarded-For", "X-Forwarded-Proto", "X-Original-URL", "X-Rewrite-URL", "Forwarded", "X-Host",
+                  "X_Forwarded_Host", "X-Forwarded-Server", "X-Original-Host", "X-Real-IP", "True-Client-IP",
+                "X-Client-IP", "X-Cluster-Client-IP", "CF-Connecting-IP")
+        echoed = made.guest.curl("https://mitm.test/head", *fields("X-Mine: kept", *[f"{name}: evil-value" for name in sent])).body.decode()
         assert "X-Mine: kept" in echoed and "evil-value" not in echoed, echoed
         # Fields that end here, those that the request itself names as such among them.
-        hop = made.guest.curl("https://mitm.test/head", *[word for field in (
-            "Connection: X-Mine", "X-Mine: evil-value", "Keep-Alive: evil-value", "TE: evil-value", "Proxy-Connection: evil-value") for word in ("-H", field)])
+        hop = made.guest.curl("https://mitm.test/head", *fields(
+            "Connection: X-Mine", "X-Mine: evil-value", "Keep-Alive: evil-value", "TE: evil-value", "Proxy-Connection: evil-value"))
         assert hop.status == 200 and b"evil-value" not in hop.body, hop.body
 
 
@@ -223,10 +251,10 @@ def test_117_second_value_of_a_field():
     with lab(rule) as made:
         made.guest.trust_enforcer()
         equal(made.guest.curl("https://mitm.test/", "-H", "X-Role: user").status, 200)
-        for fields in (("X-Role: user", "X-Role: admin"), ("X-Role: admin", "X-Role: user"), ("X-Role: user,admin",), ("X-Role: admin",),
+        for sent in (("X-Role: user", "X-Role: admin"), ("X-Role: admin", "X-Role: user"), ("X-Role: user,admin",), ("X-Role: admin",),
                        ("X-Role: user", "X_Role: admin"), ()):
-            reply = made.guest.curl("https://mitm.test/", *[word for field in fields for word in ("-H", field)])
-            equal(reply.status, 403, str(fields))
+            reply = made.guest.curl("https://mitm.test/", *fields(*sent))
+            equal(reply.status, 403, str(sent))
         equal(len(targets(made)), 1)
 
 
@@ -269,15 +297,18 @@ def test_120_hostile_origin():
            raw_answer(status=b"HTTP/1.1 20 OK"), raw_answer(status=b"HTTP/1.1 2000 OK"), raw_answer(status=b"ICY 200 OK"),
            raw_answer(b"Content-Length: 2", b"Content-Length: 3"), raw_answer(b"Content-Length: 2", b"Transfer-Encoding: chunked"),
            raw_answer(b"Content-Length: +2"), raw_answer(b"X: a", b" folded"), raw_answer(b"X: a\nSet-Cookie: b"), raw_answer(b"X: a\0b"),
-           raw_answer(b"X : a"), raw_answer(b"Transfer-Encoding: gzip"), raw_answer(b"X: " + b"a" * 300_000)]
+           raw_answer(b"X : a"), raw_answer(b"Transfer-Encoding: gzip"), "/big-head/300000",
+           "/raw/" + b"HTTP/1.1 200 OK\nContent-Length: 0\n\n".hex()]
     with lab() as made:
         made.guest.trust_enforcer()
-        for path in endless[1:] + [path for path in bad if len(path) < 60_000]:
+        for path in endless + bad:
             reply = made.guest.curl(f"https://mitm.test{path}")
             equal(reply.status, 502, path[:80])
             equal(json.loads(reply.body)["reason"], "upstream_proto", path[:80])
         end = made.enforcer.wait_record(type="end", reason="upstream_proto")
         equal(end["outcome"], "denied")
+        nothing = made.guest.curl("https://mitm.test/raw/")
+        equal((nothing.status, json.loads(nothing.body)["reason"]), (502, "origin_connect"), "an origin that says nothing")
         # Behind a whole answer, an origin's unasked second one: nobody gets it.
         second = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstolen"
         split = raw_answer(b"Content-Length: 2", body=b"hi" + second)
@@ -298,7 +329,8 @@ def test_122_redirect_that_would_take_the_secret_along():
         stolen = [e["head"] for e in made.world.events(event="request") if e["listener"].startswith("93.184.216.42")]
         equal(len(stolen), 5)
         assert not any(SECRET in head for head in stolen), stolen
-        assert all(SECRET in e["head"] for e in made.world.events(event="request") if e["listener"].startswith("93.184.216.41"))
+        with_secret = [SECRET in e["head"] for e in made.world.events(event="request") if e["listener"].startswith("93.184.216.41")]
+        equal(with_secret, [True] * 10, "the control: to cred.test it was sent each time")
 
 
 def test_123_hints_that_lead_around_the_proxy():
@@ -308,20 +340,3 @@ def test_123_hints_that_lead_around_the_proxy():
         reply = made.guest.curl(f"https://mitm.test{path}")
         talk = reply.talk.lower()
         assert reply.body == b"hi" and "x-kept: yes" in talk and "alt-svc" not in talk, talk
-
-
-def test_105_body_cut_short_by_either_side_never_looks_whole():
-    with lab() as made:
-        made.guest.trust_enforcer()
-        reply = made.guest.curl("https://mitm.test" + raw_answer(b"Content-Length: 10"))
-        assert reply.exit_code in (18, 56), reply.talk
-        reply = made.guest.curl("https://mitm.test" + raw_answer(b"Transfer-Encoding: chunked", body=b"5\r\nhello\r\n"))
-        assert reply.exit_code in (18, 56), reply.talk
-        with made.guest.tls("mitm.test") as client:
-            client.sendall(b"PUT /cut HTTP/1.1\r\n" + HOST + b"Content-Length: 100\r\n\r\nhalf")
-        wait_for(lambda: made.world.connections("93.184.216.40") and made.enforcer.records(type="end", layer="http"), what="the end of the upload")
-        assert "/cut" not in targets(made), "a body cut short was taken for whole"
-        with made.guest.tls("mitm.test") as client:
-            client.sendall(b"PUT /whole HTTP/1.1\r\n" + HOST + b"Content-Length: 4\r\n\r\nfull")
-            equal(read_response(client)[0], 200)
-        assert "/whole" in targets(made)

@@ -1,15 +1,17 @@
 """TLS: what a ClientHello can hide, and what an interception could get wrong on either of its two legs.
 
-The lab: ok.test passes through, mitm.test is intercepted. Everything refused is refused on both."""
+The lab: ok.test passes through, mitm.test is intercepted. What is refused is refused on both where both see it."""
 
+import contextlib
 import os
 import re
 import ssl
 import struct
 import subprocess
+import time
 
 from lib.certificates import CertificateAuthority
-from lib.expect import equal, raises
+from lib.expect import equal, raises, refused_at_once
 from lib.guest import exchange, read_response
 from lib.lab import Lab, policy
 from lib.oracles import denies, live
@@ -36,6 +38,13 @@ def served(made):
     live(made)
 
 
+def impostor(made, origin, address, chain, key):
+    """mitm.test is from now on served at this address, with this certificate."""
+    made.world.netns.ip(f"addr add {address}/24 dev to-host")
+    made.world.start_origin(origin, [{"address": address, "port": 443, "kind": "http", "certificates": {"mitm.test": [chain, key]}}])
+    made.world.set_addresses("mitm.test", [address])
+
+
 def restored(made):
     """mitm.test is where it was, and our resolver knows."""
     made.world.set_addresses("mitm.test", [MITM_PLACE])
@@ -57,11 +66,6 @@ def s_client(made, host, *options, input=b"", port=443):
                           input=input, timeout=40)
 
 
-def hello_of(body):
-    message = b"\x01" + struct.pack("!I", len(body))[1:] + body
-    return b"\x16\x03\x01" + struct.pack("!H", len(message)) + message
-
-
 def test_82_hello_without_a_name():
     with lab() as made:
         for name in ("ok.test", "mitm.test"):
@@ -72,11 +76,8 @@ def test_82_hello_without_a_name():
 
 def test_83_allowed_name_at_an_address_of_the_guests_choice():
     with lab() as made:
-        with made.guest.socket() as client, raises(OSError):
-            client.connect(("93.184.216.42", 443))  # evil.test's own address: only names lead anywhere
-            client.sendall(client_hello(server_name("ok.test")))
-            assert not client.recv(1), "answered"
-            raise ConnectionResetError
+        with denies(made, "address"):  # evil.test's own address: only names lead anywhere
+            refused_at_once(made.guest, "93.184.216.42", 443)
         equal(made.world.connections("93.184.216.42"), [])
         with made.guest.connect("ok.test", 443) as client:
             with denies(made, "authority_mismatch"):
@@ -158,24 +159,30 @@ def test_88_names_that_two_readers_read_differently():
         served(made)
 
 
-FIRST_BYTES = {
+TLS_RECORDS = {
     "SSLv2": b"\x80\x2e\x01\x03\x01\0\x15\0\0\0\x10" + bytes(40), "change_cipher_spec": b"\x14\x03\x03\0\x01\x01",
     "alert": b"\x15\x03\x03\0\x02\x01\0", "heartbeat": b"\x18\x03\x03\0\x03\x01\x40\0", "application data": b"\x17\x03\x03\0\x05hello",
+}
+OTHER_PROTOCOLS = {
     "SSH": b"SSH-2.0-OpenSSH_9.2\r\n", "SMTP": b"EHLO x\r\nSTARTTLS\r\n", "RDP": b"\x03\0\0\x13\x0e\xe0\0\0\0\0\0\x01\0\x08\0\x03\0\0\0",
     "SOCKS5": b"\x05\x01\0", "SOCKS4": b"\x04\x01\0\x50\x01\x01\x01\x01x\0", "PROXY v1": b"PROXY TCP4 1.1.1.1 1.1.1.1 1 443\r\n",
     "PostgreSQL": struct.pack("!II", 8, 80877103), "zeros": bytes(100),
 }
 
 
+def refused_first(made, table):
+    for what, data in table.items():
+        for name in ("ok.test", "mitm.test"):
+            try:
+                refused(made, name, data, "proto_unknown")
+            except AssertionError as error:
+                raise AssertionError(f"{what}: {error}") from error
+
+
 @hang_guard(150)
 def test_89_first_bytes_that_are_no_hello():
     with lab() as made:
-        for what in ("SSLv2", "change_cipher_spec", "alert", "heartbeat", "application data"):
-            for name in ("ok.test", "mitm.test"):
-                try:
-                    refused(made, name, FIRST_BYTES[what], "proto_unknown")
-                except AssertionError as error:
-                    raise AssertionError(f"{what}: {error}") from error
+        refused_first(made, TLS_RECORDS)
         made.wire_silent()
         served(made)
 
@@ -183,12 +190,7 @@ def test_89_first_bytes_that_are_no_hello():
 @hang_guard(150)
 def test_98_other_protocols_on_a_tls_port():
     with lab() as made:
-        for what in list(FIRST_BYTES)[5:]:
-            for name in ("ok.test", "mitm.test"):
-                try:
-                    refused(made, name, FIRST_BYTES[what], "proto_unknown")
-                except AssertionError as error:
-                    raise AssertionError(f"{what}: {error}") from error
+        refused_first(made, OTHER_PROTOCOLS)
         # PROXY v2 begins with blank lines, as smuggled requests do: it is told so.
         with made.guest.connect("ok.test", 443) as client, denies(made, "h1_malformed"):
             answer, _ = exchange(client, b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes(12))
@@ -213,14 +215,29 @@ def test_93_early_data():
 
 
 def test_94_renegotiation_and_key_updates():
-    with lab() as made:
-        made.guest.trust_enforcer()
-        asked = s_client(made, "mitm.test", "-servername", "mitm.test", "-tls1_2", "-msg", input=b"R\n" + GET)
+    with lab(*BOTH, guests=("g1", "g2")) as made:
+        for guest in made.guests.values():
+            guest.trust_enforcer()
+        asked = s_client(made, "mitm.test", "-servername", "mitm.test", "-tls1_2", "-msg", input=b"R\n")
         output = asked.stdout + asked.stderr
-        assert b"RENEGOTIATING" in output, output[-2000:]
-        equal(len(re.findall(rb"ServerHello\b(?!Done)", output)), 1, "handshakes answered")
-        s_client(made, "mitm.test", "-servername", "mitm.test", "-tls1_3", input=b"K\n" * 2000)
-        served(made)
+        equal(len(re.findall(rb">>> [^\n]*ClientHello\n", output)), 2, "handshakes asked for")
+        equal(len(re.findall(rb"<<< [^\n]*ServerHello\n", output)), 1, "handshakes answered")
+        flooding = subprocess.Popen(made.guest.command(["openssl", "s_client", "-connect", "mitm.test:443", "-CAfile", made.guest._certificate,
+                                                        "-servername", "mitm.test", "-tls1_3"]),
+                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        try:
+            with contextlib.suppress(BrokenPipeError):
+                for _ in range(300):
+                    flooding.stdin.write(b"K\n")
+                    flooding.stdin.flush()
+                    time.sleep(0.005)  # s_client takes one command per read
+            live(made)
+            flooding.kill()
+            sent = flooding.communicate()[0].count(b"KEYUPDATE")
+        finally:
+            flooding.kill()
+            flooding.wait()
+        assert sent > 20, f"the control: {sent} key updates were sent"
 
 
 def test_95_encrypted_hello():
@@ -263,7 +280,7 @@ def test_97_protocols_that_nobody_inspects():
 
 
 def test_99_origins_that_are_somebody_else():
-    """A self-signed certificate, one of an unknown CA, of another name, and one by address only. tests/unit/tls has the rest of the
+    """A self-signed certificate, one of an unknown CA, of another name, and of a longer name. tests/unit/tls has the rest of the
     family (expired, not yet valid, constrained, NUL inside)."""
     with lab(*BOTH, f"evil.test {RULE}", config=ONE_WORKER) as made:
         made.guest.trust_enforcer()
@@ -274,10 +291,7 @@ def test_99_origins_that_are_somebody_else():
         identities = {"self-signed": (f"{own}.pem", f"{own}.key"), "unknown CA": stranger.issue(["mitm.test"])[:2],
                       "another name": made.world.authority.issue(["evil.test"])[:2], "a longer name": made.world.authority.issue(["mitm.test.evil.test"])[:2]}
         for number, (what, (chain, key)) in enumerate(identities.items()):
-            address = f"93.184.216.{70 + number}"
-            made.world.netns.ip(f"addr add {address}/24 dev to-host")
-            made.world.start_origin(f"bad{number}", [{"address": address, "port": 443, "kind": "http", "certificates": {"mitm.test": [chain, key]}}])
-            made.world.set_addresses("mitm.test", [address])
+            impostor(made, f"bad{number}", f"93.184.216.{70 + number}", chain, key)
 
             def asked():
                 """Until our resolver has the new address."""
@@ -295,9 +309,7 @@ def test_100_leaf_for_more_than_one_name():
         made.guest.trust_enforcer()
         names = ["mitm.test", "*.mitm.test", *[f"name-{number}.test" for number in range(48)]]
         chain, key, _ = made.world.authority.issue(names)
-        made.world.netns.ip("addr add 93.184.216.70/24 dev to-host")
-        made.world.start_origin("many", [{"address": "93.184.216.70", "port": 443, "kind": "http", "certificates": {"mitm.test": [chain, key]}}])
-        made.world.set_addresses("mitm.test", ["93.184.216.70"])
+        impostor(made, "many", "93.184.216.70", chain, key)
         with made.guest.tls("mitm.test") as client:
             pem = ssl.DER_cert_to_PEM_cert(client.getpeercert(binary_form=True))
             assert exchange(client, GET)[0].startswith(b"HTTP/1.1 200")
@@ -309,7 +321,7 @@ def test_100_leaf_for_more_than_one_name():
 
 @hang_guard(180)
 def test_101_flood_of_names():
-    """A leaf is made for a name that a rule allows, and for no other; a second guest is served meanwhile."""
+    """A leaf is made for a name that a rule allows, and for no other; a second guest is served afterwards as before."""
     with lab(f"*.wild.test {RULE}", *BOTH, guests=("g1", "g2")) as made:
         issued = lambda: made.enforcer.metric("enforcer_tls_certificates_issued_total")
         address = made.guest.resolve("ok.test")
@@ -341,10 +353,10 @@ def test_102_leaf_of_our_own_ca_at_an_origin():
                        check=True, capture_output=True)
         with open(certificate) as authority, open(forged, "a") as chain:
             chain.write(authority.read())
-        made.world.netns.ip("addr add 93.184.216.70/24 dev to-host")
-        made.world.start_origin("forged", [{"address": "93.184.216.70", "port": 443, "kind": "http", "certificates": {"mitm.test": [forged, key]}}])
-        made.world.set_addresses("mitm.test", ["93.184.216.70"])
-        equal(made.guest.curl("https://mitm.test/").status, 502)
+        impostor(made, "forged", "93.184.216.70", forged, key)
+        reply = made.guest.curl("https://mitm.test/")
+        assert reply.status == 502 and b'"reason":"origin_tls"' in reply.body, reply.body
+        assert made.world.events("forged", event="connect"), "the control: it was asked"
         equal(made.world.events("forged", event="request"), [])
         restored(made)
 

@@ -1,5 +1,6 @@
 """One instance of Enforcer: its configuration, both daemons, the tool, and what they leave to read (audit log, metrics)."""
 
+import contextlib
 import json
 import os
 import re
@@ -183,10 +184,10 @@ class Enforcer:
         folder = f"{self.state_dir}/hostd"
         for name in os.listdir(folder):
             if name.endswith(".json"):
-                with open(f"{folder}/{name}") as file:
+                with contextlib.suppress(FileNotFoundError), open(f"{folder}/{name}") as file:
                     record = json.load(file)
-                if record["name"] == guest and (pid := record.get("machine", {}).get("pid")):
-                    return pid
+                    if record["name"] == guest and (pid := record.get("machine", {}).get("pid")):
+                        return pid
         return None
 
     def teardown(self):

@@ -114,6 +114,11 @@ class Origin:
             method, target, _ = request.split(" ", 2)
             headers = {key.lower(): value.strip() for key, value in (line.split(":", 1) for line in lines)}
             headers["head"] = head
+            if target == "/early-keep":  # answers before it has read the body, and goes on with what it then finds
+                writer.write(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 5\r\n\r\nearly")
+                await writer.drain()
+                await read_body(reader, headers)
+                continue
             if target.startswith("/early"):  # answers without reading the body
                 writer.write(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 5\r\nConnection: close\r\n\r\nearly")
                 await writer.drain()
@@ -144,6 +149,8 @@ class Origin:
         elif target.startswith("/raw/"):  # /raw/HEX: exactly these bytes, then the end
             writer.write(bytes.fromhex(target.split("/")[2]))
             return "end"
+        elif target.startswith("/big-head/"):  # /big-head/N: a field of N octets
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: " + b"a" * int(target.split("/")[2]) + b"\r\n\r\n")
         elif target.startswith("/until-close/"):  # a body that ends with the connection
             writer.write(b"HTTP/1.1 200 OK\r\nServer: origin\r\n\r\n" + blob(int(target.split("/")[2])))
             return "end"

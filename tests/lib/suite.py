@@ -129,7 +129,7 @@ class Suite:
             verdicts[name.removeprefix("test_")] = {"pass": "closed", "skip": "not run"}.get(outcome, "OPEN")
             self.report(f"attack/asan {name.removeprefix('test_')}", outcome, seconds, output)
         self.functions("attack", "asan", self.options.jobs, report)
-        for name, verdict in sorted(verdicts.items(), key=lambda item: int(item[0].split("_")[0])):
+        for name, verdict in sorted(verdicts.items(), key=lambda item: (int(re.match(r"\d*", item[0]).group() or 0), item[0])):
             number, _, what = name.partition("_")
             print(f"    {number:>4}  {verdict:7}  {what.replace('_', ' ')}", flush=True)
 
@@ -203,7 +203,7 @@ def main():
         prog="tests/run", description="Installs packages, builds and runs the tests. Examples: sudo tests/run | "
         "sudo tests/run --only unit,net | sudo tests/run --only net invariant_11")
     parser.add_argument("--only", type=lambda text: text.split(","), default=[], help=",".join(SPEEDS))
-    parser.add_argument("--jobs", type=int, default=3, help="net tests at a time (default 3)")
+    parser.add_argument("--jobs", type=int, default=3, help="net and attack tests at a time (default 3)")
     parser.add_argument("--no-tsan", action="store_true", help="leave the ThreadSanitizer round out")
     parser.add_argument("-v", "--verbose", action="store_true", help="a line for each test that passes, too")
     parser.add_argument("words", nargs="*", help="run only the tests whose name contains one of these")

@@ -11,7 +11,8 @@
 // begins with an `audit_gap` event that counts the records lost, so nothing disappears in silence.
 //
 // Rotation: before a write that would take audit.jsonl past max_bytes it becomes audit.jsonl.1, .1 becomes .2, and the
-// oldest goes; max_files counts audit.jsonl too. Numbers go on, over files and over restarts.
+// oldest goes; max_files counts audit.jsonl too. One write is never split, so a larger one makes a larger file. Numbers
+// go on, over files and over restarts.
 #pragma once
 
 #include <atomic>

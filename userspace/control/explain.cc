@@ -29,18 +29,18 @@ Facts facts_at(Layer layer, const ExplainTarget& target, WallClock::time_point n
   return facts;
 }
 
-/// A request with the target's method, path and query, and no header.
+/// The request asked about: of a URL, method, path and query without any header.
 Facts request_facts(const GuestPolicy& policy, const ExplainTarget& target, WallClock::time_point now) {
   using Transport = policy::RequestFacts::Transport;
   Facts facts = facts_at(Layer::kHttp, target, now);
-  facts.request = policy::RequestFacts{
+  facts.request = target.aws.value_or(policy::RequestFacts{
       .transport = target.speech == Speech::kTls ? Transport::kTls : Transport::kClear,
       .method = target.method,
       .path = target.path,
       .query = target.query,
       .fields = {},
       .aws = std::nullopt,
-  };
+  });
   if (asks_about_aws(policy, facts)) facts.request->aws = read_aws_call(facts, "");
   return facts;
 }

@@ -13,6 +13,7 @@
 #include "base/ids.h"
 #include "base/ip.h"
 #include "base/result.h"
+#include "policy/facts.h"
 #include "policy/snapshot.h"
 
 namespace enforcer::control {
@@ -27,12 +28,14 @@ struct ExplainTarget {
   Port port = kHttpsPort;
   Speech speech = Speech::kTls;
   std::string method = "GET";
-  std::string path = "/";            ///< normalised
-  std::optional<std::string> query;  ///< behind the '?'
-  bool is_request = false;           ///< a URL was given: ask about the request, not about the connection
+  std::string path = "/";                   ///< normalised
+  std::optional<std::string> query;         ///< behind the '?'
+  std::optional<policy::RequestFacts> aws;  ///< the request, when an action of AWS was given
+  bool is_request = false;                  ///< a URL was given: ask about the request, not about the connection
 };
 
-/// "host", "host:port", "1.2.3.4:22", "[2001:db8::1]:22", "https://host/path", "POST http://host:8080/path". Without a
+/// "host", "host:port", "1.2.3.4:22", "[2001:db8::1]:22", "https://host/path", "POST http://host:8080/path",
+/// "aws cloudformation:DeleteStack us-east-1". Without a
 /// scheme, port 80 means clear HTTP and every other port TLS.
 Result<ExplainTarget> parse_explain_target(std::string_view text);
 

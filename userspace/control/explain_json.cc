@@ -1,6 +1,4 @@
 // The JSON of `explain` and `policy list`, in both directions.
-#include <limits>
-
 #include "control/explain.h"
 #include "control/json_object.h"
 

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "control/explain.h"
 #include "http/path.h"
+#include "policy/aws_call.h"
 
 namespace enforcer::control {
 namespace {
@@ -82,11 +83,29 @@ bool is_method(std::string_view text) {
   return !text.empty() && text.size() <= 32 && std::ranges::all_of(text, ascii::is_upper);
 }
 
+/// "cloudformation:DeleteStack us-east-1".
+Result<> take_aws(ExplainTarget& target, std::string_view text) {
+  const auto space = text.find(' ');
+  if (space == std::string_view::npos) {
+    return fail(Errc::kInvalid, "an action of AWS needs its region: 'aws cloudformation:DeleteStack us-east-1'");
+  }
+  auto question = TRY(policy::aws_question(text.substr(0, space), text.substr(space + 1)));
+  target.host = std::move(question.host);
+  target.aws = std::move(question.request);
+  target.is_request = true;
+  return {};
+}
+
 }  // namespace
 
 Result<ExplainTarget> parse_explain_target(std::string_view text) {
+  constexpr std::string_view kAws = "aws ";
   ExplainTarget target;
   target.text = text;
+  if (text.starts_with(kAws)) {
+    TRY_VOID(take_aws(target, text.substr(kAws.size())));
+    return target;
+  }
   const auto space = text.find(' ');
   const bool has_method = space != std::string_view::npos;
   if (has_method) {

@@ -16,7 +16,6 @@
 #include <optional>
 #include <string>
 
-#include "base/deadline.h"
 #include "base/fd.h"
 #include "base/ids.h"
 #include "base/ip.h"

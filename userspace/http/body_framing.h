@@ -1,9 +1,10 @@
 // Where a message's body ends, so that the next head on the same connection is found (RFC 9112 6 and 7), and which of
 // its bytes are data.
 //
-// A body is never copied as it is framed: the data is taken out, and the sender frames it anew. A chunk size is 1-16
-// hexadecimal digits and CRLF. Chunk extensions and trailers are what parsers disagree about (attack: TERM.EXT,
-// trailers that set headers): a guest's are refused; an origin's, which are legal and seen in practice, are dropped.
+// A body is never copied as it is framed: the data is taken out, and the sender frames it anew. A chunk size is 1-15
+// hexadecimal digits (a signed number holds it, too) and CRLF. Chunk extensions and trailers are what parsers disagree
+// about (attack: TERM.EXT, trailers that set headers): a guest's are refused; an origin's, which are legal and seen in
+// practice, are dropped.
 #pragma once
 
 #include <cstddef>

@@ -15,7 +15,8 @@
 
 namespace enforcer::net {
 
-/// How much is read at once: of heads, which are mostly small, and of bodies (a TLS record, RFC 8446 5.1).
+/// How much is read at once: of a guest's heads, which are mostly small, and of bodies and all that an origin sends (a
+/// TLS record, RFC 8446 5.1).
 inline constexpr std::size_t kHeadReadSize = 4096;
 inline constexpr std::size_t kBodyReadSize = std::size_t{16} * 1024;
 

@@ -1,11 +1,14 @@
 #include "policy/aws_call.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <optional>
 #include <utility>
 
 #include "base/ascii.h"
+#include "base/text.h"
 #include "policy/aws_host.h"
 #include "policy/compile.h"
 #include "policy/findings.h"
@@ -179,6 +182,28 @@ AwsCall read_aws_call(const Facts& facts, std::string_view form) {
   // An unknown service's protocol is not known either; and "POST /?delete" to S3 is no action that we could read.
   if (call.service.empty() || call.service.starts_with("s3")) call.action.clear();
   return call;
+}
+
+Result<AwsQuestion> aws_question(std::string_view action, std::string_view region) {
+  const auto colon = action.find(':');
+  const std::string_view service = action.substr(0, colon);
+  const std::string_view operation = colon == std::string_view::npos ? "" : action.substr(colon + 1);
+  if (!is_service(service) || !is_action(operation)) {
+    return fail(Errc::kInvalid, fmt::format("'{}' is not an action of AWS", escape_untrusted(action, 128)));
+  }
+  const std::string_view domain = region.starts_with("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
+  auto host = HostName::parse(fmt::format("{}.{}.{}", service, region, domain));
+  if (!host) return fail(Errc::kInvalid, fmt::format("'{}' is not a region of AWS", escape_untrusted(region, 64)));
+  const std::string scope = fmt::format("test/20260101/{}/{}/aws4_request", region, service);
+  return AwsQuestion{.host = *std::move(host),
+                     .request = {.transport = RequestFacts::Transport::kTls,
+                                 .method = "POST",
+                                 .path = "/",
+                                 .query = std::nullopt,
+                                 .fields = {{"authorization", "AWS4-HMAC-SHA256 Credential=" + scope},
+                                            {"content-type", "application/x-amz-json-1.1"},
+                                            {"x-amz-target", fmt::format("test.{}", operation)}},
+                                 .aws = std::nullopt}};
 }
 
 }  // namespace enforcer::policy

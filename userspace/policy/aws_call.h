@@ -9,6 +9,7 @@
 
 #include <string_view>
 
+#include "base/result.h"
 #include "policy/facts.h"
 #include "policy/guest_policy.h"
 
@@ -22,5 +23,14 @@ namespace enforcer::policy {
 
 /// Of a question at Layer::kHttp. `form`: the whole body where aws_call_in_body() says so, otherwise empty.
 [[nodiscard]] AwsCall read_aws_call(const Facts& facts, std::string_view form);
+
+/// A question without a request to read: "cloudformation:DeleteStack" in a region.
+struct AwsQuestion {
+  HostName host;  ///< where AWS's clients would send it
+  RequestFacts request;
+};
+
+/// As a client of the JSON protocol would send it, with a scope that is worth nothing. kInvalid: no action, no region.
+Result<AwsQuestion> aws_question(std::string_view action, std::string_view region);
 
 }  // namespace enforcer::policy

@@ -6,8 +6,8 @@
 #include <iterator>
 #include <utility>
 
-#include "base/ascii.h"
 #include "base/text.h"
+#include "policy/aws_call.h"
 #include "policy/header_name.h"
 #include "policy/path_text.h"
 
@@ -111,28 +111,14 @@ constexpr Field<Draft> kTestFields[] = {
 void take_aws(Draft& draft, Reader& reader) {
   PolicyTest& test = draft.test;
   test.text = *draft.aws;
-  const auto colon = test.text.find(':');
-  const auto letter = [](char c) { return ascii::is_alphanumeric(c) || c == '-' || c == ':'; };
-  const std::string service = test.text.substr(0, colon);
-  const std::string domain = draft.region.starts_with("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
-  const auto host = HostName::parse(fmt::format("{}.{}.{}", service, draft.region, domain));
-  if (colon == std::string::npos || !std::ranges::all_of(test.text, letter) || !host) {
-    reader.report(test.place, Code::kBadValue,
-                  fmt::format("'{}' is not an action of AWS", escape_untrusted(test.text, 128)),
-                  "write cloudformation:DeleteStack");
+  auto question = aws_question(test.text, draft.region);
+  if (!question) {
+    reader.report(test.place, Code::kBadValue, question.error().message, "write cloudformation:DeleteStack");
     return;
   }
-  test.host = draft.host ? *draft.host : *host;
+  test.host = draft.host ? *draft.host : question->host;
   test.port = kHttpsPort;
-  const std::string scope = fmt::format("test/20260101/{}/{}/aws4_request", draft.region, service);
-  test.request = RequestFacts{.transport = RequestFacts::Transport::kTls,
-                              .method = "POST",
-                              .path = "/",
-                              .query = std::nullopt,
-                              .fields = {{"authorization", "AWS4-HMAC-SHA256 Credential=" + scope},
-                                         {"content-type", "application/x-amz-json-1.1"},
-                                         {"x-amz-target", "test." + test.text.substr(colon + 1)}},
-                              .aws = std::nullopt};
+  test.request = std::move(question->request);
 }
 
 /// What qualifies one form of question stands beside that form only.

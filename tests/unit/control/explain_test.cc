@@ -26,8 +26,11 @@ spec:
     - {name: read, to: ["issues.example:*"], http: [{methods: [GET]}], credential: github-bot}
     - {name: write, to: [issues.example], http: [{methods: [POST], paths: ["/repos/acme/**"]}]}
     - {name: aws, to: [aws.example], aws: {actions: ["ce:Get*"]}}
+    - {name: costs, to: [ce.us-east-1.amazonaws.com], aws: {actions: ["ce:Get*"]}}
+    - {name: stacks, to: [cloudformation.us-east-1.amazonaws.com], aws: {actions: ["cloudformation:*"]}}
     - {name: plain, to: [plain.example]}
   deny:
+    - {name: no-deletions, to: [cloudformation.us-east-1.amazonaws.com], aws: {actions: ["*:Delete*"]}}
     - {name: no-dry, to: [issues.example], http: [{query: {dry: "0"}}]}
 )";
 
@@ -89,11 +92,40 @@ TEST_CASE("a_url_asks_about_a_request_and_keeps_its_query") {
   CHECK_FALSE(parse_explain_target("a.example")->is_request);
 }
 
+TEST_CASE("an_action_of_aws_is_asked_about_by_its_name") {
+  const auto denied = ask("aws cloudformation:DeleteStack us-east-1", {{"role", "bot"}});
+  CHECK(denied.decision == "deny");
+  CHECK(denied.layer == "http");
+  CHECK(denied.rule.ends_with("/no-deletions"));
+  const auto allowed = ask("aws ce:GetCostAndUsage us-east-1", {{"role", "bot"}});
+  CHECK(allowed.decision == "allow");
+  CHECK(allowed.rule.ends_with("/costs"));
+  CHECK(ask("aws ce:GetCostAndUsage eu-west-1", {{"role", "bot"}}).decision == "deny");
+}
+
 TEST_CASE("refuses_targets_that_name_nothing") {
-  for (const std::string_view text :
-       {"", ":443", "a.example:", "a.example:0", "a.example:70000", "a.example:x", "[::1", "[::1]x", "a b",
-        "get https://a.example/", "GET a.example", "https://u@a.example/", "a..b", "127.1", "0x7f.1",
-        "ftp://a.example/", "https://a.example/%2e%2e/x", "https://a.example/a\\b"}) {
+  for (const std::string_view text : {"",
+                                      ":443",
+                                      "a.example:",
+                                      "a.example:0",
+                                      "a.example:70000",
+                                      "a.example:x",
+                                      "[::1",
+                                      "[::1]x",
+                                      "a b",
+                                      "get https://a.example/",
+                                      "GET a.example",
+                                      "https://u@a.example/",
+                                      "a..b",
+                                      "127.1",
+                                      "0x7f.1",
+                                      "ftp://a.example/",
+                                      "aws ce:GetCostAndUsage",
+                                      "aws ce us-east-1",
+                                      "aws ce:get us-east-1",
+                                      "aws ce:GetCostAndUsage us east",
+                                      "https://a.example/%2e%2e/x",
+                                      "https://a.example/a\\b"}) {
     CAPTURE(text);
     CHECK_FALSE(parse_explain_target(text).has_value());
   }

@@ -7,8 +7,6 @@ using namespace enforcer;
 using namespace enforcer::control::testing;
 using namespace enforcer::ctl::testing;
 
-namespace {}  // namespace
-
 TEST_CASE("status_shows_a_running_daemon") {
   FakeDaemon daemon;
   const Ran table = run_with(daemon, {"status"});
