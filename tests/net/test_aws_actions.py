@@ -56,7 +56,10 @@ def test_action_that_cannot_be_told_is_denied():
         equal(cloudformation(l.guest, "Action=DescribeStacks").status, 200)  # the control
         for form, more in (("Action=DescribeStacks&Action=DeleteStack", ()), ("Version=2010-05-15", ()),
                            ("Action=DescribeStacks", ("-H", "X-Amz-Target: X.DeleteStack")),
-                           ("Action=DescribeStacks&%41ction=DeleteStack", ())):
+                           ("Action=DescribeStacks&%41ction=DeleteStack", ()),
+                           # In the words of a protocol that this service does not have, it reads what the body says.
+                           ("Action=DeleteStack", ("-H", "Content-Type: application/x-amz-json-1.1",
+                                                   "-H", "X-Amz-Target: CloudFormation.DescribeStacks"))):
             refused = cloudformation(l.guest, form, *more)
             equal(refused.status, 403, form)
             assert reason(refused) in ("action_unknown", "rule"), (form, refused.body)

@@ -164,6 +164,16 @@ def test_origin_that_closed_an_idle_connection_is_asked_again():
         equal(len(lab.world.connections("93.184.216.40")), 2)
 
 
+def test_request_that_may_have_been_done_is_not_sent_again():
+    with Lab(policy(ANYTHING)) as lab:
+        lab.guest.trust_enforcer()
+        raw = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi".hex()
+        printed = ask(lab, (f"GET /raw/{raw} HTTP/1.1\r\nHost: mitm.test\r\n\r\n"
+                            "POST /two HTTP/1.1\r\nHost: mitm.test\r\nContent-Length: 0\r\n\r\n").encode())
+        equal(re.findall(r"HTTP/1\.1 (\d+)", printed), ["200", "502"])
+        equal(len(lab.world.connections("93.184.216.40")), 1)
+
+
 def test_interim_responses_are_passed_on_and_bounded():
     with Lab(policy(ANYTHING)) as lab:
         lab.guest.trust_enforcer()

@@ -18,12 +18,14 @@ constexpr std::string_view kPlaceholder = "{}";
 
 /// Comparable names of fields in which services take credentials, the common ones whoever the service is.
 constexpr std::string_view kCredentialFields[] = {
-    "authorization", "proxy-authorization",  "cookie",         "x-api-key",     "api-key",
-    "x-auth-token",  "x-amz-security-token", "x-access-token", "private-token", "x-goog-api-key",
+    "authorization",        "proxy-authorization", "cookie",        "x-api-key",      "api-key",   "x-auth-token",
+    "x-amz-security-token", "x-access-token",      "private-token", "x-goog-api-key", "job-token", "deploy-token",
+    "x-auth-key",           "x-auth-email",        "x-vault-token", "x-api-token",    "api-token",
 };
 
 /// Comparable names of parameters: RFC 6750 2.3, and what API keys are called.
-constexpr std::string_view kCredentialParameters[] = {"access-token", "api-key", "apikey"};
+constexpr std::string_view kCredentialParameters[] = {"access-token", "api-key",    "apikey",     "private-token",
+                                                      "job-token",    "auth-token", "oauth-token"};
 
 template <class Names>
 bool contains(const Names& names, std::string_view name) {

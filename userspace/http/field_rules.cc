@@ -17,7 +17,7 @@ using Names = std::string_view[];
 constexpr Names kRewritten = {"host", "content-length", "transfer-encoding", "expect", "connection"};
 
 /// RFC 9110 7.6.1: between the guest and us only. Trailers are not accepted, so they are not announced either.
-constexpr Names kHopByHop = {"keep-alive", "te", "trailer", "upgrade", "http2-settings"};
+constexpr Names kHopByHop = {"keep-alive", "te", "trailer", "upgrade", "http2-settings", "max-forwards"};
 
 /// Make an origin, or a proxy before it, serve another host, path or method than the one decided on.
 constexpr Names kRerouting = {"forwarded",         "x-host",

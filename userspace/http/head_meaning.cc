@@ -69,6 +69,8 @@ std::optional<HeadMalformed> check_request_line(std::string_view text, const Raw
   const bool plain = std::ranges::all_of(raw.method, [](char c) { return ascii::is_upper(c) || c == '-'; });
   if (!plain || raw.method.starts_with('-') || raw.method.size() > 32)
     return wrong(HeadFault::kSyntax, "method malformed");
+  // Their answer is the request, with whatever was added to it (RFC 9110 9.3.8).
+  if (raw.method == "TRACE" || raw.method == "TRACK") return wrong(HeadFault::kSyntax, "method echoes credentials");
   return std::nullopt;
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -17,6 +18,21 @@
 namespace enforcer::policy {
 namespace {
 
+/// Services that have the query protocol only: whatever the headers say, they look for the action in the body.
+constexpr std::string_view kQueryOnly[] = {"autoscaling",
+                                           "cloudformation",
+                                           "cloudsearch",
+                                           "ec2",
+                                           "elasticache",
+                                           "elasticbeanstalk",
+                                           "elasticloadbalancing",
+                                           "email",
+                                           "iam",
+                                           "rds",
+                                           "redshift",
+                                           "sdb",
+                                           "sns",
+                                           "sts"};
 constexpr std::size_t kLongestAction = 128;
 constexpr std::size_t kLongestService = 64;
 
@@ -33,6 +49,9 @@ struct Saying {
 
 bool is_lower(char c) {
   return ascii::is_lower(c) || ascii::is_digit(c) || c == '-';
+}
+bool speaks_query_only(std::string_view service) {
+  return std::ranges::find(kQueryOnly, service) != std::end(kQueryOnly);
 }
 bool is_service(std::string_view text) {
   return !text.empty() && text.size() <= kLongestService && std::ranges::all_of(text, is_lower);
@@ -181,6 +200,7 @@ AwsCall read_aws_call(const Facts& facts, std::string_view form) {
   AwsCall call{.service = service_of(facts), .action = action_of(*facts.request, form)};
   // An unknown service's protocol is not known either; and "POST /?delete" to S3 is no action that we could read.
   if (call.service.empty() || call.service.starts_with("s3")) call.action.clear();
+  if (speaks_query_only(call.service) && field(*facts.request, "x-amz-target").times > 0) call.action.clear();
   return call;
 }
 
@@ -195,15 +215,20 @@ Result<AwsQuestion> aws_question(std::string_view action, std::string_view regio
   auto host = HostName::parse(fmt::format("{}.{}.{}", service, region, domain));
   if (!host) return fail(Errc::kInvalid, fmt::format("'{}' is not a region of AWS", escape_untrusted(region, 64)));
   const std::string scope = fmt::format("test/20260101/{}/{}/aws4_request", region, service);
-  return AwsQuestion{.host = *std::move(host),
-                     .request = {.transport = RequestFacts::Transport::kTls,
-                                 .method = "POST",
-                                 .path = "/",
-                                 .query = std::nullopt,
-                                 .fields = {{"authorization", "AWS4-HMAC-SHA256 Credential=" + scope},
-                                            {"content-type", "application/x-amz-json-1.1"},
-                                            {"x-amz-target", fmt::format("test.{}", operation)}},
-                                 .aws = std::nullopt}};
+  RequestFacts request{.transport = RequestFacts::Transport::kTls,
+                       .method = "POST",
+                       .path = "/",
+                       .query = std::nullopt,
+                       .fields = {{"authorization", "AWS4-HMAC-SHA256 Credential=" + scope}},
+                       .aws = std::nullopt};
+  if (speaks_query_only(service)) {
+    request.query = fmt::format("Action={}", operation);
+    request.fields.push_back({"content-type", "application/x-www-form-urlencoded"});
+  } else {
+    request.fields.push_back({"content-type", "application/x-amz-json-1.1"});
+    request.fields.push_back({"x-amz-target", fmt::format("test.{}", operation)});
+  }
+  return AwsQuestion{.host = *std::move(host), .request = std::move(request)};
 }
 
 }  // namespace enforcer::policy

@@ -30,7 +30,8 @@ struct AwsQuestion {
   RequestFacts request;
 };
 
-/// As a client of the JSON protocol would send it, with a scope that is worth nothing. kInvalid: no action, no region.
+/// As a client would send it that puts all into its headers and query, with a scope that is worth nothing. kInvalid: no
+/// action, no region.
 Result<AwsQuestion> aws_question(std::string_view action, std::string_view region);
 
 }  // namespace enforcer::policy

@@ -101,13 +101,41 @@ Truth part_matches(std::string_view pattern, std::string_view told) {
   return glob_matches(pattern, told, Letters::kFolded) ? Truth::kCannotTell : Truth::kNo;
 }
 
+bool ambiguous(std::string_view path) {
+  return path.contains(';') || path.contains("%2F") || path.contains("%3B");
+}
+
+/// As some origins read a path: an escaped slash is one, a segment's parameters (";x") are none of its name.
+std::string loosely(std::string_view path) {
+  std::string out;
+  bool in_parameters = false;
+  for (std::size_t i = 0; i < path.size(); ++i) {
+    const std::string_view rest = path.substr(i);
+    const bool escaped_slash = rest.starts_with("%2F");
+    in_parameters =
+        rest.starts_with(';') || rest.starts_with("%3B") || (in_parameters && rest[0] != '/' && !escaped_slash);
+    if (!in_parameters) out += escaped_slash ? '/' : rest[0];
+    if (escaped_slash) i += 2;
+  }
+  return out;
+}
+
+/// Allowed is what fits whichever way the origin reads it; objected to, what fits any way, in letters of either case.
+bool path_fits(const std::string& pattern, const std::string& path, Leaning leaning) {
+  const bool objecting = leaning == Leaning::kObjecting;
+  const Letters letters = objecting ? Letters::kFolded : Letters::kExact;
+  const bool literally = path_matches(pattern, path, letters);
+  if (!ambiguous(path) || literally == objecting) return literally;
+  return path_matches(loosely(pattern), loosely(path), letters);
+}
+
 }  // namespace
 
 Truth matches(const HttpMatcher& matcher, const RequestFacts& request, Leaning leaning) {
   const bool method =
       matcher.methods.empty() || std::ranges::find(matcher.methods, request.method) != matcher.methods.end();
   if (!method) return Truth::kNo;
-  const auto fits_path = [&](const std::string& pattern) { return path_matches(pattern, request.path); };
+  const auto fits_path = [&](const std::string& pattern) { return path_fits(pattern, request.path, leaning); };
   if (!matcher.paths.empty() && !std::ranges::any_of(matcher.paths, fits_path)) return Truth::kNo;
   const auto fits_header = [&](const NamedPattern& wanted) { return header_matches(wanted, request.fields, leaning); };
   const std::string_view query = request.query ? std::string_view(*request.query) : "";
@@ -119,10 +147,16 @@ Truth matches(const GitMatcher& matcher, const RequestFacts& request, Leaning le
   // Most forges take "Acme/W" for "acme/w": an objection must hold for both.
   const Letters letters = leaning == Leaning::kObjecting ? Letters::kFolded : Letters::kExact;
   const auto means = [&](std::string_view service) {
-    const std::string_view repository = repository_of(request, service, leaning);
-    return !repository.empty() && std::ranges::any_of(matcher.repos, [&](const std::string& pattern) {
-      return path_matches(pattern, repository, letters);
-    });
+    const auto is_named = [&](std::string_view repository) {
+      return !repository.empty() && std::ranges::any_of(matcher.repos, [&](const std::string& pattern) {
+        return path_matches(pattern, repository, letters);
+      });
+    };
+    if (!ambiguous(request.path)) return is_named(repository_of(request, service, leaning));
+    if (leaning == Leaning::kAllowing) return false;  // no forge has such a repository
+    RequestFacts loose = request;
+    loose.path = loosely(request.path);
+    return is_named(repository_of(request, service, leaning)) || is_named(repository_of(loose, service, leaning));
   };
   return truth_of((matcher.fetch && means("git-upload-pack")) || (matcher.push && means("git-receive-pack")));
 }

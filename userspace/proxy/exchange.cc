@@ -1,6 +1,8 @@
 #include "proxy/exchange.h"
 
+#include <algorithm>
 #include <boost/asio/experimental/awaitable_operators.hpp>
+#include <iterator>
 
 #include "base/secret.h"
 #include "proxy/conversation.h"
@@ -16,6 +18,7 @@ namespace {
 /// Interim responses to one request; an origin that sends more has something else in mind.
 constexpr int kMaxInterim = 8;
 constexpr unsigned kBadGateway = 502;
+constexpr std::string_view kIdempotent[] = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"};  // RFC 9110 9.2.2
 constexpr unsigned kContinue = 100;
 constexpr unsigned kSwitchingProtocols = 101;
 
@@ -34,8 +37,10 @@ Exchange::Exchange(Conversation& conversation, net::ByteStream& guest, std::vect
 
 asio::awaitable<bool> Exchange::run(const OutgoingRequest& request, OriginLeg::Reached leg) {
   using namespace asio::experimental::awaitable_operators;
-  repeatable_ =
-      leg == OriginLeg::Reached::kReused && (request.body || request.head.body.kind == http::BodyFraming::Kind::kNone);
+  // RFC 9110 9.2.2: what is not idempotent may have been done although no answer came.
+  const bool harmless_twice = std::ranges::find(kIdempotent, request.head.method) != std::end(kIdempotent);
+  const bool held_whole = request.body || request.head.body.kind == http::BodyFraming::Kind::kNone;
+  repeatable_ = leg == OriginLeg::Reached::kReused && harmless_twice && held_whole;
   progressed();
   auto sending = send_request(request);
   auto receiving = receive_response(request);

@@ -96,13 +96,16 @@ TEST_CASE("an_action_that_can_be_read_in_two_ways_is_unknown") {
 
 TEST_CASE("an_action_in_two_places_is_unknown") {
   const std::string target = "|x-amz-target: CloudFormation.DescribeStacks";
-  CHECK(told(kStacks + "POST /" + kJson + target) == "cloudformation:DescribeStacks");  // the control
+  const std::string costs = "|x-amz-target: AWSInsightsIndexService.GetCostAndUsage";
+  CHECK(told(kCe + "POST /" + kJson + costs) == "ce:GetCostAndUsage");  // the control
+  CHECK(told(kCe + "POST /" + kJson + costs + costs) == "ce:?");
+  CHECK(told(kCe + "POST /?Action=GetCostAndUsage" + kJson + costs) == "ce:?");
+  CHECK(told(kCe + "POST /" + kJson + "|x-amz-target: GetCostAndUsage") == "ce:?");
+  CHECK(told(kCe + "POST /" + kJson + "|x-amz-target: X.") == "ce:?");
+  // A service that has the query protocol only reads its action from the body, which says DeleteStack.
+  CHECK(told(kStacks + "POST /" + kJson + target) == "cloudformation:?");
   CHECK(told(kStacks + "POST /" + kForm + target, "Action=DescribeStacks") == "cloudformation:?");
-  CHECK(told(kStacks + "POST /" + kJson + target + target) == "cloudformation:?");
   CHECK(told(kStacks + "POST /?Action=DescribeStacks" + kForm, "Action=DeleteStack") == "cloudformation:?");
-  CHECK(told(kStacks + "POST /?Action=DescribeStacks" + kJson + target) == "cloudformation:?");
-  CHECK(told(kStacks + "POST /" + kJson + "|x-amz-target: DescribeStacks") == "cloudformation:?");
-  CHECK(told(kStacks + "POST /" + kJson + "|x-amz-target: X.") == "cloudformation:?");
 }
 
 TEST_CASE("an_action_that_the_service_may_not_look_at_is_unknown") {

@@ -15,6 +15,23 @@ bool denies(const HttpMatcher& matcher, const std::string& request) {
   return matches(matcher, *facts("https a.test:443 " + request).request, Leaning::kObjecting) == Truth::kYes;
 }
 
+TEST_CASE("a_path_that_origins_read_in_two_ways_must_fit_both_to_be_allowed_and_one_to_be_denied") {
+  const HttpMatcher one_deep{.paths = {"/ns/*"}};
+  CHECK(allows(one_deep, "GET /ns/default"));  // the control
+  CHECK_FALSE(allows(one_deep, "GET /ns/kube-system%2Fsecrets"));
+  const HttpMatcher project{.paths = {"/projects/acme%2Fw/**"}};
+  CHECK(allows(project, "GET /projects/acme%2Fw/issues"));
+  CHECK_FALSE(allows(project, "GET /projects/acme/w/issues"));
+  const HttpMatcher admin{.paths = {"/admin/**"}};
+  for (const char* path :
+       {"/admin/users", "/admin%2Fusers", "/admin;x=1/users", "/admin%3Bx/users", "/Admin/users", "/ADMIN"}) {
+    CAPTURE(path);
+    CHECK(denies(admin, std::string("GET ") + path));
+  }
+  CHECK_FALSE(denies(admin, "GET /administration"));
+  CHECK_FALSE(allows(admin, "GET /Admin/users"));
+}
+
 TEST_CASE("a_star_in_a_glob_is_any_text") {
   CHECK(glob_matches("", ""));
   CHECK(glob_matches("*", ""));
