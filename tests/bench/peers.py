@@ -12,7 +12,7 @@ from lib.lab import Lab, names_of
 from lib.netns import Netns, connect_namespaces
 from lib.processes import Process, wait_for
 
-ADDRESS = "93.184.216.40"
+ADDRESS = "93.184.216.80"
 NAMES = [f"h{number}.bench.test" for number in range(100)]
 RENO = "net.ipv4.tcp_congestion_control=reno"  # the machine's default may pace with timers, which costs a third on a veth
 PORTS = "net.ipv4.ip_local_port_range=1024 65535"
