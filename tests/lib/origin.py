@@ -149,6 +149,8 @@ class Origin:
         elif target.startswith("/raw/"):  # /raw/HEX: exactly these bytes, then the end
             writer.write(bytes.fromhex(target.split("/")[2]))
             return "end"
+        elif target == "/drop":  # not a byte, then the end
+            return "end"
         elif target.startswith("/big-head/"):  # /big-head/N: a field of N octets
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: " + b"a" * int(target.split("/")[2]) + b"\r\n\r\n")
         elif target.startswith("/until-close/"):  # a body that ends with the connection
