@@ -17,7 +17,7 @@ from lib.lab import Lab, policy
 from lib.oracles import denies, live
 from lib.processes import Process, wait_for
 from lib.runner import hang_guard
-from lib.tls_hello import client_hello, encrypted_client_hello, extension, padding, server_name
+from lib.tls_hello import client_hello, encrypted_client_hello, extension, is_access_denied, padding, server_name
 
 RULE = 'http: [{methods: [GET, HEAD, POST, PUT], paths: ["/**"]}]'
 BOTH = ("ok.test", f"mitm.test {RULE}")
@@ -53,11 +53,12 @@ def restored(made):
 
 
 def refused(made, name, data, reason):
-    """First bytes to a name's port 443 that get no TLS answer, under this reason."""
+    """First bytes to a name's port 443 that get no TLS answer, under this reason; what came back instead."""
     with denies(made, reason):
         with made.guest.connect(name, 443) as client:
             answer, how = exchange(client, data)
     assert not answer.startswith(b"\x16") and how == "reset", (name, data[:80], answer[:80], how)
+    return answer
 
 
 def s_client(made, host, *options, input=b"", port=443):
@@ -69,7 +70,7 @@ def s_client(made, host, *options, input=b"", port=443):
 def test_82_hello_without_a_name():
     with lab() as made:
         for name in ("ok.test", "mitm.test"):
-            refused(made, name, client_hello(), "tls_nosni")
+            assert is_access_denied(refused(made, name, client_hello(), "tls_nosni")), "a client is told by an alert"
         made.wire_silent()
         served(made)
 
