@@ -150,11 +150,20 @@ class Enforcer:
 
     def records(self, **match):
         """The audit log's records, those of rotated files included: records(type="decision", reason="rule")."""
-        found = []
-        names = [n for n in os.listdir(self.audit_folder) if n.startswith("audit.jsonl")]
-        for name in sorted(names, key=lambda n: -int(n.rpartition(".")[2]) if n[-1].isdigit() else 0):
-            with open(f"{self.audit_folder}/{name}", errors="replace") as file:
-                found += [json.loads(line) for line in file if line.endswith("\n")]
+        def files():  # oldest first
+            found = {e.name: e.inode() for e in os.scandir(self.audit_folder) if e.name.startswith("audit.jsonl")}
+            return sorted(found.items(), key=lambda f: -int(f[0].rpartition(".")[2]) if f[0][-1].isdigit() else 0)
+
+        for _ in range(100):  # a rotation while we read would show a record twice or not at all
+            before, found = files(), []
+            with contextlib.suppress(FileNotFoundError):
+                for name, _inode in before:
+                    with open(f"{self.audit_folder}/{name}", errors="replace") as file:
+                        found += [json.loads(line) for line in file if line.endswith("\n")]
+                if files() == before:
+                    break
+        else:
+            raise AssertionError("the audit log rotates faster than it can be read")
         return [r for r in found if all(r.get(key) == value for key, value in match.items())]
 
     def wait_record(self, seconds=5, **match):
