@@ -1,12 +1,14 @@
 """The whole suite: builds what is needed, runs the six speeds and the checks, counts. Called by tests/run."""
 
 import argparse
+import concurrent.futures
 import contextlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 from lib import reachable, runner
@@ -15,6 +17,7 @@ from lib.runner import SANITIZERS
 ROOT = os.path.dirname(runner.TESTS)
 SPEEDS = ["check", "unit", "bpf", "fuzz", "net", "attack", "vm"]
 BUILD_SECONDS = 2400
+FUZZ_JOBS = 2
 _SUMMARY = re.compile(r"\[doctest\] test cases:\s*\d+ \|\s*(\d+) passed \|\s*(\d+) failed")
 
 
@@ -100,20 +103,33 @@ class Suite:
                 self.doctest(f"{folder}/{preset} {name}", program, env=env)
 
     def fuzz(self):
-        """Every fuzz program over its corpus: a regression test of each input ever kept."""
+        """Every fuzz program: first over its corpus, a regression test of each input ever kept; then it searches for a while."""
         place = f"{ROOT}/build/asan/tests/fuzz"
-        for name in sorted(os.listdir(place)):
-            corpus = f"{ROOT}/tests/fuzz/corpus/{name.removesuffix('_fuzz')}"
-            if not name.endswith("_fuzz") or not self.selected(name):
-                continue
-            begun = time.monotonic()
-            inputs = sorted(os.path.join(corpus, entry) for entry in os.listdir(corpus)) if os.path.isdir(corpus) else []
-            if not inputs:
-                self.report(f"fuzz {name}", "fail", 0, f"no corpus in {corpus}")
-                continue
-            status, output = run_to_file([f"{place}/{name}", "-timeout=20", *inputs], f"{self.logs}/{name}.log", 300, SANITIZERS)
-            self.report(f"fuzz {name}", "pass" if status == 0 else "fail", time.monotonic() - begun, output)
-            self.say(f"fuzz {name}: {len(inputs)} inputs replayed")
+        names = [n for n in sorted(os.listdir(place)) if n.endswith("_fuzz") and self.selected(n)]
+        self.say(f"fuzzing: {len(names)} programs, {self.options.fuzz_seconds} s each, {FUZZ_JOBS} at a time")
+        with concurrent.futures.ThreadPoolExecutor(FUZZ_JOBS) as pool:
+            for name, (outcome, seconds, output, summary) in zip(names, pool.map(self.fuzz_one, names)):
+                self.report(f"fuzz {name}", outcome, seconds, output)
+                self.say(f"fuzz {name}: {summary}")
+
+    def fuzz_one(self, name):
+        """(outcome, seconds, output, what was done). What breaks the program is kept beside the logs."""
+        begun = time.monotonic()
+        corpus, log = f"{ROOT}/tests/fuzz/corpus/{name.removesuffix('_fuzz')}", f"{self.logs}/{name}.log"
+        inputs = sorted(os.path.join(corpus, entry) for entry in os.listdir(corpus)) if os.path.isdir(corpus) else []
+        if not inputs:
+            return "fail", 0, f"no corpus in {corpus}", "no corpus"
+        program, seconds = f"{ROOT}/build/asan/tests/fuzz/{name}", self.options.fuzz_seconds
+        status, output = run_to_file([program, "-timeout=20", *inputs], log, 300, SANITIZERS)
+        found = "not searched"
+        if status == 0:
+            with tempfile.TemporaryDirectory() as fresh:
+                search = [program, "-timeout=20", f"-max_total_time={seconds}", f"-artifact_prefix={log}.", fresh, corpus]
+                status, output = run_to_file(search, log, seconds + 300, SANITIZERS)
+            runs, coverage = re.findall(r"Done (\d+) runs", output), re.findall(r"cov: (\d+)", output)
+            found = f"{runs[-1] if runs else '?'} runs, coverage {coverage[-1] if coverage else '?'}"
+        summary = f"{len(inputs)} inputs replayed, {found}"
+        return "pass" if status == 0 else "fail", time.monotonic() - begun, output, summary
 
     def functions(self, folder, preset, jobs, report=None):
         """The Python tests of a folder, against the programs of a preset."""
@@ -204,6 +220,7 @@ def main():
         "sudo tests/run --only unit,net | sudo tests/run --only net invariant_11")
     parser.add_argument("--only", type=lambda text: text.split(","), default=[], help=",".join(SPEEDS))
     parser.add_argument("--jobs", type=int, default=3, help="net and attack tests at a time (default 3)")
+    parser.add_argument("--fuzz-seconds", type=int, default=30, help="how long each fuzz program searches (default 30)")
     parser.add_argument("--no-tsan", action="store_true", help="leave the ThreadSanitizer round out")
     parser.add_argument("-v", "--verbose", action="store_true", help="a line for each test that passes, too")
     parser.add_argument("words", nargs="*", help="run only the tests whose name contains one of these")

@@ -153,9 +153,10 @@ class World:
             found = [json.loads(line) for line in file if line.endswith("\n")]
         return [e for e in found if all(e.get(key) == value for key, value in match.items())]
 
-    def connections(self, address, port=443):
-        """Connections accepted at this address."""
-        return self.events(event="connect", listener=f"{address}:{port}")
+    def connections(self, place, port=443):
+        """Connections accepted at this address, or at any address of this name."""
+        return [e for address in self.records.get(place, [place])
+                for e in self.events(event="connect", listener=f"{address}:{port}")]
 
     def stop(self):
         for process in reversed(self.processes):

@@ -37,14 +37,27 @@ def test_name_with_only_an_ipv6_origin_is_reached():
         equal(lab.guest.curl("https://six.test/").body, b"hello from six.test\n")
 
 
-def test_guest_reaches_an_allowed_name_over_ipv6():
+def test_name_is_reached_over_ipv4_and_over_ipv6():
     with Lab(policy("ok.test")) as lab:
-        answer = lab.guest.query("ok.test", "AAAA")
-        equal(answer.rcode, "NOERROR")
-        if answer.addresses:
-            equal(lab.guest.curl("https://ok.test/", "-6").status, 200)
-        else:
-            equal(lab.guest.curl("https://ok.test/", "-4").status, 200)  # AAAA may be NODATA, never NXDOMAIN
+        for family, kind, block in (("-4", "A", "198.18."), ("-6", "AAAA", "fd77:5:")):
+            answer = lab.guest.query("ok.test", kind)
+            equal((answer.rcode, len(answer.addresses)), ("NOERROR", 1))
+            assert answer.addresses[0].startswith(block), answer
+            equal(lab.guest.curl("https://ok.test/", family).status, 200)
+            refused = lab.guest.curl("https://other.test/", family, "--resolve", f"other.test:443:{answer.addresses[0]}")
+            assert refused.status == 0 and "access denied" in refused.talk, refused.talk
+
+
+def test_origin_family_that_does_not_answer_costs_a_moment():
+    with Lab(policy("ok.test", "other.test")) as lab:
+        equal(lab.guest.curl("https://other.test/").status, 200)
+        equal(lab.enforcer.wait_record(type="end", host="other.test")["dialled_ip"], "2600:9000::35", "IPv6 comes first")
+        lab.host.ip("neigh replace 2600:9000::99 lladdr 02:00:00:00:00:99 dev to-world nud permanent")  # nobody has it
+        lab.world.set_addresses("ok.test", ["2600:9000::99", "93.184.216.34"])
+        equal(lab.guest.curl("https://ok.test/").status, 200)
+        equal(lab.enforcer.wait_record(type="end", host="ok.test")["dialled_ip"], "93.184.216.34")
+        tried = [packet for packet in lab.world.witness.packets() if packet.is_syn and packet.destination == "2600:9000::99"]
+        assert tried, "the address that does not answer was tried"
 
 
 def test_wildcard_covers_one_label_and_not_the_apex():
@@ -66,7 +79,7 @@ def test_name_on_another_port_passes_only_where_the_rule_names_the_port():
             outcome = "reset"
         equal(outcome, "reset", "port 443")
         lab.enforcer.wait_record(type="decision", decision="deny", reason="port")
-        equal(lab.world.connections("93.184.216.34"), [])
+        equal(lab.world.connections("ok.test"), [])
 
 
 def test_client_hello_in_one_byte_segments_is_read_whole():
@@ -90,7 +103,7 @@ def test_client_hello_over_many_records_is_read_whole():
         with lab.guest.connect("ok.test", 443) as client:  # the same shape with another name inside
             data, how = exchange(client, client_hello(server_name("other.test"), padding(3000), record_size=100))
         equal((data[:1], how), (b"\x15", "reset"), "an alert, then a reset")
-        equal(len(lab.world.connections("93.184.216.34")), 1)
+        equal(len(lab.world.connections("ok.test")), 1)
 
 
 def test_large_download_and_upload_arrive_unchanged():

@@ -95,12 +95,16 @@ Result<WallClock::time_point> parse_time(std::string_view text) {
   const std::string copy(text);
   const int fields = std::sscanf(copy.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ%n", &parts.tm_year, &parts.tm_mon,
                                  &parts.tm_mday, &parts.tm_hour, &parts.tm_min, &parts.tm_sec, &millis, &used);
-  if (fields != 7 || static_cast<std::size_t>(used) != text.size()) {
-    return fail(Errc::kInvalid, "a time is written YYYY-MM-DDTHH:MM:SS.mmmZ");
+  const auto malformed = fail(Errc::kInvalid, "a time is written YYYY-MM-DDTHH:MM:SS.mmmZ, from 1970 to 2261");
+  // Nanoseconds since 1970 fit into 64 bits until 2262.
+  if (fields != 7 || static_cast<std::size_t>(used) != text.size() || parts.tm_year < 1970 || parts.tm_year > 2261) {
+    return malformed;
   }
   parts.tm_year -= 1900;
   parts.tm_mon -= 1;
-  return WallClock::from_time_t(timegm(&parts)) + std::chrono::milliseconds(millis);
+  const auto time = WallClock::from_time_t(timegm(&parts)) + std::chrono::milliseconds(millis);
+  if (format_time(time) != text) return malformed;  // a 31st of February, a sign, a space
+  return time;
 }
 
 std::string encode_status(const Status& status) {

@@ -12,16 +12,22 @@
 namespace enforcer::dns {
 namespace {
 
-// "address name\n" at its longest, with room to spare; a file beyond capacity times this is not ours.
-constexpr std::size_t kMaxLine = 320;
+// "address address name\n" at its longest, with room to spare; a file beyond capacity times this is not ours.
+constexpr std::size_t kMaxLine = 360;
 
-IpAddress offset_by(const IpAddress& network, std::size_t offset) {
-  auto bytes = network.bytes();
+/// The network address itself stays unused: entry 0 has address 1 of the block.
+IpAddress address_at(const Cidr& block, std::size_t index) {
+  auto bytes = block.network().bytes();
+  std::size_t offset = index + 1;
   for (std::size_t at = bytes.size(); offset != 0 && at-- > 0; offset >>= 8) {
     offset += bytes[at];
     bytes[at] = static_cast<std::uint8_t>(offset);
   }
   return IpAddress(bytes);
+}
+
+std::string line_start(const SyntheticAddresses& addresses) {
+  return fmt::format("{} {} ", addresses[0].to_string(), addresses[1].to_string());
 }
 
 Result<std::string> read_all(int fd, std::size_t size) {
@@ -39,16 +45,18 @@ Result<std::string> read_all(int fd, std::size_t size) {
 
 }  // namespace
 
-Result<std::unique_ptr<NameTable>> NameTable::open(const Cidr& block, const std::string& file) {
-  const int host_bits = 128 - block.mapped_length();
-  if (host_bits < 64 && (std::uint64_t{1} << host_bits) <= kCapacity) {
-    return fail(Errc::kInvalid,
-                fmt::format("synthetic block {} holds fewer than {} addresses", block.to_string(), kCapacity + 1));
+Result<std::unique_ptr<NameTable>> NameTable::open(const SyntheticBlocks& blocks, const std::string& file) {
+  for (const Cidr& block : {blocks.ipv4, blocks.ipv6}) {
+    const int host_bits = 128 - block.mapped_length();
+    if (host_bits < 64 && (std::uint64_t{1} << host_bits) <= kCapacity) {
+      return fail(Errc::kInvalid,
+                  fmt::format("synthetic block {} holds fewer than {} addresses", block.to_string(), kCapacity + 1));
+    }
   }
   Fd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd.valid()) return fail_errno("open " + file);
   // No make_unique: the constructor is private, so that every table there is was loaded.
-  std::unique_ptr<NameTable> table(new NameTable(block, std::move(fd)));
+  std::unique_ptr<NameTable> table(new NameTable(blocks, std::move(fd)));
   TRY_VOID(table->load(file));
   return table;
 }
@@ -74,34 +82,31 @@ Result<> NameTable::load(const std::string& file) {
   return {};
 }
 
-/// Line n is the n-th entry: its address follows from its place, and is written down so that a changed block is
+/// Line n is the n-th entry: its addresses follow from its place, and are written down so that a changed block is
 /// noticed.
 Result<> NameTable::load_line(std::string_view line) {
   const std::size_t index = indices_.size();
   if (index == kCapacity) return fail(Errc::kInvalid, "more names than a table holds");
-  const auto space = line.find(' ');
-  if (space == std::string_view::npos) return fail(Errc::kInvalid, "expected 'address name'");
-  if (line.substr(0, space) != address_at(index).to_string()) {
-    return fail(Errc::kInvalid, "expected the address " + address_at(index).to_string());
-  }
-  const HostName name = TRY(HostName::parse(line.substr(space + 1)));
-  if (name.text() != line.substr(space + 1)) return fail(Errc::kInvalid, "name is not canonical");
+  const std::string expected = line_start(addresses_at(index));
+  if (!line.starts_with(expected)) return fail(Errc::kInvalid, "expected '" + expected + "' and a name");
+  const HostName name = TRY(HostName::parse(line.substr(expected.size())));
+  if (name.text() != line.substr(expected.size())) return fail(Errc::kInvalid, "name is not canonical");
   if (indices_.contains(name)) return fail(Errc::kInvalid, "name occurs twice");
   publish(name, index);
   return {};
 }
 
-Result<std::optional<IpAddress>> NameTable::issue(const HostName& name) {
-  if (const auto known = indices_.find(name); known != indices_.end()) return address_at(known->second);
+Result<std::optional<SyntheticAddresses>> NameTable::issue(const HostName& name) {
+  if (const auto known = indices_.find(name); known != indices_.end()) return addresses_at(known->second);
   const std::size_t index = indices_.size();
   if (index == kCapacity) return std::nullopt;
   TRY_VOID(append(name, index));
   publish(name, index);
-  return address_at(index);
+  return addresses_at(index);
 }
 
 Result<> NameTable::append(const HostName& name, std::size_t index) {
-  const std::string line = fmt::format("{} {}\n", address_at(index).to_string(), name.text());
+  const std::string line = fmt::format("{}{}\n", line_start(addresses_at(index)), name.text());
   ssize_t written = -1;
   do {
     written = write(file_.get(), line.data(), line.size());
@@ -124,21 +129,20 @@ void NameTable::publish(const HostName& name, std::size_t index) {
 }
 
 std::optional<HostName> NameTable::name_of(const IpAddress& address) const {
-  if (!block_.contains(address)) return std::nullopt;
-  // The distance from the network address: the block may be IPv6, so only the low 32 bits are taken and checked by the
-  // way back.
+  const Cidr& block = block_of(address);
+  if (!block.contains(address)) return std::nullopt;
+  // The distance from the network address: only the low 32 bits are taken, and checked by the way back.
   ByteReader tail(Bytes(address.bytes()).last(4));
-  ByteReader base(Bytes(block_.network().bytes()).last(4));
+  ByteReader base(Bytes(block.network().bytes()).last(4));
   const std::uint32_t offset = tail.u32() - base.u32();
-  if (offset == 0 || offset > kCapacity || address_at(offset - 1) != address) return std::nullopt;
+  if (offset == 0 || offset > kCapacity || address_at(block, offset - 1) != address) return std::nullopt;
   const HostName* const name = slots_[offset - 1].load(std::memory_order_acquire);
   if (name == nullptr) return std::nullopt;
   return *name;
 }
 
-/// Entry 0 has address 1 of the block: the network address itself stays unused.
-IpAddress NameTable::address_at(std::size_t index) const {
-  return offset_by(block_.network(), index + 1);
+SyntheticAddresses NameTable::addresses_at(std::size_t index) const {
+  return {address_at(blocks_.ipv4, index), address_at(blocks_.ipv6, index)};
 }
 
 }  // namespace enforcer::dns

@@ -32,12 +32,14 @@ struct Question {
 
 /// Shared by the coroutine that waits and the questions that c-ares still holds, whichever ends last.
 struct Lookup {
-  Lookup(asio::io_context& io, HostName asked) : name(std::move(asked)), settled(io) {}
+  Lookup(asio::io_context& io, HostName asked, Deadline deadline)
+      : name(std::move(asked)), until(deadline.when()), settled(io) {}
 
   [[nodiscard]] bool pending() const { return questions[0].pending || questions[1].pending; }
 
   HostName name;
-  asio::steady_timer settled;  // expires at the deadline, is cancelled when both answers are in
+  Monotonic::time_point until;
+  asio::steady_timer settled;  // expires then, is cancelled when an answer comes
   std::array<Question, 2> questions = {{{this, Type::kA}, {this, Type::kAaaa}}};
   std::shared_ptr<Lookup> held_by_questions;  // itself, until c-ares has called back for each of them
 };
@@ -67,8 +69,10 @@ void on_answer(void* argument, int status, int /*timeouts*/, unsigned char* data
   } else {
     question.found = std::unexpected(error_of(status));
   }
-  if (lookup.pending()) return;
-  const auto last = std::move(lookup.held_by_questions);
+  const auto last = lookup.pending() ? nullptr : std::move(lookup.held_by_questions);
+  if (question.found && !question.found->addresses.empty()) {
+    lookup.until = std::min(lookup.until, Monotonic::now() + Resolver::kResolutionDelay);
+  }
   lookup.settled.cancel();
 }
 
@@ -77,6 +81,7 @@ Result<Resolution> conclude(const Lookup& lookup) {
   std::uint32_t ttl = kMaxTtl;
   const Error* failure = nullptr;
   for (const Question& question : lookup.questions) {
+    if (question.pending) ttl = kMinTtl;  // half an answer: the other half is soon asked for again
     if (!question.found) {
       // "It does not exist" is only believed when nobody failed.
       if (failure == nullptr || failure->code == Errc::kNotFound) failure = &question.found.error();
@@ -111,13 +116,13 @@ Result<std::unique_ptr<Resolver>> Resolver::make(asio::io_context& io, std::span
 }
 
 asio::awaitable<Result<Resolution>> Resolver::resolve(HostName name, Deadline deadline) {
-  const auto lookup = std::make_shared<Lookup>(impl_->io, std::move(name));
+  const auto lookup = std::make_shared<Lookup>(impl_->io, std::move(name), deadline);
   lookup->held_by_questions = lookup;
   for (Question& question : lookup->questions) {
     impl_->channel->query(lookup->name.text(), question.type, on_answer, &question);
   }
-  if (lookup->pending()) {
-    lookup->settled.expires_at(deadline.when());
+  while (lookup->pending() && Monotonic::now() < lookup->until) {
+    lookup->settled.expires_at(lookup->until);
     co_await lookup->settled.async_wait(asio::as_tuple(asio::use_awaitable));
   }
   // From here on the resolver may be gone; the lookup is ours.

@@ -36,9 +36,11 @@ class Resolver {
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
 
-  /// A and AAAA, asked in parallel. One of them is enough when the other failed or has not come by the deadline.
+  /// A and AAAA, asked in parallel. One of them is enough when the other failed, or has not come kResolutionDelay after
+  /// it (RFC 8305 section 3) or by the deadline: servers that never answer one of them do exist.
   /// kNotFound: the name does not exist or has no address. kUnavailable: the servers failed. kTimeout: the deadline
   /// passed.
+  static constexpr std::chrono::milliseconds kResolutionDelay{250};
   boost::asio::awaitable<Result<Resolution>> resolve(HostName name, Deadline deadline);
 
  private:

@@ -13,7 +13,7 @@ Guests::Guests(const config::Config& config, config::Paths paths, Workers& worke
 Result<std::shared_ptr<proxy::Guest>> Guests::make_guest(const hostproto::Guest& announced,
                                                          const policy::GuestPolicy& policy, const Files& files) const {
   TRY_VOID(make_folders(files.authority));
-  auto names = TRY(dns::NameTable::open(config_.guests.synthetic_ipv4, files.names));
+  auto names = TRY(dns::NameTable::open({config_.guests.synthetic_ipv4, config_.guests.synthetic_ipv6}, files.names));
   auto authority = TRY(tls::CertificateAuthority::open_or_make(files.authority, announced.name));
   proxy::GuestIdentity identity{announced.slot,   announced.epoch, announced.name,
                                 announced.labels, announced.ipv4,  announced.ipv6};

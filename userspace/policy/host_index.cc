@@ -66,10 +66,12 @@ void HostIndex::find_inside(const Node& node, std::string_view label, MatchList&
   }
 }
 
-void HostIndex::find(const HostName& name, MatchList& out) const {
+void HostIndex::find_exact(const HostName& name, MatchList& out) const {
   ++out.steps;
   if (const auto found = exact_.find(name.text()); found != exact_.end()) out.add(found->second);
+}
 
+void HostIndex::find_wildcards(const HostName& name, MatchList& out) const {
   const auto labels = name.labels();
   struct Step {
     std::uint32_t node;

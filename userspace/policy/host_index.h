@@ -25,7 +25,14 @@ class HostIndex {
   void add(const HostPattern& pattern, TargetEntry entry);
   /// After the last add(): sorts the runs.
   void seal();
-  void find(const HostName& name, MatchList& out) const;
+  void find(const HostName& name, MatchList& out) const {
+    find_exact(name, out);
+    find_wildcards(name, out);
+  }
+  /// Only what spells the name out.
+  void find_exact(const HostName& name, MatchList& out) const;
+  /// Only what does not.
+  void find_wildcards(const HostName& name, MatchList& out) const;
 
  private:
   using Entries = std::vector<TargetEntry>;

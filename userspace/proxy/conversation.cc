@@ -46,11 +46,6 @@ void Conversation::interrupt_origin(Errc why) {
   if (connecting_ != nullptr) connecting_->interrupt(why);
 }
 
-void Conversation::connecting(net::AsyncSocket* socket) {
-  connecting_ = socket;
-  if (socket != nullptr && interrupted_) socket->interrupt(*interrupted_);
-}
-
 asio::awaitable<bool> Conversation::read_guest(std::vector<std::uint8_t>& buffer) {
   const std::size_t before = buffer.size();
   buffer.resize(before + net::kHeadReadSize);
@@ -104,12 +99,17 @@ asio::awaitable<Conversation::Reached> Conversation::connect(const policy::Facts
   if (const auto* failure = std::get_if<Unresolved>(&found)) {
     co_return fail_with(policy::Reason::kOriginResolve, failure->error);
   }
-  auto connected = co_await connect_origin(worker(), std::get<Candidates>(found), facts.port, *this);
+  net::ConnectRace race(worker().io(), worker().poller(), worker().wheel());
+  if (interrupted_) race.interrupt(*interrupted_);
+  connecting_ = &race;
+  auto connected = co_await race.run(std::get<Candidates>(found), facts.port);
+  connecting_ = nullptr;
   if (!connected) {
     const bool late = connected.error().code == Errc::kTimeout;
     co_return fail_with(policy::Reason::kOriginConnect,
                         late ? metrics::OriginError::kTimeout : metrics::OriginError::kConnect);
   }
+  worker().metrics().origin_connected(connected->took);
   origin_ = std::move(connected->socket);
   net::reset_on_close(origin_->fd());
   if (interrupted_) origin_->interrupt(*interrupted_);

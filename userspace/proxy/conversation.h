@@ -8,13 +8,14 @@
 #include <vector>
 
 #include "net/async_socket.h"
+#include "net/connect_race.h"
 #include "net/timer_wheel.h"
 #include "proxy/live_session.h"
 #include "proxy/origin.h"
 
 namespace enforcer::proxy {
 
-class Conversation final : public net::WheelEntry, public Interruptible, private ConnectWatch {
+class Conversation final : public net::WheelEntry, public Interruptible {
  public:
   Conversation(std::unique_ptr<LiveSession> session, std::unique_ptr<net::AsyncSocket> guest);
   ~Conversation() override;
@@ -84,12 +85,11 @@ class Conversation final : public net::WheelEntry, public Interruptible, private
   boost::asio::awaitable<OriginAddresses> find(const policy::Facts& facts, const policy::Decision& decision);
   Reached forbid(const policy::Facts& facts, const Forbidden& denial, const Seen& seen);
   boost::asio::awaitable<Reached> connect(const policy::Facts& facts, OriginAddresses& found);
-  void connecting(net::AsyncSocket* socket) override;
 
   std::unique_ptr<LiveSession> session_;
   std::unique_ptr<net::AsyncSocket> guest_;
   std::unique_ptr<net::AsyncSocket> origin_;
-  net::AsyncSocket* connecting_ = nullptr;
+  net::ConnectRace* connecting_ = nullptr;
   enum class Expecting : std::uint8_t { kAnybody, kOrigin };
   Expecting expecting_ = Expecting::kAnybody;
   std::optional<Errc> interrupted_;

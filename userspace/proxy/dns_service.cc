@@ -6,6 +6,7 @@
 #include "dns/local_names.h"
 #include "net/dns_socket.h"
 #include "policy/decide.h"
+#include "policy/open_suffix.h"
 #include "proxy/worker.h"
 
 namespace enforcer::proxy {
@@ -105,16 +106,30 @@ DnsService::Outcome DnsService::answer_query(GuestView& view, const dns::Query& 
   const policy::Facts facts{.layer = policy::Layer::kDns, .host = query.name, .now = WallClock::now()};
   const policy::Decision decision = policy::decide(*view.policy, facts);
   if (!decision.allowed()) return deny(view, query, decision);
+  const bool for_address = query.type == dns::Type::kA || query.type == dns::Type::kAaaa;
+  if (for_address && !within_name_budget(view, query.name)) {
+    return deny(view, query, {.reason = policy::Reason::kLimitNames, .rule = decision.rule});
+  }
   home_.metrics().decision(view.series, policy::Layer::kDns, decision);
-  if (query.type != dns::Type::kA) return {dns::make_no_data(query), Action::kAllow, ResponseCode::kNoError};
-  const auto address = view.guest->names().issue(query.name);
-  if (!address) {
-    log_error("DNS: {}", address.error().message);
+  if (!for_address) return {dns::make_no_data(query), Action::kAllow, ResponseCode::kNoError};
+  const auto addresses = view.guest->names().issue(query.name);
+  if (!addresses) {
+    log_error("DNS: {}", addresses.error().message);
     record_denial(view, &query.name, {.reason = policy::Reason::kInternal});
     return {dns::make_error(query.echo, ResponseCode::kServFail), Action::kDeny, ResponseCode::kServFail};
   }
-  if (!*address) return deny(view, query, {.reason = policy::Reason::kLimitNames});
-  return {dns::make_addresses(query, std::span(&**address, 1)), Action::kAllow, ResponseCode::kNoError};
+  if (!*addresses) return deny(view, query, {.reason = policy::Reason::kLimitNames});
+  return {dns::make_addresses(query, **addresses), Action::kAllow, ResponseCode::kNoError};
+}
+
+bool DnsService::within_name_budget(GuestView& view, const HostName& name) {
+  if (view.guest->names().knows(name)) return true;
+  const auto suffix = policy::open_suffix(*view.policy, name);
+  if (!suffix) return true;
+  const std::uint32_t limit = view.guest->distinct_names_per_hour();
+  net::RateLimit& budget = view.new_names.try_emplace(*suffix, limit, std::chrono::hours(1)).first->second;
+  budget.change(limit, std::chrono::hours(1));
+  return budget.take(Monotonic::now());
 }
 
 DnsService::Outcome DnsService::deny(GuestView& view, const dns::Query& query, const policy::Decision& denial) {

@@ -41,6 +41,8 @@ class DnsService {
     dns::ResponseCode code;
   };
   Outcome answer_query(GuestView& view, const dns::Query& query);
+  /// Of names that a wildcard lets through, so many an hour below one suffix.
+  static bool within_name_budget(GuestView& view, const HostName& name);
   Outcome deny(GuestView& view, const dns::Query& query, const policy::Decision& denial);
   DecisionId record_denial(GuestView& view, const HostName* name, const policy::Decision& denial);
 

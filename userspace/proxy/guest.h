@@ -35,6 +35,7 @@ class Guest {
         decisions_(limits.decisions_per_minute, std::chrono::minutes(1)),
         requests_(limits.requests_per_minute, std::chrono::minutes(1)),
         dns_queries_(limits.dns_per_second, std::chrono::seconds(1)),
+        distinct_names_(limits.distinct_names_per_hour),
         session_limit_(limits.connections),
         half_open_limit_(limits.half_open) {}
 
@@ -47,6 +48,7 @@ class Guest {
     decisions_.change(limits.decisions_per_minute, std::chrono::minutes(1));
     requests_.change(limits.requests_per_minute, std::chrono::minutes(1));
     dns_queries_.change(limits.dns_per_second, std::chrono::seconds(1));
+    distinct_names_.store(limits.distinct_names_per_hour, std::memory_order_relaxed);
     session_limit_.store(limits.connections, std::memory_order_relaxed);
     half_open_limit_.store(limits.half_open, std::memory_order_relaxed);
   }
@@ -82,6 +84,11 @@ class Guest {
 
   [[nodiscard]] bool take_dns_query(Monotonic::time_point now) { return dns_queries_.take(now); }
 
+  /// How many new names an hour it may get below one suffix (policy/open_suffix.h).
+  [[nodiscard]] std::uint32_t distinct_names_per_hour() const {
+    return distinct_names_.load(std::memory_order_relaxed);
+  }
+
  private:
   const GuestIdentity identity_;
   const std::unique_ptr<dns::NameTable> names_;
@@ -89,6 +96,7 @@ class Guest {
   net::RateLimit decisions_;
   net::RateLimit requests_;
   net::RateLimit dns_queries_;
+  std::atomic<std::uint32_t> distinct_names_;
   std::atomic<std::uint32_t> session_limit_;
   std::atomic<std::uint32_t> half_open_limit_;
   std::atomic<std::uint32_t> sessions_ = 0;

@@ -31,6 +31,7 @@ struct GuestView {
   std::shared_ptr<const policy::GuestPolicy> policy;
   metrics::GuestSeries series{};
   std::unordered_map<HostName, CheckedAddresses> origins;
+  std::unordered_map<std::string, net::RateLimit> new_names;  ///< by open suffix; only where DNS is answered
   std::unique_ptr<tls::LeafCache> leaves;
   std::list<LiveSession*> sessions;  ///< to be decided again after a reload, closed when the guest goes
   int pipes_lent = 0;

@@ -76,29 +76,4 @@ asio::awaitable<OriginAddresses> find_origin(LiveSession& session, const policy:
   co_return (*checked)->addresses;
 }
 
-asio::awaitable<Result<Connected>> connect_origin(Worker& worker, const Candidates& candidates, Port port,
-                                                  ConnectWatch& watch) {
-  Error last{Errc::kUnavailable, "no address to connect to"};
-  for (const IpAddress& address : candidates) {
-    const auto start = Monotonic::now();
-    auto started = net::start_connect({address, port});
-    if (!started) {
-      last = std::move(started).error();
-      continue;
-    }
-    auto socket = net::AsyncSocket::make(worker.io(), worker.poller(), *std::move(started));
-    if (!socket) co_return std::unexpected(std::move(socket).error());
-    watch.connecting(socket->get());
-    auto connected = co_await (*socket)->connected();
-    watch.connecting(nullptr);
-    if (connected) {
-      worker.metrics().origin_connected(Monotonic::now() - start);
-      co_return Connected{*std::move(socket), address};
-    }
-    last = std::move(connected).error();
-    if (last.code != Errc::kIo) break;  // interrupted: the session is over
-  }
-  co_return std::unexpected(std::move(last));
-}
-
 }  // namespace enforcer::proxy

@@ -21,7 +21,7 @@ using enforcer::dns::test::ip;
 
 namespace {
 
-const Cidr kBlock = *Cidr::parse("198.18.0.0/15");
+const SyntheticBlocks kBlocks{*Cidr::parse("198.18.0.0/15"), *Cidr::parse("fd77:5::/64")};
 
 /// A folder of its own for each test.
 struct Folder {
@@ -44,21 +44,23 @@ HostName name(std::string_view text) {
   return *HostName::parse(text);
 }
 
-std::unique_ptr<NameTable> open_table(const Folder& folder, const Cidr& block = kBlock) {
-  auto table = NameTable::open(block, folder.file());
+std::unique_ptr<NameTable> open_table(const Folder& folder) {
+  auto table = NameTable::open(kBlocks, folder.file());
   if (!table) FAIL(table.error().message);
   return *std::move(table);
 }
 
 std::string issue(NameTable& table, std::string_view text) {
-  const auto address = table.issue(name(text));
-  REQUIRE(address.has_value());
-  return *address ? (*address)->to_string() : "(full)";
+  const auto addresses = table.issue(name(text));
+  REQUIRE(addresses.has_value());
+  if (!*addresses) return "(full)";
+  CHECK(table.name_of((**addresses)[1]) == table.name_of((**addresses)[0]));
+  return (**addresses)[0].to_string();
 }
 
 }  // namespace
 
-TEST_CASE("each_name_gets_one_address_for_ever") {
+TEST_CASE("each_name_gets_one_address_of_each_family_for_ever") {
   const Folder folder;
   const auto table = open_table(folder);
   CHECK(issue(*table, "ok.test") == "198.18.0.1");
@@ -66,18 +68,25 @@ TEST_CASE("each_name_gets_one_address_for_ever") {
   CHECK(issue(*table, "OK.test") == "198.18.0.1");
   CHECK(table->size() == 2);
   CHECK(table->name_of(ip("198.18.0.2")) == name("cdn.test"));
+  CHECK(table->name_of(ip("fd77:5::2")) == name("cdn.test"));
+  CHECK((**table->issue(name("cdn.test")))[1] == ip("fd77:5::2"));
+  CHECK(table->knows(name("cdn.test")));
+  CHECK_FALSE(table->knows(name("new.test")));
 }
 
 TEST_CASE("an_address_that_was_not_issued_has_no_name") {
   const Folder folder;
   const auto table = open_table(folder);
   issue(*table, "ok.test");
-  for (const char* address : {"198.18.0.0", "198.18.0.2", "198.18.16.1", "198.19.255.255", "198.17.255.255",
-                              "93.184.216.34", "::1", "2600:9000::1"}) {
+  for (const char* address :
+       {"198.18.0.0", "198.18.0.2", "198.18.16.1", "198.19.255.255", "198.17.255.255", "93.184.216.34", "::1",
+        "2600:9000::1", "fd77:5::", "fd77:5::2", "fd77:5::1:0:1", "fd77:5:0:1::1"}) {
     CAPTURE(address);
     CHECK_FALSE(table->name_of(ip(address)).has_value());
   }
   CHECK(table->covers(ip("198.19.255.255")));
+  CHECK(table->covers(ip("fd77:5::ffff:ffff")));
+  CHECK_FALSE(table->covers(ip("fd77:5:0:1::1")));
   CHECK_FALSE(table->covers(ip("198.20.0.1")));
 }
 
@@ -88,32 +97,34 @@ TEST_CASE("invariant_11_a_restart_finds_every_address_again") {
     issue(*table, "ok.test");
     issue(*table, "cdn.test");
   }
-  CHECK(folder.contents() == "198.18.0.1 ok.test\n198.18.0.2 cdn.test\n");
+  CHECK(folder.contents() == "198.18.0.1 fd77:5::1 ok.test\n198.18.0.2 fd77:5::2 cdn.test\n");
   const auto table = open_table(folder);
   CHECK(table->name_of(ip("198.18.0.1")) == name("ok.test"));
   CHECK(issue(*table, "cdn.test") == "198.18.0.2");
   CHECK(issue(*table, "new.test") == "198.18.0.3");
-  CHECK(folder.contents().ends_with("\n198.18.0.3 new.test\n"));
+  CHECK(folder.contents().ends_with("\n198.18.0.3 fd77:5::3 new.test\n"));
 }
 
 TEST_CASE("a_torn_last_line_is_dropped_and_its_address_is_issued_again") {
   const Folder folder;
-  folder.write("198.18.0.1 ok.test\n198.18.0.2 torn.te");
+  folder.write("198.18.0.1 fd77:5::1 ok.test\n198.18.0.2 fd77:5::2 torn.te");
   const auto table = open_table(folder);
   CHECK(table->size() == 1);
   CHECK(issue(*table, "cdn.test") == "198.18.0.2");
-  CHECK(folder.contents() == "198.18.0.1 ok.test\n198.18.0.2 cdn.test\n");
+  CHECK(folder.contents() == "198.18.0.1 fd77:5::1 ok.test\n198.18.0.2 fd77:5::2 cdn.test\n");
 }
 
 TEST_CASE("anything_else_that_is_not_what_we_wrote_is_refused_with_its_line") {
   for (const std::string_view second :
-       {"198.18.0.3 cdn.test\n", "198.18.0.2 ok.test\n", "198.18.0.2 Cdn.test\n", "198.18.0.2 cdn.test.\n",
-        "198.18.0.2  cdn.test\n", "198.18.0.2\n", "\n", "198.18.0.2 cdn.test \n", "198.18.0.2 cdn..test\n",
-        "10.0.0.1 cdn.test\n", "198.018.0.2 cdn.test\n"}) {
+       {"198.18.0.3 fd77:5::3 cdn.test\n", "198.18.0.2 fd77:5::2 ok.test\n", "198.18.0.2 fd77:5::2 Cdn.test\n",
+        "198.18.0.2 fd77:5::2 cdn.test.\n", "198.18.0.2 fd77:5::2  cdn.test\n", "198.18.0.2 fd77:5::2\n", "\n",
+        "198.18.0.2 fd77:5::2 cdn.test \n", "198.18.0.2 fd77:5::2 cdn..test\n", "10.0.0.1 fd77:5::2 cdn.test\n",
+        "198.018.0.2 fd77:5::2 cdn.test\n", "198.18.0.2 fd77:5::3 cdn.test\n", "198.18.0.2 cdn.test\n",
+        "198.18.0.2 fd77:5::02 cdn.test\n"}) {
     CAPTURE(second);
     const Folder folder;
-    folder.write("198.18.0.1 ok.test\n" + std::string(second));
-    const auto table = NameTable::open(kBlock, folder.file());
+    folder.write("198.18.0.1 fd77:5::1 ok.test\n" + std::string(second));
+    const auto table = NameTable::open(kBlocks, folder.file());
     REQUIRE_FALSE(table.has_value());
     CHECK(table.error().code == Errc::kInvalid);
     CHECK(table.error().message.starts_with(folder.file() + ":2: "));
@@ -122,17 +133,20 @@ TEST_CASE("anything_else_that_is_not_what_we_wrote_is_refused_with_its_line") {
 
 TEST_CASE("a_file_from_another_block_is_refused") {
   const Folder folder;
-  folder.write("198.18.0.1 ok.test\n");
-  CHECK_FALSE(NameTable::open(*Cidr::parse("10.99.0.0/16"), folder.file()).has_value());
+  folder.write("198.18.0.1 fd77:5::1 ok.test\n");
+  CHECK_FALSE(NameTable::open({*Cidr::parse("10.99.0.0/16"), kBlocks.ipv6}, folder.file()).has_value());
+  CHECK_FALSE(NameTable::open({kBlocks.ipv4, *Cidr::parse("fd77:6::/64")}, folder.file()).has_value());
+  CHECK(NameTable::open(kBlocks, folder.file()).has_value());
 }
 
 TEST_CASE("refuses_a_link_a_folder_and_a_block_that_is_too_small") {
   const Folder folder;
   std::filesystem::create_symlink("/etc/hostname", folder.file());
-  CHECK_FALSE(NameTable::open(kBlock, folder.file()).has_value());
-  CHECK_FALSE(NameTable::open(kBlock, folder.path).has_value());
-  CHECK_FALSE(NameTable::open(*Cidr::parse("198.18.0.0/20"), folder.path + "/small").has_value());
-  CHECK(NameTable::open(*Cidr::parse("198.18.0.0/19"), folder.path + "/enough").has_value());
+  CHECK_FALSE(NameTable::open(kBlocks, folder.file()).has_value());
+  CHECK_FALSE(NameTable::open(kBlocks, folder.path).has_value());
+  CHECK_FALSE(NameTable::open({*Cidr::parse("198.18.0.0/20"), kBlocks.ipv6}, folder.path + "/small").has_value());
+  CHECK_FALSE(NameTable::open({kBlocks.ipv4, *Cidr::parse("fd77:5::/116")}, folder.path + "/small").has_value());
+  CHECK(NameTable::open({*Cidr::parse("198.18.0.0/19"), kBlocks.ipv6}, folder.path + "/enough").has_value());
   struct stat status{};
   REQUIRE(stat((folder.path + "/enough").c_str(), &status) == 0);
   CHECK((status.st_mode & 0777) == 0600);
@@ -147,14 +161,6 @@ TEST_CASE("invariant_10_a_full_table_issues_nothing_more_and_keeps_what_it_has")
   CHECK(issue(*table, "n4096.test") == "198.18.16.0");
   CHECK(table->name_of(ip("198.18.16.0")) == name("n4096.test"));
   CHECK(open_table(folder)->size() == NameTable::kCapacity);
-}
-
-TEST_CASE("works_over_an_ipv6_block") {
-  const Folder folder;
-  const auto table = open_table(folder, *Cidr::parse("fd77:5::/64"));
-  CHECK(issue(*table, "ok.test") == "fd77:5::1");
-  CHECK(table->name_of(ip("fd77:5::1")) == name("ok.test"));
-  CHECK_FALSE(table->name_of(ip("fd77:5::1:0:1")).has_value());
 }
 
 TEST_CASE("invariant_8_a_name_that_cannot_be_written_down_gets_no_address") {
@@ -173,7 +179,7 @@ TEST_CASE("invariant_8_a_name_that_cannot_be_written_down_gets_no_address") {
   std::signal(SIGXFSZ, handler);
   CHECK_FALSE(torn.has_value());
   CHECK_FALSE(table->name_of(ip("198.18.0.2")).has_value());
-  CHECK(folder.contents() == "198.18.0.1 ok.test\n");
+  CHECK(folder.contents() == "198.18.0.1 fd77:5::1 ok.test\n");
   CHECK(issue(*table, "new.test") == "198.18.0.2");
 }
 

@@ -162,8 +162,19 @@ TEST_CASE("the_deadline_ends_a_lookup_nobody_answers") {
 
 TEST_CASE("at_the_deadline_what_has_come_is_enough") {
   const auto outcome = resolve(
-      "slow.test", [](const Asked& asked) { return asked.type == kA ? both(asked) : Says{.silent = true}; }, 300ms);
-  CHECK(outcome.text() == "93.184.216.1 60");
+      "slow.test", [](const Asked& asked) { return asked.type == kA ? both(asked) : Says{.silent = true}; }, 100ms);
+  CHECK(outcome.text() == "93.184.216.1 5");
+}
+
+TEST_CASE("a_family_that_is_never_answered_costs_a_moment_and_is_asked_for_again_soon") {
+  for (const unsigned answered : {kA, kAaaa}) {
+    const auto outcome = resolve(
+        "half.test", [&](const Asked& asked) { return asked.type == answered ? both(asked) : Says{.silent = true}; },
+        60s);
+    CHECK(outcome.text() == (answered == kA ? "93.184.216.1 5" : "2600:9000::1 5"));
+    CHECK(outcome.took >= Resolver::kResolutionDelay);
+    CHECK(outcome.took < 20s);
+  }
 }
 
 TEST_CASE("asks_again_when_a_datagram_was_lost") {

@@ -1,0 +1,129 @@
+#include "net/connect_race.h"
+
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+
+#include "net/socket.h"
+
+namespace enforcer::net {
+
+class ConnectRace::Attempt final : public PollTarget {
+ public:
+  Attempt(ConnectRace& race, Fd socket, const IpAddress& address)
+      : race_(race), socket_(std::move(socket)), address_(address) {}
+  ~Attempt() { close(); }
+
+  Result<> watch() { return race_.poller_.add(socket_.get(), *this); }
+  void close() {
+    if (socket_.valid()) race_.poller_.remove(socket_.get(), *this);
+    socket_ = Fd();
+  }
+  [[nodiscard]] int fd() const { return socket_.get(); }
+  Result<Winner> take() {
+    const auto took = Monotonic::now() - start_;
+    race_.poller_.remove(socket_.get(), *this);
+    auto socket = TRY(AsyncSocket::make(race_.io_, race_.poller_, std::move(socket_)));
+    return Winner{std::move(socket), address_, took};
+  }
+
+ private:
+  void ready(std::uint32_t events) override {
+    if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0) race_.ended(*this);
+  }
+
+  ConnectRace& race_;
+  Fd socket_;
+  IpAddress address_;
+  Monotonic::time_point start_ = Monotonic::now();
+};
+
+std::vector<IpAddress> in_turn(const std::vector<IpAddress>& addresses) {
+  std::vector<IpAddress> ipv6;
+  std::vector<IpAddress> ipv4;
+  for (const IpAddress& address : addresses) (address.is_v4() ? ipv4 : ipv6).push_back(address);
+  std::vector<IpAddress> ordered;
+  for (std::size_t i = 0; i < std::max(ipv6.size(), ipv4.size()); ++i) {
+    if (i < ipv6.size()) ordered.push_back(ipv6[i]);
+    if (i < ipv4.size()) ordered.push_back(ipv4[i]);
+  }
+  return ordered;
+}
+
+ConnectRace::ConnectRace(asio::io_context& io, Poller& poller, TimerWheel& wheel)
+    : io_(io), poller_(poller), wheel_(wheel) {}
+
+ConnectRace::~ConnectRace() = default;
+
+asio::awaitable<Result<ConnectRace::Winner>> ConnectRace::run(const std::vector<IpAddress>& addresses, Port port) {
+  waiting_ = in_turn(addresses);
+  std::ranges::reverse(waiting_);
+  port_ = port;
+  start_next();
+  while (!over()) co_await wait();
+  cancel();
+  if (interrupted_) co_return fail(*interrupted_, "interrupted");
+  if (winner_ == nullptr) co_return std::unexpected(std::move(last_));
+  co_return winner_->take();
+}
+
+bool ConnectRace::over() const {
+  return winner_ != nullptr || interrupted_ || (pending_ == 0 && waiting_.empty());
+}
+
+void ConnectRace::start_next() {
+  while (!over() && !waiting_.empty()) {
+    const IpAddress address = waiting_.back();
+    waiting_.pop_back();
+    auto socket = start_connect({address, port_});
+    if (!socket) {
+      last_ = std::move(socket).error();
+      continue;
+    }
+    auto attempt = std::make_unique<Attempt>(*this, *std::move(socket), address);
+    if (auto watched = attempt->watch(); !watched) {
+      last_ = std::move(watched).error();
+      continue;
+    }
+    attempts_.push_back(std::move(attempt));
+    ++pending_;
+    if (!waiting_.empty()) wheel_.schedule(*this, Deadline::after(kAttemptDelay));
+    return;
+  }
+  if (over()) resume();
+}
+
+void ConnectRace::ended(Attempt& attempt) {
+  if (winner_ != nullptr) return;
+  if (auto finished = finish_connect(attempt.fd()); !finished) {
+    last_ = std::move(finished).error();
+    attempt.close();
+    --pending_;
+    start_next();
+    return;
+  }
+  winner_ = &attempt;
+  resume();
+}
+
+asio::awaitable<void> ConnectRace::wait() {
+  // A named object: see userspace/DECISIONS.md on temporaries in co_await expressions.
+  auto suspended = asio::async_initiate<const asio::use_awaitable_t<>, void()>(
+      [this](auto&& handler) { waiter_.emplace(std::forward<decltype(handler)>(handler)); }, asio::use_awaitable);
+  co_await std::move(suspended);
+}
+
+void ConnectRace::resume() {
+  if (!waiter_) return;
+  Waiter waiter = std::move(*waiter_);
+  waiter_.reset();
+  asio::post(io_, std::move(waiter));
+}
+
+void ConnectRace::interrupt(Errc why) {
+  if (!interrupted_) interrupted_ = why;
+  resume();
+}
+
+}  // namespace enforcer::net
