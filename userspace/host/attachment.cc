@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 
 namespace enforcer::host {
 namespace {
@@ -16,6 +17,7 @@ namespace {
 // From Linux 6.6's UAPI, newer than the headers this is built with.
 constexpr std::uint32_t kTcxIngress = 46;
 constexpr std::uint32_t kTcxEgress = 47;
+constexpr std::uint32_t kBefore = 1U << 3;  // BPF_F_BEFORE, without a relative: in front of all
 
 // Any fixed pair, so that the filter is found again; the lowest priority number runs first.
 constexpr std::uint32_t kFilterHandle = 1;
@@ -44,7 +46,35 @@ int create_tcx_link(std::uint32_t interface_index, Direction direction, int prog
   attributes.program = static_cast<std::uint32_t>(program);
   attributes.interface_index = interface_index;
   attributes.attach_type = attach_type(direction);
+  attributes.flags = kBefore;
   return static_cast<int>(syscall(SYS_bpf, BPF_LINK_CREATE, &attributes, sizeof attributes));
+}
+
+/// What BPF_PROG_QUERY takes for TCX.
+struct TcxQuery {
+  std::uint32_t interface_index;
+  std::uint32_t attach_type;
+  std::uint32_t query_flags;
+  std::uint32_t attach_flags;
+  std::uint64_t programs;  ///< address of an array of `count` program ids
+  std::uint32_t count;
+  std::uint32_t padding;
+  std::uint64_t program_flags;
+  std::uint64_t links;
+  std::uint64_t link_flags;
+  std::uint64_t revision;
+};
+static_assert(sizeof(TcxQuery) == 64);
+
+/// The program that runs first there; 0: none, or the kernel does not tell.
+std::uint32_t first_tcx_program(std::uint32_t interface_index, Direction direction) {
+  std::uint32_t programs[64] = {};  // no more can be attached (BPF_MPROG_MAX)
+  TcxQuery attributes{};
+  attributes.interface_index = interface_index;
+  attributes.attach_type = attach_type(direction);
+  attributes.programs = reinterpret_cast<std::uint64_t>(&programs);
+  attributes.count = std::size(programs);
+  return syscall(SYS_bpf, BPF_PROG_QUERY, &attributes, sizeof attributes) == 0 ? programs[0] : 0;
 }
 
 struct TcxLink {
@@ -76,11 +106,15 @@ Result<std::uint32_t> program_id(int program) {
 
 Result<Fd> attach_tcx(const Attachment::Place& place, int program) {
   if (Fd pinned(bpf_obj_get(place.pin.c_str())); pinned.valid()) {
-    if (inspect(pinned, place.direction).interface_index == place.interface_index) {
+    const TcxLink link = inspect(pinned, place.direction);
+    const bool here = link.interface_index == place.interface_index;
+    if (here && first_tcx_program(place.interface_index, place.direction) == link.program_id) {
       if (bpf_link_update(pinned.get(), program, nullptr) != 0) return fail_errno("cannot replace a TCX program");
       return pinned;
     }
-    if (unlink(place.pin.c_str()) != 0) return fail_errno(place.pin);  // of an interface that is gone
+    // Of an interface that is gone, or somebody else's program got in front.
+    bpf_link_detach(pinned.get());
+    if (unlink(place.pin.c_str()) != 0) return fail_errno(place.pin);
   }
   Fd link(create_tcx_link(place.interface_index, place.direction, program));
   if (!link.valid()) return fail_errno(fmt::format("cannot attach BPF to interface {}", place.interface_index));
@@ -155,7 +189,8 @@ Result<Attachment> Attachment::attach(AttachMode mode, const Place& place, int p
 bool Attachment::intact() const {
   if (mode_ == AttachMode::kTcx) {
     const TcxLink link = inspect(link_, place_.direction);
-    return link.interface_index == place_.interface_index && link.program_id == program_id_;
+    return link.interface_index == place_.interface_index && link.program_id == program_id_ &&
+           first_tcx_program(place_.interface_index, place_.direction) == program_id_;
   }
   const bpf_tc_hook hook = clsact_hook(place_.interface_index, place_.direction);
   bpf_tc_opts options = clsact_filter();

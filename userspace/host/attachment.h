@@ -1,8 +1,9 @@
 // One BPF program on one direction of one interface, so that it stays when hostd goes.
 //
-// TCX (Linux 6.6): a link pinned in bpffs. It runs before every clsact filter, `tc qdisc del` does not touch it, and
-// its program is replaced atomically. Older kernels: a clsact filter at a fixed handle and priority, which survives by
-// itself but can be removed by anybody who has the tools; the watchdog asks for it each second.
+// TCX (Linux 6.6): a link pinned in bpffs. It runs before every clsact filter, `tc qdisc del` does not touch it, its
+// program is replaced atomically, and it is put in front of whatever else is there. Older kernels: a clsact filter at a
+// fixed handle and priority, which survives by itself but can be removed by anybody who has the tools; the watchdog
+// asks for it each second.
 //
 // The object is only a view: its end changes nothing, remove() does.
 #pragma once
@@ -36,7 +37,8 @@ class Attachment {
   /// Attaches `program`, or puts it in the place of what an earlier run attached there.
   static Result<Attachment> attach(AttachMode mode, const Place& place, int program);
 
-  /// Whether it is still there, with our program; in the interface's namespace. False also when the interface is gone.
+  /// Whether it is still there, with our program, and nothing runs before it; in the interface's namespace. False also
+  /// when the interface is gone.
   [[nodiscard]] bool intact() const;
   /// In the interface's namespace: elsewhere its index names another interface.
   void remove();

@@ -7,6 +7,7 @@
 #include <guest_ingress.skel.h>
 #include <tap_join.skel.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
@@ -78,6 +79,18 @@ void copy_ipv6(std::uint8_t (&to)[16], const IpAddress& from) {
 }
 void copy_mac(std::uint8_t (&to)[6], const Mac& from) {
   std::memcpy(to, from.bytes.data(), sizeof to);
+}
+
+enforcer_guest entry_of(const GuestAddresses& addresses) {
+  enforcer_guest guest{};
+  guest.slot = static_cast<std::uint32_t>(addresses.slot);
+  copy_ipv4(guest.gateway_ipv4, addresses.gateway_ipv4);
+  copy_ipv4(guest.guest_ipv4, addresses.ipv4);
+  copy_ipv6(guest.gateway_ipv6, addresses.gateway_ipv6);
+  copy_ipv6(guest.guest_ipv6, addresses.ipv6);
+  copy_mac(guest.guest_mac, addresses.mac);
+  copy_mac(guest.gateway_mac, addresses.gateway_mac);
+  return guest;
 }
 
 std::vector<std::uint32_t> keys_of(int map) {
@@ -154,18 +167,30 @@ Result<> Datapath::stop_steering() {
   return put(map("steering"), 0, enforcer_steering{.workers = 0}, "steering");
 }
 
+bool Datapath::steers(unsigned workers) const {
+  std::uint32_t key = 0;
+  enforcer_steering steering{};
+  std::uint64_t cookie = 0;  // what a sockmap tells of a socket
+  if (bpf_map_lookup_elem(map("steering"), &key, &steering) != 0 || steering.workers != workers) return false;
+  if (bpf_map_lookup_elem(map("dns_socket"), &key, &cookie) != 0) return false;
+  for (; key < workers; ++key) {
+    if (bpf_map_lookup_elem(map("listeners"), &key, &cookie) != 0) return false;
+  }
+  return true;
+}
+
 Result<> Datapath::add_guest(std::uint32_t interface_index, const GuestAddresses& addresses) {
-  const auto slot = static_cast<std::uint32_t>(addresses.slot);
-  enforcer_guest guest{};
-  guest.slot = slot;
-  copy_ipv4(guest.gateway_ipv4, addresses.gateway_ipv4);
-  copy_ipv4(guest.guest_ipv4, addresses.ipv4);
-  copy_ipv6(guest.gateway_ipv6, addresses.gateway_ipv6);
-  copy_ipv6(guest.guest_ipv6, addresses.ipv6);
-  copy_mac(guest.guest_mac, addresses.mac);
-  copy_mac(guest.gateway_mac, addresses.gateway_mac);
-  TRY_VOID(start_counting(map("counters"), slot));
-  return put(map("guests"), interface_index, guest, "guests");
+  TRY_VOID(start_counting(map("counters"), static_cast<std::uint32_t>(addresses.slot)));
+  return put(map("guests"), interface_index, entry_of(addresses), "guests");
+}
+
+bool Datapath::knows_guest(std::uint32_t interface_index, const GuestAddresses& addresses) const {
+  const enforcer_guest expected = entry_of(addresses);
+  enforcer_guest found{};
+  if (bpf_map_lookup_elem(map("guests"), &interface_index, &found) != 0) return false;
+  std::vector<enforcer_counters> counts(static_cast<std::size_t>(std::max(1, libbpf_num_possible_cpus())));
+  return bpf_map_lookup_elem(map("counters"), &expected.slot, counts.data()) == 0 &&
+         std::memcmp(&found, &expected, sizeof found) == 0;  // abi.h: no hidden padding
 }
 
 void Datapath::remove_guest(std::uint32_t interface_index, Slot slot) {

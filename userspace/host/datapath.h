@@ -35,11 +35,15 @@ class Datapath {
   /// Traffic flows to these sockets from here on. The caller may close its copies: a socket leaves the maps by itself
   /// when its last owner closes it.
   Result<> start_steering(const Listeners& listeners);
+  /// Whether the maps still say so. An emptied one cannot be filled again from here: the sockets are enforcerd's.
+  [[nodiscard]] bool steers(unsigned workers) const;
   /// No worker is there: every packet of a guest is dropped and counted.
   Result<> stop_steering();
 
   /// Before anything is attached to the interface.
   Result<> add_guest(std::uint32_t interface_index, const GuestAddresses& addresses);
+  /// Whether the maps still know the guest, as it was added.
+  [[nodiscard]] bool knows_guest(std::uint32_t interface_index, const GuestAddresses& addresses) const;
   /// The guest's counters go, too. Done when it is not there.
   void remove_guest(std::uint32_t interface_index, Slot slot);
 

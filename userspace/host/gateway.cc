@@ -63,7 +63,23 @@ Result<Gateway> Gateway::open(const std::string& netns_path) {
   const std::uint32_t lo = TRY(links.link("lo")).index;
   TRY_VOID(links.set_up(lo));  // before the routes: IPv6 refuses a local route while lo is down
   TRY_VOID(links.add_local_default(lo));
-  return Gateway(std::move(netns), std::move(links), std::move(guard));
+  ChangeMonitor changes = TRY(ChangeMonitor::open());
+  return Gateway(std::move(netns), std::move(links), std::move(guard), std::move(changes));
+}
+
+Result<std::string> Gateway::restore() {
+  const NetnsScope inside = TRY(NetnsScope::enter(netns_));
+  std::string restored;
+  for (const auto& [name, value] : kSettings) {
+    if (TRY(sysctl(name)) == value) continue;
+    TRY_VOID(set_sysctl(name, value));
+    restored += fmt::format("{}{}", restored.empty() ? "" : ", ", name);
+  }
+  const Link lo = TRY(links_.link("lo"));
+  if (!lo.up) TRY_VOID(links_.set_up(lo.index));
+  const bool unrouted = TRY(links_.add_local_default(lo.index));
+  if (unrouted || !lo.up) restored += fmt::format("{}the routes", restored.empty() ? "" : ", ");
+  return restored;
 }
 
 Result<Guard::State> Gateway::verify_guard() {

@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "host/change_monitor.h"
 #include "host/guard.h"
 #include "host/netns.h"
 #include "host/rtnl.h"
@@ -23,14 +24,20 @@ class Gateway {
   [[nodiscard]] const Netns& netns() const { return netns_; }
   [[nodiscard]] Rtnl& links() { return links_; }
   Result<Guard::State> verify_guard();
+  /// Sets again what somebody changed: the kernel's settings, the routes and rules. What that was, for people; empty:
+  /// nothing.
+  Result<std::string> restore();
+  /// A link, an address, a neighbour, a route or a rule has changed since the last call, maybe by us.
+  [[nodiscard]] bool changed() { return changes_.changed(); }
 
  private:
-  Gateway(Netns netns, Rtnl links, Guard guard)
-      : netns_(std::move(netns)), links_(std::move(links)), guard_(std::move(guard)) {}
+  Gateway(Netns netns, Rtnl links, Guard guard, ChangeMonitor changes)
+      : netns_(std::move(netns)), links_(std::move(links)), guard_(std::move(guard)), changes_(std::move(changes)) {}
 
   Netns netns_;
   Rtnl links_;
   Guard guard_;
+  ChangeMonitor changes_;
 };
 
 /// The sockets through which enforcerd meets the guests, opened in the gateway namespace because only there, and only

@@ -27,7 +27,9 @@ Result<GuestLink> GuestLink::make(Network& network, const GuestAddresses& addres
                                             guest));
   GuestLink link(addresses, made.index);
   auto finished = link.guard(network);
-  if (finished) finished = link.bring_up(network);
+  if (finished) {
+    if (auto up = link.bring_up(network); !up) finished = std::unexpected(std::move(up).error());
+  }
   if (!finished) {
     if (const auto removed = link.remove(network, PairEnds::kNow); !removed) log_warning("{}", removed.error().message);
     return std::unexpected(finished.error());
@@ -64,24 +66,25 @@ Result<> GuestLink::guard(Network& network) {
   return {};
 }
 
-Result<> GuestLink::bring_up(Network& network) {
+Result<bool> GuestLink::bring_up(Network& network) {
   Rtnl& links = network.gateway.links();
-  TRY_VOID(links.add_address(index_, addresses_.gateway_ipv4));
-  TRY_VOID(links.add_address(index_, addresses_.gateway_ipv6));
+  bool missing = TRY(links.add_address(index_, addresses_.gateway_ipv4));
+  missing |= TRY(links.add_address(index_, addresses_.gateway_ipv6));
   TRY_VOID(links.set_up(index_));
   // Going down flushed these, and a link that is down takes none.
   for (const IpAddress& address : {addresses_.ipv4, addresses_.ipv6}) {
-    TRY_VOID(links.add_host_route(index_, address));
-    TRY_VOID(links.add_permanent_neighbour(index_, address, addresses_.mac));
+    missing |= TRY(links.add_host_route(index_, address));
+    missing |= TRY(links.add_permanent_neighbour(index_, address, addresses_.mac));
   }
   // IPv6 addresses do not survive going down either.
-  return links.add_address(index_, addresses_.gateway_ipv6);
+  missing |= TRY(links.add_address(index_, addresses_.gateway_ipv6));
+  return missing;
 }
 
 Result<GuestLink::State> GuestLink::state(Network& network) const {
   {
     const NetnsScope inside = TRY(NetnsScope::enter(network.gateway.netns()));
-    bool guarded = attachments_.size() == 2;
+    bool guarded = attachments_.size() == 2 && network.datapath.knows_guest(index_, addresses_);
     for (const Attachment& attachment : attachments_) guarded = guarded && attachment.intact();
     if (guarded) return State::kGuarded;
   }
@@ -97,7 +100,8 @@ Result<> GuestLink::repair(Network& network) {
   TRY_VOID(take_down(network));
   TRY_VOID(network.gateway.verify_guard());
   TRY_VOID(guard(network));
-  return bring_up(network);
+  TRY_VOID(bring_up(network));
+  return {};
 }
 
 Result<> GuestLink::remove(Network& network, PairEnds pair_ends) {

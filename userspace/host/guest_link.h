@@ -32,10 +32,13 @@ class GuestLink {
 
   enum class State {
     kGuarded,
-    kUnguarded,  ///< a program of ours is not where it was
+    kUnguarded,  ///< a program of ours or the guest's map entry is not as it was
     kGone,       ///< the interface is gone: so is the guest's namespace, or its eth0
   };
   [[nodiscard]] Result<State> state(Network& network) const;
+
+  /// For a guarded one: up, with its addresses, routes and neighbours. True: some of it was missing.
+  Result<bool> bring_up(Network& network);
 
   /// The guest can send nothing and gets nothing.
   Result<> take_down(Network& network);
@@ -50,7 +53,6 @@ class GuestLink {
  private:
   GuestLink(GuestAddresses addresses, std::uint32_t index) : addresses_(std::move(addresses)), index_(index) {}
   Result<> guard(Network& network);
-  Result<> bring_up(Network& network);
 
   GuestAddresses addresses_;
   std::uint32_t index_;  ///< of g7

@@ -45,7 +45,7 @@ int put_route(nl_sock* socket, const RouteSpec& spec) {
   rtnl_route_nh_set_ifindex(hop, static_cast<int>(spec.index));
   if (spec.gateway != nullptr) rtnl_route_nh_set_gateway(hop, spec.gateway);
   rtnl_route_add_nexthop(route.get(), hop);
-  return rtnl_route_add(socket, route.get(), NLM_F_CREATE | NLM_F_REPLACE);
+  return rtnl_route_add(socket, route.get(), NLM_F_CREATE | NLM_F_EXCL);
 }
 
 /// A rule of the given preference: packets from `interface` (any when null) are routed by `table`.
@@ -56,8 +56,14 @@ int put_rule(nl_sock* socket, int family, std::uint32_t preference, const char* 
   rtnl_rule_set_action(rule.get(), FR_ACT_TO_TBL);
   rtnl_rule_set_table(rule.get(), table);
   if (interface != nullptr) rtnl_rule_set_iif(rule.get(), interface);
-  const int status = rtnl_rule_add(socket, rule.get(), NLM_F_CREATE | NLM_F_EXCL);
-  return status == -NLE_EXIST ? 0 : status;
+  return rtnl_rule_add(socket, rule.get(), NLM_F_CREATE | NLM_F_EXCL);
+}
+
+/// Of an exclusive addition: true when it was not there.
+Result<bool> added(int status, std::string_view what) {
+  if (status == -NLE_EXIST) return false;
+  TRY_VOID(netlink_result(status, what));
+  return true;
 }
 
 OwnedAddress default_destination(int family) {
@@ -69,7 +75,7 @@ OwnedAddress default_destination(int family) {
 
 }  // namespace
 
-Result<> Rtnl::add_address(std::uint32_t index, const IpAddress& address) {
+Result<bool> Rtnl::add_address(std::uint32_t index, const IpAddress& address) {
   const OwnedIfAddress entry(rtnl_addr_alloc());
   const OwnedAddress local = host_address(address);
   rtnl_addr_set_ifindex(entry.get(), static_cast<int>(index));
@@ -77,17 +83,16 @@ Result<> Rtnl::add_address(std::uint32_t index, const IpAddress& address) {
   // No duplicate address detection: nobody else can be on this wire, and the first second would be lost to it.
   if (!address.is_v4()) rtnl_addr_set_flags(entry.get(), IFA_F_NODAD);
   const int status = rtnl_addr_add(socket_.get(), entry.get(), 0);
-  if (status == -NLE_EXIST) return {};
-  return netlink_result(status, fmt::format("cannot give {} to interface {}", address.to_string(), index));
+  return added(status, fmt::format("cannot give {} to interface {}", address.to_string(), index));
 }
 
-Result<> Rtnl::add_host_route(std::uint32_t index, const IpAddress& destination) {
+Result<bool> Rtnl::add_host_route(std::uint32_t index, const IpAddress& destination) {
   const OwnedAddress host = host_address(destination);
   const RouteSpec spec{.index = index, .family = family_of(destination), .destination = host.get()};
-  return netlink_result(put_route(socket_.get(), spec), fmt::format("cannot route {}", destination.to_string()));
+  return added(put_route(socket_.get(), spec), fmt::format("cannot route {}", destination.to_string()));
 }
 
-Result<> Rtnl::add_default_route(std::uint32_t index, const IpAddress& gateway) {
+Result<bool> Rtnl::add_default_route(std::uint32_t index, const IpAddress& gateway) {
   const OwnedAddress any = default_destination(family_of(gateway));
   const OwnedAddress via = host_address(gateway);
   const RouteSpec spec{.index = index,
@@ -95,28 +100,31 @@ Result<> Rtnl::add_default_route(std::uint32_t index, const IpAddress& gateway) 
                        .destination = any.get(),
                        .gateway = via.get(),
                        .scope = RT_SCOPE_UNIVERSE};
-  return netlink_result(put_route(socket_.get(), spec), fmt::format("cannot route by {}", gateway.to_string()));
+  return added(put_route(socket_.get(), spec), fmt::format("cannot route by {}", gateway.to_string()));
 }
 
-Result<> Rtnl::add_local_default(std::uint32_t index) {
+Result<bool> Rtnl::add_local_default(std::uint32_t index) {
+  bool missing = false;
   for (const int family : {AF_INET, AF_INET6}) {
     const OwnedAddress any = default_destination(family);
-    RouteSpec spec{
+    RouteSpec main{
         .index = index, .family = family, .destination = any.get(), .type = RTN_LOCAL, .scope = RT_SCOPE_HOST};
-    int status = put_route(socket_.get(), spec);
     // The main table also has the routes to the guests, which are for what we send (output arrives "from lo"). What
     // guests send must not see them: a packet for another guest's address would be forwarded, that is dropped, instead
     // of reaching the listener that denies and records it.
-    spec.table = kSteeredTable;
-    if (status == 0) status = put_route(socket_.get(), spec);
-    if (status == 0) status = put_rule(socket_.get(), family, 100, "lo", RT_TABLE_MAIN);
-    if (status == 0) status = put_rule(socket_.get(), family, 101, nullptr, kSteeredTable);
-    TRY_VOID(netlink_result(status, "cannot make every address local in the gateway namespace"));
+    RouteSpec steered = main;
+    steered.table = kSteeredTable;
+    for (const int status : {put_route(socket_.get(), main), put_route(socket_.get(), steered),
+                             put_rule(socket_.get(), family, 100, "lo", RT_TABLE_MAIN),
+                             put_rule(socket_.get(), family, 101, nullptr, kSteeredTable)}) {
+      const bool this_one = TRY(added(status, "cannot make every address local in the gateway namespace"));
+      missing = missing || this_one;
+    }
   }
-  return {};
+  return missing;
 }
 
-Result<> Rtnl::add_permanent_neighbour(std::uint32_t index, const IpAddress& address, const Mac& mac) {
+Result<bool> Rtnl::add_permanent_neighbour(std::uint32_t index, const IpAddress& address, const Mac& mac) {
   const OwnedNeighbour entry(rtnl_neigh_alloc());
   const OwnedAddress who = host_address(address);
   const OwnedAddress where(nl_addr_build(AF_LLC, mac.bytes.data(), mac.bytes.size()));
@@ -125,8 +133,13 @@ Result<> Rtnl::add_permanent_neighbour(std::uint32_t index, const IpAddress& add
   rtnl_neigh_set_dst(entry.get(), who.get());
   rtnl_neigh_set_lladdr(entry.get(), where.get());
   rtnl_neigh_set_state(entry.get(), NUD_PERMANENT);
-  const int status = rtnl_neigh_add(socket_.get(), entry.get(), NLM_F_CREATE | NLM_F_REPLACE);
-  return netlink_result(status, fmt::format("cannot set the neighbour {}", address.to_string()));
+  int status = rtnl_neigh_add(socket_.get(), entry.get(), NLM_F_CREATE | NLM_F_EXCL);
+  if (status == -NLE_EXIST) {
+    // It may be one that the kernel began to look for meanwhile: ours takes its place, and nothing tells which it was.
+    const int replaced = rtnl_neigh_add(socket_.get(), entry.get(), NLM_F_CREATE | NLM_F_REPLACE);
+    if (replaced < 0) status = replaced;
+  }
+  return added(status, fmt::format("cannot set the neighbour {}", address.to_string()));
 }
 
 }  // namespace enforcer::host

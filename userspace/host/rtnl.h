@@ -50,15 +50,15 @@ class Rtnl {
   Result<> set_down(std::uint32_t index);
   Result<> remove_link(std::uint32_t index);
 
-  // Adding what is already there is done, not an error: these also repair.
-  Result<> add_address(std::uint32_t index, const IpAddress& address);  ///< /32 or /128, no duplicate detection
-  Result<> add_host_route(std::uint32_t index, const IpAddress& destination);
-  Result<> add_default_route(std::uint32_t index, const IpAddress& gateway);
+  // Adding what is already there is done, not an error; true: it was not there. So these also repair, and say so.
+  Result<bool> add_address(std::uint32_t index, const IpAddress& address);  ///< /32 or /128, no duplicate detection
+  Result<bool> add_host_route(std::uint32_t index, const IpAddress& destination);
+  Result<bool> add_default_route(std::uint32_t index, const IpAddress& gateway);
   /// `local default dev <index> table main`: whatever arrives is for us. Main, because the same route in table local
   /// would make the guests' own addresses local, too; and by a table of its own for everything but our own output, so
   /// that one guest's packets for another guest's address come to us, too.
-  Result<> add_local_default(std::uint32_t index);
-  Result<> add_permanent_neighbour(std::uint32_t index, const IpAddress& address, const Mac& mac);
+  Result<bool> add_local_default(std::uint32_t index);
+  Result<bool> add_permanent_neighbour(std::uint32_t index, const IpAddress& address, const Mac& mac);
 
  private:
   struct Closer {

@@ -11,7 +11,7 @@
 //   guests.cc    create, attach, delete, announce
 //   machines.cc  microVMs: start, boot deadline, fallback, end
 //   adopt.cc     after a restart
-//   watch.cc     once a second: is every guest still guarded?
+//   watch.cc     twice a second: is every guest still guarded?
 #pragma once
 
 #include <functional>
@@ -67,7 +67,7 @@ class Guests {
   /// Readable when the microVM of that slot has ended.
   [[nodiscard]] std::vector<std::pair<int, Slot>> machines() const;
   void machine_ended(Slot slot);
-  /// About once a second.
+  /// About twice a second.
   void watch();
 
   /// What the next microVM would be started with: "kvm", "tcg" or "unknown".
@@ -127,7 +127,8 @@ class Guests {
 
   // watch.cc
   void check_guard();
-  void check_wire(Slot slot);
+  void check_gateway();
+  void check_wire(Slot slot, bool changed);
   void check_namespace(Slot slot);
 
   host::Network& network_;

@@ -15,8 +15,8 @@
 namespace enforcer::hostd {
 namespace {
 
-constexpr std::chrono::seconds kWatchInterval{1};
-constexpr unsigned kPipes = 64;               // 1 MiB each, so 64 MiB at most while bytes flow
+constexpr std::chrono::milliseconds kWatchInterval{500};  // what somebody changed is on record within a second
+constexpr unsigned kPipes = 64;                           // 1 MiB each, so 64 MiB at most while bytes flow
 constexpr std::size_t kPipesPerPacket = 100;  // two descriptors each; the kernel takes 253 beside one packet
 constexpr int kSendBuffer = 8 * 1024 * 1024;  // the announcement of 4,096 guests waits in here until it is read
 constexpr int kRequestsPerTurn = 64;          // then the watchdog and the other descriptors have their turn
@@ -75,6 +75,7 @@ Result<> Server::run(Guests& guests, int stop, const ServiceNotify& manager) {
     if (waiting[1].revents != 0) accept_peer(guests);
     if (next_watch.passed()) {
       guests.watch();
+      check_steering(guests);
       manager.alive();
       next_watch = Deadline::after(kWatchInterval);
     }
@@ -134,6 +135,15 @@ void Server::read_requests(Guests& guests) {
       return disconnect(guests, served.error().message);
     }
   }
+}
+
+void Server::check_steering(Guests& guests) {
+  if (!peer_ || peer_->phase != Phase::kServing || network_.datapath.steers(config_.workers)) return;
+  read_requests(guests);  // the sockets leave the maps by themselves when enforcerd ends
+  if (!peer_) return;
+  constexpr const char* kWhat = "the maps of enforcerd's sockets were emptied: it is asked to connect again";
+  post(hostproto::Event{.name = "enforcement_lost", .slot = Slot{0}, .detail = kWhat}, {});
+  disconnect(guests, kWhat);
 }
 
 Result<> Server::serve(Guests& guests, const hostproto::Request& request) {

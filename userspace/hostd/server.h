@@ -58,6 +58,8 @@ class Server {
   Result<> serve(Guests& guests, const hostproto::Request& request);
   Result<> welcome(Guests& guests, const hostproto::Hello& hello);
   Result<> start_steering();
+  /// Do the maps still lead to enforcerd's sockets?
+  void check_steering(Guests& guests);
 
   Fd listener_;
   Owner enforcerd_;

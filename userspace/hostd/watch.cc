@@ -1,6 +1,7 @@
 // The watchdog. The kernel enforces without us, so this finds only what somebody with root did to it: a program
-// detached, the nft table flushed, a second interface put into an attached namespace. The answer is always the same:
-// the link goes down first, then it is repaired or the guest is gone, and enforcerd writes an event into the audit log.
+// detached or another one put before it, a map emptied, the nft table, routes or settings changed, a second interface
+// put into an attached namespace. Where that weakens the guard the link goes down first, then it is repaired or the
+// guest is gone; what only cuts guests off is set again; and enforcerd writes an event into the audit log.
 #include <fmt/format.h>
 
 #include "base/log.h"
@@ -10,11 +11,13 @@ namespace enforcer::hostd {
 
 void Guests::watch() {
   check_guard();
+  check_gateway();
+  const bool changed = network_.gateway.changed();
   std::vector<Slot> slots;  // a check may end its guest
   for (const auto& [slot, guest] : guests_) slots.push_back(slot);
   for (const Slot slot : slots) {
     check_boot(slot);
-    check_wire(slot);
+    check_wire(slot, changed);
     check_namespace(slot);
   }
 }
@@ -39,17 +42,32 @@ void Guests::check_guard() {
   }
 }
 
-void Guests::check_wire(Slot slot) {
+void Guests::check_gateway() {
+  const auto restored = network_.gateway.restore();
+  if (!restored) return log_error("the gateway namespace: {}", restored.error().message);
+  if (restored->empty()) return;
+  event("network_restored", Slot{0}, fmt::format("changed in the gateway namespace, and set again: {}", *restored));
+}
+
+void Guests::check_wire(Slot slot, bool changed) {
   Guest* guest = find(slot);
   if (guest == nullptr || !guest->wire || wires_ == Wires::kDown) return;
   const auto state = guest->wire->state(network_);
   if (!state) return log_error("guest {}: {}", guest->record.name.text(), state.error().message);
   if (*state == host::GuestLink::State::kGone) return drop(slot, "namespace gone");
-  if (*state == host::GuestLink::State::kGuarded) return;
+  if (*state == host::GuestLink::State::kGuarded) {
+    const auto missing = changed ? guest->wire->bring_up(network_) : Result<bool>(false);
+    if (!missing) return log_error("guest {}: {}", guest->record.name.text(), missing.error().message);
+    if (*missing)
+      event("network_restored", slot,
+            "addresses, routes or neighbours of this guest's link had been removed: set again");
+    return;
+  }
   const auto repaired = guest->wire->repair(network_);
   event("enforcement_lost", slot,
-        repaired ? "a BPF program of this guest's link had been detached: attached again"
-                 : fmt::format("a BPF program of this guest's link was detached, the link stays down: {}",
+        repaired ? "a BPF program of this guest's link, or its map entry, was not as it must be: set again"
+                 : fmt::format("a BPF program of this guest's link, or its map entry, is not as it must be; the link "
+                               "stays down: {}",
                                repaired.error().message));
 }
 

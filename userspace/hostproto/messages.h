@@ -95,7 +95,7 @@ struct Reply {
 };
 /// Something an operator must know; enforcerd writes it into the audit log.
 struct Event {
-  std::string name;  ///< "second_path", "enforcement_lost", "guard_restored", "accelerator_fallback"
+  std::string name;  ///< "second_path", "enforcement_lost", "guard_restored", "network_restored", …
   Slot slot{};       ///< 0: not about one guest
   std::string detail;
 };
