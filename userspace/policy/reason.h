@@ -26,6 +26,7 @@ namespace enforcer::policy {
   X(kLimitDecisions, "limit_decisions", "too many decisions a minute")                                         \
   X(kLimitHead, "limit_head", "request head too large")                                                        \
   X(kLimitRequests, "limit_requests", "too many requests a minute")                                            \
+  X(kLimitBytes, "limit_bytes", "too many bytes sent within an hour")                                          \
   X(kLimitBody, "limit_body", "the request's body is too large to be decided on")                              \
   X(kNameInvalid, "name_invalid", "not a host name")                                                           \
   X(kHostInvalid, "host_invalid", "missing, repeated or malformed Host")                                       \

@@ -130,6 +130,7 @@ DecisionId Conversation::deny(const policy::Facts& facts, policy::Reason reason,
 void Conversation::become_relay(std::uint64_t bytes_up, std::uint64_t bytes_down) {
   cancel();
   LiveSession& session = *session_;
+  session.guest().upload().spend(bytes_up, Monotonic::now());
   session.handled_by(static_cast<Interruptible*>(nullptr));
   const auto relay = worker().relays().adopt(std::move(session_), *guest_, *origin_, bytes_up, bytes_down);
   if (relay) session.handled_by(**relay);

@@ -45,8 +45,13 @@ asio::awaitable<bool> Exchange::run(const OutgoingRequest& request, OriginLeg::R
   auto sending = send_request(request);
   auto receiving = receive_response(request);
   co_await (std::move(sending) && std::move(receiving));
+  spend_upload();
   if (broken_ || sending_ != Sending::kSent || origin_ends_) origin_.drop();
   co_return !to_be_repeated();
+}
+
+bool Exchange::denies_request() const {
+  return reason_ == policy::Reason::kH1Framing || reason_ == policy::Reason::kLimitBytes;
 }
 
 bool Exchange::to_be_repeated() const {
@@ -197,10 +202,17 @@ asio::awaitable<bool> Exchange::answer(Bytes bytes) {
 asio::awaitable<void> Exchange::answer_failure() {
   if (outcome_ == audit::Outcome::kGuestReset || conversation_.interrupted()) co_return;
   const policy::Reason reason = reason_.value_or(policy::Reason::kOriginConnect);
-  const unsigned status = reason == policy::Reason::kH1Framing ? status_of(reason) : kBadGateway;
+  const unsigned status = denies_request() ? status_of(reason) : kBadGateway;
   conversation_.worker().metrics().http_response(status);
   const std::string text = failure_answer(facts_, reason, status, http::Connection::kClose);
   if (co_await answer(as_bytes(text))) after_ = After::kGoodbye;
+}
+
+/// False: the guest has sent as much as it may.
+bool Exchange::spend_upload() {
+  const std::uint64_t sent = bytes_up() - spent_;
+  spent_ += sent;
+  return sent == 0 || conversation_.session().guest().upload().spend(sent, Monotonic::now());
 }
 
 /// The first thing that broke is what happened; what follows from it is not.
@@ -213,6 +225,10 @@ void Exchange::broke(audit::Outcome outcome, std::optional<policy::Reason> reaso
 }
 
 void Exchange::progressed() {
+  if (!spend_upload()) {
+    broke(audit::Outcome::kDenied, policy::Reason::kLimitBytes);
+    conversation_.interrupt_origin(Errc::kDenied);
+  }
   if (!answering_over_) conversation_.expect_within(conversation_.worker().config().deadlines.idle);
 }
 

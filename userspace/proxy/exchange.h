@@ -48,6 +48,8 @@ class Exchange {
   [[nodiscard]] After after() const { return after_; }
   [[nodiscard]] audit::Outcome outcome() const { return outcome_; }
   [[nodiscard]] std::optional<policy::Reason> reason() const { return reason_; }
+  /// reason() is one for which the request is denied, not one of the origin's.
+  [[nodiscard]] bool denies_request() const;
   [[nodiscard]] std::uint64_t bytes_up() const { return head_sent_ + upload_.sent(); }
   [[nodiscard]] std::uint64_t bytes_down() const { return answered_ + download_.sent(); }
 
@@ -64,6 +66,7 @@ class Exchange {
   [[nodiscard]] bool to_be_repeated() const;
   void broke(audit::Outcome outcome, std::optional<policy::Reason> reason = std::nullopt);
   void progressed();
+  bool spend_upload();
 
   Conversation& conversation_;
   net::ByteStream& guest_;
@@ -78,6 +81,7 @@ class Exchange {
   bool origin_ends_ = false;     ///< the origin closes its connection behind the response
   bool origin_silent_ = true;    ///< not one byte came from it
   std::uint64_t head_sent_ = 0;
+  std::uint64_t spent_ = 0;  ///< of bytes_up(), what is in the guest's budget already
   std::uint64_t answered_ = 0;
   bool response_begun_ = false;  ///< not an interim one
   After after_ = After::kReset;

@@ -11,6 +11,7 @@
 #include "base/ip.h"
 #include "config/config.h"
 #include "dns/name_table.h"
+#include "net/byte_budget.h"
 #include "net/rate_limit.h"
 #include "tls/authority.h"
 
@@ -35,6 +36,7 @@ class Guest {
         decisions_(limits.decisions_per_minute, std::chrono::minutes(1)),
         requests_(limits.requests_per_minute, std::chrono::minutes(1)),
         dns_queries_(limits.dns_per_second, std::chrono::seconds(1)),
+        upload_(limits.upload_bytes_per_hour),
         distinct_names_(limits.distinct_names_per_hour),
         session_limit_(limits.connections),
         half_open_limit_(limits.half_open) {}
@@ -48,6 +50,7 @@ class Guest {
     decisions_.change(limits.decisions_per_minute, std::chrono::minutes(1));
     requests_.change(limits.requests_per_minute, std::chrono::minutes(1));
     dns_queries_.change(limits.dns_per_second, std::chrono::seconds(1));
+    upload_.change(limits.upload_bytes_per_hour);
     distinct_names_.store(limits.distinct_names_per_hour, std::memory_order_relaxed);
     session_limit_.store(limits.connections, std::memory_order_relaxed);
     half_open_limit_.store(limits.half_open, std::memory_order_relaxed);
@@ -82,6 +85,9 @@ class Guest {
   /// May it make one more HTTP request?
   [[nodiscard]] bool take_request(Monotonic::time_point now) { return requests_.take(now); }
 
+  /// Bytes that it sends to origins, over all its connections.
+  [[nodiscard]] net::ByteBudget& upload() { return upload_; }
+
   [[nodiscard]] bool take_dns_query(Monotonic::time_point now) { return dns_queries_.take(now); }
 
   /// How many new names an hour it may get below one suffix (policy/open_suffix.h).
@@ -96,6 +102,7 @@ class Guest {
   net::RateLimit decisions_;
   net::RateLimit requests_;
   net::RateLimit dns_queries_;
+  net::ByteBudget upload_;
   std::atomic<std::uint32_t> distinct_names_;
   std::atomic<std::uint32_t> session_limit_;
   std::atomic<std::uint32_t> half_open_limit_;

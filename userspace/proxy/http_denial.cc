@@ -28,6 +28,7 @@ unsigned status_of(policy::Reason reason) {
     case policy::Reason::kAuthorityMismatch:
     case policy::Reason::kAddressNotIssued:
       return 421;
+    case policy::Reason::kLimitBytes:
     case policy::Reason::kLimitRequests:
       return 429;
     case policy::Reason::kLimitHead:

@@ -245,14 +245,14 @@ class HttpSession {
     while (true) {
       Exchange exchange(conversation_, guest_, received_, origin_, facts_);
       const bool over = co_await exchange.run(request, leg);
-      if (over) co_return settle(exchange);
+      if (over) co_return settle(exchange, decision);
       leg = co_await origin_.reach_again(facts_, decision);
       if (leg == OriginLeg::Reached::kDenied) co_return co_await answer_denied(http::Connection::kClose);
       if (leg == OriginLeg::Reached::kFailed) co_return co_await answer_failed(http::Connection::kClose);
     }
   }
 
-  void settle(const Exchange& exchange) {
+  void settle(const Exchange& exchange, const policy::Decision& decision) {
     after_ = exchange.after();
     const bool well = exchange.outcome() == audit::Outcome::kCompleted;
     conversation_.ended({.outcome = exchange.outcome(),
@@ -260,7 +260,9 @@ class HttpSession {
                          .bytes_up = exchange.bytes_up(),
                          .bytes_down = exchange.bytes_down()},
                         well ? metrics::ConnectionResult::kCompleted : metrics::ConnectionResult::kReset);
-    if (exchange.reason() == policy::Reason::kH1Framing) conversation_.deny(facts_, policy::Reason::kH1Framing);
+    if (exchange.denies_request()) {
+      conversation_.deny(facts_, policy::Decision{.reason = *exchange.reason(), .rule = decision.rule, .would = {}});
+    }
     if (exchange.reason() == policy::Reason::kOriginProtocol) {
       conversation_.worker().metrics().origin_error(metrics::OriginError::kProtocol);
     }

@@ -17,6 +17,8 @@ std::pair<audit::Outcome, metrics::ConnectionResult> ending_of(RelayEnd end) {
       return {audit::Outcome::kOriginReset, metrics::ConnectionResult::kReset};
     case RelayEnd::kIdle:
       return {audit::Outcome::kTimeout, metrics::ConnectionResult::kTimeout};
+    case RelayEnd::kOverBudget:
+      return {audit::Outcome::kDenied, metrics::ConnectionResult::kDenied};
     case RelayEnd::kAborted:
       break;
   }
@@ -46,6 +48,9 @@ policy::Decision LiveSession::decide(const policy::Facts& facts) {
   const auto start = Monotonic::now();
   decided_with_ = policy_;
   policy::Decision decision = policy::decide(*decided_with_, facts);
+  if (decision.allowed() && !guest().upload().left(start)) {
+    decision = {.reason = policy::Reason::kLimitBytes, .rule = decision.rule};
+  }
   worker_.metrics().overhead(metrics::Stage::kDecide, Monotonic::now() - start);
   return decision;
 }
@@ -147,8 +152,17 @@ void LiveSession::close(audit::Outcome outcome) {
 
 void LiveSession::relay_ended(RelayEnd end_of_relay, std::uint64_t bytes_up, std::uint64_t bytes_down) {
   const auto [outcome, result] = ending_of(end_of_relay);
+  Ending ending{.outcome = outcome, .bytes_up = bytes_up, .bytes_down = bytes_down};
+  if (end_of_relay == RelayEnd::kOverBudget) {
+    ending.reason = policy::Reason::kLimitBytes;
+    deny(facts_, {.reason = policy::Reason::kLimitBytes, .rule = decision_.rule});
+  }
   result_ = result;
-  end({.outcome = outcome, .bytes_up = bytes_up, .bytes_down = bytes_down});
+  end(ending);
+}
+
+bool LiveSession::relayed_up(std::uint64_t bytes) {
+  return guest().upload().spend(bytes, Monotonic::now());
 }
 
 }  // namespace enforcer::proxy

@@ -62,7 +62,8 @@ class LiveSession final : public RelayObserver {
   [[nodiscard]] const policy::GuestPolicy& policy_in_force() const { return *policy_; }
   [[nodiscard]] const policy::Decision& decision() const { return decision_; }
 
-  /// The one snapshot this session decides with until a reload (design: one policy snapshot).
+  /// The one snapshot this session decides with until a reload (design: one policy snapshot). A guest that has used up
+  /// its bytes is denied what the policy allows.
   [[nodiscard]] policy::Decision decide(const policy::Facts& facts);
 
   /// Records and counts a denial; the id is what the guest is told.
@@ -99,6 +100,7 @@ class LiveSession final : public RelayObserver {
 
  private:
   void relay_ended(RelayEnd end, std::uint64_t bytes_up, std::uint64_t bytes_down) override;
+  bool relayed_up(std::uint64_t bytes) override;
   int& pipes_lent() override { return view_->pipes_lent; }
   [[nodiscard]] audit::DecisionRecord record(const policy::Facts& facts, const policy::Decision& decision,
                                              const Seen& seen) const;

@@ -87,7 +87,10 @@ void Relay::End::ready(std::uint32_t events) {
 
 void Relay::pump() {
   for (int step = 0; step < kStepsPerTurn; ++step) {
+    const std::uint64_t before = flows_[kGuest].delivered;
     const Step up = move(flows_[kGuest], kGuest, kOrigin);
+    const std::uint64_t sent = flows_[kGuest].delivered - before;
+    if (sent > 0 && !observer_->relayed_up(sent)) return finish(RelayEnd::kOverBudget);
     const Step down = up <= Step::kMoved ? move(flows_[kOrigin], kOrigin, kGuest) : up;
     if (down == Step::kGuestBroke) return finish(RelayEnd::kGuestReset);
     if (down == Step::kOriginBroke) return finish(RelayEnd::kOriginReset);

@@ -31,6 +31,7 @@ enum class RelayEnd : std::uint8_t {
   kGuestReset,   ///< the guest's socket broke
   kOriginReset,  ///< the origin's socket broke
   kIdle,         ///< no byte in either direction for the idle deadline
+  kOverBudget,   ///< the guest has sent as much as it may
   kAborted,      ///< we ended it: the guest is gone, or a reload removed the rule
 };
 
@@ -40,6 +41,8 @@ class RelayObserver {
   virtual ~RelayObserver() = default;
   /// Called once; the relay is destroyed after it returns, and the observer with it. The counts are payload bytes.
   virtual void relay_ended(RelayEnd end, std::uint64_t bytes_up, std::uint64_t bytes_down) = 0;
+  /// So many bytes more were delivered to the origin. False: no more may follow.
+  virtual bool relayed_up(std::uint64_t bytes) = 0;
   /// Counted against the guest's share of pipes.
   virtual int& pipes_lent() = 0;
 };

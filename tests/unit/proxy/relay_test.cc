@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>
+#include <limits>
 #include <string>
 #include <thread>
 
@@ -44,14 +45,23 @@ struct Ended {
   RelayEnd end{};
   std::uint64_t up = 0;
   std::uint64_t down = 0;
+  std::uint64_t told = 0;                                            ///< by relayed_up()
+  std::uint64_t budget = std::numeric_limits<std::uint64_t>::max();  ///< what relayed_up() allows
 };
 
 class Observer final : public RelayObserver {
  public:
   Observer(Ended& ended, asio::io_context& io) : ended_(ended), io_(io) {}
   void relay_ended(RelayEnd end, std::uint64_t up, std::uint64_t down) override {
-    ended_ = {true, end, up, down};
+    ended_.called = true;
+    ended_.end = end;
+    ended_.up = up;
+    ended_.down = down;
     io_.stop();
+  }
+  bool relayed_up(std::uint64_t bytes) override {
+    ended_.told += bytes;
+    return ended_.told < ended_.budget;
   }
   int& pipes_lent() override { return pipes_; }
 
@@ -253,4 +263,24 @@ TEST_CASE("invariant_10_a_guest_borrows_no_more_pipes_than_its_share") {
   CHECK(pool.lend(modest).read_end.valid());
   pool.give_back(std::move(lent.back()), greedy);
   CHECK(pool.lend(greedy).read_end.valid());
+}
+
+TEST_CASE("invariant_10_a_guest_that_has_sent_as_much_as_it_may_is_reset") {
+  for (const int pipes : {2, 0}) {
+    CAPTURE(pipes);
+    Bench bench(pipes);
+    bench.ended.budget = 1'000'000;
+    std::string at_origin;
+    std::jthread origin_side([&] { at_origin = read_all(bench.origin.get()); });
+    std::jthread guest_side([&] { write_all(bench.guest.get(), pattern(8'000'000)); });
+    bench.run();
+    guest_side.join();
+    origin_side.join();
+    CHECK(bench.ended.called);
+    CHECK(bench.ended.end == RelayEnd::kOverBudget);
+    CHECK(bench.ended.up == bench.ended.told);
+    CHECK(bench.ended.up >= bench.ended.budget);
+    CHECK(bench.ended.up <= bench.ended.budget + (1 << 20));  // a piece is at most a pipe too much
+    CHECK(at_origin.size() <= bench.ended.up);
+  }
 }
