@@ -7,6 +7,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <random>
+
 #include "tap_join.skel.h"
 #include "wire.h"
 
@@ -14,10 +16,29 @@ using namespace enforcer::bpf_test;
 
 namespace {
 
+// Of Virtio 1.2, 5.1.6 (linux/virtio_net.h is no C++).
+struct VirtioHeader {
+  std::uint8_t flags = 0;
+  std::uint8_t gso_type = 0;
+  std::uint16_t hdr_len = 0;
+  std::uint16_t gso_size = 0;
+  std::uint16_t csum_start = 0;
+  std::uint16_t csum_offset = 0;
+};
+static_assert(sizeof(VirtioHeader) == 10);
+constexpr std::uint8_t kNeedsChecksum = 1;
+constexpr std::uint8_t kDataValid = 2;
+constexpr std::uint8_t kGsoTcp4 = 1;
+constexpr std::uint8_t kGsoUdp = 3;
+constexpr std::uint8_t kGsoTcp6 = 4;
+constexpr std::uint8_t kGsoUdpL4 = 5;
+constexpr std::uint8_t kGsoEcn = 0x80;
+
 // Wire's guest namespace, turned into a microVM's: no addresses, and a tap beside eth0.
 class TapWire : public Wire {
  public:
-  TapWire() {
+  /// `flags`: more of IFF_VNET_HDR and the like.
+  explicit TapWire(short flags = 0) {
     guest().enter();
     shell("ip addr flush dev eth0 && ip -6 addr flush dev eth0");
     REQUIRE(interface_index("eth0") == ENFORCER_ETH_IFINDEX);
@@ -25,7 +46,7 @@ class TapWire : public Wire {
     REQUIRE(tap_.is_open());
     ifreq request{};
     std::strcpy(request.ifr_name, "tap0");
-    request.ifr_flags = IFF_TAP | IFF_NO_PI;
+    request.ifr_flags = static_cast<short>(IFF_TAP | IFF_NO_PI | flags);
     REQUIRE(ioctl(tap_.fd(), TUNSETIFF, &request) == 0);
     REQUIRE(interface_index("tap0") == ENFORCER_TAP_IFINDEX);
     write_sysctl("ipv6/conf/tap0/disable_ipv6", "1");
@@ -43,6 +64,12 @@ class TapWire : public Wire {
 
   void write_frame(const Bytes& frame) {
     REQUIRE(write(tap_.fd(), frame.data(), frame.size()) == static_cast<ssize_t>(frame.size()));
+  }
+  /// What a guest's driver hands to QEMU, and QEMU to the tap; false: the kernel refuses it.
+  bool write_virtio(const VirtioHeader& header, const Bytes& frame) {
+    Bytes packet(reinterpret_cast<const std::uint8_t*>(&header), reinterpret_cast<const std::uint8_t*>(&header + 1));
+    packet.insert(packet.end(), frame.begin(), frame.end());
+    return write(tap_.fd(), packet.data(), packet.size()) == static_cast<ssize_t>(packet.size());
   }
   Bytes read_frame(std::chrono::milliseconds limit) {
     if (!wait_readable(tap_.fd(), limit)) return {};
@@ -98,4 +125,52 @@ TEST_CASE("a_microvms_frames_are_judged_behind_the_tap") {
   REQUIRE(refusal.size() == 14 + 20 + 8 + 28);
   CHECK(refusal[34] == 3);
   CHECK(refusal[35] == 13);
+}
+
+TEST_CASE("hostile_virtio_headers_do_no_more_than_honest_ones") {
+  TapWire wire(IFF_VNET_HDR);
+  const Bytes syn = (Ethernet{} / IPv4{} / Tcp{}).bytes();
+  Bytes large = syn;
+  large.resize(syn.size() + 8000, 'x');
+  const Bytes foreign = (Ethernet{.source = kOtherMac} / IPv4{} / Tcp{}).bytes();
+  // A segment whose payload is itself a frame: cut in the wrong place it would begin another packet.
+  Bytes nested = syn;
+  nested.insert(nested.end(), foreign.begin(), foreign.end());
+  const Bytes* frames[] = {&syn, &large, &foreign, &nested};
+  const std::uint8_t types[] = {0, kGsoTcp4, kGsoUdp, kGsoTcp6, kGsoUdpL4, 0x40, 0x7f, kGsoEcn | kGsoTcp4, 0xff};
+  const std::uint8_t flags[] = {0, kNeedsChecksum, kDataValid, 0xff};
+  const std::uint16_t numbers[] = {0, 1, 13, 14, 34, 54, 1460, 0x7fff, 0xffff};
+  std::minstd_rand random(1);
+  const auto any = [&](const auto& of) { return of[random() % std::size(of)]; };
+  std::uint64_t accepted = 0;
+  std::uint64_t refused = 0;
+  std::uint64_t impostors = 0;
+  for (int i = 0; i < 4000; ++i) {
+    const Bytes* frame = any(frames);
+    const bool taken = wire.write_virtio({.flags = any(flags),
+                                          .gso_type = any(types),
+                                          .hdr_len = any(numbers),
+                                          .gso_size = any(numbers),
+                                          .csum_start = any(numbers),
+                                          .csum_offset = any(numbers)},
+                                         *frame);
+    accepted += taken;
+    refused += !taken;
+    impostors += taken && frame == &foreign;
+  }
+  REQUIRE(accepted > 100);
+  CHECK(refused > 100);  // the kernel itself refuses what makes no sense
+  // Each accepted one was judged once and under the guest's name: none became a packet that was not.
+  const auto change = wire.changes(accepted);
+  std::uint64_t judged = 0;
+  for (const std::uint64_t count : change.verdicts) judged += count;
+  CHECK(judged - change.verdicts[ENFORCER_VERDICT_DELIVERED] == accepted);
+  CHECK(change.drops[ENFORCER_DROP_L2_SRCMAC] == impostors);
+  CHECK(impostors > 0);
+
+  while (!wire.read_frame(kAWhile).empty()) continue;  // answers to what was well formed
+  wire.forget();
+  REQUIRE(wire.write_virtio({}, (Ethernet{} / IPv4{} / Tcp{.source = 40001}).bytes()));
+  CHECK(wire.read_frame(kSoon).size() > sizeof(VirtioHeader) + 14 + 20 + 13);  // and an honest one is answered
+  CHECK(wire.changes(2).verdicts[ENFORCER_VERDICT_STEERED] == 1);
 }

@@ -27,6 +27,7 @@ class Suite:
         self.begun = time.monotonic()
         self.counts = {"pass": 0, "fail": 0, "skip": 0}
         self.failures = []
+        self.verdicts = {}
         self.logs = f"{ROOT}/build/test-logs"
         os.makedirs(self.logs, exist_ok=True)
 
@@ -137,15 +138,19 @@ class Suite:
         runner.run_all(folder, f"{ROOT}/build/{preset}", jobs, self.options.words, f"{self.logs}/{folder}-{preset}",
                        report or (lambda name, *rest: self.report(f"{folder}/{preset} {name.removeprefix('test_')}", *rest)))
 
-    def attacks(self):
-        """The catalogue of attacks, each a test `test_ID_what_is_tried`, and a table of what became of it."""
-        verdicts = {}
-
+    def attacks(self, folder, preset, jobs):
+        """Tests of which some are rows of the catalogue of attacks, `test_ID_what_is_tried`: what became of those is kept for the table."""
         def report(name, outcome, seconds, output):
-            verdicts[name.removeprefix("test_")] = {"pass": "closed", "skip": "not run"}.get(outcome, "OPEN")
-            self.report(f"attack/asan {name.removeprefix('test_')}", outcome, seconds, output)
-        self.functions("attack", "asan", self.options.jobs, report)
-        for name, verdict in sorted(verdicts.items(), key=lambda item: (int(re.match(r"\d*", item[0]).group() or 0), item[0])):
+            name = name.removeprefix("test_")
+            if name[0].isdigit():
+                self.verdicts[name] = {"pass": "closed", "skip": "not run"}.get(outcome, "OPEN")
+            self.report(f"{folder}/{preset} {name}", outcome, seconds, output)
+        self.functions(folder, preset, jobs, report)
+
+    def show_verdicts(self):
+        if self.verdicts:
+            self.say("the catalogue of attacks:")
+        for name, verdict in sorted(self.verdicts.items(), key=lambda item: (int(re.match(r"\d+", item[0]).group()), item[0])):
             number, _, what = name.partition("_")
             print(f"    {number:>4}  {verdict:7}  {what.replace('_', ' ')}", flush=True)
 
@@ -165,17 +170,18 @@ class Suite:
             if self.wants("net"):
                 self.functions("net", "asan", self.options.jobs)
             if self.wants("attack"):
-                self.attacks()
+                self.attacks("attack", "asan", self.options.jobs)
         if (self.wants("unit") or self.wants("net")) and not self.options.no_tsan and self.build("tsan"):
             if self.wants("unit"):
                 self.doctests("tsan", "unit", "unit_")
             if self.wants("net"):
                 self.functions("net", "tsan", self.options.jobs)
         if self.wants("vm") and self.build("release"):
-            self.functions("vm", "release", 1)
+            self.attacks("vm", "release", 1)
         return self.finish()
 
     def finish(self):
+        self.show_verdicts()
         self.say(f"logs in {self.logs}")
         shutil.rmtree(reachable.COPIES, ignore_errors=True)
         with contextlib.suppress(OSError):

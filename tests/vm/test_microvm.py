@@ -147,6 +147,28 @@ def test_qemu_has_no_privilege_and_no_way_out():
 
 
 @hang_guard(240)
+def test_20_second_way_out_of_a_machine():
+    """The machine is what it was told to be: one NIC, a console and the channel of commands. No network of QEMU's own, no vsock, no
+    shared folder."""
+    with vm_lab() as lab:
+        create(lab, "g1")
+        with open(f"/proc/{lab.enforcer.qemu('g1')}/cmdline", "rb") as file:
+            arguments = file.read().decode().split("\0")
+        equal(sum(argument.startswith("virtio-net") for argument in arguments), 1, "NICs")
+        equal([argument.partition(",")[0] for previous, argument in zip(arguments, arguments[1:]) if previous == "-netdev"], ["tap"])
+        for word in ("user,", "slirp", "hostfwd", "vsock", "9p", "virtfs", "vhost-user", "ivshmem", "usb", "smb"):
+            assert not any(word in argument for argument in arguments), (word, arguments)
+        devices = run(lab, "--guest", "g1", "--", "sh", "-c", "cat /sys/bus/virtio/devices/*/device; ls /sys/class/net").stdout.split()
+        kinds = {"0x0001": "net", "0x0003": "console", "0x0004": "rng"}
+        equal(set(devices) - {"0x0004"}, {"0x0001", "0x0003", "eth0", "lo"}, f"devices that a guest sees, of {kinds}")
+        for place in ("10.0.2.2", "10.0.2.3", "10.0.2.4"):  # where QEMU's own network would have its router, DNS and files
+            done = run(lab, "--guest", "g1", "--", "curl", "-sS", "-m", "5", "-o", "/dev/null", f"http://{place}/")
+            assert done.returncode != 0, place
+        missing = run(lab, "--guest", "g1", "--", "sh", "-c", "ls /dev/vsock /dev/vhost-vsock; grep -c -e 9p -e virtiofs /proc/mounts")
+        assert "0" in missing.stdout.split() and "/dev/vsock" not in missing.stdout, missing.stdout
+
+
+@hang_guard(240)
 def test_guest_and_its_qemu_survive_a_restart_of_hostd():
     with vm_lab("ok.test:443") as lab:
         create(lab, "g1")

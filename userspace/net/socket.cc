@@ -103,7 +103,18 @@ void set_no_delay(int socket) {
   setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
+namespace {
+
+/// An address of many: the kernel lets anybody listen there, and it is nobody's own.
+bool is_group(const IpAddress& address) {
+  if (!address.is_v4()) return address.bytes()[0] == 0xff;
+  return address.v4_host_order() >> 28 == 0xe || address.v4_host_order() == 0xffffffff;
+}
+
+}  // namespace
+
 bool is_local_address(const IpAddress& address) {
+  if (is_group(address)) return false;
   const Fd probe(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!probe.valid()) return true;
   const SocketAddress any_port = to_socket_address({address, Port{0}});
