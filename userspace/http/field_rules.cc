@@ -16,8 +16,9 @@ using Names = std::string_view[];
 /// Made again from what was parsed; a second spelling ("Content_Length") must not travel beside it.
 constexpr Names kRewritten = {"host", "content-length", "transfer-encoding", "expect", "connection"};
 
-/// RFC 9110 7.6.1: between the guest and us only. Trailers are not accepted, so they are not announced either.
-constexpr Names kHopByHop = {"keep-alive", "te", "trailer", "upgrade", "http2-settings", "max-forwards"};
+/// RFC 9110 7.6.1: between the guest and us only. Trailers are not accepted, so they are not announced either. A field
+/// called "Close" is no field (16.3.1): our own `Connection: close` would name it.
+constexpr Names kHopByHop = {"close", "keep-alive", "te", "trailer", "upgrade", "http2-settings", "max-forwards"};
 
 /// Make an origin, or a proxy before it, serve another host, path or method than the one decided on.
 constexpr Names kRerouting = {"forwarded",         "x-host",

@@ -101,7 +101,7 @@ TEST_CASE("what_is_sent_reads_back_as_the_same_head") {
 
 TEST_CASE("hop_by_hop_and_rerouting_fields_are_not_sent_on") {
   const std::string lines =
-      "Keep-Alive: 5\r\nProxy-Connection: keep-alive\r\nProxy-Authorization: x\r\nTE: trailers\r\nTrailer: "
+      "Keep-Alive: 5\r\nClose: x\r\nProxy-Connection: keep-alive\r\nProxy-Authorization: x\r\nTE: trailers\r\nTrailer: "
       "x\r\nConnection: X-Mine, close\r\n"
       "X-Mine: 1\r\nx_mine: 2\r\nX-Forwarded-Host: no.test\r\nX_Forwarded_Host: no.test\r\nX-Original-URL: /admin\r\n"
       "X-HTTP-Method-Override: DELETE\r\nForwarded: host=no.test\r\nContent_Length: 5\r\nTransfer_Encoding: "
