@@ -5,6 +5,7 @@
 
 #include <boost/asio/post.hpp>
 #include <cerrno>
+#include <utility>
 
 #include "net/socket.h"
 
@@ -95,6 +96,7 @@ void AsyncSocket::resume(Direction direction) {
 }
 
 void AsyncSocket::ready(std::uint32_t events) {
+  if ((events & EPOLLERR) != 0 && told_) std::exchange(told_, {})();
   const bool broken = (events & (EPOLLERR | EPOLLHUP)) != 0;
   const bool writable = broken || (events & EPOLLOUT) != 0;
   const bool wake_reader = reader_takes_writable_ && writable && !waiters_[kWrite];

@@ -11,6 +11,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 
@@ -50,6 +51,9 @@ class AsyncSocket final : public ByteStream, public PollTarget {
   /// Waits for the end of a connect that start_connect() began.
   asio::awaitable<Result<>> connected();
 
+  /// Told once when the peer has reset the connection, also while nobody reads. Must not destroy this object.
+  void when_broken(std::function<void()> told) { told_ = std::move(told); }
+
   /// Callable from anywhere on the worker.
   void interrupt(Errc why) override;
   /// Why every wait ends from now on, or nothing.
@@ -77,6 +81,7 @@ class AsyncSocket final : public ByteStream, public PollTarget {
   std::optional<Errc> interrupted_;
   bool reader_takes_writable_ = false;  // the reader waits in readable_or_writable()
   AsyncSocket* partner_ = nullptr;
+  std::function<void()> told_;
 };
 
 }  // namespace enforcer::net

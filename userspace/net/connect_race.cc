@@ -58,6 +58,7 @@ ConnectRace::~ConnectRace() = default;
 
 asio::awaitable<Result<ConnectRace::Winner>> ConnectRace::run(const std::vector<IpAddress>& addresses, Port port) {
   waiting_ = in_turn(addresses);
+  if (waiting_.size() > kMaxAttempts) waiting_.resize(kMaxAttempts);
   std::ranges::reverse(waiting_);
   port_ = port;
   start_next();

@@ -19,6 +19,8 @@ namespace enforcer::net {
 
 class ConnectRace final : private WheelEntry {
  public:
+  /// More addresses than these are not tried: a hostile zone must not make one connection a scan of a thousand hosts.
+  static constexpr std::size_t kMaxAttempts = 8;
   /// RFC 8305 section 5 recommends 250 ms; to the tick of the wheel.
   static constexpr std::chrono::milliseconds kAttemptDelay{250};
 

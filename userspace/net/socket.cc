@@ -115,10 +115,18 @@ bool is_group(const IpAddress& address) {
 
 bool is_local_address(const IpAddress& address) {
   if (is_group(address)) return false;
+  if (address == IpAddress::v4(0) || address == IpAddress()) return true;  // the kernel takes them for loopback
   const Fd probe(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (!probe.valid()) return true;
-  const SocketAddress any_port = to_socket_address({address, Port{0}});
-  return bind(probe.get(), any_port.get(), any_port.length) == 0;
+  const int off = 0;  // IPv4 travels mapped, whatever net.ipv6.bindv6only says
+  if (!probe.valid() || setsockopt(probe.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) != 0) return true;
+  constexpr Port kDiscard{9};
+  const SocketAddress there = to_socket_address({address, kDiscard});
+  // Only the route is looked up; nothing is sent.
+  if (connect(probe.get(), there.get(), there.length) != 0) return errno != ENETUNREACH && errno != EHOSTUNREACH;
+  sockaddr_storage source{};
+  socklen_t length = sizeof source;
+  if (getsockname(probe.get(), reinterpret_cast<sockaddr*>(&source), &length) != 0) return true;
+  return to_endpoint(source).address == address;
 }
 
 }  // namespace enforcer::net

@@ -45,8 +45,8 @@ void finish_on_close(int socket);
 /// Small writes leave at once.
 void set_no_delay(int socket);
 
-/// Is this one of the machine's own addresses? Asked by binding to it, so that no list can be stale; with
-/// net.ipv4.ip_nonlocal_bind every address looks local, which denies (invariant 8).
+/// Is this one of the machine's own addresses? Asked of the kernel's routing, so that no list can be stale: what one
+/// would send there comes from that very address. When the kernel cannot be asked, it is (invariant 8).
 [[nodiscard]] bool is_local_address(const IpAddress& address);
 
 }  // namespace enforcer::net

@@ -38,18 +38,24 @@ constexpr auto kMetadata = AddressVerdict::kMetadata;
 
 constexpr std::array kTable{
     // Cloud metadata. 168.63.129.16 is public space, and the wire server of every Azure machine.
-    v4(169, 254, 169, 254, 32, kMetadata),                        // AWS, GCP, Azure, OpenStack and others
-    v4(169, 254, 170, 2, 32, kMetadata),                          // AWS ECS task credentials
-    v4(169, 254, 170, 23, 32, kMetadata),                         // AWS EKS pod identity
-    v4(169, 254, 42, 42, 32, kMetadata),                          // Scaleway
-    v4(169, 254, 0, 23, 32, kMetadata),                           // Tencent
-    v4(168, 63, 129, 16, 32, kMetadata),                          // Azure
-    v4(100, 100, 100, 200, 32, kMetadata),                        // Alibaba
-    v4(192, 0, 0, 192, 32, kMetadata),                            // Oracle
-    v6({0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254}, 128, kMetadata),    // AWS
-    v6({0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23}, 128, kMetadata),     // AWS EKS pod identity
-    v6({0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254}, 128, kMetadata),     // GCP
-    v6({0xfe80, 0, 0, 0, 0, 0, 0xa9fe, 0xa9fe}, 128, kMetadata),  // OpenStack
+    v4(169, 254, 169, 254, 32, kMetadata),                           // AWS, GCP, Azure, OpenStack and others
+    v4(169, 254, 170, 2, 32, kMetadata),                             // AWS ECS task credentials
+    v4(169, 254, 170, 23, 32, kMetadata),                            // AWS EKS pod identity
+    v4(169, 254, 42, 42, 32, kMetadata),                             // Scaleway
+    v4(169, 254, 0, 23, 32, kMetadata),                              // Tencent
+    v4(169, 254, 10, 10, 32, kMetadata),                             // Tencent
+    v4(169, 254, 169, 252, 32, kMetadata),                           // GKE's own metadata server
+    v4(168, 63, 129, 16, 32, kMetadata),                             // Azure
+    v4(100, 100, 100, 200, 32, kMetadata),                           // Alibaba
+    v4(192, 0, 0, 192, 32, kMetadata),                               // Oracle
+    v6({0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254}, 128, kMetadata),       // AWS
+    v6({0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23}, 128, kMetadata),        // AWS EKS pod identity
+    v6({0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42}, 128, kMetadata),         // Scaleway
+    v6({0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe}, 128, kMetadata),  // Oracle
+    v6({0xfd00, 0xa9fe, 0xa9fe, 0, 0, 0, 0, 1}, 128, kMetadata),     // Akamai
+    v6({0xfd00, 0x100, 0, 0, 0, 0, 0x100, 0x200}, 128, kMetadata),   // Alibaba
+    v6({0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254}, 128, kMetadata),        // GCP
+    v6({0xfe80, 0, 0, 0, 0, 0, 0xa9fe, 0xa9fe}, 128, kMetadata),     // OpenStack
     // IANA IPv4 Special-Purpose Address Registry.
     v4(0, 0, 0, 0, 8),        // "this network" (RFC 791)
     v4(10, 0, 0, 0, 8),       // private use (RFC 1918)

@@ -14,6 +14,10 @@ namespace asio = boost::asio;
 Conversation::Conversation(std::unique_ptr<LiveSession> session, std::unique_ptr<net::AsyncSocket> guest)
     : session_(std::move(session)), guest_(std::move(guest)) {
   session_->handled_by(this);
+  guest_->when_broken([this] {
+    guest_broken_ = true;
+    interrupt_origin(Errc::kIo);
+  });
 }
 
 Conversation::~Conversation() {
@@ -100,10 +104,14 @@ asio::awaitable<Conversation::Reached> Conversation::connect(const policy::Facts
     co_return fail_with(policy::Reason::kOriginResolve, failure->error);
   }
   net::ConnectRace race(worker().io(), worker().poller(), worker().wheel());
-  if (interrupted_) race.interrupt(*interrupted_);
+  if (interrupted_ || guest_broken_) race.interrupt(interrupted_.value_or(Errc::kIo));
   connecting_ = &race;
   auto connected = co_await race.run(std::get<Candidates>(found), facts.port);
   connecting_ = nullptr;
+  if (guest_broken_) {
+    ended({.outcome = audit::Outcome::kGuestReset}, metrics::ConnectionResult::kReset);
+    co_return Reached::kFailed;
+  }
   if (!connected) {
     const bool late = connected.error().code == Errc::kTimeout;
     co_return fail_with(policy::Reason::kOriginConnect,

@@ -32,6 +32,9 @@ class Conversation final : public net::WheelEntry, public Interruptible {
   /// Why every wait ends at once, if it does.
   [[nodiscard]] std::optional<Errc> interrupted() const { return interrupted_; }
 
+  /// The guest has reset its connection: waits for the origin end.
+  [[nodiscard]] bool guest_broken() const { return guest_broken_; }
+
   /// Appends what the guest sends next; false: it ended, broke or was interrupted (why() says which).
   boost::asio::awaitable<bool> read_guest(std::vector<std::uint8_t>& buffer);
   [[nodiscard]] Errc why() const { return why_; }
@@ -93,6 +96,7 @@ class Conversation final : public net::WheelEntry, public Interruptible {
   enum class Expecting : std::uint8_t { kAnybody, kOrigin };
   Expecting expecting_ = Expecting::kAnybody;
   std::optional<Errc> interrupted_;
+  bool guest_broken_ = false;
   Errc why_ = Errc::kIo;
   policy::Reason failure_ = policy::Reason::kOriginConnect;
   policy::Decision denial_;

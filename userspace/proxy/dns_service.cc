@@ -73,17 +73,26 @@ asio::awaitable<std::optional<dns::Answer>> DnsService::answer_from_anywhere(Slo
 std::optional<dns::Answer> DnsService::answer(GuestView& view, Bytes message, dns::Transport transport) {
   const auto start = Monotonic::now();
   const auto parsed = dns::parse_query(message, transport);
+  // Whatever it is counts. A record of a refused one has no name: it folds, or a flood of names would fill the log.
+  const bool within_rate = view.guest->take_dns_query(start);
+  if (!within_rate) record_denial(view, nullptr, {.reason = policy::Reason::kDnsRate});
+  const auto refuse = [](const dns::Echo& echo) -> Outcome {
+    return {dns::make_error(echo, dns::ResponseCode::kServFail), policy::Action::kDeny, dns::ResponseCode::kServFail};
+  };
   if (std::holds_alternative<dns::NotAQuery>(parsed)) {
-    record_denial(view, nullptr, {.reason = policy::Reason::kDnsMalformed});
+    if (within_rate) record_denial(view, nullptr, {.reason = policy::Reason::kDnsMalformed});
     return std::nullopt;
   }
   Outcome outcome;
-  if (const auto* unusable = std::get_if<dns::UnusableQuery>(&parsed)) {
+  if (const auto* unusable = std::get_if<dns::UnusableQuery>(&parsed); unusable != nullptr && !within_rate) {
+    outcome = refuse(unusable->echo);
+  } else if (unusable != nullptr) {
     const bool malformed = unusable->fault == dns::UnusableQuery::Fault::kMalformed;
     record_denial(view, nullptr, {.reason = malformed ? policy::Reason::kDnsMalformed : policy::Reason::kDnsType});
     outcome = {dns::make_error(unusable->echo, unusable->code), policy::Action::kDeny, unusable->code};
   } else {
-    outcome = answer_query(view, std::get<dns::Query>(parsed));
+    const auto& query = std::get<dns::Query>(parsed);
+    outcome = within_rate ? answer_query(view, query) : refuse(query.echo);
   }
   home_.metrics().dns_query(outcome.action, static_cast<std::uint8_t>(outcome.code));
   home_.metrics().overhead(metrics::Stage::kDns, Monotonic::now() - start);
@@ -93,10 +102,6 @@ std::optional<dns::Answer> DnsService::answer(GuestView& view, Bytes message, dn
 DnsService::Outcome DnsService::answer_query(GuestView& view, const dns::Query& query) {
   using dns::ResponseCode;
   using policy::Action;
-  if (!view.guest->take_dns_query(Monotonic::now())) {
-    record_denial(view, &query.name, {.reason = policy::Reason::kDnsRate});
-    return {dns::make_error(query.echo, ResponseCode::kServFail), Action::kDeny, ResponseCode::kServFail};
-  }
   if (dns::is_localhost(query.name)) {
     return {dns::make_addresses(query, dns::loopback_addresses()), Action::kAllow, ResponseCode::kNoError};
   }

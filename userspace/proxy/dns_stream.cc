@@ -27,6 +27,7 @@ asio::awaitable<void> serve_dns_stream(Conversation& conversation) {
   std::vector<std::uint8_t> received;
   while (true) {
     while (const auto message = dns::next_message(received)) {
+      session.said_what_it_wants();
       // The name tables have one writer, on the worker that also serves UDP.
       auto asked = dns.answer_from_anywhere(slot, {message->begin(), message->end()});
       const auto answer = co_await std::move(asked);
@@ -36,7 +37,7 @@ asio::awaitable<void> serve_dns_stream(Conversation& conversation) {
       const auto used = static_cast<std::ptrdiff_t>(dns::kStreamPrefix + message->size());
       received.erase(received.begin(), received.begin() + used);
     }
-    conversation.expect_within(kQuiet);
+    if (received.empty()) conversation.expect_within(kQuiet);  // not for each byte of a message
     if (!co_await conversation.read_guest(received)) break;
   }
   net::finish_on_close(conversation.guest().fd());

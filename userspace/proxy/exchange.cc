@@ -219,7 +219,9 @@ bool Exchange::spend_upload() {
 void Exchange::broke(audit::Outcome outcome, std::optional<policy::Reason> reason) {
   if (broken_) return;
   broken_ = true;
-  outcome_ = conversation_.interrupted() == Errc::kTimeout ? audit::Outcome::kTimeout : outcome;
+  outcome_ = outcome;
+  if (outcome == audit::Outcome::kOriginReset && conversation_.guest_broken()) outcome_ = audit::Outcome::kGuestReset;
+  if (conversation_.interrupted() == Errc::kTimeout) outcome_ = audit::Outcome::kTimeout;
   reason_ = reason;
   after_ = After::kReset;
 }

@@ -56,7 +56,7 @@ class Guest {
     half_open_limit_.store(limits.half_open, std::memory_order_relaxed);
   }
 
-  /// One more session; false when the guest has as many as it may, or as many unclassified ones as it may.
+  /// One more session; false when the guest has as many as it may, or as many half-open ones as it may.
   [[nodiscard]] bool open_session() {
     if (half_open_.fetch_add(1, std::memory_order_relaxed) >= half_open_limit_.load(std::memory_order_relaxed)) {
       half_open_.fetch_sub(1, std::memory_order_relaxed);
@@ -69,8 +69,8 @@ class Guest {
     }
     return true;
   }
-  /// The session is known for what it is.
-  void session_classified() { half_open_.fetch_sub(1, std::memory_order_relaxed); }
+  /// A session is half-open no more.
+  void session_said_what_it_wants() { half_open_.fetch_sub(1, std::memory_order_relaxed); }
   void close_session() { sessions_.fetch_sub(1, std::memory_order_relaxed); }
 
   /// May one more decision be made now? A refused one is counted for the summary of the second.

@@ -22,7 +22,8 @@ class LiveSession;
 struct CheckedAddresses {
   std::vector<IpAddress> addresses;
   policy::AddressVerdict worst = policy::AddressVerdict::kGlobal;
-  bool local = false;  ///< one of them is the host's own
+  bool local = false;     ///< one of them is the host's own, loopback not counted
+  bool loopback = false;  ///< one of them is
   Monotonic::time_point expires;
 };
 

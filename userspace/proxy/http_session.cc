@@ -99,6 +99,7 @@ class HttpSession {
       auto outcome = reader.read(received_);
       if (auto* head = std::get_if<http::RequestHead>(&outcome)) {
         received_.erase(received_.begin(), received_.begin() + static_cast<std::ptrdiff_t>(reader.head_size()));
+        conversation_.session().said_what_it_wants();
         co_return std::move(*head);
       }
       if (const auto* malformed = std::get_if<http::HeadMalformed>(&outcome)) {

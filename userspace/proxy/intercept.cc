@@ -46,7 +46,6 @@ asio::awaitable<void> intercept(Conversation& conversation, policy::Facts facts,
                                 std::vector<std::uint8_t> received) {
   Worker& worker = conversation.worker();
   const auto& deadlines = worker.config().deadlines;
-  conversation.session().classified(metrics::Protocol::kHttps);
   const auto start = Monotonic::now();
   conversation.expect_within(deadlines.tls_handshake);
   const auto leaf = leaf_for(conversation, *facts.host);

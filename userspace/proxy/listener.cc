@@ -25,7 +25,7 @@ Listener::~Listener() {
 }
 
 void Listener::ready(std::uint32_t) {
-  accept_waiting();
+  if (!scheduled()) accept_waiting();  // else it waits for descriptors
 }
 
 void Listener::expired() {

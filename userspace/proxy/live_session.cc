@@ -1,5 +1,7 @@
 #include "proxy/live_session.h"
 
+#include <utility>
+
 #include "policy/decide.h"
 #include "proxy/worker.h"
 
@@ -39,7 +41,7 @@ LiveSession::LiveSession(Worker& worker, std::shared_ptr<GuestView> view, const 
 
 LiveSession::~LiveSession() {
   view_->sessions.erase(self_);
-  if (protocol_ == metrics::Protocol::kPending) guest().session_classified();
+  said_what_it_wants();
   guest().close_session();
   worker_.metrics().connection_closed(protocol_, result_);
 }
@@ -127,8 +129,11 @@ void LiveSession::end(const Ending& ending) {
 void LiveSession::classified(metrics::Protocol protocol) {
   if (protocol_ != metrics::Protocol::kPending) return;
   protocol_ = protocol;
-  guest().session_classified();
   worker_.metrics().connection_classified(protocol);
+}
+
+void LiveSession::said_what_it_wants() {
+  if (std::exchange(half_open_, false)) guest().session_said_what_it_wants();
 }
 
 void LiveSession::decide_again() {

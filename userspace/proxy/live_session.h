@@ -80,6 +80,8 @@ class LiveSession final : public RelayObserver {
   void end(const Ending& ending);
 
   void classified(metrics::Protocol protocol);
+  /// A whole ClientHello, request head or query has come: it is half-open no more. Idempotent.
+  void said_what_it_wants();
   void dialled(const IpAddress& address) { dialled_ = address; }
   [[nodiscard]] const std::optional<IpAddress>& dialled_address() const { return dialled_; }
   void closed_as(metrics::ConnectionResult result) { result_ = result; }
@@ -120,6 +122,7 @@ class LiveSession final : public RelayObserver {
   std::optional<audit::Outcome> closing_;
   Interruptible* stage_ = nullptr;
   Relay* relay_ = nullptr;
+  bool half_open_ = true;
   metrics::Protocol protocol_ = metrics::Protocol::kPending;
   metrics::ConnectionResult result_ = metrics::ConnectionResult::kDenied;
 };

@@ -24,7 +24,9 @@ CheckedAddresses judge(std::vector<IpAddress> addresses, std::chrono::seconds tt
   CheckedAddresses checked{.addresses = std::move(addresses), .expires = Monotonic::now() + ttl};
   for (const IpAddress& address : checked.addresses) {
     checked.worst = std::max(checked.worst, policy::judge_address(address));
-    checked.local = checked.local || (!is_loopback(address) && net::is_local_address(address));
+    const bool loopback = is_loopback(address);
+    checked.loopback = checked.loopback || loopback;
+    checked.local = checked.local || (!loopback && net::is_local_address(address));
   }
   return checked;
 }
@@ -40,12 +42,16 @@ asio::awaitable<Result<const CheckedAddresses*>> resolve(LiveSession& session, c
   co_return &cache.insert_or_assign(name, judge(std::move(resolution->addresses), resolution->ttl)).first->second;
 }
 
-std::optional<Forbidden> forbidden(const LiveSession& session, const policy::Facts& facts,
-                                   const policy::Decision& decision, const CheckedAddresses& checked) {
+std::optional<Forbidden> forbidden(LiveSession& session, const policy::Facts& facts, const policy::Decision& decision,
+                                   const CheckedAddresses& checked) {
   using policy::AddressVerdict;
   using policy::Reason;
   if (checked.worst == AddressVerdict::kMetadata)
     return Forbidden{.reason = Reason::kDstMetadata, .rule = decision.rule};
+  // Our own metrics name guests and rules, whatever a rule opens.
+  if ((checked.local || checked.loopback) && facts.port == session.worker().config().metrics.listen.port) {
+    return Forbidden{.reason = Reason::kDstLocal, .rule = decision.rule};
+  }
   const bool private_allowed = decision.rule != nullptr && decision.rule->private_destination;
   if (!private_allowed && checked.local) return Forbidden{.reason = Reason::kDstLocal, .rule = decision.rule};
   if (!private_allowed && checked.worst == AddressVerdict::kPrivate) {

@@ -158,7 +158,9 @@ asio::awaitable<void> pass_through(Conversation& conversation, const tls::Client
     conversation.become_relay(watch.bytes_up, watch.bytes_down);
     co_return;
   }
-  const auto outcome = watch.fault ? audit::Outcome::kDenied : audit::Outcome::kOriginReset;
+  const auto outcome = watch.fault                   ? audit::Outcome::kDenied
+                       : conversation.guest_broken() ? audit::Outcome::kGuestReset
+                                                     : audit::Outcome::kOriginReset;
   if (watch.fault == policy::Reason::kOriginProtocol) {
     conversation.worker().metrics().origin_error(metrics::OriginError::kProtocol);
   }
@@ -173,14 +175,18 @@ asio::awaitable<void> serve_tls(Conversation& conversation, policy::Facts facts,
                                 Monotonic::time_point start) {
   tls::ClientHelloReader reader;
   facts.layer = policy::Layer::kTls;
+  LiveSession& session = conversation.session();
   const auto hello = co_await read_hello(conversation, facts, received, reader);
-  if (!hello) co_return;
+  if (!hello) co_return session.classified(metrics::Protocol::kTls);
+  session.said_what_it_wants();
   conversation.worker().metrics().overhead(metrics::Stage::kClassify, Monotonic::now() - start);
 
   const Seen seen{.sni = hello->server_name ? std::string_view(*hello->server_name) : std::string_view()};
-  if (const auto reason = mismatch(*hello, facts)) co_return deny_tls(conversation, facts, *reason, seen);
+  const auto mismatched = mismatch(*hello, facts);
   facts.ech = hello->ech;
-  const policy::Decision decision = conversation.session().decide(facts);
+  const policy::Decision decision = mismatched ? policy::Decision{.reason = *mismatched} : session.decide(facts);
+  session.classified(decision.handling == policy::Handling::kIntercept ? metrics::Protocol::kHttps
+                                                                       : metrics::Protocol::kTls);
   if (!decision.allowed()) {
     conversation.deny(facts, decision, seen);
     conversation.answer_at_once(tls::fatal_alert(tls::AlertDescription::kAccessDenied));

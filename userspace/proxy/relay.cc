@@ -42,7 +42,7 @@ Result<Relay*> RelayLoop::adopt(std::unique_ptr<RelayObserver> observer, net::As
     relay.finish(RelayEnd::kOriginReset);
     return fail(Errc::kIo, "the poller refused a socket");
   }
-  wheel_.schedule(relay, Deadline::after(idle_));
+  wheel_.schedule(relay, Deadline::after(stalled()));
   return &relay;
 }
 
@@ -79,6 +79,7 @@ void Relay::End::ready(std::uint32_t events) {
   Relay& owner = *relay;
   const Side side = this == &owner.ends_[kGuest] ? kGuest : kOrigin;
   const Side other = side == kGuest ? kOrigin : kGuest;
+  if (events & EPOLLERR) owner.broken_[side] = true;
   // An error shows in the next read or write, so both directions try.
   if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) owner.flows_[side].readable = true;
   if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) owner.flows_[other].writable = true;
@@ -95,8 +96,15 @@ void Relay::pump() {
     if (down == Step::kGuestBroke) return finish(RelayEnd::kGuestReset);
     if (down == Step::kOriginBroke) return finish(RelayEnd::kOriginReset);
     if (flows_[kGuest].closed && flows_[kOrigin].closed) return finish(RelayEnd::kDone);
-    if (up == Step::kBlocked && down == Step::kBlocked) return;
-    last_moved_ = Monotonic::now();
+    if (up == Step::kBlocked && down == Step::kBlocked) {
+      // A reset shows in no read while what was read before cannot be delivered.
+      if (broken_[kGuest]) return finish(RelayEnd::kGuestReset);
+      if (broken_[kOrigin]) return finish(RelayEnd::kOriginReset);
+      return;
+    }
+    const auto now = Monotonic::now();
+    if (up == Step::kMoved) flows_[kGuest].moved = now;
+    if (down == Step::kMoved) flows_[kOrigin].moved = now;
   }
   loop_.run_again(*this);
 }
@@ -201,7 +209,7 @@ void Relay::release_pipe(Flow& flow) {
 void Relay::finish(RelayEnd end) {
   for (Flow& flow : flows_) {
     if (flow.in_pipe > 0) {
-      PipePool::discard(std::move(flow.pipe), observer_->pipes_lent());
+      loop_.pipes_.give_back_full(std::move(flow.pipe), flow.in_pipe, loop_.buffer_, observer_->pipes_lent());
     } else {
       release_pipe(flow);
     }
@@ -221,9 +229,13 @@ void Relay::finish(RelayEnd end) {
 
 void Relay::expired() {
   // Activity does not touch the wheel: the deadline is looked at when it comes, and moved if bytes flowed meanwhile.
-  const auto quiet = Monotonic::now() - last_moved_;
+  const auto now = Monotonic::now();
+  const auto quiet = now - std::max(flows_[kGuest].moved, flows_[kOrigin].moved);
   if (quiet >= loop_.idle_) return finish(RelayEnd::kIdle);
-  loop_.wheel_.schedule(*this, Deadline::after(loop_.idle_ - quiet));
+  for (const Flow& flow : flows_) {
+    if (flow.pending() && now - flow.moved >= loop_.stalled()) return finish(RelayEnd::kIdle);
+  }
+  loop_.wheel_.schedule(*this, Deadline::after(std::min(loop_.idle_ - quiet, loop_.stalled())));
 }
 
 }  // namespace enforcer::proxy

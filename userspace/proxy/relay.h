@@ -30,7 +30,7 @@ enum class RelayEnd : std::uint8_t {
   kDone,         ///< both sides said FIN
   kGuestReset,   ///< the guest's socket broke
   kOriginReset,  ///< the origin's socket broke
-  kIdle,         ///< no byte in either direction for the idle deadline
+  kIdle,         ///< no byte in either direction for the idle deadline, or one side takes nothing of what waits for it
   kOverBudget,   ///< the guest has sent as much as it may
   kAborted,      ///< we ended it: the guest is gone, or a reload removed the rule
 };
@@ -64,6 +64,8 @@ class RelayLoop {
   friend class Relay;
   static constexpr std::size_t kBuffer = 64 * 1024;
 
+  /// How long a receiver may take nothing of what waits for it: the kernel keeps megabytes for it meanwhile.
+  [[nodiscard]] std::chrono::nanoseconds stalled() const { return idle_ / 12; }
   void run_again(Relay& relay);
   void forget(Relay& relay);
 
@@ -105,10 +107,14 @@ class Relay final : public net::WheelEntry {
     std::uint32_t in_pipe = 0;
     std::string left_over;  ///< copied but not yet accepted by the receiver; only when there was no pipe
     std::uint64_t delivered = 0;
+    Monotonic::time_point moved = Monotonic::now();
     bool readable = true;
     bool writable = true;
     bool ended = false;   ///< FIN seen
     bool closed = false;  ///< FIN passed on
+
+    /// Bytes wait for the receiver to take them.
+    [[nodiscard]] bool pending() const { return in_pipe > 0 || !left_over.empty(); }
   };
 
   enum class Step : std::uint8_t { kBlocked, kMoved, kGuestBroke, kOriginBroke };
@@ -127,8 +133,8 @@ class Relay final : public net::WheelEntry {
   RelayLoop& loop_;
   std::unique_ptr<RelayObserver> observer_;
   std::array<End, 2> ends_;
-  std::array<Flow, 2> flows_;  ///< indexed by the sender: flows_[kGuest] is upwards
-  Monotonic::time_point last_moved_ = Monotonic::now();
+  std::array<Flow, 2> flows_;     ///< indexed by the sender: flows_[kGuest] is upwards
+  std::array<bool, 2> broken_{};  ///< the socket of this side has an error
   std::list<Relay>::iterator self_;
   bool again_ = false;  ///< queued in the loop
 };

@@ -20,6 +20,7 @@ namespace {
 /// The connection needs no classification: a `protocol: tcp` rule matched, and the server may speak first.
 asio::awaitable<void> relay_opaque(Conversation& conversation, const policy::Facts& facts,
                                    const policy::Decision& decision) {
+  conversation.session().said_what_it_wants();
   conversation.session().classified(metrics::Protocol::kTcp);
   const auto reached = co_await conversation.reach_origin(facts, decision, {});
   if (reached == Conversation::Reached::kConnected) conversation.become_relay(0, 0);
@@ -34,7 +35,6 @@ asio::awaitable<void> classify(Conversation& conversation, policy::Facts facts) 
   while (co_await conversation.read_guest(received)) {
     if (tls::could_be_tls(received)) {
       if (received.size() < 3) continue;
-      conversation.session().classified(metrics::Protocol::kTls);
       co_return co_await serve_tls(conversation, std::move(facts), std::move(received), start);
     }
     const http::Opening opening = http::judge_opening(received);
