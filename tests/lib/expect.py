@@ -29,8 +29,9 @@ def refused_at_once(guest, address, port, within=4):
     assert taken < within, f"{address}:{port}: reset only after {taken:.2f} s"
 
 
-def unreachable_at_once(guest, address, port, within=1.9, family=socket.AF_INET):
+def unreachable_at_once(guest, address, port, within=1.9, family=None):
     """A datagram is answered with ICMP administratively prohibited (EHOSTUNREACH on a connected socket)."""
+    family = family or (socket.AF_INET6 if ":" in address else socket.AF_INET)
     with guest.socket(family, socket.SOCK_DGRAM, timeout=2) as udp:
         udp.connect((address, port))
         begun = time.monotonic()

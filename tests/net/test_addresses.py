@@ -71,6 +71,6 @@ def test_connection_goes_where_the_hosts_dns_says_not_where_the_guest_points():
         address = lab.guest.resolve("ok.test")
         equal(lab.guest.curl("https://ok.test/", "--resolve", f"ok.test:443:{address}").status, 200)
         # The guest names an allowed host but dials the address of another: reset, and the other never hears of it.
-        reply = lab.guest.curl("https://ok.test/", "--resolve", "ok.test:443:93.184.216.35")
+        reply = lab.guest.curl("https://ok.test/", "-4", "--resolve", "ok.test:443:93.184.216.35")
         assert reply.exit_code in (7, 35, 56), reply.talk
         equal(lab.world.connections("other.test"), [])

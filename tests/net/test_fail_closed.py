@@ -27,10 +27,10 @@ class Flood:
     def _run(self):
         while not self._stop.is_set():
             for address in self._addresses:
-                with self._guest.socket(timeout=0.05) as client:
+                with self._guest.socket_towards(address, timeout=0.05) as client:
                     if client.connect_ex((address, 443)) == 0:
                         self.connected += 1
-                with self._guest.socket(kind=socket.SOCK_DGRAM) as udp:
+                with self._guest.socket_towards(address, socket.SOCK_DGRAM) as udp:
                     udp.sendto(b"x" * 20, (address, 53))
                 self.attempts += 1
 
