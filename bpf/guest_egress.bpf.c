@@ -2,7 +2,7 @@
  *
  *   who?     identify    interface -> guest; MACs and source address must be the ones hostd wrote down
  *   what?    parse       plain Ethernet, plain IPv4 or IPv6, TCP, UDP or ICMP; no tag, option, fragment or extension
- *   whither? steer       TCP to its connection or to a worker's listener, UDP/53 to the DNS socket
+ *   whither? steer       TCP to its connection or to a worker's listener, UDP/53 to the DNS socket: so many a second
  *            neighbour   ARP and ND for the gateway go to the kernel, which answers
  *            reject      ICMP and other UDP are answered with "administratively prohibited"
  *            drop        all the rest, counted by reason

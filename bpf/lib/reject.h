@@ -14,11 +14,9 @@
 #ifndef ENFORCER_BPF_LIB_REJECT_H
 #define ENFORCER_BPF_LIB_REJECT_H
 
+#include "budget.h"
 #include "drop.h"
 #include "identity.h"
-
-#define BUDGET_TOKENS 64             /* answers in one burst */
-#define BUDGET_INTERVAL_NS 10000000u /* one more each 10 ms: 100 a second */
 
 #define ANSWER_TTL 64
 #define IPV4_DONT_FRAGMENT 0x4000
@@ -31,40 +29,6 @@ struct icmp_unreachable {
   __u16 checksum;
   __u32 unused;
 };
-
-/* The entry is made by the first answer and removed by hostd with the guest. */
-struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, ENFORCER_MAX_GUESTS);
-  __type(key, __u32);
-  __type(value, struct enforcer_budget);
-} reject_budget SEC(".maps");
-
-static __always_inline void refill(struct enforcer_budget* budget) {
-  __u64 last = budget->refilled_ns;
-  __u64 now = bpf_ktime_get_ns();
-  if (now < last + BUDGET_INTERVAL_NS) return;
-  __u64 earned = (now - last) / BUDGET_INTERVAL_NS;
-  /* Two CPUs may get here with the same frame time: one wins the interval, the other goes on with what there is. */
-  if (!__sync_bool_compare_and_swap(&budget->refilled_ns, last, last + earned * BUDGET_INTERVAL_NS)) return;
-  __u64 tokens = budget->tokens;
-  __u64 full = earned >= BUDGET_TOKENS || tokens + earned > BUDGET_TOKENS ? BUDGET_TOKENS : tokens + earned;
-  __sync_bool_compare_and_swap(&budget->tokens, tokens, full);
-}
-
-static __always_inline int take_token(__u32 slot) {
-  struct enforcer_budget* budget = bpf_map_lookup_elem(&reject_budget, &slot);
-  if (!budget) {
-    struct enforcer_budget first = {.refilled_ns = bpf_ktime_get_ns(), .tokens = BUDGET_TOKENS};
-    bpf_map_update_elem(&reject_budget, &slot, &first, BPF_NOEXIST);
-    budget = bpf_map_lookup_elem(&reject_budget, &slot);
-    if (!budget) return 0;
-  }
-  refill(budget);
-  __u64 tokens = budget->tokens;
-  /* Losing the race for a token costs one answer, not correctness. */
-  return tokens && __sync_bool_compare_and_swap(&budget->tokens, tokens, tokens - 1);
-}
 
 /* One's-complement sum folded to 16 bits. */
 static __always_inline __u16 fold(__u64 sum) {
@@ -159,7 +123,7 @@ static __always_inline int answer_ipv6(struct frame* f) {
 
 /* Answers if the budget allows it; in any case the frame goes no further. */
 static __always_inline int reject(struct frame* f, int reason) {
-  if (!take_token(f->guest->slot)) return drop(f, reason);
+  if (!may_answer(f)) return drop(f, reason);
   if (f->ethertype == ETH_P_IP ? answer_ipv4(f) : answer_ipv6(f)) return drop(f, reason);
   count_reason(f, reason);
   count_verdict(f, ENFORCER_VERDICT_REJECTED);

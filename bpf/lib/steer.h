@@ -9,6 +9,7 @@
 #ifndef ENFORCER_BPF_LIB_STEER_H
 #define ENFORCER_BPF_LIB_STEER_H
 
+#include "budget.h"
 #include "identity.h"
 
 struct {
@@ -87,10 +88,12 @@ static __always_inline int steer_tcp(struct frame* f) {
     if (is_ours(f, sk)) return assign_and_release(f, sk);
     bpf_sk_release(sk);
   }
-  return steer_to_listener(f);
+  /* A SYN, or a stray, which costs a reset: what a flood is made of. */
+  return may_connect(f) ? steer_to_listener(f) : ENFORCER_DROP_CONNECT_RATE;
 }
 
 static __always_inline int steer_dns(struct frame* f) {
+  if (!may_query(f)) return ENFORCER_DROP_QUERY_RATE;
   __u32 key = 0;
   struct bpf_sock* sk = bpf_map_lookup_elem(&dns_socket, &key);
   if (!sk) return ENFORCER_DROP_NO_LISTENER;

@@ -101,8 +101,8 @@ void Datapath::set_dns_socket(int socket) {
   update(egress_->maps.dns_socket, std::uint32_t{0}, static_cast<std::uint64_t>(socket));
 }
 
-void Datapath::set_budget(std::uint32_t slot, const enforcer_budget& budget) {
-  update(egress_->maps.reject_budget, slot, budget);
+void Datapath::set_budgets(std::uint32_t slot, const enforcer_budgets& budgets) {
+  update(egress_->maps.budgets, slot, budgets);
 }
 
 void Datapath::attach(std::uint32_t ifindex) {

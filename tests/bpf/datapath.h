@@ -72,7 +72,7 @@ class Datapath {
   void set_workers(std::uint32_t workers);
   void set_listener(std::uint32_t worker, int socket);
   void set_dns_socket(int socket);
-  void set_budget(std::uint32_t slot, const enforcer_budget& budget);
+  void set_budgets(std::uint32_t slot, const enforcer_budgets& budgets);
   // tc (clsact) on an interface of the current namespace, both programs.
   void attach(std::uint32_t ifindex);
 

@@ -67,6 +67,8 @@ std::uint32_t ipv4_bytes(const char* text) {
 enforcer_guest test_guest() {
   enforcer_guest guest{};
   guest.slot = kSlot;
+  guest.connects_per_second = 1'000'000;  // tests of other things flood, too
+  guest.queries_per_second = 1'000'000;
   guest.gateway_ipv4 = ipv4_bytes(kGatewayIpv4);
   guest.guest_ipv4 = ipv4_bytes(kGuestIpv4);
   std::copy(kGuestMac.begin(), kGuestMac.end(), guest.guest_mac);

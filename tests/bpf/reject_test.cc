@@ -74,7 +74,7 @@ TEST_CASE_FIXTURE(Bench, "finishing_the_quoted_checksum_changes_nothing") {
     headers.push_back(
         {.source = static_cast<std::uint16_t>(port * 7), .destination = static_cast<std::uint16_t>(port)});
   for (const Udp& header : headers) {
-    datapath().set_budget(kSlot, {.refilled_ns = kNever, .tokens = 1});
+    datapath().set_budgets(kSlot, {.answers = {.refilled_ns = kNever, .tokens = 1}, .connects = {}, .queries = {}});
     Outcome outcome = datapath().run_egress((Ethernet{} / IPv4{} / header).bytes(), ifindex());
     REQUIRE(outcome.action == TC_ACT_REDIRECT);
     const std::uint8_t* udp = &outcome.frame[62];
@@ -105,7 +105,7 @@ TEST_CASE_FIXTURE(Bench, "an_icmp_error_is_never_answered") {
 
 TEST_CASE_FIXTURE(Bench, "answers_come_out_of_the_guests_budget") {
   const Packet quic = Ethernet{} / IPv4{} / Udp{.destination = 443};
-  datapath().set_budget(kSlot, {.refilled_ns = kNever, .tokens = 2});
+  datapath().set_budgets(kSlot, {.answers = {.refilled_ns = kNever, .tokens = 2}, .connects = {}, .queries = {}});
   rejects(quic, ENFORCER_DROP_UDP_PORT);
   rejects(quic, ENFORCER_DROP_UDP_PORT);
   drops(quic, ENFORCER_DROP_UDP_PORT);
@@ -115,10 +115,10 @@ TEST_CASE_FIXTURE(Bench, "answers_come_out_of_the_guests_budget") {
 
 TEST_CASE_FIXTURE(Bench, "the_budget_refills_with_time_up_to_its_size") {
   const Packet quic = Ethernet{} / IPv4{} / Udp{.destination = 443};
-  datapath().set_budget(kSlot, {.refilled_ns = 0, .tokens = 0});
+  datapath().set_budgets(kSlot, {.answers = {.refilled_ns = 0, .tokens = 0}, .connects = {}, .queries = {}});
   rejects(quic, ENFORCER_DROP_UDP_PORT);
   // A long rest is worth 64 answers, not more; the ones beyond need 10 ms each.
-  datapath().set_budget(kSlot, {.refilled_ns = 0, .tokens = 0});
+  datapath().set_budgets(kSlot, {.answers = {.refilled_ns = 0, .tokens = 0}, .connects = {}, .queries = {}});
   auto before = datapath().counters(kSlot);
   for (int i = 0; i < 300; ++i) datapath().run_egress(quic.bytes(), ifindex());
   auto change = datapath().counters(kSlot) - before;
@@ -130,7 +130,7 @@ TEST_CASE_FIXTURE(Bench, "the_budget_refills_with_time_up_to_its_size") {
 
 TEST_CASE_FIXTURE(Bench, "invariant_10_one_guest_cannot_spend_the_budget_of_another") {
   const Packet quic = Ethernet{} / IPv4{} / Udp{.destination = 443};
-  datapath().set_budget(kSlot, {.refilled_ns = kNever, .tokens = 0});
+  datapath().set_budgets(kSlot, {.answers = {.refilled_ns = kNever, .tokens = 0}, .connects = {}, .queries = {}});
   drops(quic, ENFORCER_DROP_UDP_PORT);
   shell("ip link add g8 type veth peer name peer8");
   enforcer_guest second = test_guest();

@@ -81,8 +81,10 @@ void copy_mac(std::uint8_t (&to)[6], const Mac& from) {
   std::memcpy(to, from.bytes.data(), sizeof to);
 }
 
-enforcer_guest entry_of(const GuestAddresses& addresses) {
+enforcer_guest entry_of(const GuestAddresses& addresses, const GuestRates& rates) {
   enforcer_guest guest{};
+  guest.connects_per_second = rates.connects_per_second;
+  guest.queries_per_second = rates.queries_per_second;
   guest.slot = static_cast<std::uint32_t>(addresses.slot);
   copy_ipv4(guest.gateway_ipv4, addresses.gateway_ipv4);
   copy_ipv4(guest.guest_ipv4, addresses.ipv4);
@@ -110,12 +112,12 @@ struct Datapath::Objects {
   std::unique_ptr<::tap_join, Destroy<tap_join__destroy>> join;
 };
 
-Datapath::Datapath(std::unique_ptr<Objects> objects) : objects_(std::move(objects)) {}
+Datapath::Datapath(std::unique_ptr<Objects> objects, GuestRates rates) : objects_(std::move(objects)), rates_(rates) {}
 Datapath::Datapath(Datapath&&) noexcept = default;
 Datapath& Datapath::operator=(Datapath&&) noexcept = default;
 Datapath::~Datapath() = default;
 
-Result<Datapath> Datapath::load(const PinFolder& pins) {
+Result<Datapath> Datapath::load(const PinFolder& pins, GuestRates rates) {
   auto objects = std::make_unique<Objects>();
   objects->egress.reset(guest_egress__open());
   objects->ingress.reset(guest_ingress__open());
@@ -128,7 +130,7 @@ Result<Datapath> Datapath::load(const PinFolder& pins) {
   }
   libbpf_set_print(nullptr);
   if (!loaded) return std::unexpected(loaded.error());
-  Datapath datapath(std::move(objects));
+  Datapath datapath(std::move(objects), rates);
   TRY_VOID(start_counting(datapath.map("counters"), 0));  // what belongs to nobody
   return datapath;
 }
@@ -181,11 +183,11 @@ bool Datapath::steers(unsigned workers) const {
 
 Result<> Datapath::add_guest(std::uint32_t interface_index, const GuestAddresses& addresses) {
   TRY_VOID(start_counting(map("counters"), static_cast<std::uint32_t>(addresses.slot)));
-  return put(map("guests"), interface_index, entry_of(addresses), "guests");
+  return put(map("guests"), interface_index, entry_of(addresses, rates_), "guests");
 }
 
 bool Datapath::knows_guest(std::uint32_t interface_index, const GuestAddresses& addresses) const {
-  const enforcer_guest expected = entry_of(addresses);
+  const enforcer_guest expected = entry_of(addresses, rates_);
   enforcer_guest found{};
   if (bpf_map_lookup_elem(map("guests"), &interface_index, &found) != 0) return false;
   std::vector<enforcer_counters> counts(static_cast<std::size_t>(std::max(1, libbpf_num_possible_cpus())));
@@ -197,7 +199,7 @@ void Datapath::remove_guest(std::uint32_t interface_index, Slot slot) {
   const auto number = static_cast<std::uint32_t>(slot);
   bpf_map_delete_elem(map("guests"), &interface_index);
   bpf_map_delete_elem(map("counters"), &number);
-  bpf_map_delete_elem(map("reject_budget"), &number);
+  bpf_map_delete_elem(map("budgets"), &number);
 }
 
 Result<> Datapath::keep_only(const std::set<Slot>& known) {

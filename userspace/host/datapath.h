@@ -17,10 +17,17 @@
 
 namespace enforcer::host {
 
+/// What a guest may make the kernel do in a second, and at once. enforcerd's own limits are finer and answer; these
+/// keep a flood from what all guests share before it: queues, buffers, the time of a worker.
+struct GuestRates {
+  std::uint32_t connects_per_second = 1024;  ///< TCP packets that belong to no connection yet
+  std::uint32_t queries_per_second = 1024;   ///< datagrams to port 53
+};
+
 class Datapath {
  public:
   /// kUnavailable: the kernel refuses the programs; the verifier's last words are in the log.
-  static Result<Datapath> load(const PinFolder& pins);
+  static Result<Datapath> load(const PinFolder& pins, GuestRates rates);
 
   Datapath(Datapath&&) noexcept;
   Datapath& operator=(Datapath&&) noexcept;
@@ -55,10 +62,11 @@ class Datapath {
 
  private:
   struct Objects;
-  explicit Datapath(std::unique_ptr<Objects> objects);
+  Datapath(std::unique_ptr<Objects> objects, GuestRates rates);
   [[nodiscard]] int map(const char* name) const;
 
   std::unique_ptr<Objects> objects_;
+  GuestRates rates_;
 };
 
 }  // namespace enforcer::host

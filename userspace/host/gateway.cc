@@ -19,6 +19,9 @@ constexpr std::pair<const char*, const char*> kSettings[] = {
     // A reset for a packet without a connection takes the mark of that packet: guest_ingress lets it back by the mark.
     {"ipv4/fwmark_reflect", "1"},
     {"ipv6/fwmark_reflect", "1"},
+    // Floods of half-open connections: cookies keep the queue open, and nobody on a wire of microseconds needs more.
+    {"ipv4/tcp_syncookies", "1"},
+    {"ipv4/tcp_synack_retries", "2"},
     // With every address local, the kernel would answer ARP for any address: only for the interface's own.
     {"ipv4/conf/all/arp_ignore", "1"},
     {"ipv4/conf/default/arp_ignore", "1"},

@@ -27,6 +27,7 @@ constexpr std::uint16_t kAnyPort = 0;
 constexpr std::uint16_t kDnsPort = 53;  // answers must come from port 53, so the socket is bound to it
 constexpr int kBacklog = 4096;
 constexpr int kPipeBytes = 1024 * 1024;
+constexpr int kDnsBuffer = 4 * 1024 * 1024;  // some 5,000 queries, by the kernel's way of counting
 
 template <class T>
 Result<> set_option(const Fd& socket, int level, int option, const T& value, const char* name) {
@@ -74,6 +75,8 @@ Result<Fd> open_tcp() {
 Result<Fd> open_dns() {
   Fd socket = TRY(open_transparent(SOCK_DGRAM, kDnsPort));
   TRY_VOID(set_option(socket, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, "IPV6_RECVPKTINFO"));
+  // All guests' queries wait in it: a second of one that floods, and everybody else's.
+  TRY_VOID(set_option(socket, SOL_SOCKET, SO_RCVBUFFORCE, kDnsBuffer, "SO_RCVBUFFORCE"));
   constexpr int kOn = 1;
   if (setsockopt(socket.get(), SOL_SOCKET, SO_RCVMARK, &kOn, sizeof kOn) != 0 && errno != ENOPROTOOPT) {
     return fail_errno("cannot set SO_RCVMARK");

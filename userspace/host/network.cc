@@ -10,10 +10,10 @@ Result<> make_shared_mounts(const std::string& netns_path) {
   return {};
 }
 
-Result<Network> Network::open(const std::string& netns_path, const std::string& bpffs_path) {
+Result<Network> Network::open(const std::string& netns_path, const std::string& bpffs_path, GuestRates rates) {
   PinFolder pins = TRY(PinFolder::open(bpffs_path));
   Gateway gateway = TRY(Gateway::open(netns_path));
-  Datapath datapath = TRY(Datapath::load(pins));
+  Datapath datapath = TRY(Datapath::load(pins, rates));
   const NetnsScope inside = TRY(NetnsScope::enter(gateway.netns()));
   const AttachMode mode = TRY(probe_attach_mode(datapath.guest_egress()));
   return Network{std::move(gateway), std::move(pins), std::move(datapath), mode};

@@ -18,7 +18,7 @@ Result<> make_shared_mounts(const std::string& netns_path);
 
 struct Network {
   /// Makes what is missing, takes what an earlier run left.
-  static Result<Network> open(const std::string& netns_path, const std::string& bpffs_path);
+  static Result<Network> open(const std::string& netns_path, const std::string& bpffs_path, GuestRates rates = {});
 
   Gateway gateway;
   PinFolder pins;

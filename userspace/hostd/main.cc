@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <optional>
 #include <string>
@@ -98,6 +99,17 @@ Result<Fd> stop_signals() {
   return fd;
 }
 
+/// Four times what enforcerd's limits allow, and never so little that an honest burst is dropped.
+host::GuestRates rates_of(const config::Limits& limits) {
+  constexpr std::uint64_t kLeast = host::GuestRates{}.connects_per_second;
+  constexpr std::uint64_t kMost = 1'000'000;
+  const auto rate = [&](std::uint64_t per_second) {
+    return static_cast<std::uint32_t>(std::clamp(4 * per_second, kLeast, kMost));
+  };
+  return {.connects_per_second = rate(limits.decisions_per_minute / 60),
+          .queries_per_second = rate(limits.dns_per_second)};
+}
+
 Result<> serve(const config::Config& config, const config::Paths& paths, const std::string& enforcerd_user) {
   const ServiceNotify manager = TRY(ServiceNotify::from_environment());
   const Owner enforcerd = TRY(parse_owner(enforcerd_user));
@@ -105,7 +117,7 @@ Result<> serve(const config::Config& config, const config::Paths& paths, const s
   raise_descriptor_limit();
   TRY_VOID(make_directories(paths, enforcerd));
   Records records = TRY(Records::open(paths.hostd_state_dir()));
-  host::Network network = TRY(host::Network::open(paths.gateway_netns(), paths.bpffs()));
+  host::Network network = TRY(host::Network::open(paths.gateway_netns(), paths.bpffs(), rates_of(config.limits)));
   Server server = TRY(Server::open(paths.hostd_socket(), enforcerd, network, config, plan));
   Guests guests(network, config, paths, plan, std::move(records),
                 [&server](const hostproto::Notice& notice, const std::vector<Fd>& fds) { server.post(notice, fds); });
