@@ -69,6 +69,7 @@ void HostLink::lost(std::string_view why) {
   log_warning("no connection to enforcer-hostd ({}): guests run on, none can be created or changed", why);
   home_.poller().remove(socket_.get(), *this);
   socket_.reset();
+  events_.disconnected();
   complained_ = true;
   for (auto& [number, waiting] : waiting_) waiting->timer.cancel();
   waiting_.clear();
@@ -96,6 +97,8 @@ void HostLink::take(hostproto::Packet packet) {
     events_.pipes(std::move(packet.descriptors));
   } else if (auto* guest = std::get_if<hostproto::Guest>(&*notice)) {
     events_.guest(*guest, std::move(packet.descriptors));
+  } else if (std::holds_alternative<hostproto::Announced>(*notice)) {
+    events_.announced();
   } else if (auto* gone = std::get_if<hostproto::GuestGone>(&*notice)) {
     events_.guest_gone(*gone);
   } else if (auto* event = std::get_if<hostproto::Event>(&*notice)) {

@@ -28,8 +28,12 @@ class HostEvents {
   virtual bool welcomed(const hostproto::Welcome& welcome, std::vector<Fd> descriptors) = 0;
   virtual void pipes(std::vector<Fd> descriptors) = 0;
   virtual void guest(const hostproto::Guest& guest, std::vector<Fd> descriptors) = 0;
+  /// Every guest that exists was announced since welcomed().
+  virtual void announced() = 0;
   virtual void guest_gone(const hostproto::GuestGone& gone) = 0;
   virtual void event(const hostproto::Event& event) = 0;
+  /// The connection is gone.
+  virtual void disconnected() = 0;
 
  protected:
   ~HostEvents() = default;

@@ -166,8 +166,12 @@ Result<> Guests::announce(Guest& guest) {
 void Guests::announce_all() {
   for (auto& [slot, guest] : guests_) {
     const auto announced = announce(guest);
-    // Its QEMU is ending: the poll loop is about to see that.
-    if (!announced) log_warning("guest {}: {}", guest.record.name.text(), announced.error().message);
+    if (announced) continue;
+    // Its QEMU is ending and the poll loop is about to see that, or its channels are out of order: it exists all the
+    // same, and one that is not announced loses its CA and its addresses.
+    log_warning("guest {}: {}", guest.record.name.text(), announced.error().message);
+    outbox_(notice_of(guest), {});
+    guest.announced = true;
   }
 }
 

@@ -192,6 +192,7 @@ Result<> Server::welcome(Guests& guests, const hostproto::Hello& hello) {
     TRY_VOID(hostproto::send_packet(peer_->socket.get(), hostproto::encode(notice), numbers_of(part)));
   }
   guests.announce_all();
+  post(hostproto::Announced{}, {});
   return {};
 }
 
