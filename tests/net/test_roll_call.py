@@ -7,6 +7,7 @@ import json
 import os
 import socket
 
+from lib.daemons import ENFORCERD_UID
 from lib.expect import equal
 from lib.lab import Lab, policy
 from lib.processes import wait_for
@@ -111,3 +112,28 @@ def test_guest_that_hostd_no_longer_knows_is_gone_at_the_end_of_the_roll_call():
         equal(kept_files(lab, "g2"), [])
         equal(lab.guest.curl("https://ok.test/").status, 200)
         equal(len(kept_files(lab, "g1")), 2)
+
+
+def test_hostd_that_is_not_root_is_not_believed():
+    """Whoever is in enforcerd's group may put a socket into the place of hostd's while none runs."""
+    with Lab(policy("ok.test")) as lab:
+        files = kept_files(lab)
+        lab.enforcer.hostd.kill()
+        fake = FakeHostd(f"{lab.enforcer.run_dir}/hostd.sock", uid=ENFORCERD_UID)
+        for _ in range(2):
+            with fake.next_link() as link:
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it closes without having read
+                    link.send(json.dumps({"type": "event", "name": "believed", "slot": 0, "detail": ""}).encode())
+                    equal(link.recv(1 << 16), b"", "no hello for a stranger")
+        fake.close()
+        equal(lab.enforcer.enforcerd.output().count(f"uid {ENFORCERD_UID} listens there"), 1, "said once")
+        equal(lab.enforcer.records(type="event", event="believed"), [])
+        fake = FakeHostd(f"{lab.enforcer.run_dir}/hostd.sock")  # the control: the same by root
+        with fake.next_link() as link:
+            welcome(link)
+            link.send(json.dumps({"type": "event", "name": "believed", "slot": 0, "detail": ""}).encode())
+            lab.enforcer.wait_record(type="event", event="believed")
+        fake.close()
+        lab.enforcer.start_hostd()
+        wait_for(lambda: lab.guest.curl("https://ok.test/", timeout=3).status == 200, 20, "service by the real hostd")
+        equal(kept_files(lab), files)

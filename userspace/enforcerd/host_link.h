@@ -79,7 +79,7 @@ class HostLink final : private net::PollTarget {
   boost::asio::steady_timer retry_;
   std::uint64_t next_request_ = 1;
   std::map<std::uint64_t, std::shared_ptr<Waiting>> waiting_;
-  bool complained_ = false;
+  std::string complaint_;  ///< why there is no connection, as it was last said
 };
 
 }  // namespace enforcer::enforcerd
