@@ -223,6 +223,27 @@ def test_hostd_listens_to_one_enforcerd_of_the_right_uid_that_keeps_to_the_proto
         Link(bench.socket_path).serve().close()  # the control: it still serves
 
 
+def test_silent_peer_does_not_keep_the_real_enforcerd_out():
+    with Bench() as bench:
+        bench.start()
+        silent = Link(bench.socket_path)
+        equal(Link(bench.socket_path).receive()[0]["error"]["code"], "conflict")  # meanwhile its place is taken
+        try:
+            silent.receive()
+            raise AssertionError("it was greeted")
+        except EOFError:
+            pass
+        real = Link(bench.socket_path).serve()
+        # One that has greeted may be silent for as long as it likes.
+        guest = bench.namespace("g1")
+        assert "error" not in real.attach("g1", guest.path)
+        assert not select.select([real.socket], [], [], 6)[0], real.receive()
+        with open_connection(guest, ORIGIN, 443), real.accept() as accepted:
+            equal(slot_of(accepted), real.guests["g1"]["slot"])
+        real.close()
+        silent.close()
+
+
 def test_invariant_11_a_killed_hostd_is_not_missed_and_its_successor_takes_its_guests():
     with Bench() as bench:
         bench.start()
