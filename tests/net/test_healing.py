@@ -142,7 +142,9 @@ def test_filter_of_tc_changes_nothing():
         canaries(lab)
         gateway, (name,) = gateway_of(lab), links_of(lab)
         gateway.run(["tc", "qdisc", "add", "dev", name, "clsact"])
-        gateway.run(["tc", "filter", "add", "dev", name, "ingress", "prio", "1", "matchall", "action", "pass"])
+        added = gateway.run(["tc", "filter", "add", "dev", name, "ingress", "prio", "1", "protocol", "all", "u32", "match", "u32", "0", "0",
+                             "flowid", "1:1"])
+        equal(added.returncode == 0, "tcx" in lab.enforcer.ctl_ok("status"), added.stderr)
         lab.world.witness.clear()
         try_to_get_out(lab)
         equal(lab.guest.curl("https://ok.test/").status, 200)
