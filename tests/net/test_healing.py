@@ -85,6 +85,26 @@ def test_flushed_routes_and_rules_are_set_again():
                 heals(lab, lambda: gateway.run(["ip", family, *argv], check=True), "network_restored")
 
 
+def test_foreign_routes_and_rules_are_removed_and_ours_set_again():
+    """What takes the place of ours, or comes before it, is told apart from it."""
+    with healing_lab() as lab:
+        canaries(lab)
+        gateway, (name,) = gateway_of(lab), links_of(lab)
+        for family in ("-4", "-6"):
+            for argv in (["route", "replace", "unreachable", "default", "table", "119"],
+                         ["route", "replace", "unreachable", "default", "table", "main"],
+                         ["route", "add", "default", "dev", name, "metric", "1", "table", "119"],
+                         ["route", "add", "blackhole", "198.18.0.0/15" if family == "-4" else "fd00::/8", "table", "119"],
+                         ["rule", "add", "pref", "50", "iif", name, "unreachable"],
+                         ["rule", "add", "pref", "101", "not", "iif", "lo", "lookup", "main"]):
+                def wanted():
+                    return [gateway.run(["ip", family, *what], check=True).stdout
+                            for what in (["rule"], ["route", "show", "table", "119"], ["route", "show", "table", "main"])]
+                before = wanted()
+                heals(lab, lambda: gateway.run(["ip", family, *argv], check=True), "network_restored")
+                equal(wanted(), before)
+
+
 def test_link_that_loses_what_hostd_gave_it_gets_it_back():
     with healing_lab() as lab:
         canaries(lab)

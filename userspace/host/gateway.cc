@@ -62,12 +62,13 @@ Result<Gateway> Gateway::open(const std::string& netns_path) {
   for (const auto& [name, value] : kSettings) TRY_VOID(set_sysctl(name, value));
   const std::uint32_t lo = TRY(links.link("lo")).index;
   TRY_VOID(links.set_up(lo));  // before the routes: IPv6 refuses a local route while lo is down
+  TRY_VOID(links.remove_foreign_routing(lo));
   TRY_VOID(links.add_local_default(lo));
   ChangeMonitor changes = TRY(ChangeMonitor::open());
   return Gateway(std::move(netns), std::move(links), std::move(guard), std::move(changes));
 }
 
-Result<std::string> Gateway::restore() {
+Result<std::string> Gateway::restore(bool changed) {
   const NetnsScope inside = TRY(NetnsScope::enter(netns_));
   std::string restored;
   for (const auto& [name, value] : kSettings) {
@@ -77,8 +78,9 @@ Result<std::string> Gateway::restore() {
   }
   const Link lo = TRY(links_.link("lo"));
   if (!lo.up) TRY_VOID(links_.set_up(lo.index));
+  const bool diverted = changed && TRY(links_.remove_foreign_routing(lo.index));
   const bool unrouted = TRY(links_.add_local_default(lo.index));
-  if (unrouted || !lo.up) restored += fmt::format("{}the routes", restored.empty() ? "" : ", ");
+  if (diverted || unrouted || !lo.up) restored += fmt::format("{}the routes", restored.empty() ? "" : ", ");
   return restored;
 }
 

@@ -127,7 +127,7 @@ class Guests {
 
   // watch.cc
   void check_guard();
-  void check_gateway();
+  void check_gateway(bool changed);
   void check_wire(Slot slot, bool changed);
   void check_namespace(Slot slot);
 

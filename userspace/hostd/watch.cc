@@ -11,8 +11,8 @@ namespace enforcer::hostd {
 
 void Guests::watch() {
   check_guard();
-  check_gateway();
   const bool changed = network_.gateway.changed();
+  check_gateway(changed);
   std::vector<Slot> slots;  // a check may end its guest
   for (const auto& [slot, guest] : guests_) slots.push_back(slot);
   for (const Slot slot : slots) {
@@ -42,8 +42,8 @@ void Guests::check_guard() {
   }
 }
 
-void Guests::check_gateway() {
-  const auto restored = network_.gateway.restore();
+void Guests::check_gateway(bool changed) {
+  const auto restored = network_.gateway.restore(changed);
   if (!restored) return log_error("the gateway namespace: {}", restored.error().message);
   if (restored->empty()) return;
   event("network_restored", Slot{0}, fmt::format("changed in the gateway namespace, and set again: {}", *restored));
