@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/ascii.h"
+#include "host/fallback_tunnel.h"
 #include "host/sysctl.h"
 
 namespace enforcer::host {
@@ -52,7 +53,9 @@ Result<Gateway> Gateway::open(const std::string& netns_path) {
   const NetnsScope inside = TRY(NetnsScope::enter(netns));
   Rtnl links = TRY(Rtnl::open());
   for (const Link& link : TRY(links.links())) {
-    if (!is_ours(link)) {
+    if (is_fallback_tunnel(link)) {
+      TRY_VOID(links.set_down(link.index));
+    } else if (!is_ours(link)) {
       return fail(Errc::kConflict, fmt::format("{} holds the interface {}, which is not ours: choose another instance",
                                                netns_path, link.name));
     }

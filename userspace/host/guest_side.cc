@@ -7,6 +7,7 @@
 
 #include "abi.h"
 #include "base/log.h"
+#include "host/fallback_tunnel.h"
 #include "host/rtnl.h"
 #include "host/sysctl.h"
 
@@ -64,7 +65,7 @@ Result<> require_empty(const Netns& guest) {
   const NetnsScope inside = TRY(NetnsScope::enter(guest));
   Rtnl rtnl = TRY(Rtnl::open());
   for (const Link& link : TRY(rtnl.links())) {
-    if (link.name == "lo") continue;
+    if (link.name == "lo" || is_fallback_tunnel(link)) continue;
     return fail(
         Errc::kConflict,
         fmt::format("the namespace has the interface {}, a second way out: attach takes one with nothing but lo "
@@ -103,7 +104,7 @@ Result<AttachedState> inspect_attached(const Netns& guest, std::uint32_t eth_ind
   for (const Link& link : TRY(rtnl.links())) {
     if (link.index == eth_index) {
       ours = true;
-    } else if (link.name != "lo") {
+    } else if (link.name != "lo" && !is_fallback_tunnel(link)) {
       return AttachedState::kSecondPath;
     }
   }

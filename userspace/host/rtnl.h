@@ -24,6 +24,8 @@ struct Link {
   std::string name;
   Mac mac;
   bool up = false;
+  std::string kind;          ///< "veth", "tun", "sit", …; empty: a device that is nothing of the kind
+  bool reaches_out = false;  ///< its peer, or what it is built on, is in another namespace
 };
 
 /// A veth pair: one end here, the other in another namespace. Both are made down.
