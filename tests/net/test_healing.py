@@ -124,6 +124,34 @@ def test_kernel_settings_are_set_again():
             assert gateway.run(["sysctl", "-n", setting]).stdout.strip() != value, setting
 
 
+def test_foreign_link_in_the_gateway_namespace_is_kept_down():
+    with healing_lab() as lab:
+        canaries(lab)
+        gateway = gateway_of(lab)
+        names = ("uplink", "g99")  # also one with a name like ours
+
+        def flags(name):
+            return re.search("<(.*?)>", gateway.run(["ip", "-o", "link", "show", name], check=True).stdout).group(1).split(",")
+
+        def insert(name):
+            lab.host.run(["ip", "link", "add", f"{name}o", "type", "veth", "peer", "name", name, "netns", os.path.basename(gateway.path)],
+                         check=True)
+            lab.host.run(["ip", "link", "set", f"{name}o", "up"], check=True)
+            gateway.run(["ip", "link", "set", name, "up"], check=True)
+        for name in names:
+            heals(lab, lambda: insert(name), "foreign_link")
+            wait_for(lambda: "UP" not in flags(name), 5, "the link to be down")
+        for name in names:  # again: it is kept down, and is on record already
+            gateway.run(["ip", "link", "set", name, "up"], check=True)
+            wait_for(lambda: "UP" not in flags(name), 5, "the link to be down again")
+        details = [record["detail"] for record in lab.enforcer.records(type="event", event="foreign_link")]
+        equal([sum(f"interface {name} " in detail for detail in details) for name in names], [1, 1])
+        equal(len(details), 2)
+        for name in names:
+            gateway.run(["ip", "link", "del", name], check=True)
+        equal(lab.guest.curl("https://ok.test/").status, 200)
+
+
 def test_flushed_guard_is_loaded_again():
     with healing_lab() as lab:
         canaries(lab)

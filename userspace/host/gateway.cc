@@ -87,6 +87,19 @@ Result<std::string> Gateway::restore(bool changed) {
   return restored;
 }
 
+Result<std::vector<Link>> Gateway::put_down_foreign_links() {
+  std::vector<Link> foreign;
+  for (Link& link : TRY(links_.links())) {
+    // A guest's link may live a moment longer than the guest: it goes with the namespace.
+    const bool guests = is_ours(link) && link.index > gateway_interface_index(Slot{0}) &&
+                        link.name == gateway_interface(Slot{link.index - gateway_interface_index(Slot{0})});
+    if (link.name == "lo" || guests) continue;
+    if (link.up) TRY_VOID(links_.set_down(link.index));
+    if (!is_fallback_tunnel(link)) foreign.push_back(std::move(link));
+  }
+  return foreign;
+}
+
 Result<Guard::State> Gateway::verify_guard() {
   const NetnsScope inside = TRY(NetnsScope::enter(netns_));
   return guard_.verify();

@@ -17,6 +17,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -128,6 +129,7 @@ class Guests {
   // watch.cc
   void check_guard();
   void check_gateway(bool changed);
+  void check_foreign_links();
   void check_wire(Slot slot, bool changed);
   void check_namespace(Slot slot);
 
@@ -138,7 +140,8 @@ class Guests {
   Records records_;
   Outbox outbox_;
   std::map<Slot, Guest> guests_;
-  Wires wires_ = Wires::kUp;  ///< kDown: there is no nft guard, and no guest may have a link
+  std::set<std::uint32_t> foreign_links_;  ///< indexes of those in the gateway namespace that are on record
+  Wires wires_ = Wires::kUp;               ///< kDown: there is no nft guard, and no guest may have a link
 };
 
 }  // namespace enforcer::hostd

@@ -13,6 +13,7 @@ void Guests::watch() {
   check_guard();
   const bool changed = network_.gateway.changed();
   check_gateway(changed);
+  if (changed) check_foreign_links();
   std::vector<Slot> slots;  // a check may end its guest
   for (const auto& [slot, guest] : guests_) slots.push_back(slot);
   for (const Slot slot : slots) {
@@ -47,6 +48,19 @@ void Guests::check_gateway(bool changed) {
   if (!restored) return log_error("the gateway namespace: {}", restored.error().message);
   if (restored->empty()) return;
   event("network_restored", Slot{0}, fmt::format("changed in the gateway namespace, and set again: {}", *restored));
+}
+
+void Guests::check_foreign_links() {
+  const auto found = network_.gateway.put_down_foreign_links();
+  if (!found) return log_error("the gateway namespace: {}", found.error().message);
+  std::set<std::uint32_t> here;
+  for (const host::Link& link : *found) {
+    here.insert(link.index);
+    if (foreign_links_.contains(link.index)) continue;
+    event("foreign_link", Slot{0},
+          fmt::format("the interface {} in the gateway namespace is none of ours: it is kept down", link.name));
+  }
+  foreign_links_ = std::move(here);
 }
 
 void Guests::check_wire(Slot slot, bool changed) {
