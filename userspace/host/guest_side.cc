@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -12,6 +14,19 @@
 #include "host/sysctl.h"
 
 namespace enforcer::host {
+namespace {
+
+Result<SideState> inspect(const Netns& guest, std::set<std::uint32_t> ours) {
+  const NetnsScope inside = TRY(NetnsScope::enter(guest));
+  Rtnl rtnl = TRY(Rtnl::open());
+  for (const Link& link : TRY(rtnl.links())) {
+    if (ours.erase(link.index) == 1 || link.name == "lo" || is_fallback_tunnel(link)) continue;
+    return SideState::kSecondPath;
+  }
+  return ours.empty() ? SideState::kAlone : SideState::kGone;
+}
+
+}  // namespace
 
 Result<Netns> make_machine_netns() {
   Netns netns = TRY(Netns::make());
@@ -50,6 +65,11 @@ Result<TapJoin::Made> TapJoin::make(Network& network, const Netns& guest, Slot s
 Result<TapJoin> TapJoin::adopt(Network& network, const Netns& guest, Slot slot) {
   const NetnsScope inside = TRY(NetnsScope::enter(guest));
   return attach(network, slot);
+}
+
+bool TapJoin::intact(const Netns& guest) const {
+  const auto inside = NetnsScope::enter(guest);
+  return inside && std::ranges::all_of(attachments_, &Attachment::intact);
 }
 
 void TapJoin::remove(const Netns& guest) {
@@ -97,18 +117,12 @@ Result<std::uint32_t> configure_attached(const Netns& guest, const GuestAddresse
   return eth0;
 }
 
-Result<AttachedState> inspect_attached(const Netns& guest, std::uint32_t eth_index) {
-  const NetnsScope inside = TRY(NetnsScope::enter(guest));
-  Rtnl rtnl = TRY(Rtnl::open());
-  bool ours = false;
-  for (const Link& link : TRY(rtnl.links())) {
-    if (link.index == eth_index) {
-      ours = true;
-    } else if (link.name != "lo" && !is_fallback_tunnel(link)) {
-      return AttachedState::kSecondPath;
-    }
-  }
-  return ours ? AttachedState::kAlone : AttachedState::kGone;
+Result<SideState> inspect_attached(const Netns& guest, std::uint32_t eth_index) {
+  return inspect(guest, {eth_index});
+}
+
+Result<SideState> inspect_machine(const Netns& guest) {
+  return inspect(guest, {ENFORCER_ETH_IFINDEX, ENFORCER_TAP_IFINDEX});
 }
 
 }  // namespace enforcer::host

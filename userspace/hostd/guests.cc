@@ -115,7 +115,7 @@ Result<> Guests::make_attached(Guest& guest) {
   // enforcerd must know the guest before the guest can send.
   TRY_VOID(announce(guest));
   attached.eth_index = TRY(host::configure_attached(netns, guest.addresses));
-  if (TRY(host::inspect_attached(netns, attached.eth_index)) != host::AttachedState::kAlone) {
+  if (TRY(host::inspect_attached(netns, attached.eth_index)) != host::SideState::kAlone) {
     return fail(Errc::kConflict, "another interface appeared in the namespace while it was being attached");
   }
   return records_.save(guest.record);

@@ -132,6 +132,8 @@ class Guests {
   void check_foreign_links();
   void check_wire(Slot slot, bool changed);
   void check_namespace(Slot slot);
+  void check_machine_namespace(Guest& guest);
+  void drop_second_path(Guest& guest);
 
   host::Network& network_;
   const config::Config& config_;

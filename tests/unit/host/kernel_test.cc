@@ -387,14 +387,14 @@ TEST_CASE("an_attached_namespace_is_configured_and_a_second_interface_is_seen") 
   REQUIRE(link);
   const auto eth = configure_attached(*guest, addresses(3));
   REQUIRE(eth);
-  CHECK(*inspect_attached(*guest, *eth) == AttachedState::kAlone);
+  CHECK(*inspect_attached(*guest, *eth) == SideState::kAlone);
   CHECK_FALSE(require_empty(*guest));
   {
     const auto inside = NetnsScope::enter(*guest);
     REQUIRE(Rtnl::open()->make_veth(
         {.name = "x0", .mac = guest_mac(Slot{8}), .peer_name = "x1", .peer_mac = guest_mac(Slot{9})}, *guest));
   }
-  CHECK(*inspect_attached(*guest, *eth) == AttachedState::kSecondPath);
+  CHECK(*inspect_attached(*guest, *eth) == SideState::kSecondPath);
 }
 
 TEST_CASE("a_machine_namespace_has_the_tap_and_the_wire_at_the_indexes_of_the_contract") {
@@ -420,8 +420,32 @@ TEST_CASE("a_machine_namespace_has_the_tap_and_the_wire_at_the_indexes_of_the_co
       CHECK((*rtnl->link(ENFORCER_TAP_IFINDEX))->name == "tap0");
       CHECK((*rtnl->link(ENFORCER_TAP_IFINDEX))->up);
     }
-    REQUIRE(TapJoin::adopt(*network, *guest, Slot{4}));
+    CHECK(*inspect_machine(*guest) == SideState::kAlone);
+    for (const int index : {ENFORCER_ETH_IFINDEX, ENFORCER_TAP_IFINDEX}) {
+      CHECK(made->join.intact(*guest));
+      if (network->mode == AttachMode::kTcx) {
+        const char* end = index == ENFORCER_ETH_IFINDEX ? "eth" : "tap";
+        const Fd pinned(bpf_obj_get(network->pins.link("g4", end).c_str()));
+        REQUIRE(bpf_link_detach(pinned.get()) == 0);
+      } else {
+        const auto inside = NetnsScope::enter(*guest);
+        const std::string name = index == ENFORCER_ETH_IFINDEX ? "eth0" : "tap0";
+        REQUIRE(run_command({"/sbin/tc", "qdisc", "del", "dev", name, "clsact"}, "", Deadline::after(10s)));
+      }
+      CHECK_FALSE(made->join.intact(*guest));
+      auto adopted = TapJoin::adopt(*network, *guest, Slot{4});
+      REQUIRE(adopted);
+      made->join = *std::move(adopted);
+    }
+    CHECK(made->join.intact(*guest));
     made->tap.reset();
+    CHECK(*inspect_machine(*guest) == SideState::kGone);
+  }
+  {
+    const auto inside = NetnsScope::enter(*guest);
+    REQUIRE(Rtnl::open()->make_veth(
+        {.name = "x0", .mac = guest_mac(Slot{8}), .peer_name = "x1", .peer_mac = guest_mac(Slot{9})}, *guest));
+    CHECK(*inspect_machine(*guest) == SideState::kSecondPath);
   }
 }
 
