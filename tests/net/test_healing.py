@@ -85,6 +85,26 @@ def test_flushed_routes_and_rules_are_set_again():
                 heals(lab, lambda: gateway.run(["ip", family, *argv], check=True), "network_restored")
 
 
+def test_foreign_routes_and_rules_are_removed_and_ours_set_again():
+    """What takes the place of ours, or comes before it, is told apart from it."""
+    with healing_lab() as lab:
+        canaries(lab)
+        gateway, (name,) = gateway_of(lab), links_of(lab)
+        for family in ("-4", "-6"):
+            for argv in (["route", "replace", "unreachable", "default", "table", "119"],
+                         ["route", "replace", "unreachable", "default", "table", "main"],
+                         ["route", "add", "default", "dev", name, "metric", "1", "table", "119"],
+                         ["route", "add", "blackhole", "198.18.0.0/15" if family == "-4" else "fd00::/8", "table", "119"],
+                         ["rule", "add", "pref", "50", "iif", name, "unreachable"],
+                         ["rule", "add", "pref", "101", "not", "iif", "lo", "lookup", "main"]):
+                def wanted():
+                    return [gateway.run(["ip", family, *what], check=True).stdout
+                            for what in (["rule"], ["route", "show", "table", "119"], ["route", "show", "table", "main"])]
+                before = wanted()
+                heals(lab, lambda: gateway.run(["ip", family, *argv], check=True), "network_restored")
+                equal(wanted(), before)
+
+
 def test_link_that_loses_what_hostd_gave_it_gets_it_back():
     with healing_lab() as lab:
         canaries(lab)
@@ -102,6 +122,34 @@ def test_kernel_settings_are_set_again():
                                ("net.ipv4.conf.all.arp_ignore", "0"), ("net.ipv4.conf.all.route_localnet", "1")):
             heals(lab, lambda: gateway.run(["sysctl", "-qw", f"{setting}={value}"], check=True), "network_restored")
             assert gateway.run(["sysctl", "-n", setting]).stdout.strip() != value, setting
+
+
+def test_foreign_link_in_the_gateway_namespace_is_kept_down():
+    with healing_lab() as lab:
+        canaries(lab)
+        gateway = gateway_of(lab)
+        names = ("uplink", "g99")  # also one with a name like ours
+
+        def flags(name):
+            return re.search("<(.*?)>", gateway.run(["ip", "-o", "link", "show", name], check=True).stdout).group(1).split(",")
+
+        def insert(name):
+            lab.host.run(["ip", "link", "add", f"{name}o", "type", "veth", "peer", "name", name, "netns", os.path.basename(gateway.path)],
+                         check=True)
+            lab.host.run(["ip", "link", "set", f"{name}o", "up"], check=True)
+            gateway.run(["ip", "link", "set", name, "up"], check=True)
+        for name in names:
+            heals(lab, lambda: insert(name), "foreign_link")
+            wait_for(lambda: "UP" not in flags(name), 5, "the link to be down")
+        for name in names:  # again: it is kept down, and is on record already
+            gateway.run(["ip", "link", "set", name, "up"], check=True)
+            wait_for(lambda: "UP" not in flags(name), 5, "the link to be down again")
+        details = [record["detail"] for record in lab.enforcer.records(type="event", event="foreign_link")]
+        equal([sum(f"interface {name} " in detail for detail in details) for name in names], [1, 1])
+        equal(len(details), 2)
+        for name in names:
+            gateway.run(["ip", "link", "del", name], check=True)
+        equal(lab.guest.curl("https://ok.test/").status, 200)
 
 
 def test_flushed_guard_is_loaded_again():
@@ -142,7 +190,9 @@ def test_filter_of_tc_changes_nothing():
         canaries(lab)
         gateway, (name,) = gateway_of(lab), links_of(lab)
         gateway.run(["tc", "qdisc", "add", "dev", name, "clsact"])
-        gateway.run(["tc", "filter", "add", "dev", name, "ingress", "prio", "1", "matchall", "action", "pass"])
+        added = gateway.run(["tc", "filter", "add", "dev", name, "ingress", "prio", "1", "protocol", "all", "u32", "match", "u32", "0", "0",
+                             "flowid", "1:1"])
+        equal(added.returncode == 0, "tcx" in lab.enforcer.ctl_ok("status"), added.stderr)
         lab.world.witness.clear()
         try_to_get_out(lab)
         equal(lab.guest.curl("https://ok.test/").status, 200)

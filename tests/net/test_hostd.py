@@ -16,6 +16,7 @@ from lib.lab import build_folder, names_of
 from lib.netns import Netns
 from lib.processes import wait_for
 
+VERSION = 2  # of the protocol
 MARK, SO_MARK = 0x77000000, 36
 ORIGIN, ORIGIN_IPV6 = "93.184.216.34", "2600:9000::1"
 
@@ -55,7 +56,7 @@ class Link:
                 os.close(descriptor)
 
     def hello(self):
-        self.send(type="hello", version=1)
+        self.send(type="hello", version=VERSION)
         welcome, descriptors = self.until("welcome")
         equal(len(descriptors), welcome["workers"] + 2)
         self.listeners = [socket.socket(fileno=d) for d in descriptors[:welcome["workers"]]]
@@ -208,7 +209,7 @@ def test_hostd_listens_to_one_enforcerd_of_the_right_uid_that_keeps_to_the_proto
         first.hello()
         equal(Link(bench.socket_path).receive()[0]["error"]["code"], "conflict")
         first.close()
-        for packet in (b"{}", b"x" * 70000, b'{"type":"ready"}', b'{"type":"hello","version":1,"more":1}'):
+        for packet in (b"{}", b"x" * 70000, b'{"type":"ready"}', b'{"type":"hello","version":2,"more":1}'):
             link = Link(bench.socket_path)
             link.socket.send(packet)
             try:
@@ -217,9 +218,30 @@ def test_hostd_listens_to_one_enforcerd_of_the_right_uid_that_keeps_to_the_proto
             except EOFError:
                 pass
         other_version = Link(bench.socket_path)
-        other_version.send(type="hello", version=2)
-        assert "version 2" in other_version.until("reply")[0]["error"]["message"]
+        other_version.send(type="hello", version=VERSION + 1)
+        assert f"version {VERSION + 1}" in other_version.until("reply")[0]["error"]["message"]
         Link(bench.socket_path).serve().close()  # the control: it still serves
+
+
+def test_silent_peer_does_not_keep_the_real_enforcerd_out():
+    with Bench() as bench:
+        bench.start()
+        silent = Link(bench.socket_path)
+        equal(Link(bench.socket_path).receive()[0]["error"]["code"], "conflict")  # meanwhile its place is taken
+        try:
+            silent.receive()
+            raise AssertionError("it was greeted")
+        except EOFError:
+            pass
+        real = Link(bench.socket_path).serve()
+        # One that has greeted may be silent for as long as it likes.
+        guest = bench.namespace("g1")
+        assert "error" not in real.attach("g1", guest.path)
+        assert not select.select([real.socket], [], [], 6)[0], real.receive()
+        with open_connection(guest, ORIGIN, 443), real.accept() as accepted:
+            equal(slot_of(accepted), real.guests["g1"]["slot"])
+        real.close()
+        silent.close()
 
 
 def test_invariant_11_a_killed_hostd_is_not_missed_and_its_successor_takes_its_guests():

@@ -12,7 +12,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::chrono::seconds kRollCall{2};
 constexpr std::chrono::seconds kBootDeadline{150};
 
 constexpr std::string_view kDropLabels[] = {
@@ -35,7 +34,6 @@ Daemon::Daemon(const config::Config& config, const config::Paths& paths, audit::
       guests_(config, paths, workers, exposition_),
       dns_(workers.home()),
       link_(workers.home(), paths.hostd_socket(), *this),
-      roll_call_(workers.home().io()),
       second_(workers.home().io()) {
   for (std::size_t i = 0; i < workers.size(); ++i) {
     workers.at(i).answers_dns(dns_);
@@ -54,7 +52,6 @@ void Daemon::start() {
 
 void Daemon::stop() {
   second_.cancel();
-  roll_call_.cancel();
   guests_.close_channels();
   workers_.stop();
 }
@@ -116,10 +113,6 @@ bool Daemon::welcomed(const hostproto::Welcome& welcome, std::vector<Fd> descrip
   accelerator_ = welcome.accelerator;
   steering_ = true;
   guests_.begin_roll_call();
-  roll_call_.expires_after(kRollCall);
-  roll_call_.async_wait([this](boost::system::error_code error) {
-    if (!error) guests_.end_roll_call();
-  });
   return true;
 }
 
@@ -142,7 +135,7 @@ void Daemon::guest(const hostproto::Guest& announced, std::vector<Fd> descriptor
   if (known) return;
   // What the datapath counted before we came is not news.
   const auto counted = counters_ ? counters_->read(announced.slot) : std::nullopt;
-  if (counted && roll_call_.expiry() > Monotonic::now()) entry->reported = *counted;
+  if (counted && guests_.calling_roll()) entry->reported = *counted;
   record_event("guest_here", entry, announced.kind);
 }
 
@@ -152,6 +145,14 @@ void Daemon::greet(const GuestEntry& entry) {
     if (greeted) daemon.link_.booted(slot);
   };
   asio::co_spawn(workers_.home().io(), say_hello(*this, entry.channel, entry.announced.slot), asio::detached);
+}
+
+void Daemon::announced() {
+  guests_.end_roll_call([this](Slot slot) { guest_gone({.slot = slot, .why = "hostd does not know it any more"}); });
+}
+
+void Daemon::disconnected() {
+  guests_.cancel_roll_call();
 }
 
 void Daemon::guest_gone(const hostproto::GuestGone& gone) {

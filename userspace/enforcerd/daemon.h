@@ -68,8 +68,10 @@ class Daemon final : public HostEvents, public control::Backend {
   bool welcomed(const hostproto::Welcome& welcome, std::vector<Fd> descriptors) override;
   void pipes(std::vector<Fd> descriptors) override;
   void guest(const hostproto::Guest& guest, std::vector<Fd> descriptors) override;
+  void announced() override;
   void guest_gone(const hostproto::GuestGone& gone) override;
   void event(const hostproto::Event& event) override;
+  void disconnected() override;
 
   void enforce_loaded(const LoadReport& report, Monotonic::time_point began, std::string_view who);
   void record_event(std::string_view name, const GuestEntry* about, std::string_view detail, std::uint64_t count = 1);
@@ -94,7 +96,6 @@ class Daemon final : public HostEvents, public control::Backend {
   std::string attach_mode_;
   std::string accelerator_ = "unknown";
   bool steering_ = false;  ///< hostd was told that we are ready, at least once
-  boost::asio::steady_timer roll_call_;
   boost::asio::steady_timer second_;
   std::uint64_t seconds_ = 0;
   std::size_t next_pipe_worker_ = 0;

@@ -2,10 +2,32 @@
 
 #include <unistd.h>
 
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
 #include "base/log.h"
 #include "enforcerd/files.h"
 
 namespace enforcer::enforcerd {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kNamesSuffix = ".names";
+constexpr const char* kAuthoritySuffix = ".ca";
+
+/// What is in the folder; nothing when it is not there, or no folder.
+std::vector<fs::path> entries_of(const fs::path& folder) {
+  std::vector<fs::path> entries;
+  std::error_code failed;
+  for (fs::directory_iterator at(folder, failed); !failed && at != fs::directory_iterator(); at.increment(failed)) {
+    entries.push_back(at->path());
+  }
+  return entries;
+}
+
+}  // namespace
 
 Guests::Guests(const config::Config& config, config::Paths paths, Workers& workers, metrics::Exposition& exposition)
     : config_(config), paths_(std::move(paths)), workers_(workers), exposition_(exposition) {}
@@ -21,24 +43,28 @@ Result<std::shared_ptr<proxy::Guest>> Guests::make_guest(const hostproto::Guest&
                                         std::move(names), std::move(authority));
 }
 
-Guests::Files Guests::files_of(const hostproto::Guest& announced) const {
-  const std::string stem = paths_.guest_state_dir(announced.name) + "/" + to_string(announced.epoch);
-  return {.names = stem + ".names", .authority = stem + ".ca"};
+std::string Guests::stem_of(const hostproto::Guest& announced) const {
+  return paths_.guest_state_dir(announced.name) + "/" + to_string(announced.epoch);
+}
+
+Guests::Files Guests::files_of(const std::string& stem) {
+  return {.names = stem + kNamesSuffix, .authority = stem + kAuthoritySuffix};
 }
 
 GuestEntry* Guests::arrived(const hostproto::Guest& announced, std::vector<Fd> descriptors,
                             const policy::Snapshot& policies) {
+  const std::string stem = stem_of(announced);
+  if (roll_call_) roll_call_->insert(stem);
   if (GuestEntry* known = find(announced.slot); known != nullptr) {
     if (known->announced.epoch == announced.epoch) {
       known->announced = announced;
-      known->called = true;
       take_descriptors(*known, std::move(descriptors));
       return known;
     }
     left(announced.slot, "replaced by another boot");
   }
   auto policy = policies.for_guest(announced.name, announced.labels);
-  const Files files = files_of(announced);
+  const Files files = files_of(stem);
   auto guest = make_guest(announced, *policy, files);
   if (!guest) {
     log_error("guest {} gets no egress: {}", announced.name.text(), guest.error().message);
@@ -95,15 +121,36 @@ void Guests::close_channels() {
 }
 
 void Guests::begin_roll_call() {
-  for (auto& [slot, entry] : entries_) entry.called = false;
+  roll_call_.emplace();
 }
 
-void Guests::end_roll_call() {
+void Guests::end_roll_call(const std::function<void(Slot)>& missed) {
+  if (!roll_call_) return;  // none was begun on this connection
+  const std::set<std::string> heard = *std::exchange(roll_call_, std::nullopt);
   std::vector<Slot> missing;
   for (const auto& [slot, entry] : entries_) {
-    if (!entry.called) missing.push_back(Slot{slot});
+    if (!heard.contains(stem_of(entry.announced))) missing.push_back(Slot{slot});
   }
-  for (const Slot slot : missing) left(slot, "hostd does not know it any more");
+  for (const Slot slot : missing) missed(slot);
+  sweep(heard);
+}
+
+void Guests::sweep(const std::set<std::string>& stems) const {
+  for (const fs::path& folder : entries_of(paths_.guests_state_dir())) {
+    for (const fs::path& path : entries_of(folder)) {
+      // Nothing that somebody else put there.
+      const bool ours = path.extension() == kNamesSuffix || path.extension() == kAuthoritySuffix;
+      if (!ours || !parse_epoch(path.stem().string()) || stems.contains(folder / path.stem())) continue;
+      std::error_code failed;
+      fs::remove_all(path, failed);
+      if (failed) {
+        log_warning("{} stays: {}", path.string(), failed.message());
+      } else {
+        log_info("{} is removed: its guest ended while no enforcerd ran", path.string());
+      }
+    }
+    rmdir(folder.c_str());  // unless something is left in it
+  }
 }
 
 void Guests::enforce(const policy::Snapshot& policies) {

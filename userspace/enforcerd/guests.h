@@ -4,8 +4,11 @@
 // Thread: worker 0.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,7 +33,6 @@ struct GuestEntry {
   std::string authority_folder;
   std::string trust_pem;         ///< the certificate of the CA that the guest is to trust; empty: it has none
   enforcer_counters reported{};  ///< of the datapath, as far as it was written to the audit log
-  bool called = true;            ///< announced since the last begin_roll_call()
 };
 
 class Guests {
@@ -43,9 +45,13 @@ class Guests {
   /// The guest is gone: its sessions are closed, its names forgotten.
   void left(Slot slot, std::string_view why);
 
-  /// After hostd came back it announces what exists; what it does not announce between these two calls is gone.
+  /// After hostd came back it announces what exists. Those that it did not announce by the end of the roll call are
+  /// gone (`missed` sees to it), and so is what was kept of guests that went while no enforcerd ran. A roll call that
+  /// was cancelled says nothing.
   void begin_roll_call();
-  void end_roll_call();
+  void end_roll_call(const std::function<void(Slot)>& missed);
+  void cancel_roll_call() { roll_call_.reset(); }
+  [[nodiscard]] bool calling_roll() const { return roll_call_.has_value(); }
 
   /// Ends every conversation with a guest's init: the daemon stops.
   void close_channels();
@@ -63,9 +69,12 @@ class Guests {
     std::string names;
     std::string authority;
   };
-  [[nodiscard]] Files files_of(const hostproto::Guest& announced) const;
+  [[nodiscard]] std::string stem_of(const hostproto::Guest& announced) const;
+  [[nodiscard]] static Files files_of(const std::string& stem);
   Result<std::shared_ptr<proxy::Guest>> make_guest(const hostproto::Guest& announced, const policy::GuestPolicy& policy,
                                                    const Files& files) const;
+  /// Removes what is kept of every boot of every guest but those that the roll call heard of.
+  void sweep(const std::set<std::string>& stems) const;
   void take_descriptors(GuestEntry& entry, std::vector<Fd> descriptors);
 
   const config::Config& config_;
@@ -73,6 +82,8 @@ class Guests {
   Workers& workers_;
   metrics::Exposition& exposition_;
   std::map<std::uint32_t, GuestEntry> entries_;  ///< by slot
+  /// What was announced since begin_roll_call(), by stem_of(); also those that could not be given egress.
+  std::optional<std::set<std::string>> roll_call_;
 };
 
 }  // namespace enforcer::enforcerd

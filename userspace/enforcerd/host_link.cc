@@ -1,5 +1,6 @@
 #include "enforcerd/host_link.h"
 
+#include <fmt/format.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -22,6 +23,16 @@ constexpr std::chrono::seconds kRetry{1};
 /// Booting a guest may take two attempts of a minute each.
 constexpr std::chrono::seconds kReplyDeadline{150};
 
+/// hostd names the guests and hands over the sockets they are met by: nobody else is believed. The folder of its socket
+/// is one that our own group may write.
+Result<> require_root(const Fd& socket, const std::string& path) {
+  ucred who{};
+  socklen_t size = sizeof who;
+  if (getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &who, &size) != 0) return fail_errno(path);
+  if (who.uid == 0) return {};
+  return fail(Errc::kDenied, fmt::format("{}: uid {} listens there, and only root is believed", path, who.uid));
+}
+
 Result<Fd> connect_to(const std::string& path) {
   sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
   if (path.size() >= sizeof address.sun_path) return fail(Errc::kInvalid, path + ": too long for a socket's path");
@@ -29,6 +40,7 @@ Result<Fd> connect_to(const std::string& path) {
   Fd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket.valid()) return fail_errno("socket");
   if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return fail_errno(path);
+  TRY_VOID(require_root(socket, path));
   return socket;
 }
 
@@ -48,8 +60,10 @@ void HostLink::start() {
 void HostLink::try_connect() {
   auto connected = connect_to(path_);
   if (!connected) {
-    if (!complained_) log_warning("waiting for enforcer-hostd: {}", connected.error().message);
-    complained_ = true;
+    // Once a second, and said once.
+    if (connected.error().message != complaint_)
+      log_warning("waiting for enforcer-hostd: {}", connected.error().message);
+    complaint_ = connected.error().message;
     return retry_later();
   }
   socket_ = *std::move(connected);
@@ -69,7 +83,7 @@ void HostLink::lost(std::string_view why) {
   log_warning("no connection to enforcer-hostd ({}): guests run on, none can be created or changed", why);
   home_.poller().remove(socket_.get(), *this);
   socket_.reset();
-  complained_ = true;
+  events_.disconnected();
   for (auto& [number, waiting] : waiting_) waiting->timer.cancel();
   waiting_.clear();
   retry_later();
@@ -89,13 +103,15 @@ void HostLink::take(hostproto::Packet packet) {
   if (!notice) return lost("it sent something we do not know: " + notice.error().message);
   if (auto* welcome = std::get_if<hostproto::Welcome>(&*notice)) {
     if (!events_.welcomed(*welcome, std::move(packet.descriptors))) return lost("its sockets could not be served");
-    complained_ = false;
+    complaint_.clear();
     if (const auto sent = send(hostproto::Ready{}); !sent) return lost(sent.error().message);
     log_info("connected to enforcer-hostd: {} listeners, attached by {}", welcome->workers, welcome->attach_mode);
   } else if (std::holds_alternative<hostproto::Pipes>(*notice)) {
     events_.pipes(std::move(packet.descriptors));
   } else if (auto* guest = std::get_if<hostproto::Guest>(&*notice)) {
     events_.guest(*guest, std::move(packet.descriptors));
+  } else if (std::holds_alternative<hostproto::Announced>(*notice)) {
+    events_.announced();
   } else if (auto* gone = std::get_if<hostproto::GuestGone>(&*notice)) {
     events_.guest_gone(*gone);
   } else if (auto* event = std::get_if<hostproto::Event>(&*notice)) {

@@ -28,8 +28,12 @@ class HostEvents {
   virtual bool welcomed(const hostproto::Welcome& welcome, std::vector<Fd> descriptors) = 0;
   virtual void pipes(std::vector<Fd> descriptors) = 0;
   virtual void guest(const hostproto::Guest& guest, std::vector<Fd> descriptors) = 0;
+  /// Every guest that exists was announced since welcomed().
+  virtual void announced() = 0;
   virtual void guest_gone(const hostproto::GuestGone& gone) = 0;
   virtual void event(const hostproto::Event& event) = 0;
+  /// The connection is gone.
+  virtual void disconnected() = 0;
 
  protected:
   ~HostEvents() = default;
@@ -75,7 +79,7 @@ class HostLink final : private net::PollTarget {
   boost::asio::steady_timer retry_;
   std::uint64_t next_request_ = 1;
   std::map<std::uint64_t, std::shared_ptr<Waiting>> waiting_;
-  bool complained_ = false;
+  std::string complaint_;  ///< why there is no connection, as it was last said
 };
 
 }  // namespace enforcer::enforcerd

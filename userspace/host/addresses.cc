@@ -91,4 +91,8 @@ std::string gateway_interface(Slot slot) {
   return fmt::format("g{}", number_of(slot));
 }
 
+std::uint32_t gateway_interface_index(Slot slot) {
+  return 1'000'000 + static_cast<std::uint32_t>(slot);
+}
+
 }  // namespace enforcer::host

@@ -65,4 +65,10 @@ struct GuestAddresses {
 [[nodiscard]] Mac gateway_mac(Slot slot);
 [[nodiscard]] std::string gateway_interface(Slot slot);
 
+/// The index of the guest's interface in the gateway namespace, far above those in a guest's namespace. Where both ends
+/// of a veth have the same index (and the first ones would: 2), the kernel takes it for a device without a peer, and
+/// activates the end that came up first only with the next round of its link watch, up to a second later
+/// (linkwatch_urgent_event); until then it drops what is sent.
+[[nodiscard]] std::uint32_t gateway_interface_index(Slot slot);
+
 }  // namespace enforcer::host

@@ -11,6 +11,8 @@
 #include <cstring>
 #include <iterator>
 
+#include "host/filters.h"
+
 namespace enforcer::host {
 namespace {
 
@@ -19,7 +21,7 @@ constexpr std::uint32_t kTcxIngress = 46;
 constexpr std::uint32_t kTcxEgress = 47;
 constexpr std::uint32_t kBefore = 1U << 3;  // BPF_F_BEFORE, without a relative: in front of all
 
-// Any fixed pair, so that the filter is found again; the lowest priority number runs first.
+// Any fixed handle, so that the filter is found again; the lowest priority number runs first.
 constexpr std::uint32_t kFilterHandle = 1;
 constexpr std::uint32_t kFilterPriority = 1;
 
@@ -144,10 +146,24 @@ Result<> attach_clsact(const Attachment::Place& place, int program) {
     errno = -made;
     return fail_errno(fmt::format("cannot add clsact to interface {}", place.interface_index));
   }
-  bpf_tc_opts options = clsact_filter();
-  options.prog_fd = program;
-  options.flags = BPF_TC_F_REPLACE;
-  if (const int attached = bpf_tc_attach(&hook, &options); attached != 0) {
+  const auto first = TRY(first_filter(place.interface_index, place.direction));
+  const bool ours_first = first && first->handle == kFilterHandle && first->priority == kFilterPriority &&
+                          first->program_id != 0 && first->direct;
+  // A filter that takes the place of ours keeps its position, a new one comes before all of its priority.
+  const bpf_tc_opts old = clsact_filter();
+  if (first && !ours_first) bpf_tc_detach(&hook, &old);  // not there: as well
+  const auto attach = [&] {
+    bpf_tc_opts options = clsact_filter();
+    options.prog_fd = program;
+    options.flags = BPF_TC_F_REPLACE;
+    return bpf_tc_attach(&hook, &options);
+  };
+  int attached = attach();
+  if (attached != 0 && first) {  // the priority is taken by a filter of another kind, or for one protocol
+    TRY_VOID(remove_filters(place.interface_index, place.direction, kFilterPriority));
+    attached = attach();
+  }
+  if (attached != 0) {
     errno = -attached;
     return fail_errno(fmt::format("cannot attach BPF to interface {}", place.interface_index));
   }
@@ -192,9 +208,9 @@ bool Attachment::intact() const {
     return link.interface_index == place_.interface_index && link.program_id == program_id_ &&
            first_tcx_program(place_.interface_index, place_.direction) == program_id_;
   }
-  const bpf_tc_hook hook = clsact_hook(place_.interface_index, place_.direction);
-  bpf_tc_opts options = clsact_filter();
-  return bpf_tc_query(&hook, &options) == 0 && options.prog_id == program_id_;
+  const auto first = first_filter(place_.interface_index, place_.direction);
+  const Filter ours{.handle = kFilterHandle, .priority = kFilterPriority, .program_id = program_id_, .direct = true};
+  return first && *first == ours;
 }
 
 void Attachment::remove() {

@@ -2,8 +2,8 @@
 //
 // TCX (Linux 6.6): a link pinned in bpffs. It runs before every clsact filter, `tc qdisc del` does not touch it, its
 // program is replaced atomically, and it is put in front of whatever else is there. Older kernels: a clsact filter at a
-// fixed handle and priority, which survives by itself but can be removed by anybody who has the tools; the watchdog
-// asks for it each second.
+// fixed handle and the first priority, which survives by itself but can be removed, or overtaken by another one of the
+// same priority, by anybody who has the tools; the watchdog looks for that.
 //
 // The object is only a view: its end changes nothing, remove() does.
 #pragma once

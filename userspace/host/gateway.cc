@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/ascii.h"
+#include "host/fallback_tunnel.h"
 #include "host/sysctl.h"
 
 namespace enforcer::host {
@@ -55,7 +56,9 @@ Result<Gateway> Gateway::open(const std::string& netns_path) {
   const NetnsScope inside = TRY(NetnsScope::enter(netns));
   Rtnl links = TRY(Rtnl::open());
   for (const Link& link : TRY(links.links())) {
-    if (!is_ours(link)) {
+    if (is_fallback_tunnel(link)) {
+      TRY_VOID(links.set_down(link.index));
+    } else if (!is_ours(link)) {
       return fail(Errc::kConflict, fmt::format("{} holds the interface {}, which is not ours: choose another instance",
                                                netns_path, link.name));
     }
@@ -65,12 +68,13 @@ Result<Gateway> Gateway::open(const std::string& netns_path) {
   for (const auto& [name, value] : kSettings) TRY_VOID(set_sysctl(name, value));
   const std::uint32_t lo = TRY(links.link("lo")).index;
   TRY_VOID(links.set_up(lo));  // before the routes: IPv6 refuses a local route while lo is down
+  TRY_VOID(links.remove_foreign_routing(lo));
   TRY_VOID(links.add_local_default(lo));
   ChangeMonitor changes = TRY(ChangeMonitor::open());
   return Gateway(std::move(netns), std::move(links), std::move(guard), std::move(changes));
 }
 
-Result<std::string> Gateway::restore() {
+Result<std::string> Gateway::restore(bool changed) {
   const NetnsScope inside = TRY(NetnsScope::enter(netns_));
   std::string restored;
   for (const auto& [name, value] : kSettings) {
@@ -80,9 +84,23 @@ Result<std::string> Gateway::restore() {
   }
   const Link lo = TRY(links_.link("lo"));
   if (!lo.up) TRY_VOID(links_.set_up(lo.index));
+  const bool diverted = changed && TRY(links_.remove_foreign_routing(lo.index));
   const bool unrouted = TRY(links_.add_local_default(lo.index));
-  if (unrouted || !lo.up) restored += fmt::format("{}the routes", restored.empty() ? "" : ", ");
+  if (diverted || unrouted || !lo.up) restored += fmt::format("{}the routes", restored.empty() ? "" : ", ");
   return restored;
+}
+
+Result<std::vector<Link>> Gateway::put_down_foreign_links() {
+  std::vector<Link> foreign;
+  for (Link& link : TRY(links_.links())) {
+    // A guest's link may live a moment longer than the guest: it goes with the namespace.
+    const bool guests = is_ours(link) && link.index > gateway_interface_index(Slot{0}) &&
+                        link.name == gateway_interface(Slot{link.index - gateway_interface_index(Slot{0})});
+    if (link.name == "lo" || guests) continue;
+    if (link.up) TRY_VOID(links_.set_down(link.index));
+    if (!is_fallback_tunnel(link)) foreign.push_back(std::move(link));
+  }
+  return foreign;
 }
 
 Result<Guard::State> Gateway::verify_guard() {

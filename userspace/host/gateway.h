@@ -24,9 +24,11 @@ class Gateway {
   [[nodiscard]] const Netns& netns() const { return netns_; }
   [[nodiscard]] Rtnl& links() { return links_; }
   Result<Guard::State> verify_guard();
-  /// Sets again what somebody changed: the kernel's settings, the routes and rules. What that was, for people; empty:
-  /// nothing.
-  Result<std::string> restore();
+  /// Sets again what somebody changed: the kernel's settings, the routes and rules. `changed`: as that says; foreign
+  /// routes and rules are looked for only then. What it was, for people; empty: nothing.
+  Result<std::string> restore(bool changed);
+  /// What is neither lo nor a guest's link, as it was before it was set down here.
+  Result<std::vector<Link>> put_down_foreign_links();
   /// A link, an address, a neighbour, a route or a rule has changed since the last call, maybe by us.
   [[nodiscard]] bool changed() { return changes_.changed(); }
 

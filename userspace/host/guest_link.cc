@@ -5,26 +5,16 @@
 #include "base/log.h"
 
 namespace enforcer::host {
-namespace {
-
-// Our ends have indexes far above those in a guest's namespace. Where both ends have the same index (and the first ones
-// would: 2), the kernel takes the veth for a device without a peer, and activates the end that came up first only with
-// the next round of its link watch, up to a second later (linkwatch_urgent_event); until then it drops what is sent.
-constexpr std::uint32_t kIndexBase = 1'000'000;
-
-}  // namespace
-
 Result<GuestLink> GuestLink::make(Network& network, const GuestAddresses& addresses, const Netns& guest,
                                   std::uint32_t guest_index) {
   TRY_VOID(network.gateway.verify_guard());
-  const Link made =
-      TRY(network.gateway.links().make_veth({.name = addresses.interface,
-                                             .index = kIndexBase + static_cast<std::uint32_t>(addresses.slot),
-                                             .mac = addresses.gateway_mac,
-                                             .peer_name = "eth0",
-                                             .peer_mac = addresses.mac,
-                                             .peer_index = guest_index},
-                                            guest));
+  const Link made = TRY(network.gateway.links().make_veth({.name = addresses.interface,
+                                                           .index = gateway_interface_index(addresses.slot),
+                                                           .mac = addresses.gateway_mac,
+                                                           .peer_name = "eth0",
+                                                           .peer_mac = addresses.mac,
+                                                           .peer_index = guest_index},
+                                                          guest));
   GuestLink link(addresses, made.index);
   auto finished = link.guard(network);
   if (finished) {

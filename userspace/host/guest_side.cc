@@ -2,15 +2,31 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <set>
 #include <tuple>
 #include <utility>
 
 #include "abi.h"
 #include "base/log.h"
+#include "host/fallback_tunnel.h"
 #include "host/rtnl.h"
 #include "host/sysctl.h"
 
 namespace enforcer::host {
+namespace {
+
+Result<SideState> inspect(const Netns& guest, std::set<std::uint32_t> ours) {
+  const NetnsScope inside = TRY(NetnsScope::enter(guest));
+  Rtnl rtnl = TRY(Rtnl::open());
+  for (const Link& link : TRY(rtnl.links())) {
+    if (ours.erase(link.index) == 1 || link.name == "lo" || is_fallback_tunnel(link)) continue;
+    return SideState::kSecondPath;
+  }
+  return ours.empty() ? SideState::kAlone : SideState::kGone;
+}
+
+}  // namespace
 
 Result<Netns> make_machine_netns() {
   Netns netns = TRY(Netns::make());
@@ -51,6 +67,11 @@ Result<TapJoin> TapJoin::adopt(Network& network, const Netns& guest, Slot slot) 
   return attach(network, slot);
 }
 
+bool TapJoin::intact(const Netns& guest) const {
+  const auto inside = NetnsScope::enter(guest);
+  return inside && std::ranges::all_of(attachments_, &Attachment::intact);
+}
+
 void TapJoin::remove(const Netns& guest) {
   const auto inside = NetnsScope::enter(guest);
   if (!inside) return log_warning("{}", inside.error().message);
@@ -64,7 +85,7 @@ Result<> require_empty(const Netns& guest) {
   const NetnsScope inside = TRY(NetnsScope::enter(guest));
   Rtnl rtnl = TRY(Rtnl::open());
   for (const Link& link : TRY(rtnl.links())) {
-    if (link.name == "lo") continue;
+    if (link.name == "lo" || is_fallback_tunnel(link)) continue;
     return fail(
         Errc::kConflict,
         fmt::format("the namespace has the interface {}, a second way out: attach takes one with nothing but lo "
@@ -96,18 +117,12 @@ Result<std::uint32_t> configure_attached(const Netns& guest, const GuestAddresse
   return eth0;
 }
 
-Result<AttachedState> inspect_attached(const Netns& guest, std::uint32_t eth_index) {
-  const NetnsScope inside = TRY(NetnsScope::enter(guest));
-  Rtnl rtnl = TRY(Rtnl::open());
-  bool ours = false;
-  for (const Link& link : TRY(rtnl.links())) {
-    if (link.index == eth_index) {
-      ours = true;
-    } else if (link.name != "lo") {
-      return AttachedState::kSecondPath;
-    }
-  }
-  return ours ? AttachedState::kAlone : AttachedState::kGone;
+Result<SideState> inspect_attached(const Netns& guest, std::uint32_t eth_index) {
+  return inspect(guest, {eth_index});
+}
+
+Result<SideState> inspect_machine(const Netns& guest) {
+  return inspect(guest, {ENFORCER_ETH_IFINDEX, ENFORCER_TAP_IFINDEX});
 }
 
 }  // namespace enforcer::host

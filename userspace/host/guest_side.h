@@ -27,6 +27,8 @@ class TapJoin {
   /// The join of an earlier run with today's program.
   static Result<TapJoin> adopt(Network& network, const Netns& guest, Slot slot);
 
+  /// Whether every frame of one still goes out by the other.
+  [[nodiscard]] bool intact(const Netns& guest) const;
   void remove(const Netns& guest);
 
  private:
@@ -45,11 +47,12 @@ Result<> require_empty(const Netns& guest);
 /// Gives eth0 of an attached namespace its addresses and routes and sets it up. Returns its interface index.
 [[nodiscard]] Result<std::uint32_t> configure_attached(const Netns& guest, const GuestAddresses& addresses);
 
-enum class AttachedState {
-  kAlone,       ///< lo and our eth0
+enum class SideState {
+  kAlone,       ///< lo and what is ours: eth0, and the tap of a microVM
   kSecondPath,  ///< another interface is there
-  kGone,        ///< our eth0 is not there
+  kGone,        ///< what is ours is not there
 };
-[[nodiscard]] Result<AttachedState> inspect_attached(const Netns& guest, std::uint32_t eth_index);
+[[nodiscard]] Result<SideState> inspect_attached(const Netns& guest, std::uint32_t eth_index);
+[[nodiscard]] Result<SideState> inspect_machine(const Netns& guest);
 
 }  // namespace enforcer::host

@@ -1,4 +1,4 @@
-// What rtnl.cc and routes.cc share: libnl's objects with owners, and its errors as Result.
+// What the files that know libnl share: libnl's objects with owners, and its errors as Result.
 #pragma once
 
 #include <netlink/addr.h>

@@ -1,6 +1,7 @@
 #include "host/network.h"
 
 #include "base/log.h"
+#include "host/fallback_tunnel.h"
 
 namespace enforcer::host {
 
@@ -24,7 +25,7 @@ Result<> remove_unknown_guests(Network& network, const std::set<Slot>& known) {
   for (const Slot slot : known) names.insert(gateway_interface(slot));
   const NetnsScope inside = TRY(NetnsScope::enter(network.gateway.netns()));
   for (const Link& link : TRY(network.gateway.links().links())) {
-    if (names.contains(link.name)) continue;
+    if (names.contains(link.name) || is_fallback_tunnel(link)) continue;
     log_warning("removing {}, which an earlier run left", link.name);
     TRY_VOID(network.gateway.links().set_down(link.index));
     TRY_VOID(network.gateway.links().remove_link(link.index));
@@ -39,7 +40,7 @@ Result<> remove_network(const std::string& netns_path, const std::string& bpffs_
     const NetnsScope inside = TRY(NetnsScope::enter(*netns));
     Rtnl links = TRY(Rtnl::open());
     for (const Link& link : TRY(links.links())) {
-      if (link.name == "lo") continue;
+      if (link.name == "lo" || is_fallback_tunnel(link)) continue;
       TRY_VOID(links.set_down(link.index));
       TRY_VOID(links.remove_link(link.index));
     }

@@ -1,4 +1,6 @@
 // The part of Rtnl above the link layer.
+#include "host/routes.h"
+
 #include <fmt/format.h>
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
@@ -29,9 +31,6 @@ struct RouteSpec {
   std::uint8_t scope = RT_SCOPE_LINK;
   std::uint32_t table = RT_TABLE_MAIN;
 };
-
-/// What arrives from guests is routed by this table alone; any number that is not one of the kernel's.
-constexpr std::uint32_t kSteeredTable = 119;
 
 int put_route(nl_sock* socket, const RouteSpec& spec) {
   const OwnedRoute route(rtnl_route_alloc());
@@ -115,8 +114,8 @@ Result<bool> Rtnl::add_local_default(std::uint32_t index) {
     RouteSpec steered = main;
     steered.table = kSteeredTable;
     for (const int status : {put_route(socket_.get(), main), put_route(socket_.get(), steered),
-                             put_rule(socket_.get(), family, 100, "lo", RT_TABLE_MAIN),
-                             put_rule(socket_.get(), family, 101, nullptr, kSteeredTable)}) {
+                             put_rule(socket_.get(), family, kOwnOutputRule, "lo", RT_TABLE_MAIN),
+                             put_rule(socket_.get(), family, kSteeredRule, nullptr, kSteeredTable)}) {
       const bool this_one = TRY(added(status, "cannot make every address local in the gateway namespace"));
       missing = missing || this_one;
     }

@@ -28,7 +28,12 @@ Link to_link(rtnl_link* from) {
   Link link{.index = static_cast<std::uint32_t>(rtnl_link_get_ifindex(from)),
             .name = rtnl_link_get_name(from),
             .mac = {},
-            .up = (rtnl_link_get_flags(from) & IFF_UP) != 0};
+            .up = (rtnl_link_get_flags(from) & IFF_UP) != 0,
+            .kind = {},
+            .reaches_out = false};
+  if (const char* kind = rtnl_link_get_type(from); kind != nullptr) link.kind = kind;
+  std::int32_t other = 0;
+  link.reaches_out = rtnl_link_get_link_netnsid(from, &other) == 0;
   nl_addr* address = rtnl_link_get_addr(from);
   if (address != nullptr && nl_addr_get_len(address) == link.mac.bytes.size()) {
     std::memcpy(link.mac.bytes.data(), nl_addr_get_binary_addr(address), link.mac.bytes.size());

@@ -1,7 +1,7 @@
 // Links, addresses, routes and neighbours of one network namespace: the one in which the socket was opened, wherever
 // the thread is later. Every operation waits for the kernel's answer and fails in one line that names the interface.
 //
-// libnl stays out of this header: only rtnl.cc and routes.cc know it.
+// libnl stays out of this header: only rtnl.cc, routes.cc and foreign_routes.cc know it.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +24,8 @@ struct Link {
   std::string name;
   Mac mac;
   bool up = false;
+  std::string kind;          ///< "veth", "tun", "sit", …; empty: a device that is nothing of the kind
+  bool reaches_out = false;  ///< its peer, or what it is built on, is in another namespace
 };
 
 /// A veth pair: one end here, the other in another namespace. Both are made down.
@@ -58,6 +60,9 @@ class Rtnl {
   /// would make the guests' own addresses local, too; and by a table of its own for everything but our own output, so
   /// that one guest's packets for another guest's address come to us, too.
   Result<bool> add_local_default(std::uint32_t index);
+  /// Removes what would decide before add_local_default(): rules up to its own, routes in its own table, other default
+  /// routes in main. `index` as there. True: there was something.
+  Result<bool> remove_foreign_routing(std::uint32_t index);
   Result<bool> add_permanent_neighbour(std::uint32_t index, const IpAddress& address, const Mac& mac);
 
  private:

@@ -77,7 +77,7 @@ Result<> Guests::adopt_attached(Guest& guest) {
   const host::Netns netns = TRY(host::Netns::open(attached.path));
   if (netns.id() != attached.netns)
     return fail(Errc::kNotFound, fmt::format("{} is another namespace now", attached.path));
-  if (TRY(host::inspect_attached(netns, attached.eth_index)) != host::AttachedState::kAlone) {
+  if (TRY(host::inspect_attached(netns, attached.eth_index)) != host::SideState::kAlone) {
     return fail(Errc::kConflict, fmt::format("{} has other interfaces than ours now", attached.path));
   }
   guest.wire = TRY(host::GuestLink::adopt(network_, guest.addresses, guest.record.interface_index));

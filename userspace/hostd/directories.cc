@@ -1,5 +1,6 @@
 #include "hostd/directories.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <grp.h>
 #include <pwd.h>
@@ -10,6 +11,8 @@
 #include <charconv>
 #include <filesystem>
 #include <optional>
+
+#include "base/fd.h"
 
 namespace enforcer::hostd {
 namespace {
@@ -23,12 +26,27 @@ std::optional<std::uint32_t> parse_id(std::string_view text) {
   return id;
 }
 
-Result<> make_directory(const std::string& path, gid_t group, mode_t mode) {
+/// What a folder that is there already may be.
+enum class Found {
+  kAnybodys,  ///< root alone writes the folder around it: whoever it belongs to, it is corrected
+  kRoots,     ///< enforcerd may have put it there: only one of root's is taken
+};
+
+/// All by descriptor: between two steps by path enforcerd could put a symbolic link there, and have anything on the
+/// host given to its group. The path before the last component is root's alone.
+Result<> make_directory(const std::string& path, gid_t group, mode_t mode, Found found) {
   if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno(fmt::format("cannot make {}", path));
+  const Fd folder(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!folder.valid() && (errno == ENOTDIR || errno == ELOOP)) {
+    return fail(Errc::kConflict, fmt::format("{} is not a folder", path));
+  }
   struct stat status{};
-  if (lstat(path.c_str(), &status) != 0) return fail_errno(path);
-  if (!S_ISDIR(status.st_mode)) return fail(Errc::kConflict, fmt::format("{} is not a folder", path));
-  if (chown(path.c_str(), 0, group) != 0 || chmod(path.c_str(), mode) != 0) {
+  if (!folder.valid() || fstat(folder.get(), &status) != 0) return fail_errno(path);
+  if (found == Found::kRoots && status.st_uid != 0) {
+    return fail(Errc::kConflict, fmt::format("{} belongs to uid {} and must be root's: see who made it, and remove it",
+                                             path, status.st_uid));
+  }
+  if (fchown(folder.get(), 0, group) != 0 || fchmod(folder.get(), mode) != 0) {
     return fail_errno(fmt::format("cannot set the owner and mode of {}", path));
   }
   return {};
@@ -64,12 +82,13 @@ Result<Owner> parse_owner(const std::string& text) {
 }
 
 Result<> make_directories(const config::Paths& paths, const Owner& enforcerd) {
-  TRY_VOID(make_directory(parent(paths.run_dir()), 0, 0755));
-  TRY_VOID(make_directory(paths.run_dir(), enforcerd.gid, 01775));  // others pass through to enforcerd.sock
-  TRY_VOID(make_directory(paths.run_dir() + "/guests", 0, 0700));
-  TRY_VOID(make_directory(parent(paths.state_dir()), 0, 0755));
-  TRY_VOID(make_directory(paths.state_dir(), enforcerd.gid, 01770));
-  return make_directory(paths.hostd_state_dir(), 0, 0700);
+  TRY_VOID(make_directory(parent(paths.run_dir()), 0, 0755, Found::kAnybodys));
+  TRY_VOID(make_directory(paths.run_dir(), enforcerd.gid, 01775,
+                          Found::kAnybodys));  // others pass through to enforcerd.sock
+  TRY_VOID(make_directory(paths.run_dir() + "/guests", 0, 0700, Found::kRoots));
+  TRY_VOID(make_directory(parent(paths.state_dir()), 0, 0755, Found::kAnybodys));
+  TRY_VOID(make_directory(paths.state_dir(), enforcerd.gid, 01770, Found::kAnybodys));
+  return make_directory(paths.hostd_state_dir(), 0, 0700, Found::kRoots);
 }
 
 }  // namespace enforcer::hostd

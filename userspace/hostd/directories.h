@@ -24,7 +24,7 @@ struct Owner {
 /// root.
 [[nodiscard]] Result<Owner> parse_owner(const std::string& text);
 
-/// Makes the run and state folders of the instance, or corrects them.
+/// Makes the run and state folders of the instance, or corrects them. kConflict: something else is in the place of one.
 Result<> make_directories(const config::Paths& paths, const Owner& enforcerd);
 
 }  // namespace enforcer::hostd

@@ -115,7 +115,7 @@ Result<> Guests::make_attached(Guest& guest) {
   // enforcerd must know the guest before the guest can send.
   TRY_VOID(announce(guest));
   attached.eth_index = TRY(host::configure_attached(netns, guest.addresses));
-  if (TRY(host::inspect_attached(netns, attached.eth_index)) != host::AttachedState::kAlone) {
+  if (TRY(host::inspect_attached(netns, attached.eth_index)) != host::SideState::kAlone) {
     return fail(Errc::kConflict, "another interface appeared in the namespace while it was being attached");
   }
   return records_.save(guest.record);
@@ -166,8 +166,12 @@ Result<> Guests::announce(Guest& guest) {
 void Guests::announce_all() {
   for (auto& [slot, guest] : guests_) {
     const auto announced = announce(guest);
-    // Its QEMU is ending: the poll loop is about to see that.
-    if (!announced) log_warning("guest {}: {}", guest.record.name.text(), announced.error().message);
+    if (announced) continue;
+    // Its QEMU is ending and the poll loop is about to see that, or its channels are out of order: it exists all the
+    // same, and one that is not announced loses its CA and its addresses.
+    log_warning("guest {}: {}", guest.record.name.text(), announced.error().message);
+    outbox_(notice_of(guest), {});
+    guest.announced = true;
   }
 }
 

@@ -17,6 +17,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -127,9 +128,12 @@ class Guests {
 
   // watch.cc
   void check_guard();
-  void check_gateway();
+  void check_gateway(bool changed);
+  void check_foreign_links();
   void check_wire(Slot slot, bool changed);
   void check_namespace(Slot slot);
+  void check_machine_namespace(Guest& guest);
+  void drop_second_path(Guest& guest);
 
   host::Network& network_;
   const config::Config& config_;
@@ -138,7 +142,8 @@ class Guests {
   Records records_;
   Outbox outbox_;
   std::map<Slot, Guest> guests_;
-  Wires wires_ = Wires::kUp;  ///< kDown: there is no nft guard, and no guest may have a link
+  std::set<std::uint32_t> foreign_links_;  ///< indexes of those in the gateway namespace that are on record
+  Wires wires_ = Wires::kUp;               ///< kDown: there is no nft guard, and no guest may have a link
 };
 
 }  // namespace enforcer::hostd

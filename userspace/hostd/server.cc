@@ -17,9 +17,10 @@ namespace {
 
 constexpr std::chrono::milliseconds kWatchInterval{500};  // what somebody changed is on record within a second
 constexpr unsigned kPipes = 64;                           // 1 MiB each, so 64 MiB at most while bytes flow
-constexpr std::size_t kPipesPerPacket = 100;  // two descriptors each; the kernel takes 253 beside one packet
-constexpr int kSendBuffer = 8 * 1024 * 1024;  // the announcement of 4,096 guests waits in here until it is read
-constexpr int kRequestsPerTurn = 64;          // then the watchdog and the other descriptors have their turn
+constexpr std::size_t kPipesPerPacket = 100;      // two descriptors each; the kernel takes 253 beside one packet
+constexpr int kSendBuffer = 8 * 1024 * 1024;      // the announcement of 4,096 guests waits in here until it is read
+constexpr std::chrono::seconds kGreetingTime{5};  // an enforcerd says hello as soon as it is connected
+constexpr int kRequestsPerTurn = 64;              // then the watchdog and the other descriptors have their turn
 
 Result<Fd> listen_at(const std::string& path, gid_t group) {
   sockaddr_un address{};
@@ -79,6 +80,9 @@ Result<> Server::run(Guests& guests, int stop, const ServiceNotify& manager) {
       manager.alive();
       next_watch = Deadline::after(kWatchInterval);
     }
+    if (peer_ && peer_->phase == Phase::kConnected && peer_->greets_by.passed()) {
+      disconnect(guests, "it did not say hello in time");
+    }
     if (peer_ && peer_->broken) disconnect(guests, "it does not read what it is sent");
   }
 }
@@ -112,7 +116,11 @@ void Server::accept_peer(Guests& guests) {
     if (peer_) return refuse(socket, Error{Errc::kConflict, "another enforcerd is connected already"});
   }
   setsockopt(socket.get(), SOL_SOCKET, SO_SNDBUFFORCE, &kSendBuffer, sizeof kSendBuffer);
-  peer_ = Peer{.socket = std::move(socket), .phase = Phase::kConnected, .listeners = {}, .broken = false};
+  peer_ = Peer{.socket = std::move(socket),
+               .phase = Phase::kConnected,
+               .greets_by = Deadline::after(kGreetingTime),
+               .listeners = {},
+               .broken = false};
 }
 
 void Server::disconnect(Guests& guests, std::string_view why) {
@@ -192,6 +200,7 @@ Result<> Server::welcome(Guests& guests, const hostproto::Hello& hello) {
     TRY_VOID(hostproto::send_packet(peer_->socket.get(), hostproto::encode(notice), numbers_of(part)));
   }
   guests.announce_all();
+  post(hostproto::Announced{}, {});
   return {};
 }
 

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "base/deadline.h"
 #include "base/fd.h"
 #include "base/result.h"
 #include "base/service_notify.h"
@@ -43,6 +44,7 @@ class Server {
   struct Peer {
     Fd socket;
     Phase phase = Phase::kConnected;
+    Deadline greets_by;                        ///< a silent one must not keep the real one out
     std::optional<host::Listeners> listeners;  ///< between welcome and ready
     bool broken = false;                       ///< to be disconnected when the current step is over
   };

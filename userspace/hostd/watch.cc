@@ -11,8 +11,9 @@ namespace enforcer::hostd {
 
 void Guests::watch() {
   check_guard();
-  check_gateway();
   const bool changed = network_.gateway.changed();
+  check_gateway(changed);
+  if (changed) check_foreign_links();
   std::vector<Slot> slots;  // a check may end its guest
   for (const auto& [slot, guest] : guests_) slots.push_back(slot);
   for (const Slot slot : slots) {
@@ -42,11 +43,24 @@ void Guests::check_guard() {
   }
 }
 
-void Guests::check_gateway() {
-  const auto restored = network_.gateway.restore();
+void Guests::check_gateway(bool changed) {
+  const auto restored = network_.gateway.restore(changed);
   if (!restored) return log_error("the gateway namespace: {}", restored.error().message);
   if (restored->empty()) return;
   event("network_restored", Slot{0}, fmt::format("changed in the gateway namespace, and set again: {}", *restored));
+}
+
+void Guests::check_foreign_links() {
+  const auto found = network_.gateway.put_down_foreign_links();
+  if (!found) return log_error("the gateway namespace: {}", found.error().message);
+  std::set<std::uint32_t> here;
+  for (const host::Link& link : *found) {
+    here.insert(link.index);
+    if (foreign_links_.contains(link.index)) continue;
+    event("foreign_link", Slot{0},
+          fmt::format("the interface {} in the gateway namespace is none of ours: it is kept down", link.name));
+  }
+  foreign_links_ = std::move(here);
 }
 
 void Guests::check_wire(Slot slot, bool changed) {
@@ -75,17 +89,38 @@ void Guests::check_namespace(Slot slot) {
   Guest* guest = find(slot);
   if (guest == nullptr) return;
   const auto* attached = std::get_if<Attached>(&guest->record.kind);
-  if (attached == nullptr) return;
+  if (attached == nullptr) return check_machine_namespace(*guest);
   const auto netns = host::Netns::open(attached->path);
   if (!netns || netns->id() != attached->netns) return drop(slot, "namespace gone");
   const auto state = host::inspect_attached(*netns, attached->eth_index);
   if (!state) return log_error("guest {}: {}", guest->record.name.text(), state.error().message);
-  if (*state == host::AttachedState::kGone) return drop(slot, "namespace gone");
-  if (*state == host::AttachedState::kAlone) return;
-  if (const auto down = guest->wire->take_down(network_); !down) log_error("{}", down.error().message);
+  if (*state == host::SideState::kGone) return drop(slot, "namespace gone");
+  if (*state == host::SideState::kSecondPath) drop_second_path(*guest);
+}
+
+void Guests::check_machine_namespace(Guest& guest) {
+  if (!guest.netns || !guest.join || !guest.vm) return;
+  const auto state = host::inspect_machine(*guest.netns);
+  if (!state) return log_error("guest {}: {}", guest.record.name.text(), state.error().message);
+  if (*state == host::SideState::kGone) return;  // its tap ends with QEMU: the poll loop is about to see that
+  if (*state == host::SideState::kSecondPath) return drop_second_path(guest);
+  if (guest.join->intact(*guest.netns)) return;
+  auto joined = host::TapJoin::adopt(network_, *guest.netns, guest.record.slot);
+  event("enforcement_lost", guest.record.slot,
+        joined ? "a BPF program between this guest's tap and its link was not as it must be: set again"
+               : fmt::format("a BPF program between this guest's tap and its link is not as it must be: {}",
+                             joined.error().message));
+  if (joined) guest.join = *std::move(joined);
+}
+
+void Guests::drop_second_path(Guest& guest) {
+  if (guest.wire) {
+    if (const auto down = guest.wire->take_down(network_); !down) log_error("{}", down.error().message);
+  }
+  const Slot slot = guest.record.slot;
   event("second_path", slot,
-        fmt::format("another interface appeared in the namespace of guest '{}': it is detached",
-                    guest->record.name.text()));
+        fmt::format("another interface appeared in the namespace of guest '{}': it is {}", guest.record.name.text(),
+                    guest.vm ? "ended" : "detached"));
   drop(slot, "second_path");
 }
 

@@ -103,6 +103,7 @@ struct Encoder {
             {"ipv4", m.ipv4.to_string()},
             {"ipv6", m.ipv6.to_string()}};
   }
+  json operator()(const Announced&) const { return {{"type", "announced"}}; }
   json operator()(const GuestGone& m) const {
     return {{"type", "guest_gone"}, {"slot", m.slot}, {"why", one_line(m.why)}};
   }
@@ -209,6 +210,11 @@ Result<Notice> decode_guest(Fields& f) {
                ipv6};
 }
 
+Result<Notice> decode_announced(Fields& f) {
+  TRY_VOID(f.finish());
+  return Announced{};
+}
+
 Result<Notice> decode_guest_gone(Fields& f) {
   GuestGone message{.slot = f.slot("slot"), .why = f.line("why")};
   TRY_VOID(f.finish());
@@ -243,9 +249,10 @@ constexpr std::array kRequests{
 };
 
 constexpr std::array kNotices{
-    Kind<Notice>{"welcome", decode_welcome}, Kind<Notice>{"pipes", decode_pipes},
-    Kind<Notice>{"guest", decode_guest},     Kind<Notice>{"guest_gone", decode_guest_gone},
-    Kind<Notice>{"reply", decode_reply},     Kind<Notice>{"event", decode_event},
+    Kind<Notice>{"welcome", decode_welcome},       Kind<Notice>{"pipes", decode_pipes},
+    Kind<Notice>{"guest", decode_guest},           Kind<Notice>{"announced", decode_announced},
+    Kind<Notice>{"guest_gone", decode_guest_gone}, Kind<Notice>{"reply", decode_reply},
+    Kind<Notice>{"event", decode_event},
 };
 
 template <class Message>

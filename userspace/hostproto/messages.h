@@ -7,6 +7,7 @@
 //                              <-  welcome      + listeners, the DNS socket, the counters map (read-only)
 //                              <-  pipes        + pre-sized pipes, as many messages as it takes
 //                              <-  guest        one for each guest that exists   (+ exec channel, console of a microVM)
+//                              <-  announced    that was all: what was not among them is gone for good
 //   ready                      ->               the listeners go into the sockmap: traffic flows from here on
 //   create_guest/attach_guest/delete_guest ->
 //                              <-  guest, reply
@@ -27,7 +28,7 @@
 
 namespace enforcer::hostproto {
 
-inline constexpr int kVersion = 1;
+inline constexpr int kVersion = 2;
 inline constexpr std::size_t kMaxMessage = 64 * 1024;
 
 // ---- enforcerd -> hostd
@@ -84,6 +85,9 @@ struct Guest {
   IpAddress ipv6;
   // descriptors of a microvm, in this order: exec channel, console (stream sockets)
 };
+/// Every guest that exists has been announced. Only this lets enforcerd forget what it kept of the others: a connection
+/// that ends before it says nothing about them.
+struct Announced {};
 struct GuestGone {
   Slot slot{};
   std::string why;  ///< "deleted", "exited", "boot timeout", "namespace gone", "second_path"
@@ -101,7 +105,7 @@ struct Event {
 };
 
 using Request = std::variant<Hello, Ready, Booted, CreateGuest, AttachGuest, DeleteGuest>;
-using Notice = std::variant<Welcome, Pipes, Guest, GuestGone, Reply, Event>;
+using Notice = std::variant<Welcome, Pipes, Guest, Announced, GuestGone, Reply, Event>;
 
 [[nodiscard]] std::string encode(const Request& request);
 [[nodiscard]] std::string encode(const Notice& notice);

@@ -1,5 +1,6 @@
 // The parts that talk to the kernel, in namespaces that each test makes and that end with it. They need root.
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -126,6 +127,42 @@ TEST_CASE("the_gateway_namespace_refuses_interfaces_that_are_not_ours") {
   CHECK(refused.error().code == Errc::kConflict);
 }
 
+TEST_CASE("routing_that_nobody_touched_is_left_alone_and_what_is_foreign_is_removed") {
+  if (!is_root()) return;
+  const Instance instance;
+  auto network = Network::open(instance.netns, instance.bpffs);
+  REQUIRE(network);
+  const auto guest = Netns::make();
+  REQUIRE(GuestLink::make(*network, addresses(7), *guest, 0));
+  CHECK(*network->gateway.restore(true) == "");
+  const auto ip = [&](std::vector<std::string> words) {
+    const auto inside = NetnsScope::enter(network->gateway.netns());
+    words.insert(words.begin(), "/sbin/ip");
+    return run_command(words, "", Deadline::after(10s));
+  };
+  for (const char* family : {"-4", "-6"}) {
+    for (const std::vector<std::string>& damage :
+         {std::vector<std::string>{"route", "replace", "prohibit", "default", "table", "119"},
+          {"route", "add", "default", "dev", "g7", "metric", "7"},
+          {"route", "change", "local", "default", "dev", "lo", "table", "119", "mtu", "1280"},
+          {"rule", "add", "pref", "0", "iif", "g7", "lookup", "main"},
+          {"rule", "add", "pref", "99", "fwmark", "0x77000000/0xff000000", "prohibit"}}) {
+      std::vector<std::string> words{family};
+      words.insert(words.end(), damage.begin(), damage.end());
+      const std::string rules = *ip({family, "rule"});
+      const std::string routes = *ip({family, "route", "show", "table", "all"});
+      REQUIRE(ip(words));
+      CHECK(*network->gateway.restore(true) == "the routes");
+      CHECK(*network->gateway.restore(true) == "");
+      CHECK(*ip({family, "rule"}) == rules);
+      CHECK(*ip({family, "route", "show", "table", "all"}) == routes);
+    }
+    // Behind ours anybody may have rules.
+    REQUIRE(ip({family, "rule", "add", "pref", "200", "lookup", "main"}));
+    CHECK(*network->gateway.restore(true) == "");
+  }
+}
+
 TEST_CASE("a_program_is_attached_adopted_and_missed_in_both_modes") {
   if (!is_root()) return;
   const Instance instance;
@@ -156,6 +193,77 @@ TEST_CASE("a_program_is_attached_adopted_and_missed_in_both_modes") {
     CHECK_FALSE(second->intact());
     stranger->remove();
     CHECK_FALSE(stranger->intact());
+  }
+}
+
+/// A filter that accepts everything, at the priority of ours, as another agent would put it there.
+int insert_foreign(int interface_index, bpf_tc_attach_point point, std::uint32_t handle) {
+  const bpf_insn accept[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
+                             {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
+  const Fd program(bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "foreign", "GPL", accept, 2, nullptr));
+  REQUIRE(program.valid());
+  bpf_tc_hook hook{};
+  hook.sz = sizeof hook;
+  hook.ifindex = interface_index;
+  hook.attach_point = point;
+  bpf_tc_opts options{};
+  options.sz = sizeof options;
+  options.handle = handle;
+  options.priority = 1;
+  options.prog_fd = program.get();
+  return bpf_tc_attach(&hook, &options);
+}
+
+TEST_CASE("a_clsact_filter_in_front_of_ours_is_seen_and_overtaken") {
+  if (!is_root()) return;
+  const Instance instance;
+  auto network = Network::open(instance.netns, instance.bpffs);
+  REQUIRE(network);
+  for (const Direction direction : {Direction::kIngress, Direction::kEgress}) {
+    const bool ingress = direction == Direction::kIngress;
+    CAPTURE(ingress);
+    const auto netns = Netns::make();
+    const auto inside = NetnsScope::enter(*netns);
+    const Attachment::Place place{.interface_index = 1, .direction = direction, .pin = {}};
+    const auto attach = [&] {
+      return Attachment::attach(AttachMode::kClsact, place, network->datapath.guest_egress());
+    };
+    const auto tc = [&](std::vector<std::string> words) {
+      words.insert(words.begin(), "/sbin/tc");
+      return run_command(words, "", Deadline::after(10s));
+    };
+    const std::string side = ingress ? "ingress" : "egress";
+    auto ours = attach();
+    REQUIRE(ours);
+    CHECK(ours->intact());
+    // Every packet, accepted; behind ours it does not matter.
+    const auto accept_all = [&](const char* priority, const char* protocol) {
+      return tc({"filter", "add", "dev", "lo", side, "prio", priority, "protocol", protocol, "u32", "match", "u32", "0",
+                 "0", "flowid", "1:1"});
+    };
+    REQUIRE(accept_all("2", "all"));
+    CHECK(ours->intact());
+    for (std::uint32_t handle = 2; handle < 5; ++handle) {
+      REQUIRE(insert_foreign(1, ingress ? BPF_TC_INGRESS : BPF_TC_EGRESS, handle) == 0);
+      CHECK_FALSE(ours->intact());
+      ours = attach();
+      REQUIRE(ours);
+      CHECK(ours->intact());
+      CHECK(attach());  // as after a restart: it is the first already, and is only exchanged
+      CHECK(ours->intact());
+    }
+    // Its place taken by a filter of another kind, and by one for some packets only.
+    for (const char* protocol : {"all", "ip"}) {
+      REQUIRE(tc({"filter", "del", "dev", "lo", side, "prio", "1"}));
+      CHECK_FALSE(ours->intact());
+      REQUIRE(accept_all("1", protocol));
+      CHECK_FALSE(ours->intact());
+      ours = attach();
+      REQUIRE(ours);
+      CHECK(ours->intact());
+    }
+    REQUIRE(tc({"qdisc", "del", "dev", "lo", "clsact"}));
+    CHECK_FALSE(ours->intact());
   }
 }
 
@@ -279,14 +387,14 @@ TEST_CASE("an_attached_namespace_is_configured_and_a_second_interface_is_seen") 
   REQUIRE(link);
   const auto eth = configure_attached(*guest, addresses(3));
   REQUIRE(eth);
-  CHECK(*inspect_attached(*guest, *eth) == AttachedState::kAlone);
+  CHECK(*inspect_attached(*guest, *eth) == SideState::kAlone);
   CHECK_FALSE(require_empty(*guest));
   {
     const auto inside = NetnsScope::enter(*guest);
     REQUIRE(Rtnl::open()->make_veth(
         {.name = "x0", .mac = guest_mac(Slot{8}), .peer_name = "x1", .peer_mac = guest_mac(Slot{9})}, *guest));
   }
-  CHECK(*inspect_attached(*guest, *eth) == AttachedState::kSecondPath);
+  CHECK(*inspect_attached(*guest, *eth) == SideState::kSecondPath);
 }
 
 TEST_CASE("a_machine_namespace_has_the_tap_and_the_wire_at_the_indexes_of_the_contract") {
@@ -312,8 +420,32 @@ TEST_CASE("a_machine_namespace_has_the_tap_and_the_wire_at_the_indexes_of_the_co
       CHECK((*rtnl->link(ENFORCER_TAP_IFINDEX))->name == "tap0");
       CHECK((*rtnl->link(ENFORCER_TAP_IFINDEX))->up);
     }
-    REQUIRE(TapJoin::adopt(*network, *guest, Slot{4}));
+    CHECK(*inspect_machine(*guest) == SideState::kAlone);
+    for (const int index : {ENFORCER_ETH_IFINDEX, ENFORCER_TAP_IFINDEX}) {
+      CHECK(made->join.intact(*guest));
+      if (network->mode == AttachMode::kTcx) {
+        const char* end = index == ENFORCER_ETH_IFINDEX ? "eth" : "tap";
+        const Fd pinned(bpf_obj_get(network->pins.link("g4", end).c_str()));
+        REQUIRE(bpf_link_detach(pinned.get()) == 0);
+      } else {
+        const auto inside = NetnsScope::enter(*guest);
+        const std::string name = index == ENFORCER_ETH_IFINDEX ? "eth0" : "tap0";
+        REQUIRE(run_command({"/sbin/tc", "qdisc", "del", "dev", name, "clsact"}, "", Deadline::after(10s)));
+      }
+      CHECK_FALSE(made->join.intact(*guest));
+      auto adopted = TapJoin::adopt(*network, *guest, Slot{4});
+      REQUIRE(adopted);
+      made->join = *std::move(adopted);
+    }
+    CHECK(made->join.intact(*guest));
     made->tap.reset();
+    CHECK(*inspect_machine(*guest) == SideState::kGone);
+  }
+  {
+    const auto inside = NetnsScope::enter(*guest);
+    REQUIRE(Rtnl::open()->make_veth(
+        {.name = "x0", .mac = guest_mac(Slot{8}), .peer_name = "x1", .peer_mac = guest_mac(Slot{9})}, *guest));
+    CHECK(*inspect_machine(*guest) == SideState::kSecondPath);
   }
 }
 

@@ -32,10 +32,11 @@ std::vector<Request> all_requests() {
 }
 
 std::vector<Notice> all_notices() {
-  return {Welcome{1, 4, "tcx", "unknown", address("100.64.0.1"), address("fd77:e::1")},
+  return {Welcome{kVersion, 4, "tcx", "unknown", address("100.64.0.1"), address("fd77:e::1")},
           Pipes{64},
           Guest{Slot{0xffffff}, Epoch{0x0123456789abcdefULL}, name("vm-1"), kLabels, "microvm", "booting", "mini",
                 "tcg", 12, address("100.64.0.9"), address("fd77:e::9")},
+          Announced{},
           GuestGone{Slot{7}, "boot timeout"},
           Reply{9, std::nullopt, ""},
           Reply{9, Error{Errc::kConflict, "guest 'c1' exists"}, "memory is short"},
