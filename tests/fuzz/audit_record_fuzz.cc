@@ -65,6 +65,7 @@ void check_records(std::string_view text) {
                               .layer = policy::Layer::kHttp,
                               .sni = one,
                               .host = two,
+                              .authority = three,
                               .port = Port{443},
                               .method = one,
                               .path = three,

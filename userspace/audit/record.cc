@@ -88,6 +88,7 @@ void append_decision_tail(std::string& out, const DecisionRecord& record) {
   append_number_field(out, "generation", record.generation);
   append_optional_text(out, "sni", record.sni);
   append_optional_text(out, "host", record.host);
+  append_optional_text(out, "authority", record.authority);
   append_address(out, "destination", record.destination);
   append_port(out, record.port);
   append_optional_text(out, "method", record.method);

@@ -42,6 +42,7 @@ struct DecisionRecord {
   std::uint64_t generation = 0;            ///< of the policy snapshot that decided
   std::string_view sni{};                  ///< kTls: the server name as it was sent
   std::string_view host{};                 ///< the canonical name, or the raw text of one that is not a name
+  std::string_view authority{};            ///< kHttp: the Host that was asked for, where it is not `host`
   std::optional<IpAddress> destination{};  ///< the address the guest dialled
   Port port{};
   std::string_view method{};  ///< kHttp

@@ -121,8 +121,8 @@ bool is_local_address(const IpAddress& address) {
   if (!probe.valid() || setsockopt(probe.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) != 0) return true;
   constexpr Port kDiscard{9};
   const SocketAddress there = to_socket_address({address, kDiscard});
-  // Only the route is looked up; nothing is sent.
-  if (connect(probe.get(), there.get(), there.length) != 0) return errno != ENETUNREACH && errno != EHOSTUNREACH;
+  // Only the route is looked up; nothing is sent. Where there is none, nobody can connect either.
+  if (connect(probe.get(), there.get(), there.length) != 0) return false;
   sockaddr_storage source{};
   socklen_t length = sizeof source;
   if (getsockname(probe.get(), reinterpret_cast<sockaddr*>(&source), &length) != 0) return true;

@@ -68,6 +68,7 @@ audit::DecisionRecord LiveSession::record(const policy::Facts& facts, const poli
       .generation = decided_with_->generation(),
       .sni = seen.sni,
       .host = facts.host ? std::string_view(facts.host->text()) : seen.host,
+      .authority = facts.host && seen.host != facts.host->text() ? seen.host : std::string_view(),
       .destination = destination_.address,
       .port = destination_.port,
       .method = facts.request ? std::string_view(facts.request->method) : "",

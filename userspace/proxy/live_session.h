@@ -33,7 +33,7 @@ class Interruptible {
 /// What was seen of a connection when a decision was made; the views live as long as the call that gets them.
 struct Seen {
   std::string_view sni;   ///< as sent
-  std::string_view host;  ///< when it is not a HostName: the raw text
+  std::string_view host;  ///< of a request: the Host as sent
 };
 
 /// How one of the allowed things ended.

@@ -7,7 +7,9 @@
 // a worker (invariant 10).
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <list>
 #include <memory>
@@ -65,7 +67,10 @@ class RelayLoop {
   static constexpr std::size_t kBuffer = 64 * 1024;
 
   /// How long a receiver may take nothing of what waits for it: the kernel keeps megabytes for it meanwhile.
-  [[nodiscard]] std::chrono::nanoseconds stalled() const { return idle_ / 12; }
+  [[nodiscard]] std::chrono::nanoseconds stalled() const {
+    return std::min<std::chrono::nanoseconds>(idle_, std::max<std::chrono::nanoseconds>(idle_ / 12, kLeastStall));
+  }
+  static constexpr std::chrono::seconds kLeastStall{10};
   void run_again(Relay& relay);
   void forget(Relay& relay);
 
