@@ -22,9 +22,10 @@
 #define ENFORCER_MARK_MASK 0xff000000u
 #define ENFORCER_SLOT_MASK 0x00ffffffu
 
-/* Interface indexes inside a microVM's namespace, requested when the links are made, so that tap_join needs no map. */
-#define ENFORCER_ETH_IFINDEX 2
-#define ENFORCER_TAP_IFINDEX 3
+/* Interface indexes inside a microVM's namespace, requested when the links are made, so that tap_join needs no map.
+ * The first ones may be taken: some modules make a device of theirs in every namespace. */
+#define ENFORCER_ETH_IFINDEX 1000
+#define ENFORCER_TAP_IFINDEX 1001
 
 #define ENFORCER_MAX_WORKERS 64
 #define ENFORCER_MAX_GUESTS 4096

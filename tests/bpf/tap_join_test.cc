@@ -44,6 +44,8 @@ class TapWire : public Wire {
     REQUIRE(interface_index("eth0") == ENFORCER_ETH_IFINDEX);
     tap_ = Socket(open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK));
     REQUIRE(tap_.is_open());
+    const unsigned index = ENFORCER_TAP_IFINDEX;
+    REQUIRE(ioctl(tap_.fd(), TUNSETIFINDEX, &index) == 0);
     ifreq request{};
     std::strcpy(request.ifr_name, "tap0");
     request.ifr_flags = static_cast<short>(IFF_TAP | IFF_NO_PI | flags);

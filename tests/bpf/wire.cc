@@ -120,10 +120,11 @@ void Wire::make_links() {
   for (const char* on :
        {"ipv4/tcp_fwmark_accept", "ipv4/fwmark_reflect", "ipv6/fwmark_reflect", "ipv4/conf/all/arp_ignore"})
     write_sysctl(on, "1");
+  // The kernel takes an index for the peer only with one for the link itself.
   shell(
-      "ip link set lo up && ip link add g7 address 06:77:00:00:00:07 type veth peer name eth0 address "
-      "02:77:00:00:00:07 netns " +
-      guest_.path());
+      "ip link set lo up && ip link add g7 index 1000007 address 06:77:00:00:00:07 type veth peer name eth0 address "
+      "02:77:00:00:00:07 index " +
+      std::to_string(ENFORCER_ETH_IFINDEX) + " netns " + guest_.path());
   ifindex_ = interface_index("g7");
   datapath_.attach(ifindex_);
   shell("ip addr add 10.77.0.1/32 dev g7 && ip -6 addr add fd77:e::1/128 dev g7 nodad && ip link set g7 mtu 9000 up");

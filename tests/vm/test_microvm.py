@@ -1,5 +1,6 @@
 """Real guests: QEMU microVMs booted by the daemons, used through `enforcerctl run`."""
 
+import glob
 import hashlib
 import json
 import os
@@ -166,6 +167,32 @@ def test_20_second_way_out_of_a_machine():
             assert done.returncode != 0, place
         missing = run(lab, "--guest", "g1", "--", "sh", "-c", "ls /dev/vsock /dev/vhost-vsock; grep -c -e 9p -e virtiofs /proc/mounts")
         assert "0" in missing.stdout.split() and "/dev/vsock" not in missing.stdout, missing.stdout
+
+
+@hang_guard(240)
+def test_detached_join_is_made_again_and_a_second_interface_ends_the_machine():
+    with vm_lab("ok.test:443") as lab:
+        create(lab, "g1")
+        pid = lab.enforcer.qemu("g1")
+
+        def answers():
+            done = run(lab, "--guest", "g1", "--", "curl", "-sSk", "-m", "5", "-o", "/dev/null", "-w", "%{http_code}", "https://ok.test/")
+            return done.stdout == "200"
+        wait_for(answers, 60, "the guest to reach the allowed host", interval=1)
+        inside = ["nsenter", "-t", str(pid), "-n"]
+        pins = glob.glob(f"{lab.enforcer.bpffs}/abi-*/links/g*")
+        for end, link in (("tap", "tap0"), ("eth", "eth0")):
+            events = len(lab.enforcer.records(type="event", event="enforcement_lost"))
+            pinned = [pin for pin in pins if pin.endswith(f"-{end}")]
+            detach = ["bpftool", "link", "detach", "pinned", *pinned] if pinned else [*inside, "tc", "qdisc", "del", "dev", link, "clsact"]
+            subprocess.run(detach, check=True, timeout=30)
+            wait_for(lambda: len(lab.enforcer.records(type="event", event="enforcement_lost")) > events, 10, "the event")
+            wait_for(answers, 60, "the guest to reach the allowed host again", interval=1)
+        assert runs(pid), "QEMU ended by what could be repaired"
+        subprocess.run([*inside, "ip", "link", "add", "escape", "type", "veth", "peer", "name", "escape2"], check=True, timeout=30)
+        equal(lab.enforcer.wait_record(10, type="event", event="second_path")["guest"], "g1")
+        wait_for(lambda: not runs(pid), 20, "QEMU to end")
+        wait_for(lambda: shown(lab, "g1") is None, 10, "the guest to be gone")
 
 
 @hang_guard(240)

@@ -1,6 +1,5 @@
 // The parts that talk to the kernel, in namespaces that each test makes and that end with it. They need root.
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -25,30 +24,12 @@
 #include "host/network.h"
 #include "host/rtnl.h"
 #include "host/sysctl.h"
+#include "kernel_instance.h"
 
 namespace enforcer::host {
 namespace {
 
 using namespace std::chrono_literals;
-
-bool is_root() {
-  if (geteuid() == 0) return true;
-  fmt::print("SKIP: needs root, for network namespaces and BPF\n");
-  return false;
-}
-
-/// An instance that nobody else has, gone at the end.
-struct Instance {
-  Instance() { static_cast<void>(remove_network(netns, bpffs)); }
-  ~Instance() { CHECK(remove_network(netns, bpffs)); }
-  std::string netns = fmt::format("/run/netns/enforcer-unit-host-{}", getpid());
-  std::string bpffs = fmt::format("/sys/fs/bpf/enforcer/unit-host-{}", getpid());
-};
-
-GuestAddresses addresses(std::uint32_t slot) {
-  const auto plan = AddressPlan::make(*Cidr::parse("100.64.0.0/16"), *Cidr::parse("fd77:e::/48"));
-  return *addresses_of(*plan, Slot{slot}, *plan->guest_ipv4(Slot{slot}, {}));
-}
 
 std::string nft(const Netns& netns, std::vector<std::string> arguments) {
   const auto inside = NetnsScope::enter(netns);
@@ -105,166 +86,6 @@ TEST_CASE("a_guard_that_was_changed_is_noticed_and_restored") {
   // Somebody else's table is no change of ours.
   nft(*netns, {"add", "table", "inet", "other"});
   CHECK(*guard->verify() == Guard::State::kIntact);
-}
-
-TEST_CASE("the_gateway_namespace_refuses_interfaces_that_are_not_ours") {
-  if (!is_root()) return;
-  const Instance instance;
-  {
-    const auto gateway = Gateway::open(instance.netns);
-    REQUIRE(gateway);
-  }
-  REQUIRE(Gateway::open(instance.netns));  // the control: taking it over is fine
-  const auto netns = Netns::open(instance.netns);
-  REQUIRE(netns);
-  {
-    const auto inside = NetnsScope::enter(*netns);
-    REQUIRE(Rtnl::open()->make_veth(
-        {.name = "uplink", .mac = guest_mac(Slot{1}), .peer_name = "uplink2", .peer_mac = guest_mac(Slot{2})}, *netns));
-  }
-  const auto refused = Gateway::open(instance.netns);
-  REQUIRE_FALSE(refused);
-  CHECK(refused.error().code == Errc::kConflict);
-}
-
-TEST_CASE("routing_that_nobody_touched_is_left_alone_and_what_is_foreign_is_removed") {
-  if (!is_root()) return;
-  const Instance instance;
-  auto network = Network::open(instance.netns, instance.bpffs);
-  REQUIRE(network);
-  const auto guest = Netns::make();
-  REQUIRE(GuestLink::make(*network, addresses(7), *guest, 0));
-  CHECK(*network->gateway.restore(true) == "");
-  const auto ip = [&](std::vector<std::string> words) {
-    const auto inside = NetnsScope::enter(network->gateway.netns());
-    words.insert(words.begin(), "/sbin/ip");
-    return run_command(words, "", Deadline::after(10s));
-  };
-  for (const char* family : {"-4", "-6"}) {
-    for (const std::vector<std::string>& damage :
-         {std::vector<std::string>{"route", "replace", "prohibit", "default", "table", "119"},
-          {"route", "add", "default", "dev", "g7", "metric", "7"},
-          {"route", "change", "local", "default", "dev", "lo", "table", "119", "mtu", "1280"},
-          {"rule", "add", "pref", "0", "iif", "g7", "lookup", "main"},
-          {"rule", "add", "pref", "99", "fwmark", "0x77000000/0xff000000", "prohibit"}}) {
-      std::vector<std::string> words{family};
-      words.insert(words.end(), damage.begin(), damage.end());
-      const std::string rules = *ip({family, "rule"});
-      const std::string routes = *ip({family, "route", "show", "table", "all"});
-      REQUIRE(ip(words));
-      CHECK(*network->gateway.restore(true) == "the routes");
-      CHECK(*network->gateway.restore(true) == "");
-      CHECK(*ip({family, "rule"}) == rules);
-      CHECK(*ip({family, "route", "show", "table", "all"}) == routes);
-    }
-    // Behind ours anybody may have rules.
-    REQUIRE(ip({family, "rule", "add", "pref", "200", "lookup", "main"}));
-    CHECK(*network->gateway.restore(true) == "");
-  }
-}
-
-TEST_CASE("a_program_is_attached_adopted_and_missed_in_both_modes") {
-  if (!is_root()) return;
-  const Instance instance;
-  auto network = Network::open(instance.netns, instance.bpffs);
-  REQUIRE(network);
-  for (const AttachMode mode : {AttachMode::kTcx, AttachMode::kClsact}) {
-    if (mode == AttachMode::kTcx && network->mode != AttachMode::kTcx) {
-      fmt::print("SKIP: this kernel has no TCX\n");
-      continue;
-    }
-    CAPTURE(to_string(mode));
-    const auto netns = Netns::make();
-    const auto inside = NetnsScope::enter(*netns);
-    const Attachment::Place place{
-        .interface_index = 1, .direction = Direction::kIngress, .pin = network->pins.link("g1", "ingress")};
-    {
-      auto first = Attachment::attach(mode, place, network->datapath.guest_egress());
-      REQUIRE(first);
-      CHECK(first->intact());
-    }
-    // The first object is gone, as after a crash; the program is not, and is exchanged for another one.
-    auto second = Attachment::attach(mode, place, network->datapath.guest_ingress());
-    REQUIRE(second);
-    CHECK(second->intact());
-    // Somebody replaces our program, or takes it away.
-    auto stranger = Attachment::attach(mode, place, network->datapath.guest_egress());
-    REQUIRE(stranger);
-    CHECK_FALSE(second->intact());
-    stranger->remove();
-    CHECK_FALSE(stranger->intact());
-  }
-}
-
-/// A filter that accepts everything, at the priority of ours, as another agent would put it there.
-int insert_foreign(int interface_index, bpf_tc_attach_point point, std::uint32_t handle) {
-  const bpf_insn accept[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
-                             {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
-  const Fd program(bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "foreign", "GPL", accept, 2, nullptr));
-  REQUIRE(program.valid());
-  bpf_tc_hook hook{};
-  hook.sz = sizeof hook;
-  hook.ifindex = interface_index;
-  hook.attach_point = point;
-  bpf_tc_opts options{};
-  options.sz = sizeof options;
-  options.handle = handle;
-  options.priority = 1;
-  options.prog_fd = program.get();
-  return bpf_tc_attach(&hook, &options);
-}
-
-TEST_CASE("a_clsact_filter_in_front_of_ours_is_seen_and_overtaken") {
-  if (!is_root()) return;
-  const Instance instance;
-  auto network = Network::open(instance.netns, instance.bpffs);
-  REQUIRE(network);
-  for (const Direction direction : {Direction::kIngress, Direction::kEgress}) {
-    const bool ingress = direction == Direction::kIngress;
-    CAPTURE(ingress);
-    const auto netns = Netns::make();
-    const auto inside = NetnsScope::enter(*netns);
-    const Attachment::Place place{.interface_index = 1, .direction = direction, .pin = {}};
-    const auto attach = [&] {
-      return Attachment::attach(AttachMode::kClsact, place, network->datapath.guest_egress());
-    };
-    const auto tc = [&](std::vector<std::string> words) {
-      words.insert(words.begin(), "/sbin/tc");
-      return run_command(words, "", Deadline::after(10s));
-    };
-    const std::string side = ingress ? "ingress" : "egress";
-    auto ours = attach();
-    REQUIRE(ours);
-    CHECK(ours->intact());
-    // Every packet, accepted; behind ours it does not matter.
-    const auto accept_all = [&](const char* priority, const char* protocol) {
-      return tc({"filter", "add", "dev", "lo", side, "prio", priority, "protocol", protocol, "u32", "match", "u32", "0",
-                 "0", "flowid", "1:1"});
-    };
-    REQUIRE(accept_all("2", "all"));
-    CHECK(ours->intact());
-    for (std::uint32_t handle = 2; handle < 5; ++handle) {
-      REQUIRE(insert_foreign(1, ingress ? BPF_TC_INGRESS : BPF_TC_EGRESS, handle) == 0);
-      CHECK_FALSE(ours->intact());
-      ours = attach();
-      REQUIRE(ours);
-      CHECK(ours->intact());
-      CHECK(attach());  // as after a restart: it is the first already, and is only exchanged
-      CHECK(ours->intact());
-    }
-    // Its place taken by a filter of another kind, and by one for some packets only.
-    for (const char* protocol : {"all", "ip"}) {
-      REQUIRE(tc({"filter", "del", "dev", "lo", side, "prio", "1"}));
-      CHECK_FALSE(ours->intact());
-      REQUIRE(accept_all("1", protocol));
-      CHECK_FALSE(ours->intact());
-      ours = attach();
-      REQUIRE(ours);
-      CHECK(ours->intact());
-    }
-    REQUIRE(tc({"qdisc", "del", "dev", "lo", "clsact"}));
-    CHECK_FALSE(ours->intact());
-  }
 }
 
 TEST_CASE("a_guest_link_is_guarded_before_it_is_up_and_repaired_when_it_is_not") {
