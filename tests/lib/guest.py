@@ -19,7 +19,7 @@ from lib.processes import Process
 _PRIVATE_ETC = ('mount --make-rprivate / && mount --bind "$1" "$(readlink -f /etc/resolv.conf)" && '
                 'mount --bind "$2" /etc/nsswitch.conf && shift 2 && exec "$@"')
 
-# What a guest dials names and asks its DNS over, where a test does not say: "4" or "6". The suite runs the net tests on both.
+# What a guest dials names and asks its DNS over, where a test does not say: "4" or "6". The suite runs the net tests on both (TSan on 6).
 FAMILY = os.environ.get("ENFORCER_FAMILY", "4")
 
 
@@ -99,6 +99,9 @@ class Guest:
         found = re.search(r"curl-status (\d+) ([\d.]+) ([\d.]+)\n\Z", talk)
         return CurlReply(done.returncode, int(found.group(1)), done.stdout, talk, float(found.group(2)), float(found.group(3)))
 
+    def socket_towards(self, address, kind=socket.SOCK_STREAM, timeout=10):
+        return self.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind, timeout=timeout)
+
     def socket(self, family=socket.AF_INET, kind=socket.SOCK_STREAM, protocol=0, timeout=10):
         made = self.netns.socket(family, kind, protocol)
         made.settimeout(timeout)
@@ -107,7 +110,7 @@ class Guest:
     def connect(self, host, port, timeout=10):
         """A TCP connection to an address, or to a name by way of our DNS."""
         address = host if _is_address(host) else self.resolve(host)
-        client = self.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, timeout=timeout)
+        client = self.socket_towards(address, timeout=timeout)
         try:
             client.connect((address, port))
         except OSError:
@@ -122,13 +125,15 @@ class Guest:
             context.set_alpn_protocols(protocols)
         return context.wrap_socket(self.connect(host, port), server_hostname=host)
 
-    def query(self, name, kind="A", server=None, timeout=5, message=None):
+    def query(self, name, kind="A", server=None, timeout=15, message=None):
         """A DNS query over UDP from inside the guest; server: the gateway unless said otherwise."""
         server = server or self.name_server
-        with self.socket(socket.AF_INET6 if ":" in server else socket.AF_INET, socket.SOCK_DGRAM, timeout=timeout) as udp:
+        with self.socket_towards(server, socket.SOCK_DGRAM, timeout) as udp:
             udp.connect((server, 53))
-            udp.settimeout(1)  # and again, as resolvers do: a datagram may be lost while a link is a few milliseconds old
-            for _ in range(int(timeout)):
+            # And again, as resolvers do, for a datagram may be lost while a link is a few milliseconds old; not soon, for it counts.
+            pause = min(timeout, 3)
+            udp.settimeout(pause)
+            for _ in range(int(timeout / pause)):
                 udp.send(message or dns_client.query_bytes(name, kind))
                 with contextlib.suppress(TimeoutError):
                     return dns_client.parse(udp.recv(4096))
@@ -139,6 +144,10 @@ class Guest:
         if not answer.addresses:
             raise AssertionError(f"{name}: {answer}")
         return answer.addresses[0]
+
+    def resolve_both(self, name):
+        """Its addresses for this guest, one of each family."""
+        return [self.query(name, kind).addresses[0] for kind in ("A", "AAAA")]
 
     def remove(self):
         for process in self.processes:
