@@ -166,7 +166,7 @@ class Enforcer:
             raise AssertionError("the audit log rotates faster than it can be read")
         return [r for r in found if all(r.get(key) == value for key, value in match.items())]
 
-    def wait_record(self, seconds=5, **match):
+    def wait_record(self, seconds=20, **match):
         """The first record that matches; waits for it."""
         return wait_for(lambda: self.records(**match), seconds, f"an audit record with {match}")[0]
 

@@ -1,4 +1,4 @@
-"""Just enough of a DNS client: builds one query, takes the answer apart."""
+"""Just enough of a DNS client: builds one query, octet by octet where it is to be wrong, and takes the answer apart."""
 
 import dataclasses
 import random
@@ -21,12 +21,32 @@ class Answer:
     records: int
 
 
+def labels(*parts):
+    return b"".join(bytes([len(part)]) + part for part in parts) + b"\0"
+
+
+def record(owner, kind, data, ttl=0, class_=1):
+    return owner + struct.pack("!HHIH", kind, class_, ttl, len(data)) + data
+
+
+def opt(data=b"", payload=1232, flags=0):
+    return record(b"\0", 41, data, flags, payload)
+
+
+def option(code, data):
+    return struct.pack("!HH", code, len(data)) + data
+
+
 def query_bytes(name, kind="A", identifier=None, flags=0x0100, questions=1, edns=True):
     identifier = random.getrandbits(16) if identifier is None else identifier
-    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.rstrip(".").split(".") if label) + b"\0"
-    question = labels + struct.pack("!HH", TYPES.get(kind, kind), 1)
-    option = b"\0" + struct.pack("!HHIH", TYPES["OPT"], 1232, 0, 0) if edns else b""
-    return struct.pack("!HHHHHH", identifier, flags, questions, 0, 0, int(edns)) + question * questions + option
+    question = labels(*[label.encode() for label in name.rstrip(".").split(".") if label]) + struct.pack("!HH", TYPES.get(kind, kind), 1)
+    more = opt() if edns else b""
+    return struct.pack("!HHHHHH", identifier, flags, questions, 0, 0, int(edns)) + question * questions + more
+
+
+def message(name, *records, counts=(1, 0, 0, 0), kind=1, class_=1, flags=0x0100, identifier=0x1234):
+    """A query of this wire name, whatever the counts say is behind it."""
+    return struct.pack("!HHHHHH", identifier, flags, *counts) + name + struct.pack("!HH", kind, class_) + b"".join(records)
 
 
 def parse(message):
@@ -65,3 +85,19 @@ def _skip_name(message, at):
             return at + 2
         at += message[at] + 1
     return at + 1
+
+
+def over_tcp(guest, message, server=None):
+    """The answer to one message over TCP; None: the connection ended without one."""
+    with guest.connect(server or guest.name_server, 53) as client, client.makefile("rb") as reader:
+        try:
+            client.sendall(struct.pack("!H", len(message)) + message)
+            size = reader.read(2)
+            return parse(reader.read(int.from_bytes(size, "big"))) if size else None
+        except ConnectionResetError:
+            return None
+
+
+def over_both(guest, message):
+    """The answers to one message over UDP and over TCP."""
+    return [guest.query("", message=message), over_tcp(guest, message)]

@@ -13,11 +13,11 @@ def equal(actual, expected, what="value"):
     assert actual == expected, f"{what}: expected {expected!r}, got {actual!r}"
 
 
-def refused_at_once(guest, address, port, within=4):
+def refused_at_once(guest, address, port, within=8):
     """A connection to this address is reset, and soon. Both moments of refusing count: instead of and after the handshake."""
     begun = time.monotonic()
     try:
-        with guest.connect(address, port, timeout=5) as client:
+        with guest.connect(address, port, timeout=15) as client:
             data = client.recv(1)
         outcome = f"answered {data!r}" if data else "closed in good order"
     except (ConnectionRefusedError, ConnectionResetError):
@@ -29,10 +29,10 @@ def refused_at_once(guest, address, port, within=4):
     assert taken < within, f"{address}:{port}: reset only after {taken:.2f} s"
 
 
-def unreachable_at_once(guest, address, port, within=1.9, family=None):
+def unreachable_at_once(guest, address, port, within=8, family=None):
     """A datagram is answered with ICMP administratively prohibited (EHOSTUNREACH on a connected socket)."""
     family = family or (socket.AF_INET6 if ":" in address else socket.AF_INET)
-    with guest.socket(family, socket.SOCK_DGRAM, timeout=2) as udp:
+    with guest.socket(family, socket.SOCK_DGRAM, timeout=15) as udp:
         udp.connect((address, port))
         begun = time.monotonic()
         udp.send(b"anybody there?")

@@ -125,13 +125,15 @@ class Guest:
             context.set_alpn_protocols(protocols)
         return context.wrap_socket(self.connect(host, port), server_hostname=host)
 
-    def query(self, name, kind="A", server=None, timeout=5, message=None):
+    def query(self, name, kind="A", server=None, timeout=15, message=None):
         """A DNS query over UDP from inside the guest; server: the gateway unless said otherwise."""
         server = server or self.name_server
         with self.socket_towards(server, socket.SOCK_DGRAM, timeout) as udp:
             udp.connect((server, 53))
-            udp.settimeout(1)  # and again, as resolvers do: a datagram may be lost while a link is a few milliseconds old
-            for _ in range(int(timeout)):
+            # And again, as resolvers do, for a datagram may be lost while a link is a few milliseconds old; not soon, for it counts.
+            pause = min(timeout, 3)
+            udp.settimeout(pause)
+            for _ in range(int(timeout / pause)):
                 udp.send(message or dns_client.query_bytes(name, kind))
                 with contextlib.suppress(TimeoutError):
                     return dns_client.parse(udp.recv(4096))
@@ -142,6 +144,10 @@ class Guest:
         if not answer.addresses:
             raise AssertionError(f"{name}: {answer}")
         return answer.addresses[0]
+
+    def resolve_both(self, name):
+        """Its addresses for this guest, one of each family."""
+        return [self.query(name, kind).addresses[0] for kind in ("A", "AAAA")]
 
     def remove(self):
         for process in self.processes:

@@ -16,6 +16,8 @@ from lib.guest import Guest
 from lib.netns import Netns
 from lib.world import World
 
+# What follows a host's name in a rule that intercepts it, and lets every usual request pass.
+RULE = 'http: [{methods: [GET, HEAD, POST, PUT], paths: ["/**"]}]'
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 

@@ -6,9 +6,9 @@ What happens is written to the log as JSON Lines: {"event", "listener", "connect
 contacted, under which name, with which bytes. `watch` is a file (the audit log) whose text so far is noted when the first
 byte of a connection arrives: the proof that a decision was recorded before.
 
-Kinds: http (TLS when certificates are given; what it answers depends on the target: respond()), echo, banner (speaks first, then echoes), digest (reads to the end of file,
-then answers with the MD5: needs half-close), mute (notes what it reads, never answers), canary (nobody may come here), garbage (answers
-with what is no protocol).
+Kinds: http (TLS when certificates are given; what it answers depends on the target: respond()), echo, banner (speaks first, then
+echoes), digest (reads to the end of file, then answers with the MD5: needs half-close), mute (notes what it reads, never answers),
+canary (nobody may come here), garbage (answers with what is no protocol).
 """
 
 import asyncio

@@ -4,17 +4,21 @@ A process is started through `setpriv --pdeathsig KILL`, so that it dies with th
 wrapping does not fork, so Popen's pid is the program's own.
 """
 
+import contextlib
+import json
 import os
 import signal
 import subprocess
 import time
+
+NOBODY = 65534
 
 
 class Timeout(AssertionError):
     """A wait of the test ended without what it waited for."""
 
 
-def wait_for(condition, seconds=10.0, what="condition", interval=0.02):
+def wait_for(condition, seconds=20.0, what="condition", interval=0.02):
     """Calls condition until it returns something true, and returns that."""
     end = time.monotonic() + seconds
     while True:
@@ -84,3 +88,21 @@ class Process:
         """/proc/PID/status as a dict."""
         with open(f"/proc/{self.pid}/status") as file:
             return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+
+
+def in_the_shoes_of(uid, action):
+    """What action() returns when a process of that user does it: a number or a text."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(BaseException):
+            os.setgroups([])
+            os.setresgid(uid, uid, uid)
+            os.setresuid(uid, uid, uid)
+            os.write(writing, json.dumps(action()).encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as file:
+        text = file.read()
+    os.waitpid(child, 0)
+    return json.loads(text)
