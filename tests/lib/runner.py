@@ -56,6 +56,9 @@ def discover(folder):
 def run_here(path, name):
     """The child: one test in this process."""
     from lib.expect import Skip
+    # Who starts us in the background may have them ignored, and everything that a test starts would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     try:
         getattr(load(path), name)()
     except Skip as skip:
