@@ -1,6 +1,4 @@
-"""The whole at once: what refusals tell, what one guest learns of another, and all attacks together while somebody works.
-
-Row 193 (a budget of bytes for each guest and host) has no test: limits.uploadBytesPerHour is read, and counted by nothing yet."""
+"""The whole at once: what refusals tell, what one guest learns of another, and all attacks together while somebody works."""
 
 import contextlib
 import random

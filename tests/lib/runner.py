@@ -17,7 +17,7 @@ import time
 import traceback
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-HANG_GUARD_SECONDS = 90
+HANG_GUARD_SECONDS = 120
 # Leaks are looked for in the unit tests only: LeakSanitizer needs ptrace, which a process under seccomp does not have.
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=0:detect_stack_use_after_return=1",
