@@ -4,25 +4,13 @@ import contextlib
 import json
 import os
 import ssl
-import subprocess
 
-from lib.daemons import ENFORCERD_UID
+from lib.audit_log import small_filesystem
 from lib.expect import equal, refused_at_once
 from lib.guest import exchange
 from lib.lab import Lab, policy
 from lib.processes import wait_for
 from lib.tls_hello import client_hello, server_name
-
-
-@contextlib.contextmanager
-def small_filesystem(folder, size):
-    """A tmpfs of this size over the folder, writable for enforcerd."""
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=750,uid={ENFORCERD_UID},gid={ENFORCERD_UID}", "none", folder],
-                   check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", folder], check=True)
 
 
 def test_decision_and_end_records_tell_the_whole_story():

@@ -2,42 +2,14 @@
 
 import os
 import signal
-import socket
-import threading
 import time
 
 from lib.expect import equal
 from lib.lab import Lab, policy
+from lib.load import Flood
 from lib.netns import Netns
 from lib.processes import wait_for
 from lib.runner import hang_guard
-
-
-class Flood:
-    """Connections and datagrams from the guest, to names' addresses and to literals, as fast as one thread can."""
-
-    def __init__(self, guest, addresses):
-        self._guest, self._addresses = guest, addresses
-        self._stop = threading.Event()
-        self.connected = 0
-        self.attempts = 0
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self):
-        while not self._stop.is_set():
-            for address in self._addresses:
-                with self._guest.socket_towards(address, timeout=0.05) as client:
-                    if client.connect_ex((address, 443)) == 0:
-                        self.connected += 1
-                with self._guest.socket_towards(address, socket.SOCK_DGRAM) as udp:
-                    udp.sendto(b"x" * 20, (address, 53))
-                self.attempts += 1
-
-    def stop(self):
-        self._stop.set()
-        self._thread.join(10)
-        assert not self._thread.is_alive()
 
 
 def test_killed_enforcerd_means_no_egress_and_a_restart_works_untouched():

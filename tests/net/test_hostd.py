@@ -1,9 +1,7 @@
 """enforcer-hostd alone, with a test in enforcerd's place: what it hands over, what it refuses, what outlives it."""
 
 import array
-import contextlib
 import glob
-import json
 import os
 import select
 import shutil
@@ -12,104 +10,13 @@ import subprocess
 
 from lib.daemons import ENFORCERD_UID, Enforcer
 from lib.expect import equal
+from lib.hostd_client import VERSION, Link
 from lib.lab import build_folder, names_of
 from lib.netns import Netns
 from lib.processes import wait_for
 
-VERSION = 2  # of the protocol
 MARK, SO_MARK = 0x77000000, 36
 ORIGIN, ORIGIN_IPV6 = "93.184.216.34", "2600:9000::1"
-
-
-class Link:
-    """enforcerd's end of the protocol. The socket is connected by a child that has the right uid."""
-
-    def __init__(self, path, uid=ENFORCERD_UID):
-        self.socket = connect_as(path, uid)
-        self.socket.settimeout(15)
-        self.listeners, self.guests, self.events, self.gone = [], {}, [], []
-        self.dns = None
-
-    def send(self, **message):
-        self.socket.send(json.dumps(message).encode())
-
-    def receive(self):
-        text, descriptors, _, _ = socket.recv_fds(self.socket, 1 << 17, 253)
-        if not text:
-            raise EOFError("hostd closed the connection")
-        message = json.loads(text)
-        if message["type"] == "guest":
-            self.guests[message["name"]] = message
-        elif message["type"] == "event":
-            self.events.append(message)
-        elif message["type"] == "guest_gone":
-            self.gone.append(message)
-        return message, descriptors
-
-    def until(self, kind):
-        """The next message of that kind and its descriptors; what comes before it is kept as receive() does."""
-        while True:
-            message, descriptors = self.receive()
-            if message["type"] == kind:
-                return message, descriptors
-            for descriptor in descriptors:
-                os.close(descriptor)
-
-    def hello(self):
-        self.send(type="hello", version=VERSION)
-        welcome, descriptors = self.until("welcome")
-        equal(len(descriptors), welcome["workers"] + 2)
-        self.listeners = [socket.socket(fileno=d) for d in descriptors[:welcome["workers"]]]
-        self.dns = socket.socket(fileno=descriptors[-2])
-        os.close(descriptors[-1])
-        pipes, ends = self.until("pipes")
-        equal(len(ends), 2 * pipes["count"])
-        for end in ends:
-            os.close(end)
-        return welcome
-
-    def serve(self):
-        self.hello()
-        self.send(type="ready")
-        return self
-
-    def request(self, **message):
-        self.send(request=1, **message)
-        return self.until("reply")[0]
-
-    def attach(self, name, path):
-        return self.request(type="attach_guest", name=name, labels={}, netns=path)
-
-    def accept(self, seconds=5):
-        ready, _, _ = select.select(self.listeners, [], [], seconds)
-        assert ready, "no connection arrived"
-        return ready[0].accept()[0]
-
-    def close(self):
-        for end in [self.socket, self.dns, *self.listeners]:
-            if end is not None:
-                end.close()
-
-
-def connect_as(path, uid):
-    ours, childs = socket.socketpair()
-    child = os.fork()
-    if child == 0:
-        with contextlib.suppress(BaseException):
-            os.setgroups([])
-            os.setresgid(uid, uid, uid)
-            os.setresuid(uid, uid, uid)
-            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as made:
-                made.connect(path)
-                socket.send_fds(childs, [b"."], [made.fileno()])
-        os._exit(0)
-    childs.close()
-    _, descriptors, _, _ = socket.recv_fds(ours, 1, 1)
-    os.waitpid(child, 0)
-    ours.close()
-    if not descriptors:
-        raise PermissionError(path)
-    return socket.socket(fileno=descriptors[0])
 
 
 class Bench:
