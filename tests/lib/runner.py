@@ -105,6 +105,12 @@ def run_all(folder, build, jobs, words, logs, report):
             report(running[future], *future.result())
 
 
+def run_one(folder, name, build, logs):
+    """One test by its exact name: (outcome, seconds, output)."""
+    (found,) = [(path, seconds) for path, function, seconds in discover(folder) if function == name]
+    return run_apart(found[0], name, found[1], build, f"{logs}/{name}.log")
+
+
 def main():
     parser = argparse.ArgumentParser(description="Runs the tests of one folder.")
     parser.add_argument("--build", default=f"{os.path.dirname(TESTS)}/build/asan")

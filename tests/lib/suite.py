@@ -18,6 +18,7 @@ ROOT = os.path.dirname(runner.TESTS)
 SPEEDS = ["check", "unit", "bpf", "fuzz", "net", "attack", "vm"]
 BUILD_SECONDS = 2400
 FUZZ_JOBS = 2
+RUN_ALONE = 3
 _SUMMARY = re.compile(r"\[doctest\] test cases:\s*\d+ \|\s*(\d+) passed \|\s*(\d+) failed")
 
 
@@ -133,10 +134,27 @@ class Suite:
         return "pass" if status == 0 else "fail", time.monotonic() - begun, output, summary
 
     def functions(self, folder, preset, jobs, report=None):
-        """The Python tests of a folder, against the programs of a preset."""
+        """The Python tests of a folder, against the programs of a preset. What fails while others run beside it is shown and run once
+        more alone: two cores under a sanitizer are sometimes too slow for three labs. That counts; more than a few failures are not
+        the machine's."""
         self.say(f"{folder} tests on {preset}, {jobs} at a time")
-        runner.run_all(folder, f"{ROOT}/build/{preset}", jobs, self.options.words, f"{self.logs}/{folder}-{preset}",
-                       report or (lambda name, *rest: self.report(f"{folder}/{preset} {name.removeprefix('test_')}", *rest)))
+        report = report or (lambda name, *rest: self.report(f"{folder}/{preset} {name.removeprefix('test_')}", *rest))
+        build, logs, failed = f"{ROOT}/build/{preset}", f"{self.logs}/{folder}-{preset}", []
+
+        def first(name, outcome, *rest):
+            if outcome == "fail":
+                failed.append((name, *rest))
+            else:
+                report(name, outcome, *rest)
+        runner.run_all(folder, build, jobs, self.options.words, logs, first)
+        for name, seconds, output in failed:
+            if jobs == 1 or len(failed) > RUN_ALONE:
+                report(name, "fail", seconds, output)
+                continue
+            self.say(f"FAILED beside others, runs once more alone: {folder}/{preset} {name} ({seconds:.1f} s)\n{indented(output[-12000:])}")
+            again = runner.run_one(folder, name, build, logs)
+            self.say(f"{'FAILED' if again[0] == 'fail' else 'passed'} alone: {folder}/{preset} {name}")
+            report(name, *again)
 
     def attacks(self, folder, preset, jobs):
         """Tests of which some are rows of the catalogue of attacks, `test_ID_what_is_tried`: what became of those is kept for the table."""
