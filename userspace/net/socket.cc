@@ -121,8 +121,11 @@ bool is_local_address(const IpAddress& address) {
   if (!probe.valid() || setsockopt(probe.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) != 0) return true;
   constexpr Port kDiscard{9};
   const SocketAddress there = to_socket_address({address, kDiscard});
-  // Only the route is looked up; nothing is sent. Where there is none, nobody can connect either.
-  if (connect(probe.get(), there.get(), there.length) != 0) return false;
+  // Only the route is looked up; nothing is sent. Where there is none (EINVAL: a link-local address without its link),
+  // nobody can connect either; any other failure is ours.
+  if (connect(probe.get(), there.get(), there.length) != 0) {
+    return errno != ENETUNREACH && errno != EHOSTUNREACH && errno != EINVAL;
+  }
   sockaddr_storage source{};
   socklen_t length = sizeof source;
   if (getsockname(probe.get(), reinterpret_cast<sockaddr*>(&source), &length) != 0) return true;
