@@ -10,7 +10,7 @@ from lib.canaries import Canaries, set_canaries, silent
 from lib.datapath import far_end, gateway
 from lib.drops import dropped, drops, drops_nothing, summarised_and_answered
 from lib.expect import equal, raises, refused_at_once, unreachable_at_once
-from lib.frames import (ACK, BROADCAST, FAMILIES, FAMILY, FIN, PLACE, RST, SYN, TCP, UDP, icmp, icmpv6, ipv4, ipv6, packed, tcp,
+from lib.frames import (ACK, BROADCAST, FAMILIES, FIN, PLACE, RST, SYN, TCP, UDP, icmp, icmpv6, ipv4, ipv6, packed, tcp,
                         transport_of, udp)
 from lib.guest import exchange
 from lib.lab import Lab, policy
@@ -64,7 +64,7 @@ def test_21_the_other_family():
                 reset_by(made, reason, address, port)
         equal([(a.rcode, a.ede_code) for a in (made.guest.query("no.test", kind) for kind in ("A", "AAAA"))], [("NXDOMAIN", 15)] * 2)
         for version in FAMILIES:
-            unreachable_at_once(made.guest, PLACE[version], 443, family=FAMILY[version])
+            unreachable_at_once(made.guest, PLACE[version], 443)
         near = [(6, "fe80::1"), (6, "fe80::677:ff:fe00:1"), (6, "febf::1"), (4, "169.254.1.1"), (4, "169.254.169.254")]
         dropped(made, "ip_dst_local", [link.tcp(v, port, destination=to) for v, to in near for port in (22, 53, 443)], link)
         silent(made)

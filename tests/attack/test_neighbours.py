@@ -11,7 +11,7 @@ from lib.canaries import Canaries
 from lib.datapath import gateway
 from lib.drops import dropped, drops_nothing, summarised_and_answered
 from lib.expect import equal, unreachable_at_once
-from lib.frames import (BROADCAST, FAMILIES, FAMILY, PLACE, extension, fragment_header, group_mac, icmp, icmpv6, ipv6, link_option, packed,
+from lib.frames import (BROADCAST, FAMILIES, PLACE, extension, fragment_header, group_mac, icmp, icmpv6, ipv6, link_option, packed,
                         transport_of)
 from lib.lab import Lab, policy
 from lib.links import RawLink
@@ -143,7 +143,7 @@ def test_9_dhcp():
             groups = ("ff02::1:2", "ff05::1:3", "ff02::1")
             dropped(made, "ip_mcast", [link.to_group(says(6, destination=to), to) for to in groups], link, port)
         for version in FAMILIES:
-            unreachable_at_once(made.guest, link.gateway[version], 67, family=FAMILY[version])
+            unreachable_at_once(made.guest, link.gateway[version], 67)
         made.wire_silent()
         summarised_and_answered(made, link)
 

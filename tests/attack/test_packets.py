@@ -13,7 +13,7 @@ from lib.canaries import Canaries, set_canaries, silent
 from lib.datapath import gateway
 from lib.drops import dropped, drops, summarised_and_answered
 from lib.expect import equal, unreachable_at_once
-from lib.frames import (ACK, FAMILIES, FAMILY, FIN, PLACE, SYN, TCP, UDP, checksum, extension, fragment_header, icmp, icmpv6, ipv4, ipv6,
+from lib.frames import (ACK, FAMILIES, FIN, PLACE, SYN, TCP, UDP, checksum, extension, fragment_header, icmp, icmpv6, ipv4, ipv6,
                         packed, tcp, udp)
 from lib.lab import Lab, policy
 from lib.links import RawLink
@@ -212,7 +212,7 @@ def test_38_udp_other_than_dns():
         allowed = made.guest.resolve("ok.test")
         for version in FAMILIES:  # before the others, which use up the answers
             for port in (443, 853, 51820):
-                unreachable_at_once(made.guest, PLACE[version], port, family=FAMILY[version])
+                unreachable_at_once(made.guest, PLACE[version], port)
         for version in FAMILIES:
             for port, body in words.items():
                 for to in ([allowed] if version == 4 else []) + [PLACE[version], link.gateway[version], HOST[version]]:

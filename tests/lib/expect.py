@@ -29,10 +29,9 @@ def refused_at_once(guest, address, port, within=8):
     assert taken < within, f"{address}:{port}: reset only after {taken:.2f} s"
 
 
-def unreachable_at_once(guest, address, port, within=8, family=None):
+def unreachable_at_once(guest, address, port, within=8):
     """A datagram is answered with ICMP administratively prohibited (EHOSTUNREACH on a connected socket)."""
-    family = family or (socket.AF_INET6 if ":" in address else socket.AF_INET)
-    with guest.socket(family, socket.SOCK_DGRAM, timeout=15) as udp:
+    with guest.socket_towards(address, socket.SOCK_DGRAM, timeout=15) as udp:
         udp.connect((address, port))
         begun = time.monotonic()
         udp.send(b"anybody there?")

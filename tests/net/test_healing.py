@@ -2,30 +2,20 @@
 what is ours to repair is repaired."""
 
 import contextlib
-import glob
 import os
 import re
 
-from lib import tcx
+from lib import datapath, tcx
 from lib.expect import Skip, equal
 from lib.lab import Lab, policy
-from lib.netns import Netns
 from lib.processes import wait_for
 from lib.world import HOST_IPV4
 
 
-def gateway_of(lab):
-    return Netns(os.path.basename(lab.enforcer.gateway_path))
-
-
 def links_of(lab):
     """{name: index} of the guests' links in the gateway namespace."""
-    listed = gateway_of(lab).run(["ip", "-o", "link", "show"], check=True).stdout
+    listed = datapath.gateway(lab).run(["ip", "-o", "link", "show"], check=True).stdout
     return {name: int(index) for index, name in re.findall(r"^(\d+): (g\d+)@", listed, re.MULTILINE)}
-
-
-def map_pin(lab, name):
-    return glob.glob(f"{lab.enforcer.bpffs}/*/maps/{name}")[0]
 
 
 def empty_map(lab, name, size):
@@ -35,7 +25,7 @@ def empty_map(lab, name, size):
     deleted = 0
     numbers = links_of(lab).values() if name == "guests" else range(size)
     for number in numbers:
-        done = lab.host.run(["bpftool", "map", "delete", "pinned", map_pin(lab, name), "key", *key(number)])
+        done = lab.host.run(["bpftool", "map", "delete", "pinned", f"{datapath.pins(lab)}/maps/{name}", "key", *key(number)])
         deleted += done.returncode == 0
     assert deleted, f"map {name} was empty"
 
@@ -72,14 +62,14 @@ def healing_lab():
 
 def canaries(lab):
     """Beside the gateway's own end, and on the host."""
-    lab.world.start_origin("inside", [{"address": "0.0.0.0", "port": 2222, "kind": "canary"}], gateway_of(lab))
+    lab.world.start_origin("inside", [{"address": "0.0.0.0", "port": 2222, "kind": "canary"}], datapath.gateway(lab))
     lab.canary(("0.0.0.0", 2222))
 
 
 def test_flushed_routes_and_rules_are_set_again():
     with healing_lab() as lab:
         canaries(lab)
-        gateway = gateway_of(lab)
+        gateway = datapath.gateway(lab)
         for family in ("-4", "-6"):
             for argv in (["route", "flush", "table", "main"], ["route", "flush", "table", "119"], ["rule", "flush"]):
                 heals(lab, lambda: gateway.run(["ip", family, *argv], check=True), "network_restored")
@@ -89,7 +79,7 @@ def test_foreign_routes_and_rules_are_removed_and_ours_set_again():
     """What takes the place of ours, or comes before it, is told apart from it."""
     with healing_lab() as lab:
         canaries(lab)
-        gateway, (name,) = gateway_of(lab), links_of(lab)
+        gateway, (name,) = datapath.gateway(lab), links_of(lab)
         for family in ("-4", "-6"):
             for argv in (["route", "replace", "unreachable", "default", "table", "119"],
                          ["route", "replace", "unreachable", "default", "table", "main"],
@@ -108,7 +98,7 @@ def test_foreign_routes_and_rules_are_removed_and_ours_set_again():
 def test_link_that_loses_what_hostd_gave_it_gets_it_back():
     with healing_lab() as lab:
         canaries(lab)
-        gateway, (name,) = gateway_of(lab), links_of(lab)
+        gateway, (name,) = datapath.gateway(lab), links_of(lab)
         for argv in (["link", "set", name, "down"], ["address", "flush", "dev", name], ["neigh", "flush", "dev", name, "nud", "permanent"],
                      ["link", "set", "lo", "down"]):
             heals(lab, lambda: gateway.run(["ip", *argv], check=True), "network_restored")
@@ -117,7 +107,7 @@ def test_link_that_loses_what_hostd_gave_it_gets_it_back():
 def test_kernel_settings_are_set_again():
     with healing_lab() as lab:
         canaries(lab)
-        gateway = gateway_of(lab)
+        gateway = datapath.gateway(lab)
         for setting, value in (("net.ipv4.ip_forward", "1"), ("net.ipv6.conf.all.forwarding", "1"), ("net.ipv4.tcp_fwmark_accept", "0"),
                                ("net.ipv4.conf.all.arp_ignore", "0"), ("net.ipv4.conf.all.route_localnet", "1")):
             heals(lab, lambda: gateway.run(["sysctl", "-qw", f"{setting}={value}"], check=True), "network_restored")
@@ -127,7 +117,7 @@ def test_kernel_settings_are_set_again():
 def test_foreign_link_in_the_gateway_namespace_is_kept_down():
     with healing_lab() as lab:
         canaries(lab)
-        gateway = gateway_of(lab)
+        gateway = datapath.gateway(lab)
         names = ("uplink", "g99")  # also one with a name like ours
 
         def flags(name):
@@ -155,7 +145,7 @@ def test_foreign_link_in_the_gateway_namespace_is_kept_down():
 def test_flushed_guard_is_loaded_again():
     with healing_lab() as lab:
         canaries(lab)
-        heals(lab, lambda: gateway_of(lab).run(["nft", "flush", "ruleset"], check=True), "guard_restored")
+        heals(lab, lambda: datapath.gateway(lab).run(["nft", "flush", "ruleset"], check=True), "guard_restored")
 
 
 def test_emptied_maps_mean_silence_and_are_filled_again():
@@ -171,7 +161,7 @@ def test_program_in_front_of_ours_is_overtaken():
         if "tcx" not in lab.enforcer.ctl_ok("status"):
             raise Skip("this kernel has no TCX; of clsact filters the one at the lowest priority is ours")
         canaries(lab)
-        gateway, (index,) = gateway_of(lab), links_of(lab).values()
+        gateway, (index,) = datapath.gateway(lab), links_of(lab).values()
         held = []
 
         def insert():
@@ -188,7 +178,7 @@ def test_filter_of_tc_changes_nothing():
     filter itself its place is taken."""
     with healing_lab() as lab:
         canaries(lab)
-        gateway, (name,) = gateway_of(lab), links_of(lab)
+        gateway, (name,) = datapath.gateway(lab), links_of(lab)
         gateway.run(["tc", "qdisc", "add", "dev", name, "clsact"])
         added = gateway.run(["tc", "filter", "add", "dev", name, "ingress", "prio", "1", "protocol", "all", "u32", "match", "u32", "0", "0",
                              "flowid", "1:1"])
