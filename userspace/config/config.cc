@@ -146,6 +146,7 @@ constexpr Field<Deadlines> kDeadlineFields[] = {
     {"tlsHandshake", Need::kOptional, "duration", read_duration<Deadlines, &Deadlines::tls_handshake>},
     {"originConnect", Need::kOptional, "duration", read_duration<Deadlines, &Deadlines::origin_connect>},
     {"requestHead", Need::kOptional, "duration", read_duration<Deadlines, &Deadlines::request_head>},
+    {"requestBody", Need::kOptional, "duration", read_duration<Deadlines, &Deadlines::request_body>},
     {"idle", Need::kOptional, "duration", read_duration<Deadlines, &Deadlines::idle>},
     {"drain", Need::kOptional, "duration", read_duration<Deadlines, &Deadlines::drain>},
 };

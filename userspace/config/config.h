@@ -2,6 +2,7 @@
 // reader and the same kind of diagnostics as policies.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -49,8 +50,13 @@ struct Deadlines {
   std::chrono::milliseconds tls_handshake{std::chrono::seconds(10)};
   std::chrono::milliseconds origin_connect{std::chrono::seconds(10)};  ///< resolution and connect together
   std::chrono::milliseconds request_head{std::chrono::seconds(30)};
+  std::chrono::milliseconds request_body{std::chrono::seconds(60)};  ///< of a body that the decision needs
   std::chrono::milliseconds idle{std::chrono::hours(1)};
   std::chrono::milliseconds drain{std::chrono::seconds(30)};
+
+  /// How long a receiver may take nothing of what waits for it: the kernel keeps megabytes for it meanwhile.
+  [[nodiscard]] std::chrono::milliseconds stalled() const { return std::min(idle, std::max(idle / 12, kLeastStall)); }
+  static constexpr std::chrono::milliseconds kLeastStall{std::chrono::seconds(10)};
 };
 
 struct Config {

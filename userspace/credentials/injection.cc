@@ -124,22 +124,23 @@ Result<> inject(const Injection& binding, const Secret& secret, http::RequestHea
   remove_own_credentials(head);
   switch (binding.as) {
     case As::kBearer:
-      head.fields.push_back({"Authorization", between("Bearer ", secret, "")});
+      head.fields.push_back({"Authorization", between("Bearer ", secret, ""), true});
       break;
     case As::kBasic:
-      head.fields.push_back({"Authorization", basic(binding.username, secret)});
+      head.fields.push_back({"Authorization", basic(binding.username, secret), true});
       break;
     case As::kHeader: {
       const std::string declared = http::comparable_name(binding.name);
       std::erase_if(head.fields,
                     [&](const http::HeaderField& field) { return http::comparable_name(field.name) == declared; });
-      head.fields.push_back({binding.name, in_format(binding, secret)});
+      head.fields.push_back({binding.name, in_format(binding, secret), true});
       break;
     }
     case As::kQuery: {
       const std::string declared = comparable_parameter(escape_parameter(binding.name));
       remove_parameters(head.path, [&](const std::string& name) { return name == declared; });
       add_parameter(binding.name, secret, head.path);
+      head.secret_target = true;
       break;
     }
   }

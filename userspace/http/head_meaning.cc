@@ -60,17 +60,12 @@ std::optional<HeadMalformed> parse_grammar(std::string_view text, RawHead& raw) 
   return std::nullopt;
 }
 
-/// One space, no more: the request line is what these three make it. Methods are upper case (RFC 9110 9.1 is
-/// case-sensitive, and some origins are not).
+/// One space, no more: the request line is what these three make it.
 std::optional<HeadMalformed> check_request_line(std::string_view text, const RawHead& raw) {
   if (raw.version != 10 && raw.version != 11) return wrong(HeadFault::kSyntax, "version is not HTTP/1.0 or HTTP/1.1");
   const std::string line = fmt::format("{} {} HTTP/1.{}\r\n", raw.method, raw.target, raw.version - 10);
   if (!text.starts_with(line)) return wrong(HeadFault::kSyntax, "request line malformed");
-  const bool plain = std::ranges::all_of(raw.method, [](char c) { return ascii::is_upper(c) || c == '-'; });
-  if (!plain || raw.method.starts_with('-') || raw.method.size() > 32)
-    return wrong(HeadFault::kSyntax, "method malformed");
-  // Their answer is the request, with whatever was added to it (RFC 9110 9.3.8).
-  if (raw.method == "TRACE" || raw.method == "TRACK") return wrong(HeadFault::kSyntax, "method echoes credentials");
+  if (const auto fault = method_fault(raw.method)) return wrong(HeadFault::kSyntax, *fault);
   return std::nullopt;
 }
 
@@ -179,6 +174,15 @@ std::optional<HeadMalformed> read_expect(const RawHead& raw, RequestHead& head) 
 }
 
 }  // namespace
+
+std::optional<std::string_view> method_fault(std::string_view method) {
+  // RFC 9110 9.1: case-sensitive, and some origins are not.
+  const bool plain = std::ranges::all_of(method, [](char c) { return ascii::is_upper(c) || c == '-'; });
+  if (!plain || method.empty() || method.starts_with('-') || method.size() > 32) return "method malformed";
+  // Their answer is the request, with whatever was added to it (RFC 9110 9.3.8).
+  if (method == "TRACE" || method == "TRACK") return "method echoes credentials";
+  return std::nullopt;
+}
 
 HeadOutcome understand_head(Bytes bytes) {
   const std::string_view text = as_text(bytes);

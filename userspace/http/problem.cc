@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "http/field_rules.h"
 
 namespace enforcer::http {
 namespace {
@@ -61,19 +62,83 @@ std::string problem_json(unsigned status, const Problem& problem) {
   return json.dump(-1, ' ', true, Json::error_handler_t::replace) + "\n";
 }
 
+/// What gRPC calls it (google.rpc.Code; the mapping of statuses is the protocol's own where it has one).
+int grpc_status(unsigned status) {
+  constexpr int kPermissionDenied = 7;
+  constexpr int kResourceExhausted = 8;
+  constexpr int kInternal = 13;
+  constexpr int kUnavailable = 14;
+  switch (status) {
+    case 400:
+      return kInternal;
+    case 413:
+    case 429:
+    case 431:
+      return kResourceExhausted;
+    case 502:
+    case 503:
+    case 504:
+      return kUnavailable;
+    default:
+      return kPermissionDenied;
+  }
+}
+
+/// The gRPC protocol percent-encodes a message: everything but visible ASCII and the blank, and '%'.
+std::string grpc_message(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const auto octet = static_cast<unsigned char>(c);
+    if (octet >= 0x20 && octet < 0x7f && c != '%') {
+      out += c;
+    } else {
+      out += fmt::format("%{:02X}", octet);
+    }
+  }
+  return out;
+}
+
+void add_decision(ResponseHead& head, const Problem& problem) {
+  if (problem.decision_id.empty()) return;
+  head.fields.push_back({"enforcer-decision", fmt::format("deny; id={}", problem.decision_id)});
+}
+
 }  // namespace
 
-std::string make_denial_response(unsigned status, const Problem& problem, Connection connection) {
-  const std::string body = problem_json(status, problem);
-  std::string head = fmt::format(
-      "HTTP/1.1 {} {}\r\n"
-      "Content-Type: application/problem+json\r\n"
-      "Content-Length: {}\r\n"
-      "Cache-Control: no-store\r\n",
-      status, phrase(status), body.size());
-  if (connection == Connection::kClose) head += "Connection: close\r\n";
-  if (!problem.decision_id.empty()) head += fmt::format("enforcer-decision: deny; id={}\r\n", problem.decision_id);
-  return head + "\r\n" + (problem.method == "HEAD" ? "" : body);
+Answer make_problem_answer(unsigned status, const Problem& problem) {
+  Answer answer{.head = {.status = status, .phrase = std::string(phrase(status)), .fields = {}, .body = {}},
+                .body = problem_json(status, problem)};
+  answer.head.fields = {{"Content-Type", "application/problem+json"}, {"Cache-Control", "no-store"}};
+  add_decision(answer.head, problem);
+  if (problem.method == "HEAD") {
+    answer.head.announced = answer.body.size();
+    answer.body.clear();
+  } else {
+    answer.head.body = {BodyFraming::Kind::kLength, answer.body.size()};
+  }
+  return answer;
+}
+
+Answer make_grpc_answer(unsigned status, const Problem& problem) {
+  Answer answer{.head = {.status = 200, .phrase = "OK", .fields = {}, .body = {}}, .body = {}};
+  std::string message = fmt::format("{}: {}", problem.title, problem.detail);
+  if (!problem.reason.empty()) message += fmt::format(" ({})", problem.reason);
+  if (!problem.decision_id.empty()) message += fmt::format(", decision {}", problem.decision_id);
+  answer.head.fields = {{"content-type", "application/grpc"},
+                        {"grpc-status", std::to_string(grpc_status(status))},
+                        {"grpc-message", grpc_message(message)}};
+  add_decision(answer.head, problem);
+  return answer;
+}
+
+bool is_grpc(const RequestHead& head) {
+  constexpr std::string_view kType = "application/grpc";
+  for (const std::string_view value : values_of(head.fields, "content-type")) {
+    if (!value.starts_with(kType)) continue;
+    const std::string_view rest = value.substr(kType.size());
+    if (rest.empty() || rest[0] == '+' || rest[0] == ';') return true;
+  }
+  return false;
 }
 
 }  // namespace enforcer::http

@@ -5,7 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "http/message.h"
+#include "http/request_head.h"
+#include "http/response_head.h"
 
 namespace enforcer::http {
 
@@ -22,8 +23,21 @@ struct Problem {
   std::string_view hint;
 };
 
-/// The whole HTTP/1.1 response, head and body; with `enforcer-decision: deny; id=...` where there is a decision id.
-/// `status` is a 4xx or 5xx code; `connection`: what we do with it afterwards.
-[[nodiscard]] std::string make_denial_response(unsigned status, const Problem& problem, Connection connection);
+/// A whole response of ours, for any version of HTTP.
+struct Answer {
+  ResponseHead head;
+  std::string body;  ///< empty for HEAD
+};
+
+/// `application/problem+json`, with `enforcer-decision: deny; id=...` where there is a decision id. `status` is a 4xx
+/// or 5xx code.
+[[nodiscard]] Answer make_problem_answer(unsigned status, const Problem& problem);
+
+/// The same for a gRPC client, which reads no body: 200 and a status of its own in the head ("Trailers-Only" of the
+/// gRPC protocol over HTTP/2), with the detail as the message.
+[[nodiscard]] Answer make_grpc_answer(unsigned status, const Problem& problem);
+
+/// Is this a gRPC request? (`content-type: application/grpc`, also with `+proto` and the like)
+[[nodiscard]] bool is_grpc(const RequestHead& head);
 
 }  // namespace enforcer::http

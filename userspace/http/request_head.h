@@ -41,6 +41,8 @@ struct RequestHead {
   BodyFraming body;
   Tunnel tunnel = Tunnel::kNone;  ///< not kNone: the session denies `upgrade`
   Connection connection = Connection::kKeepAlive;
+  bool accepts_trailers = false;  ///< "TE: trailers" came by HTTP/2 (gRPC servers insist on it)
+  bool secret_target = false;     ///< the query holds a secret of ours (HeaderField::secret)
   bool expects_continue = false;  ///< there is a body and the client waits for "100 Continue"
 };
 

@@ -38,18 +38,13 @@ std::optional<ResponseMalformed> parse_grammar(std::string_view text, ResponseHe
   return std::nullopt;
 }
 
-/// RFC 9110 6.4.1: these never have a body, whatever their fields say.
-bool without_body(unsigned status) {
-  return status < 200 || status == 204 || status == 304;
-}
-
 /// RFC 9112 6.3, without any of the repairs a recipient MAY make.
 std::optional<ResponseMalformed> read_framing(ResponseHead& head, bool to_head) {
   const auto lengths = values_of(head.fields, "content-length");
   const auto codings = values_of(head.fields, "transfer-encoding");
   if (!codings.empty() && !lengths.empty()) return wrong("both Content-Length and Transfer-Encoding");
   if (lengths.size() > 1) return wrong("more than one Content-Length");
-  const bool bodiless = to_head || without_body(head.status);
+  const bool bodiless = to_head || !may_have_body(head.status);
   if (!codings.empty()) {
     if (head.version == Version::kHttp10) return wrong("Transfer-Encoding in HTTP/1.0");
     if (codings.size() > 1 || !beast::iequals(codings[0], "chunked"))
@@ -105,7 +100,7 @@ ResponseOutcome ResponseHeadReader::read(Bytes buffered) {
 }
 
 BodyFraming framing_towards(const ResponseHead& head, Version version) {
-  const bool chunkable = version == Version::kHttp11;
+  const bool chunkable = version != Version::kHttp10;
   switch (head.body.kind) {
     case BodyFraming::Kind::kChunked:
     case BodyFraming::Kind::kUntilClose:

@@ -35,6 +35,11 @@ struct ResponseHead {
   [[nodiscard]] bool interim() const { return status < 200; }
 };
 
+/// RFC 9110 6.4.1: other responses never have a body, whatever their fields say.
+[[nodiscard]] constexpr bool may_have_body(unsigned status) {
+  return status >= 200 && status != 204 && status != 304;
+}
+
 struct ResponseIncomplete {};
 /// Too large, malformed, or of ambiguous length; `what` is a constant of the parser, never the origin's text.
 struct ResponseMalformed {

@@ -44,6 +44,9 @@ namespace enforcer::policy {
   X(kGuestTls, "guest_tls", "the client broke off TLS with us: does it trust this guest's CA?")                \
   X(kH1Malformed, "h1_malformed", "malformed HTTP request")                                                    \
   X(kH1Framing, "h1_framing", "ambiguous length of an HTTP message")                                           \
+  X(kH2Malformed, "h2_proto", "malformed HTTP/2")                                                              \
+  X(kH2Abuse, "h2_abuse", "HTTP/2 frames that only cost work")                                                 \
+  X(kBodyTimeout, "body_timeout", "the request's body did not come in time")                                   \
   X(kUpgrade, "upgrade", "protocol upgrade or tunnel inside HTTP")                                             \
   X(kReviewUnavailable, "review_unavailable", "a person would have to approve, and reviews are not available") \
   X(kInspectionUnavailable, "inspection_unavailable", "the rule needs to see what cannot be seen here")        \
@@ -55,6 +58,7 @@ namespace enforcer::policy {
   X(kOriginResolve, "origin_resolve", "the origin's name could not be resolved")                               \
   X(kOriginConnect, "origin_connect", "the origin could not be reached")                                       \
   X(kOriginTls, "origin_tls", "the origin's certificate or TLS could not be verified")                         \
+  X(kOriginTimeout, "origin_timeout", "the origin did not answer in time")                                     \
   X(kOriginProtocol, "upstream_proto", "the origin answered something that is not the protocol")               \
   X(kRuleGone, "rule_gone", "a reload removed the rule that allowed this session")                             \
   X(kGuestGone, "guest_gone", "the guest was removed")                                                         \

@@ -1,13 +1,11 @@
-// BodyTransfer: moves one message's body from one stream to another as it comes, framed anew, never more than one
-// buffer ahead of the slower side (field note: responses that are buffered whole break streaming clients).
+// BodyTransfer: moves one message's body from one side to the other as it comes, part by part (field note: responses
+// that are buffered whole break streaming clients).
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
-#include <vector>
 
-#include "http/body_framing.h"
-#include "net/byte_stream.h"
+#include "proxy/message_sides.h"
 
 namespace enforcer::proxy {
 
@@ -16,55 +14,54 @@ class BodyTransfer {
   enum class End : std::uint8_t {
     kComplete,
     kMalformed,     ///< the framing is ambiguous or broken
-    kSourceEnded,   ///< the source ended in good order before the body did: cut short, unless the body ends with it
-    kSourceBroken,  ///< or interrupted
+    kSourceBroken,  ///< it ended before the body did, or was interrupted
     kSinkBroken,    ///< or interrupted
   };
-  struct Framing {
-    http::BodyFraming in;
-    http::BodyReader::Extras extras;
-    http::BodyFraming out;  ///< kLength of the same length, kChunked, or kUntilClose
-  };
 
-  /// `buffered` is what was read from `source` already and not consumed; what is left of it afterwards belongs to the
-  /// next message. All outlive the transfer.
-  BodyTransfer(net::ByteStream& source, std::vector<std::uint8_t>& buffered, net::ByteStream& sink)
-      : source_(source), buffered_(buffered), sink_(&sink) {}
+  /// What the transfer does next: reading waits for the source, writing for the sink.
+  enum class Step : std::uint8_t { kReading, kWriting };
 
-  /// Moves everything. `progress` is told after each piece (to move a deadline).
-  template <class Progress>
-  boost::asio::awaitable<End> run(Framing framing, Progress progress) {
-    http::BodyReader reader(framing.in, framing.extras);
+  /// Both outlive the transfer.
+  BodyTransfer(BodySource& source, BodySink& sink) : source_(source), sink_(&sink) {}
+
+  /// Moves everything. `before` is told before each step (to move a deadline).
+  template <class Before>
+  boost::asio::awaitable<End> run(Before before) {
     while (true) {
-      const End passed = co_await pass_on(reader, framing);
-      if (passed != End::kSourceEnded) co_return passed;
-      const End more = co_await read_more();
-      if (more == End::kSourceEnded && framing.in.kind == http::BodyFraming::Kind::kUntilClose) {
-        co_return co_await finish(framing);
+      before(Step::kReading);
+      const BodyPart part = co_await source_.read_body();
+      switch (part.kind) {
+        case BodyPart::Kind::kMalformed:
+          co_return End::kMalformed;
+        case BodyPart::Kind::kBroken:
+          co_return End::kSourceBroken;
+        case BodyPart::Kind::kEnd:
+          co_return co_await finish() ? End::kComplete : End::kSinkBroken;
+        case BodyPart::Kind::kData:
+          break;
       }
-      if (more != End::kComplete) co_return more;
-      progress();
+      before(Step::kWriting);
+      if (!co_await pass_on(part)) co_return End::kSinkBroken;
     }
   }
 
   /// From now on the body is read to its end and sent nowhere: nobody wants it any more.
   void discard() { sink_ = nullptr; }
 
-  [[nodiscard]] std::uint64_t sent() const { return sent_; }  ///< bytes of data and framing
-
  private:
-  /// What is buffered. kSourceEnded: more must be read.
-  boost::asio::awaitable<End> pass_on(http::BodyReader& reader, const Framing& framing);
-  /// kComplete: something was read.
-  boost::asio::awaitable<End> read_more();
-  boost::asio::awaitable<End> finish(const Framing& framing);
-  boost::asio::awaitable<bool> send(Bytes bytes);
+  boost::asio::awaitable<bool> pass_on(const BodyPart& part) {
+    if (sink_ == nullptr) co_return true;
+    const bool written = co_await sink_->write_body(part.data, part.next);
+    co_return written || sink_ == nullptr;  // discarded meanwhile: nobody misses it
+  }
+  boost::asio::awaitable<bool> finish() {
+    if (sink_ == nullptr) co_return true;
+    const bool written = co_await sink_->end_body(source_.trailers());
+    co_return written || sink_ == nullptr;
+  }
 
-  net::ByteStream& source_;
-  std::vector<std::uint8_t>& buffered_;
-  net::ByteStream* sink_;
-  std::vector<std::uint8_t> chunks_;
-  std::uint64_t sent_ = 0;
+  BodySource& source_;
+  BodySink* sink_;
 };
 
 }  // namespace enforcer::proxy

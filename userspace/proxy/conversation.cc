@@ -1,28 +1,11 @@
 #include "proxy/conversation.h"
 
-#include <sys/socket.h>
-
-#include <array>
-
 #include "net/socket.h"
 #include "proxy/worker.h"
 
 namespace enforcer::proxy {
 
 namespace asio = boost::asio;
-
-Conversation::Conversation(std::unique_ptr<LiveSession> session, std::unique_ptr<net::AsyncSocket> guest)
-    : session_(std::move(session)), guest_(std::move(guest)) {
-  session_->handled_by(this);
-  guest_->when_broken([this] {
-    guest_broken_ = true;
-    interrupt_origin(Errc::kIo);
-  });
-}
-
-Conversation::~Conversation() {
-  if (session_) session_->handled_by(static_cast<Interruptible*>(nullptr));
-}
 
 void Conversation::expect_within(std::chrono::nanoseconds duration) {
   expecting_ = Expecting::kAnybody;
@@ -35,36 +18,37 @@ void Conversation::expect_origin_within(std::chrono::nanoseconds duration) {
 }
 
 void Conversation::expired() {
-  if (expecting_ == Expecting::kOrigin) return interrupt_origin(Errc::kTimeout);
-  interrupt(Errc::kTimeout);
+  if (expecting_ == Expecting::kAnybody) return interrupt(Errc::kTimeout);
+  origin_late_ = true;
+  interrupt_origin(Errc::kTimeout);
 }
 
 void Conversation::interrupt(Errc why) {
   if (!interrupted_) interrupted_ = why;
-  if (guest_) guest_->interrupt(why);
+  interrupt_guest(why);
   interrupt_origin(why);
+}
+
+void Conversation::guest_left() {
+  guest_broken_ = true;
+  interrupt_origin(Errc::kIo);
+}
+
+void Conversation::waits_in(Interruptible* side) {
+  side_ = side;
+  if (side_ != nullptr && (interrupted_ || guest_broken_)) side_->interrupt(interrupted_.value_or(Errc::kIo));
 }
 
 void Conversation::interrupt_origin(Errc why) {
   if (origin_) origin_->interrupt(why);
   if (connecting_ != nullptr) connecting_->interrupt(why);
-}
-
-asio::awaitable<bool> Conversation::read_guest(std::vector<std::uint8_t>& buffer) {
-  const std::size_t before = buffer.size();
-  buffer.resize(before + net::kHeadReadSize);
-  const std::span<std::uint8_t> room(buffer.data() + before, net::kHeadReadSize);
-  const auto count = co_await guest_->read_some(room);
-  buffer.resize(before + count.value_or(0));
-  if (!count) why_ = count.error().code;
-  if (count && *count == 0) why_ = Errc::kIo;
-  co_return count.value_or(0) > 0;
+  if (side_ != nullptr) side_->interrupt(why);
 }
 
 asio::awaitable<OriginAddresses> Conversation::find(const policy::Facts& facts, const policy::Decision& decision) {
   const auto limit = worker().config().deadlines.origin_connect;
   expect_origin_within(limit);
-  co_return co_await find_origin(*session_, facts, decision, Deadline::after(limit));
+  co_return co_await find_origin(decisions_, facts, decision, Deadline::after(limit));
 }
 
 Conversation::Reached Conversation::forbid(const policy::Facts& facts, const Forbidden& denial, const Seen& seen) {
@@ -77,7 +61,7 @@ asio::awaitable<Conversation::Reached> Conversation::reach_origin(const policy::
                                                                   const policy::Decision& decision, const Seen& seen) {
   auto found = co_await find(facts, decision);
   if (const auto* denial = std::get_if<Forbidden>(&found)) co_return forbid(facts, *denial, seen);
-  if (!co_await session_->allow(facts, decision, seen)) {
+  if (!co_await decisions_.allow(facts, decision, seen)) {
     denied_unrecorded();
     co_return Reached::kDenied;
   }
@@ -121,13 +105,14 @@ asio::awaitable<Conversation::Reached> Conversation::connect(const policy::Facts
   origin_ = std::move(connected->socket);
   net::reset_on_close(origin_->fd());
   if (interrupted_) origin_->interrupt(*interrupted_);
-  session_->dialled(connected->address);
+  decisions_.dialled(connected->address);
+  origin_address_ = connected->address;
   co_return Reached::kConnected;
 }
 
 DecisionId Conversation::deny(const policy::Facts& facts, const policy::Decision& denial, const Seen& seen) {
   denial_ = denial;
-  denial_id_ = session_->deny(facts, denial, seen);
+  denial_id_ = decisions_.deny(facts, denial, seen);
   return denial_id_;
 }
 
@@ -135,43 +120,13 @@ DecisionId Conversation::deny(const policy::Facts& facts, policy::Reason reason,
   return deny(facts, policy::Decision{.reason = reason}, seen);
 }
 
-void Conversation::become_relay(std::uint64_t bytes_up, std::uint64_t bytes_down) {
-  cancel();
-  LiveSession& session = *session_;
-  session.guest().upload().spend(bytes_up, Monotonic::now());
-  session.handled_by(static_cast<Interruptible*>(nullptr));
-  const auto relay = worker().relays().adopt(std::move(session_), *guest_, *origin_, bytes_up, bytes_down);
-  if (relay) session.handled_by(**relay);
-}
-
-void Conversation::answer_at_once(Bytes answer) {
-  // The guest's receive window is open at this point of a handshake; what does not fit is lost to the RST, which is an
-  // answer too.
-  [[maybe_unused]] const ssize_t sent = send(guest_->fd(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
 void Conversation::denied_unrecorded() {
   denial_ = {.reason = policy::Reason::kAuditUnavailable, .would = {}};
-  denial_id_ = session_->denied_id();
+  denial_id_ = decisions_.denied_id();
 }
 
-asio::awaitable<void> Conversation::say_goodbye(net::ByteStream& guest) {
-  expect_within(kFarewell);
-  guest.end_writing();
-  // close(2) with unread bytes would send RST and may take the answer back from the guest (RFC 9112 9.6): read until it
-  // is done.
-  std::array<std::uint8_t, net::kHeadReadSize> unread;
-  while (true) {
-    const auto count = co_await guest.read_some(unread);
-    if (!count) co_return;
-    if (*count == 0) break;
-  }
-  net::finish_on_close(guest_->fd());
-}
-
-void Conversation::ended(const Ending& ending, metrics::ConnectionResult result) {
-  session_->closed_as(result);
-  session_->end(ending);
+void Conversation::ended(const Ending& ending, metrics::ConnectionResult /*result*/) {
+  decisions_.end(ending);
 }
 
 }  // namespace enforcer::proxy

@@ -1,29 +1,27 @@
-// Conversation: the two sockets of a session while coroutines move its bytes, with one deadline over both. What every
-// kind of session (TLS, clear HTTP, opaque, DNS) does in the same way is here; what makes them different is in their
-// own files.
+// Conversation: one thing that is decided and carried out between a guest and an origin, a whole connection or one
+// stream of it, with one deadline over all its waits. What every kind has in common is here: reaching the origin after
+// the decision, denying, the two ways of being ended. Where the guest is, its own kinds know (guest_connection.h,
+// http2_guest_stream.h).
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
 #include <memory>
-#include <vector>
 
 #include "net/async_socket.h"
 #include "net/connect_race.h"
 #include "net/timer_wheel.h"
-#include "proxy/live_session.h"
+#include "proxy/decisions.h"
+#include "proxy/interruptible.h"
 #include "proxy/origin.h"
 
 namespace enforcer::proxy {
 
-class Conversation final : public net::WheelEntry, public Interruptible {
+class Conversation : public net::WheelEntry, public Interruptible {
  public:
-  Conversation(std::unique_ptr<LiveSession> session, std::unique_ptr<net::AsyncSocket> guest);
-  ~Conversation() override;
+  explicit Conversation(Decisions& decisions) : decisions_(decisions) {}
 
-  [[nodiscard]] LiveSession& session() { return *session_; }
-  [[nodiscard]] Worker& worker() { return session_->worker(); }
-  [[nodiscard]] net::AsyncSocket& guest() { return *guest_; }
-  [[nodiscard]] net::AsyncSocket& origin() { return *origin_; }
+  [[nodiscard]] Decisions& decisions() { return decisions_; }
+  [[nodiscard]] Worker& worker() { return decisions_.worker(); }
 
   /// Moves the one deadline; when it passes, every wait of this conversation ends with kTimeout.
   void expect_within(std::chrono::nanoseconds duration);
@@ -31,13 +29,12 @@ class Conversation final : public net::WheelEntry, public Interruptible {
   void expect_origin_within(std::chrono::nanoseconds duration);
   /// Why every wait ends at once, if it does.
   [[nodiscard]] std::optional<Errc> interrupted() const { return interrupted_; }
+  /// The wait for the origin has ended because of its deadline.
+  [[nodiscard]] bool origin_late() const { return origin_late_; }
 
-  /// The guest has reset its connection: waits for the origin end.
+  /// The guest has broken it off: waits for the origin end.
+  void guest_left();
   [[nodiscard]] bool guest_broken() const { return guest_broken_; }
-
-  /// Appends what the guest sends next; false: it ended, broke or was interrupted (why() says which).
-  boost::asio::awaitable<bool> read_guest(std::vector<std::uint8_t>& buffer);
-  [[nodiscard]] Errc why() const { return why_; }
 
   /// What reach_origin() came to.
   enum class Reached : std::uint8_t {
@@ -54,34 +51,38 @@ class Conversation final : public net::WheelEntry, public Interruptible {
   [[nodiscard]] policy::Reason failure() const { return failure_; }
   [[nodiscard]] const policy::Decision& denial() const { return denial_; }
 
-  /// Ends the waits for the origin alone.
-  void interrupt_origin(Errc why);
+  [[nodiscard]] net::AsyncSocket& origin() { return *origin_; }
+  /// The connected socket, for who keeps it longer than this conversation.
+  [[nodiscard]] std::unique_ptr<net::AsyncSocket> take_origin() { return std::move(origin_); }
+  [[nodiscard]] const IpAddress& origin_address() const { return origin_address_; }
   /// Closes the connection to the origin: another one may be reached.
   void drop_origin() { origin_.reset(); }
 
+  /// What else waits for the origin from now on (null: nothing), and ends with interrupt_origin().
+  void waits_in(Interruptible* side);
+  /// Ends the waits for the origin alone.
+  void interrupt_origin(Errc why);
+
   /// Records a denial and remembers it for the answer to the guest.
-  DecisionId deny(const policy::Facts& facts, const policy::Decision& denial, const Seen& seen = {});
+  virtual DecisionId deny(const policy::Facts& facts, const policy::Decision& denial, const Seen& seen = {});
   DecisionId deny(const policy::Facts& facts, policy::Reason reason, const Seen& seen = {});
   [[nodiscard]] const DecisionId& denial_id() const { return denial_id_; }
-
-  /// Hands both sockets and the session to a relay; the conversation is over.
-  void become_relay(std::uint64_t bytes_up, std::uint64_t bytes_down);
-
-  /// Records a denial by the audit log itself (LiveSession::allow said so) for the answer to the guest.
+  /// Records a denial by the audit log itself (Decisions::allow said so) for the answer to the guest.
   void denied_unrecorded();
 
   /// How long a guest that has been answered may take to close.
   static constexpr std::chrono::seconds kFarewell{2};
-  /// Ends the guest's connection in good order: no more from us, then a bounded wait for its end, so that what was
-  /// written last is not lost to a RST. `guest` is the guest's socket or TLS over it.
-  boost::asio::awaitable<void> say_goodbye(net::ByteStream& guest);
-  /// One attempt, no wait: for answers that RST may follow.
-  void answer_at_once(Bytes answer);
 
-  /// The end record of a session that was allowed and ended before a relay took it over.
-  void ended(const Ending& ending, metrics::ConnectionResult result);
+  /// The end record of what was allowed.
+  virtual void ended(const Ending& ending, metrics::ConnectionResult result);
 
   void interrupt(Errc why) override;
+
+ protected:
+  virtual void interrupt_guest(Errc why) = 0;
+  /// The decisions are told who carries them out, from when they are there until before they go.
+  void begin() { decisions_.carried_out_by(this); }
+  void let_go() { decisions_.carried_out_by(nullptr); }
 
  private:
   void expired() override;
@@ -89,15 +90,16 @@ class Conversation final : public net::WheelEntry, public Interruptible {
   Reached forbid(const policy::Facts& facts, const Forbidden& denial, const Seen& seen);
   boost::asio::awaitable<Reached> connect(const policy::Facts& facts, OriginAddresses& found);
 
-  std::unique_ptr<LiveSession> session_;
-  std::unique_ptr<net::AsyncSocket> guest_;
+  Decisions& decisions_;
   std::unique_ptr<net::AsyncSocket> origin_;
+  IpAddress origin_address_;
   net::ConnectRace* connecting_ = nullptr;
+  Interruptible* side_ = nullptr;
   enum class Expecting : std::uint8_t { kAnybody, kOrigin };
   Expecting expecting_ = Expecting::kAnybody;
   std::optional<Errc> interrupted_;
+  bool origin_late_ = false;
   bool guest_broken_ = false;
-  Errc why_ = Errc::kIo;
   policy::Reason failure_ = policy::Reason::kOriginConnect;
   policy::Decision denial_;
   DecisionId denial_id_;

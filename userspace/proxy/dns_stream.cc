@@ -4,8 +4,8 @@
 
 #include "dns/stream.h"
 #include "net/socket.h"
-#include "proxy/conversation.h"
 #include "proxy/dns_service.h"
+#include "proxy/guest_connection.h"
 #include "proxy/worker.h"
 
 namespace enforcer::proxy {
@@ -18,7 +18,7 @@ constexpr std::chrono::seconds kQuiet{10};
 
 }  // namespace
 
-asio::awaitable<void> serve_dns_stream(Conversation& conversation) {
+asio::awaitable<void> serve_dns_stream(GuestConnection& conversation) {
   LiveSession& session = conversation.session();
   session.classified(metrics::Protocol::kDns);
   session.closed_as(metrics::ConnectionResult::kCompleted);

@@ -5,8 +5,8 @@
 
 namespace enforcer::proxy {
 
-class Conversation;
+class GuestConnection;
 
-boost::asio::awaitable<void> serve_dns_stream(Conversation& conversation);
+boost::asio::awaitable<void> serve_dns_stream(GuestConnection& conversation);
 
 }  // namespace enforcer::proxy

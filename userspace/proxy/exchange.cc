@@ -4,9 +4,7 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <iterator>
 
-#include "base/secret.h"
 #include "proxy/conversation.h"
-#include "proxy/http_denial.h"
 #include "proxy/worker.h"
 
 namespace enforcer::proxy {
@@ -18,53 +16,59 @@ namespace {
 /// Interim responses to one request; an origin that sends more has something else in mind.
 constexpr int kMaxInterim = 8;
 constexpr unsigned kBadGateway = 502;
+constexpr unsigned kGatewayTimeout = 504;
 constexpr std::string_view kIdempotent[] = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"};  // RFC 9110 9.2.2
 constexpr unsigned kContinue = 100;
 constexpr unsigned kSwitchingProtocols = 101;
 
-using Extras = http::BodyReader::Extras;
-
 }  // namespace
 
-Exchange::Exchange(Conversation& conversation, net::ByteStream& guest, std::vector<std::uint8_t>& guest_received,
-                   OriginLeg& origin, const policy::Facts& facts)
+Exchange::Exchange(Conversation& conversation, GuestSide& guest, OriginLeg& origin, const policy::Facts& facts)
     : conversation_(conversation),
       guest_(guest),
-      origin_(origin),
+      origin_(origin.side()),
       facts_(facts),
-      upload_(guest, guest_received, origin.stream()),
-      download_(origin.stream(), origin.received(), guest) {}
+      upload_(guest, origin_),
+      download_(origin_, guest) {}
 
-asio::awaitable<bool> Exchange::run(const OutgoingRequest& request, OriginLeg::Reached leg) {
+asio::awaitable<Exchange::Result> Exchange::run(const OutgoingRequest& request, OriginLeg::Reached leg) {
   using namespace asio::experimental::awaitable_operators;
   // RFC 9110 9.2.2: what is not idempotent may have been done although no answer came.
-  const bool harmless_twice = std::ranges::find(kIdempotent, request.head.method) != std::end(kIdempotent);
-  const bool held_whole = request.body || request.head.body.kind == http::BodyFraming::Kind::kNone;
-  repeatable_ = leg == OriginLeg::Reached::kReused && harmless_twice && held_whole;
-  progressed();
+  harmless_twice_ = std::ranges::find(kIdempotent, request.head.method) != std::end(kIdempotent);
+  held_whole_ = request.body || request.head.body.kind == http::BodyFraming::Kind::kNone;
+  reused_ = leg == OriginLeg::Reached::kReused;
   auto sending = send_request(request);
   auto receiving = receive_response(request);
   co_await (std::move(sending) && std::move(receiving));
   spend_upload();
-  if (broken_ || sending_ != Sending::kSent || origin_ends_) origin_.drop();
-  co_return !to_be_repeated();
+  if (to_be_repeated()) {
+    co_return refused_ == OriginSide::NoHead::kNeedsHttp1 ? Result::kAgainByHttp1 : Result::kAgain;
+  }
+  if (!broken_ && sending_ == Sending::kSent) origin_.keep();
+  co_return Result::kOver;
 }
 
 bool Exchange::denies_request() const {
-  return reason_ == policy::Reason::kH1Framing || reason_ == policy::Reason::kLimitBytes;
+  return reason_ == policy::Reason::kH1Framing || reason_ == policy::Reason::kH2Malformed ||
+         reason_ == policy::Reason::kLimitBytes;
 }
 
+/// What the origin says it has not looked at may always be sent again (RFC 9113 8.7), what met a connection that was
+/// just being closed only when it does no harm twice.
 bool Exchange::to_be_repeated() const {
-  const bool closed_unasked = broken_ && outcome_ == audit::Outcome::kOriginReset && origin_silent_;
-  return repeatable_ && closed_unasked && !conversation_.interrupted();
+  if (!held_whole_ || !broken_ || response_begun_ || conversation_.interrupted()) return false;
+  if (refused_) return true;
+  const bool closed_unasked = outcome_ == audit::Outcome::kOriginReset && !origin_.answered();
+  return closed_unasked && reused_ && harmless_twice_;
+}
+
+policy::Reason Exchange::malformed() const {
+  return guest_.speaks_http2() ? policy::Reason::kH2Malformed : policy::Reason::kH1Framing;
 }
 
 asio::awaitable<void> Exchange::send_request(const OutgoingRequest& request) {
-  std::string head = http::serialise(request.head);
-  const auto sent = co_await origin_.stream().write_all(as_bytes(head));
-  if (sent) head_sent_ = head.size();
-  wipe(head);  // a credential may be in it
-  if (!sent) {
+  progressed(BodyTransfer::Step::kWriting);
+  if (!co_await origin_.send_head(request.head)) {
     sending_ = Sending::kFailed;
     upload_.discard();  // the origin may have answered all the same; what it says decides
   }
@@ -73,31 +77,29 @@ asio::awaitable<void> Exchange::send_request(const OutgoingRequest& request) {
 
 asio::awaitable<void> Exchange::send_body(const OutgoingRequest& request) {
   if (request.body) {
-    const auto sent = co_await origin_.stream().write_all(*request.body);
-    if (sent) head_sent_ += request.body->size();
+    const bool sent =
+        co_await origin_.write_body(*request.body, BodyPart::Next::kBuffered) && co_await origin_.end_body({});
     sending_ = sent && sending_ == Sending::kUnderWay ? Sending::kSent : Sending::kFailed;
     co_return;
   }
-  const http::BodyFraming& body = request.head.body;
-  const BodyTransfer::Framing framing{.in = body, .extras = Extras::kRefused, .out = body};
-  auto progress = [this] { progressed(); };
-  auto end = co_await upload_.run(framing, progress);
+  auto before = [this](BodyTransfer::Step step) { progressed(step); };
+  auto end = co_await upload_.run(before);
   if (end == BodyTransfer::End::kSinkBroken) {
-    upload_.discard();
     sending_ = Sending::kFailed;
-    end = BodyTransfer::End::kComplete;  // receive_response() finds out what the origin has to say
+    upload_.discard();
+    // receive_response() finds out what the origin has to say; until then the guest's body is taken from it.
+    end = co_await upload_.run(before);
   }
   switch (end) {
     case BodyTransfer::End::kComplete:
       if (sending_ == Sending::kUnderWay && !answering_over_) sending_ = Sending::kSent;
       co_return;
     case BodyTransfer::End::kMalformed:
-      broke(audit::Outcome::kDenied, policy::Reason::kH1Framing);
+      broke(audit::Outcome::kDenied, malformed());
       break;
-    case BodyTransfer::End::kSourceEnded:
     case BodyTransfer::End::kSourceBroken:
     case BodyTransfer::End::kSinkBroken:
-      broke(audit::Outcome::kGuestReset);  // a body cut short is no request
+      if (!answering_over_) broke(audit::Outcome::kGuestReset);  // a body cut short is no request
       break;
   }
   sending_ = Sending::kFailed;
@@ -105,9 +107,9 @@ asio::awaitable<void> Exchange::send_body(const OutgoingRequest& request) {
 }
 
 asio::awaitable<void> Exchange::receive_response(const OutgoingRequest& request) {
-  const auto head = co_await read_final_head(request);
-  if (head) co_await relay(*head, request);
-  if (broken_ && !response_begun_ && !to_be_repeated()) co_await answer_failure();
+  const auto head = co_await read_final_head();
+  if (head) co_await relay(*head);
+  if (broken_ && !response_begun_ && !to_be_repeated()) co_await answer_failure(request);
   answering_over_ = true;
   if (sending_ != Sending::kUnderWay) co_return;
   // Nobody reads the rest of the request any more: it is taken from the guest for a moment, so that the response is not
@@ -117,102 +119,78 @@ asio::awaitable<void> Exchange::receive_response(const OutgoingRequest& request)
   conversation_.expect_within(Conversation::kFarewell);
 }
 
-asio::awaitable<std::optional<http::ResponseHead>> Exchange::read_final_head(const OutgoingRequest& request) {
+asio::awaitable<std::optional<http::ResponseHead>> Exchange::read_final_head() {
   for (int interim = 0; interim <= kMaxInterim; ++interim) {
-    auto head = co_await read_head(request.head.method);
-    if (!head || !head->interim()) co_return head;
-    if (head->status == kSwitchingProtocols) break;  // nobody asked for it
-    if (!co_await pass_interim(*head, request)) co_return std::nullopt;
+    auto read = co_await origin_.read_head();
+    if (const auto* why = std::get_if<OriginSide::NoHead>(&read)) {
+      no_head(*why);
+      co_return std::nullopt;
+    }
+    auto& head = std::get<http::ResponseHead>(read);
+    if (!head.interim()) co_return std::move(head);
+    if (head.status == kSwitchingProtocols) break;  // nobody asked for it
+    // 100 was answered by us before the body was read.
+    if (head.status != kContinue && !co_await guest_.send_interim(head)) {
+      broke(audit::Outcome::kGuestReset);
+      co_return std::nullopt;
+    }
   }
   broke(audit::Outcome::kDenied, policy::Reason::kOriginProtocol);
   co_return std::nullopt;
 }
 
-asio::awaitable<std::optional<http::ResponseHead>> Exchange::read_head(std::string_view method) {
-  http::ResponseHeadReader reader(method);
-  std::vector<std::uint8_t>& received = origin_.received();
-  while (true) {
-    auto outcome = reader.read(received);
-    if (auto* head = std::get_if<http::ResponseHead>(&outcome)) {
-      received.erase(received.begin(), received.begin() + static_cast<std::ptrdiff_t>(reader.head_size()));
-      co_return std::move(*head);
-    }
-    if (std::holds_alternative<http::ResponseMalformed>(outcome)) {
-      broke(audit::Outcome::kDenied, policy::Reason::kOriginProtocol);
-      co_return std::nullopt;
-    }
-    const std::size_t before = received.size();
-    received.resize(before + net::kBodyReadSize);
-    const auto count = co_await origin_.stream().read_some(std::span(received).subspan(before));
-    received.resize(before + count.value_or(0));
-    if (count.value_or(0) == 0) {
-      broke(audit::Outcome::kOriginReset);
-      co_return std::nullopt;
-    }
-    origin_silent_ = false;
-    progressed();
+void Exchange::no_head(OriginSide::NoHead why) {
+  switch (why) {
+    case OriginSide::NoHead::kMalformed:
+      return broke(audit::Outcome::kDenied, policy::Reason::kOriginProtocol);
+    case OriginSide::NoHead::kRefused:
+    case OriginSide::NoHead::kNeedsHttp1:
+      refused_ = why;
+      break;
+    case OriginSide::NoHead::kBroken:
+      break;
   }
+  broke(audit::Outcome::kOriginReset);
 }
 
-/// RFC 9110 15.2: HTTP/1.0 knows none, and 100 was answered by us before the body was read.
-asio::awaitable<bool> Exchange::pass_interim(const http::ResponseHead& head, const OutgoingRequest& request) {
-  if (head.status == kContinue || request.head.version == http::Version::kHttp10) co_return true;
-  const std::string text = http::serialise(head, http::Version::kHttp11, http::Connection::kKeepAlive);
-  co_return co_await answer(as_bytes(text));
-}
-
-asio::awaitable<void> Exchange::relay(const http::ResponseHead& head, const OutgoingRequest& request) {
-  const http::Version version = request.head.version;
-  const http::BodyFraming out = http::framing_towards(head, version);
-  const bool ends = request.head.connection == http::Connection::kClose || sending_ != Sending::kSent ||
-                    out.kind == http::BodyFraming::Kind::kUntilClose;
+asio::awaitable<void> Exchange::relay(const http::ResponseHead& head) {
   conversation_.worker().metrics().http_response(head.status);
-  const std::string text =
-      http::serialise(head, version, ends ? http::Connection::kClose : http::Connection::kKeepAlive);
   response_begun_ = true;
-  if (!co_await answer(as_bytes(text))) co_return;
-  const BodyTransfer::Framing framing{.in = head.body, .extras = Extras::kDropped, .out = out};
-  auto progress = [this] { progressed(); };
-  switch (co_await download_.run(framing, progress)) {
+  progressed(BodyTransfer::Step::kWriting);
+  const auto read = sending_ == Sending::kSent ? RequestRead::kWhole : RequestRead::kNotWhole;
+  if (!co_await guest_.send_head(head, read)) co_return broke(audit::Outcome::kGuestReset);
+  auto before = [this](BodyTransfer::Step step) { progressed(step); };
+  switch (co_await download_.run(before)) {
     case BodyTransfer::End::kComplete:
       break;
     case BodyTransfer::End::kMalformed:
       co_return broke(audit::Outcome::kDenied, policy::Reason::kOriginProtocol);
-    case BodyTransfer::End::kSourceEnded:
     case BodyTransfer::End::kSourceBroken:
       co_return broke(audit::Outcome::kOriginReset);
     case BodyTransfer::End::kSinkBroken:
       co_return broke(audit::Outcome::kGuestReset);
   }
-  origin_ends_ = head.connection == http::Connection::kClose;
-  if (!broken_) after_ = ends ? After::kGoodbye : After::kNextRequest;
-}
-
-asio::awaitable<bool> Exchange::answer(Bytes bytes) {
-  const auto sent = co_await guest_.write_all(bytes);
-  if (!sent) {
-    broke(audit::Outcome::kGuestReset);
-    co_return false;
-  }
-  answered_ += bytes.size();
-  co_return true;
+  if (!broken_) after_ = guest_.after_response();
 }
 
 /// No final response has begun: it can be told. A guest that broke the connection off is told nothing.
-asio::awaitable<void> Exchange::answer_failure() {
+asio::awaitable<void> Exchange::answer_failure(const OutgoingRequest& request) {
   if (outcome_ == audit::Outcome::kGuestReset || conversation_.interrupted()) co_return;
-  const policy::Reason reason = reason_.value_or(policy::Reason::kOriginConnect);
-  const unsigned status = denies_request() ? status_of(reason) : kBadGateway;
+  const bool late = outcome_ == audit::Outcome::kTimeout;
+  const policy::Reason reason =
+      reason_.value_or(late ? policy::Reason::kOriginTimeout : policy::Reason::kOriginConnect);
+  const unsigned status = denies_request() ? status_of(reason) : late ? kGatewayTimeout : kBadGateway;
   conversation_.worker().metrics().http_response(status);
-  const std::string text = failure_answer(facts_, reason, status, http::Connection::kClose);
-  if (co_await answer(as_bytes(text))) after_ = After::kGoodbye;
+  const http::Answer answer = failure_answer(request.dialect, facts_, reason, status);
+  if (!co_await guest_.send_answer(answer, RequestRead::kNotWhole)) co_return broke(audit::Outcome::kGuestReset);
+  after_ = guest_.after_response();
 }
 
 /// False: the guest has sent as much as it may.
 bool Exchange::spend_upload() {
   const std::uint64_t sent = bytes_up() - spent_;
   spent_ += sent;
-  return sent == 0 || conversation_.session().guest().upload().spend(sent, Monotonic::now());
+  return sent == 0 || conversation_.decisions().guest().upload().spend(sent, Monotonic::now());
 }
 
 /// The first thing that broke is what happened; what follows from it is not.
@@ -221,17 +199,24 @@ void Exchange::broke(audit::Outcome outcome, std::optional<policy::Reason> reaso
   broken_ = true;
   outcome_ = outcome;
   if (outcome == audit::Outcome::kOriginReset && conversation_.guest_broken()) outcome_ = audit::Outcome::kGuestReset;
-  if (conversation_.interrupted() == Errc::kTimeout) outcome_ = audit::Outcome::kTimeout;
+  if (conversation_.interrupted() == Errc::kTimeout || conversation_.origin_late()) outcome_ = audit::Outcome::kTimeout;
   reason_ = reason;
+  if (outcome_ == audit::Outcome::kTimeout && conversation_.origin_late()) reason_ = policy::Reason::kOriginTimeout;
   after_ = After::kReset;
 }
 
-void Exchange::progressed() {
+/// One deadline for both directions: whoever moves last says for how long nothing may move. While there is no response
+/// yet, what the guest can still be told is that the origin was late.
+void Exchange::progressed(BodyTransfer::Step step) {
   if (!spend_upload()) {
     broke(audit::Outcome::kDenied, policy::Reason::kLimitBytes);
     conversation_.interrupt_origin(Errc::kDenied);
   }
-  if (!answering_over_) conversation_.expect_within(conversation_.worker().config().deadlines.idle);
+  if (answering_over_) return;
+  const auto& deadlines = conversation_.worker().config().deadlines;
+  if (step == BodyTransfer::Step::kWriting) return conversation_.expect_within(deadlines.stalled());
+  if (response_begun_ || sending_ == Sending::kUnderWay) return conversation_.expect_within(deadlines.idle);
+  conversation_.expect_origin_within(deadlines.idle);
 }
 
 }  // namespace enforcer::proxy

@@ -71,6 +71,23 @@ class Guest {
   }
   /// A session is half-open no more.
   void session_said_what_it_wants() { half_open_.fetch_sub(1, std::memory_order_relaxed); }
+  /// One more request by HTTP/2 at the same time: as many as connections.
+  [[nodiscard]] bool open_stream() {
+    if (streams_.fetch_add(1, std::memory_order_relaxed) < session_limit_.load(std::memory_order_relaxed)) return true;
+    streams_.fetch_sub(1, std::memory_order_relaxed);
+    return false;
+  }
+  void close_stream() { streams_.fetch_sub(1, std::memory_order_relaxed); }
+
+  /// Bodies that are kept whole because a decision needs them: kMaxHeldBodies octets at the same time.
+  [[nodiscard]] bool hold_body(std::size_t octets) {
+    if (held_bodies_.fetch_add(octets, std::memory_order_relaxed) + octets <= kMaxHeldBodies) return true;
+    held_bodies_.fetch_sub(octets, std::memory_order_relaxed);
+    return false;
+  }
+  void release_body(std::size_t octets) { held_bodies_.fetch_sub(octets, std::memory_order_relaxed); }
+  static constexpr std::size_t kMaxHeldBodies = std::size_t{16} << 20;
+
   void close_session() { sessions_.fetch_sub(1, std::memory_order_relaxed); }
 
   /// May one more decision be made now? A refused one is counted for the summary of the second.
@@ -108,6 +125,8 @@ class Guest {
   std::atomic<std::uint32_t> half_open_limit_;
   std::atomic<std::uint32_t> sessions_ = 0;
   std::atomic<std::uint32_t> half_open_ = 0;
+  std::atomic<std::uint32_t> streams_ = 0;
+  std::atomic<std::size_t> held_bodies_ = 0;
   std::atomic<std::uint64_t> undecided_ = 0;
 };
 

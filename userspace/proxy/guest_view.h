@@ -11,11 +11,12 @@
 #include "policy/address_guard.h"
 #include "policy/guest_policy.h"
 #include "proxy/guest.h"
+#include "proxy/origin_pool.h"
 #include "tls/leaf_cache.h"
 
 namespace enforcer::proxy {
 
-class LiveSession;
+class Decisions;
 
 /// Addresses of an origin as they were resolved, each with the verdict of the address guard: a cached set carries its
 /// check (invariant 5). Cached per guest, so one guest never learns from the timing of another's lookups (invariant 9).
@@ -32,9 +33,10 @@ struct GuestView {
   std::shared_ptr<const policy::GuestPolicy> policy;
   metrics::GuestSeries series{};
   std::unordered_map<HostName, CheckedAddresses> origins;
+  std::unique_ptr<OriginPool> origin_pool;
   std::unordered_map<std::string, net::RateLimit> new_names;  ///< by open suffix; only where DNS is answered
   std::unique_ptr<tls::LeafCache> leaves;
-  std::list<LiveSession*> sessions;  ///< to be decided again after a reload, closed when the guest goes
+  std::list<Decisions*> decided;  ///< to be decided again after a reload, closed when the guest goes
   int pipes_lent = 0;
 };
 

@@ -1,7 +1,5 @@
 #include "proxy/http_denial.h"
 
-#include "http/problem.h"
-
 namespace enforcer::proxy {
 namespace {
 
@@ -15,6 +13,11 @@ http::Problem problem_of(const policy::Facts& facts, policy::Reason reason) {
   return problem;
 }
 
+http::Answer answer_of(Dialect dialect, unsigned status, const http::Problem& problem) {
+  return dialect == Dialect::kGrpc ? http::make_grpc_answer(status, problem)
+                                   : http::make_problem_answer(status, problem);
+}
+
 }  // namespace
 
 unsigned status_of(policy::Reason reason) {
@@ -22,7 +25,10 @@ unsigned status_of(policy::Reason reason) {
     case policy::Reason::kHostInvalid:
     case policy::Reason::kH1Framing:
     case policy::Reason::kH1Malformed:
+    case policy::Reason::kH2Malformed:
       return 400;
+    case policy::Reason::kBodyTimeout:
+      return 408;
     case policy::Reason::kLimitBody:
       return 413;
     case policy::Reason::kAuthorityMismatch:
@@ -43,22 +49,21 @@ unsigned status_of(policy::Reason reason) {
   }
 }
 
-std::string denial_answer(const policy::Facts& facts, const policy::Decision& denial, const DecisionId& id,
-                          http::Connection connection) {
+http::Answer denial_answer(Dialect dialect, const policy::Facts& facts, const policy::Decision& denial,
+                           const DecisionId& id) {
   const std::string rule = denial.rule != nullptr ? denial.rule->policy + "/" + denial.rule->rule : std::string();
   http::Problem problem = problem_of(facts, denial.reason);
   problem.title = "Denied by policy";
   problem.decision_id = id.text();
   problem.rule = rule;
   if (denial.rule != nullptr) problem.hint = denial.rule->note;
-  return http::make_denial_response(status_of(denial.reason), problem, connection);
+  return answer_of(dialect, status_of(denial.reason), problem);
 }
 
-std::string failure_answer(const policy::Facts& facts, policy::Reason reason, unsigned status,
-                           http::Connection connection) {
+http::Answer failure_answer(Dialect dialect, const policy::Facts& facts, policy::Reason reason, unsigned status) {
   http::Problem problem = problem_of(facts, reason);
   problem.title = status >= 500 ? "Origin failed" : "Request broken off";
-  return http::make_denial_response(status, problem, connection);
+  return answer_of(dialect, status, problem);
 }
 
 }  // namespace enforcer::proxy

@@ -1,8 +1,9 @@
 #include "proxy/intercept.h"
 
 #include "base/log.h"
-#include "proxy/conversation.h"
-#include "proxy/http_session.h"
+#include "proxy/guest_connection.h"
+#include "proxy/http1_session.h"
+#include "proxy/http2_session.h"
 #include "proxy/worker.h"
 #include "tls/alert.h"
 #include "tls/stream.h"
@@ -13,7 +14,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-Result<std::shared_ptr<const tls::Leaf>> leaf_for(Conversation& conversation, const HostName& host) {
+Result<std::shared_ptr<const tls::Leaf>> leaf_for(GuestConnection& conversation, const HostName& host) {
   tls::LeafCache& leaves = *conversation.session().view().leaves;
   metrics::WorkerMetrics& metrics = conversation.worker().metrics();
   const std::uint64_t minted_before = leaves.minted();
@@ -26,8 +27,17 @@ Result<std::shared_ptr<const tls::Leaf>> leaf_for(Conversation& conversation, co
   return leaf;
 }
 
+/// HTTP/2 where the guest offers it, but what the origin speaks where that is known: a request passes best
+/// untranslated.
+tls::ApplicationProtocols preferred(GuestConnection& connection, const policy::Facts& facts) {
+  using Protocol = tls::ApplicationProtocol;
+  const bool only_http1 = connection.decisions().view().origin_pool->speaks_only_http1(facts.host->text(), facts.port);
+  return only_http1 ? tls::ApplicationProtocols{Protocol::kHttp1, Protocol::kHttp2}
+                    : tls::ApplicationProtocols{Protocol::kHttp2, Protocol::kHttp1};
+}
+
 /// A guest that does not trust its CA, or cannot agree with us, is worth a record: to its user it looks like an outage.
-void handshake_failed(Conversation& conversation, const policy::Facts& facts, const Seen& seen,
+void handshake_failed(GuestConnection& conversation, const policy::Facts& facts, const Seen& seen,
                       const tls::Stream& guest) {
   if (conversation.interrupted() == Errc::kTimeout) {
     conversation.deny(facts, policy::Reason::kHelloTimeout, seen);
@@ -42,7 +52,7 @@ void handshake_failed(Conversation& conversation, const policy::Facts& facts, co
 
 }  // namespace
 
-asio::awaitable<void> intercept(Conversation& conversation, policy::Facts facts, const Seen& seen,
+asio::awaitable<void> intercept(GuestConnection& conversation, policy::Facts facts, const Seen& seen,
                                 std::vector<std::uint8_t> received) {
   Worker& worker = conversation.worker();
   const auto& deadlines = worker.config().deadlines;
@@ -60,7 +70,7 @@ asio::awaitable<void> intercept(Conversation& conversation, policy::Facts facts,
                             .epoch = identity.epoch,
                             .host = *facts.host,
                             .leaf = **leaf,
-                            .protocols = {tls::ApplicationProtocol::kHttp1}};
+                            .protocols = preferred(conversation, facts)};
   const auto guest = tls::Stream::accept(conversation.guest(), worker.tls_server(), how, std::move(received));
   if (!guest) {
     conversation.deny(facts, policy::Reason::kInternal, seen);
@@ -71,7 +81,10 @@ asio::awaitable<void> intercept(Conversation& conversation, policy::Facts facts,
   }
   worker.metrics().tls_handshake(metrics::TlsSide::kGuest, Monotonic::now() - start);
   conversation.expect_within(deadlines.request_head);
-  co_await serve_http(conversation, **guest, std::move(facts), policy::RequestFacts::Transport::kTls, {});
+  const bool http2 = (*guest)->info().protocol == tls::ApplicationProtocol::kHttp2;
+  auto served = (http2 ? serve_http2 : serve_http1)(conversation, **guest, std::move(facts),
+                                                    policy::RequestFacts::Transport::kTls, {});
+  co_await std::move(served);
 }
 
 }  // namespace enforcer::proxy

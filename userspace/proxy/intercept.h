@@ -10,11 +10,11 @@
 
 namespace enforcer::proxy {
 
-class Conversation;
+class GuestConnection;
 struct Seen;
 
 /// `received` begins with the ClientHello, whose server name is facts.host.
-boost::asio::awaitable<void> intercept(Conversation& conversation, policy::Facts facts, const Seen& seen,
+boost::asio::awaitable<void> intercept(GuestConnection& conversation, policy::Facts facts, const Seen& seen,
                                        std::vector<std::uint8_t> received);
 
 }  // namespace enforcer::proxy

@@ -2,7 +2,7 @@
 
 #include "net/socket.h"
 #include "policy/decide.h"
-#include "proxy/live_session.h"
+#include "proxy/decisions.h"
 #include "proxy/worker.h"
 
 namespace enforcer::proxy {
@@ -31,25 +31,25 @@ CheckedAddresses judge(std::vector<IpAddress> addresses, std::chrono::seconds tt
   return checked;
 }
 
-asio::awaitable<Result<const CheckedAddresses*>> resolve(LiveSession& session, const HostName& name,
+asio::awaitable<Result<const CheckedAddresses*>> resolve(Decisions& decisions, const HostName& name,
                                                          Deadline deadline) {
-  auto& cache = session.view().origins;
+  auto& cache = decisions.view().origins;
   const auto found = cache.find(name);
   if (found != cache.end() && found->second.expires > Monotonic::now()) co_return &found->second;
-  auto resolution = co_await session.worker().resolver().resolve(name, deadline);
+  auto resolution = co_await decisions.worker().resolver().resolve(name, deadline);
   if (!resolution) co_return std::unexpected(std::move(resolution).error());
   if (cache.size() >= kMaxCachedOrigins) cache.clear();
   co_return &cache.insert_or_assign(name, judge(std::move(resolution->addresses), resolution->ttl)).first->second;
 }
 
-std::optional<Forbidden> forbidden(LiveSession& session, const policy::Facts& facts, const policy::Decision& decision,
+std::optional<Forbidden> forbidden(Decisions& decisions, const policy::Facts& facts, const policy::Decision& decision,
                                    const CheckedAddresses& checked) {
   using policy::AddressVerdict;
   using policy::Reason;
   if (checked.worst == AddressVerdict::kMetadata)
     return Forbidden{.reason = Reason::kDstMetadata, .rule = decision.rule};
   // Our own metrics name guests and rules, whatever a rule opens.
-  if ((checked.local || checked.loopback) && facts.port == session.worker().config().metrics.listen.port) {
+  if ((checked.local || checked.loopback) && facts.port == decisions.worker().config().metrics.listen.port) {
     return Forbidden{.reason = Reason::kDstLocal, .rule = decision.rule};
   }
   const bool private_allowed = decision.rule != nullptr && decision.rule->private_destination;
@@ -58,27 +58,27 @@ std::optional<Forbidden> forbidden(LiveSession& session, const policy::Facts& fa
     return Forbidden{.reason = Reason::kDstPrivate, .rule = decision.rule};
   }
   for (const IpAddress& address : checked.addresses) {
-    if (auto denial = policy::deny_address(session.policy(), facts, address)) return denial;
+    if (auto denial = policy::deny_address(decisions.policy(), facts, address)) return denial;
   }
   return std::nullopt;
 }
 
 }  // namespace
 
-asio::awaitable<OriginAddresses> find_origin(LiveSession& session, const policy::Facts& facts,
+asio::awaitable<OriginAddresses> find_origin(Decisions& decisions, const policy::Facts& facts,
                                              const policy::Decision& decision, Deadline deadline) {
   ENFORCER_CHECK(decision.allowed());
   if (!facts.host) {
     const CheckedAddresses literal = judge({*facts.destination}, std::chrono::seconds(0));
-    if (auto denial = forbidden(session, facts, decision, literal)) co_return *std::move(denial);
+    if (auto denial = forbidden(decisions, facts, decision, literal)) co_return *std::move(denial);
     co_return literal.addresses;
   }
-  const auto checked = co_await resolve(session, *facts.host, deadline);
+  const auto checked = co_await resolve(decisions, *facts.host, deadline);
   if (!checked) {
     const bool late = checked.error().code == Errc::kTimeout;
     co_return Unresolved{late ? metrics::OriginError::kTimeout : metrics::OriginError::kResolve};
   }
-  if (auto denial = forbidden(session, facts, decision, **checked)) co_return *std::move(denial);
+  if (auto denial = forbidden(decisions, facts, decision, **checked)) co_return *std::move(denial);
   co_return (*checked)->addresses;
 }
 

@@ -12,7 +12,7 @@
 
 namespace enforcer::proxy {
 
-class LiveSession;
+class Decisions;
 class Worker;
 
 /// Addresses that may be connected to.
@@ -28,7 +28,7 @@ using OriginAddresses = std::variant<Candidates, Unresolved, Forbidden>;
 
 /// Resolves and judges. One bad address among good ones forbids the whole set: an answer that mixes them is rebinding,
 /// not bad luck.
-boost::asio::awaitable<OriginAddresses> find_origin(LiveSession& session, const policy::Facts& facts,
+boost::asio::awaitable<OriginAddresses> find_origin(Decisions& decisions, const policy::Facts& facts,
                                                     const policy::Decision& decision, Deadline deadline);
 
 }  // namespace enforcer::proxy

@@ -2,32 +2,37 @@
 
 #include "policy/decide.h"
 #include "proxy/conversation.h"
+#include "proxy/http1_origin_side.h"
+#include "proxy/http2_origin_connection.h"
 #include "proxy/worker.h"
 
 namespace enforcer::proxy {
 
 namespace asio = boost::asio;
+using Protocol = tls::ApplicationProtocol;
+using Transport = policy::RequestFacts::Transport;
 
-/// An idle connection on which something arrives, or ends, is over: an origin has nothing to say unasked.
-bool OriginLeg::usable_for(const policy::Decision& decision) {
-  if (stream_ == nullptr || credential_ != policy::credential_of(decision) || !received_.empty()) return false;
-  std::uint8_t unasked = 0;
-  return !stream_->try_read({&unasked, 1}).has_value();
+namespace {
+
+OriginKey key_of(const policy::Facts& facts, const policy::Decision& decision, OriginLeg::Speak speak) {
+  return {.place = facts.host ? facts.host->text() : facts.destination->to_string(),
+          .port = facts.port,
+          .transport = facts.request->transport,
+          .prior = speak == OriginLeg::Speak::kHttp2 ? Protocol::kHttp2 : Protocol::kHttp1,
+          .credential = std::string(policy::credential_of(decision))};
 }
 
-asio::awaitable<OriginLeg::Reached> OriginLeg::reach(const policy::Facts& facts, const policy::Decision& decision) {
-  LiveSession& session = conversation_.session();
-  if (usable_for(decision)) {
-    // The address was checked when it was dialled; what policies say about it may have changed since.
-    if (const auto denial = policy::deny_address(session.policy(), facts, *session.dialled_address())) {
-      conversation_.deny(facts, *denial);
-      co_return Reached::kDenied;
-    }
-    if (co_await session.allow(facts, decision, {})) co_return Reached::kReused;
-    conversation_.denied_unrecorded();
-    co_return Reached::kDenied;
-  }
-  drop();
+}  // namespace
+
+OriginPool& OriginLeg::pool() {
+  return *conversation_.decisions().view().origin_pool;
+}
+
+asio::awaitable<OriginLeg::Reached> OriginLeg::reach(const policy::Facts& facts, const policy::Decision& decision,
+                                                     Speak speak) {
+  const OriginKey key = key_of(facts, decision, speak);
+  if (const auto reused = co_await reuse(key, facts, decision, speak)) co_return *reused;
+  const OriginPool::Dial dial(pool(), key);
   switch (co_await conversation_.reach_origin(facts, decision, {})) {
     case Conversation::Reached::kDenied:
       co_return Reached::kDenied;
@@ -37,55 +42,129 @@ asio::awaitable<OriginLeg::Reached> OriginLeg::reach(const policy::Facts& facts,
     case Conversation::Reached::kConnected:
       break;
   }
-  credential_ = policy::credential_of(decision);
-  co_return co_await secure(facts) ? Reached::kFresh : Reached::kFailed;
+  co_return co_await begin(key, facts, speak) ? Reached::kFresh : Reached::kFailed;
 }
 
-asio::awaitable<OriginLeg::Reached> OriginLeg::reach_again(const policy::Facts& facts,
-                                                           const policy::Decision& decision) {
+asio::awaitable<OriginLeg::Reached> OriginLeg::reach_again(const policy::Facts& facts, const policy::Decision& decision,
+                                                           Speak speak) {
   drop();
   if (const auto reached = co_await conversation_.reach_origin_again(facts, decision);
       reached != Conversation::Reached::kConnected) {
     failure_ = conversation_.failure();
     co_return reached == Conversation::Reached::kDenied ? Reached::kDenied : Reached::kFailed;
   }
-  credential_ = policy::credential_of(decision);
-  co_return co_await secure(facts) ? Reached::kFresh : Reached::kFailed;
+  co_return co_await begin(key_of(facts, decision, speak), facts, speak) ? Reached::kFresh : Reached::kFailed;
+}
+
+/// Nothing: a new connection is needed.
+asio::awaitable<std::optional<OriginLeg::Reached>> OriginLeg::reuse(const OriginKey& key, const policy::Facts& facts,
+                                                                    const policy::Decision& decision, Speak speak) {
+  Decisions& decisions = conversation_.decisions();
+  const bool may_share = speak == Speak::kHttp2 || (speak == Speak::kWhatItPrefers && key.transport == Transport::kTls);
+  if (may_share && !pool().speaks_only_http1(key.place, key.port)) {
+    while (!pool().find_shared(key) && pool().dialling(key) && !conversation_.interrupted() &&
+           !conversation_.guest_broken() && !conversation_.origin_late()) {
+      co_await await_dial(key);
+    }
+  }
+  std::shared_ptr<Http2OriginConnection> shared = may_share ? pool().find_shared(key) : nullptr;
+  std::unique_ptr<OriginConnection> idle = shared || speak == Speak::kHttp2 ? nullptr : pool().take(key);
+  if (!shared && !idle) co_return std::nullopt;
+  const IpAddress address = shared ? shared->address() : idle->address();
+  // The address was checked when it was dialled; what policies say about it may have changed since.
+  if (const auto denial = policy::deny_address(decisions.policy(), facts, address)) {
+    conversation_.deny(facts, *denial);
+    co_return Reached::kDenied;
+  }
+  if (!co_await decisions.allow(facts, decision, {})) {
+    conversation_.denied_unrecorded();
+    co_return Reached::kDenied;
+  }
+  decisions.dialled(address);
+  if (idle) {
+    use(std::move(idle));
+    co_return Reached::kReused;
+  }
+  if (use(*shared)) co_return Reached::kReused;
+  co_return co_await reach_again(facts, decision, speak);  // it filled up, or ended, while the record was written
+}
+
+asio::awaitable<void> OriginLeg::await_dial(const OriginKey& key) {
+  const auto& deadlines = conversation_.worker().config().deadlines;
+  conversation_.expect_origin_within(deadlines.origin_connect + deadlines.tls_handshake);
+  OriginPool::Waiting waiting(conversation_.worker().io(), pool(), key);
+  conversation_.waits_in(&waiting);
+  co_await waiting.wait();
+  conversation_.waits_in(nullptr);
+}
+
+/// The connection is there: TLS over it, and what is spoken on it.
+asio::awaitable<bool> OriginLeg::begin(OriginKey key, const policy::Facts& facts, Speak speak) {
+  std::unique_ptr<tls::Stream> tls;
+  Protocol protocol = key.prior;
+  if (key.transport == Transport::kTls) {
+    tls = co_await secure(facts, speak);
+    if (!tls) co_return false;
+    protocol = tls->info().protocol;
+    if (speak == Speak::kWhatItPrefers) pool().remember(key, protocol);
+  }
+  auto connection = std::make_unique<OriginConnection>(std::move(key), conversation_.take_origin(), std::move(tls),
+                                                       conversation_.origin_address());
+  if (protocol == Protocol::kHttp1) {
+    use(std::move(connection));
+    co_return true;
+  }
+  auto shared = Http2OriginConnection::start(conversation_.worker(), std::move(connection));
+  pool().share(shared);
+  if (use(*shared)) co_return true;
+  failure_ = policy::Reason::kOriginConnect;
+  conversation_.ended({.outcome = audit::Outcome::kOriginFailed, .reason = failure_},
+                      metrics::ConnectionResult::kFailed);
+  co_return false;
+}
+
+void OriginLeg::use(std::unique_ptr<OriginConnection> connection) {
+  protocol_ = Protocol::kHttp1;
+  auto side = std::make_unique<Http1OriginSide>(std::move(connection), pool());
+  conversation_.waits_in(side.get());
+  side_ = std::move(side);
+}
+
+bool OriginLeg::use(Http2OriginConnection& connection) {
+  auto side = connection.open();
+  if (!side) return false;
+  protocol_ = Protocol::kHttp2;
+  conversation_.waits_in(side.get());
+  side_ = std::move(side);
+  return true;
 }
 
 /// The origin must prove that it is the decided name before a byte of the request is written (invariants 4 and 6).
-asio::awaitable<bool> OriginLeg::secure(const policy::Facts& facts) {
-  if (facts.request->transport == policy::RequestFacts::Transport::kClear) {
-    stream_ = &conversation_.origin();
-    co_return true;
-  }
+asio::awaitable<std::unique_ptr<tls::Stream>> OriginLeg::secure(const policy::Facts& facts, Speak speak) {
   Worker& worker = conversation_.worker();
   const auto start = Monotonic::now();
   conversation_.expect_origin_within(worker.config().deadlines.tls_handshake);
-  const tls::ApplicationProtocols protocols{tls::ApplicationProtocol::kHttp1};
+  const tls::ApplicationProtocols protocols = speak == Speak::kHttp1
+                                                  ? tls::ApplicationProtocols{Protocol::kHttp1}
+                                                  : tls::ApplicationProtocols{Protocol::kHttp2, Protocol::kHttp1};
   auto made = tls::Stream::connect(conversation_.origin(), worker.tls_client(), *facts.host, protocols);
   if (!made) co_return fail_tls(tls::HandshakeFault::kProtocol);
-  tls_ = *std::move(made);
-  if (const auto shaken = co_await tls_->handshake(); !shaken) co_return fail_tls(tls_->fault());
+  if (const auto shaken = co_await (*made)->handshake(); !shaken) co_return fail_tls((*made)->fault());
   worker.metrics().tls_handshake(metrics::TlsSide::kOrigin, Monotonic::now() - start);
-  stream_ = tls_.get();
-  co_return true;
+  co_return *std::move(made);
 }
 
-bool OriginLeg::fail_tls(tls::HandshakeFault fault) {
+std::unique_ptr<tls::Stream> OriginLeg::fail_tls(tls::HandshakeFault fault) {
   failure_ = policy::Reason::kOriginTls;
   conversation_.worker().metrics().origin_error(metrics::OriginError::kTls);
   conversation_.ended({.outcome = audit::Outcome::kOriginFailed, .reason = failure_, .detail = tls::label(fault)},
                       metrics::ConnectionResult::kFailed);
-  drop();
-  return false;
+  return nullptr;
 }
 
 void OriginLeg::drop() {
-  tls_.reset();
-  stream_ = nullptr;
-  received_.clear();
-  credential_.clear();
+  conversation_.waits_in(nullptr);
+  side_.reset();
   conversation_.drop_origin();
 }
 

@@ -1,15 +1,14 @@
-// OriginLeg: the connection of one guest's HTTP session to its origin: dialled after the first positive decision, under
-// TLS where the guest's leg is, kept for the session's next requests. It is never shared with another session, and not
-// used for a request with another credential than the one it was made for (invariant 9).
+// OriginLeg: gets a request to its origin: over a connection that this guest has for the same name, port and
+// credential, or over a new one, dialled after the positive decision and under TLS where the guest's leg is.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
 #include <memory>
-#include <vector>
 
-#include "net/byte_stream.h"
 #include "policy/decision.h"
 #include "policy/facts.h"
+#include "proxy/message_sides.h"
+#include "proxy/origin_pool.h"
 #include "tls/stream.h"
 
 namespace enforcer::proxy {
@@ -18,38 +17,52 @@ class Conversation;
 
 class OriginLeg {
  public:
+  /// What may be spoken with the origin.
+  enum class Speak : std::uint8_t {
+    kWhatItPrefers,  ///< over TLS the origin chooses; HTTP/1 in clear
+    kHttp1,          ///< the request needs it (WebSocket), or the origin said so (HTTP_1_1_REQUIRED)
+    kHttp2,          ///< in clear, because the guest does so too (prior knowledge, RFC 9113 3.3)
+  };
+
   explicit OriginLeg(Conversation& conversation) : conversation_(conversation) {}
+  ~OriginLeg() { drop(); }
+  OriginLeg(const OriginLeg&) = delete;
+  OriginLeg& operator=(const OriginLeg&) = delete;
 
   enum class Reached : std::uint8_t {
     kFresh,   ///< a new connection; the decision is recorded
-    kReused,  ///< the one of the request before, which the origin may be closing just now; the decision is recorded
+    kReused,  ///< one that was used before, which the origin may be closing just now; the decision is recorded
     kDenied,  ///< recorded as a denial, Conversation::denial() says which
     kFailed,  ///< allowed and recorded, begun and ended: failure() says why
   };
-  /// Records the decision and has a connection over which the request may be sent: TCP to a checked address, and for
-  /// `transport` kTls an origin whose certificate was verified for the decided name.
-  boost::asio::awaitable<Reached> reach(const policy::Facts& facts, const policy::Decision& decision);
-  /// A new connection for a decision that is recorded already: the reused one turned out to be closed.
-  boost::asio::awaitable<Reached> reach_again(const policy::Facts& facts, const policy::Decision& decision);
+  /// Records the decision and has a side over which the request may be sent: a checked address, and over TLS an origin
+  /// whose certificate was verified for the decided name.
+  boost::asio::awaitable<Reached> reach(const policy::Facts& facts, const policy::Decision& decision, Speak speak);
+  /// A new connection for a decision that is recorded already: the one before did not take the request.
+  boost::asio::awaitable<Reached> reach_again(const policy::Facts& facts, const policy::Decision& decision,
+                                              Speak speak);
 
-  [[nodiscard]] net::ByteStream& stream() { return *stream_; }
-  /// What was read from the origin and not yet consumed.
-  [[nodiscard]] std::vector<std::uint8_t>& received() { return received_; }
+  [[nodiscard]] OriginSide& side() { return *side_; }
+  [[nodiscard]] tls::ApplicationProtocol protocol() const { return protocol_; }
   [[nodiscard]] policy::Reason failure() const { return failure_; }
 
-  /// The connection is of no more use.
+  /// The side is of no more use.
   void drop();
 
  private:
-  [[nodiscard]] bool usable_for(const policy::Decision& decision);
-  boost::asio::awaitable<bool> secure(const policy::Facts& facts);
-  bool fail_tls(tls::HandshakeFault fault);
+  boost::asio::awaitable<std::optional<Reached>> reuse(const OriginKey& key, const policy::Facts& facts,
+                                                       const policy::Decision& decision, Speak speak);
+  boost::asio::awaitable<void> await_dial(const OriginKey& key);
+  boost::asio::awaitable<bool> begin(OriginKey key, const policy::Facts& facts, Speak speak);
+  boost::asio::awaitable<std::unique_ptr<tls::Stream>> secure(const policy::Facts& facts, Speak speak);
+  std::unique_ptr<tls::Stream> fail_tls(tls::HandshakeFault fault);
+  void use(std::unique_ptr<OriginConnection> connection);
+  bool use(Http2OriginConnection& connection);
+  [[nodiscard]] OriginPool& pool();
 
   Conversation& conversation_;
-  std::unique_ptr<tls::Stream> tls_;
-  net::ByteStream* stream_ = nullptr;  ///< null: no connection
-  std::vector<std::uint8_t> received_;
-  std::string credential_;  ///< name of the one sent over this connection, or empty
+  std::unique_ptr<OriginSide> side_;
+  tls::ApplicationProtocol protocol_ = tls::ApplicationProtocol::kHttp1;
   policy::Reason failure_ = policy::Reason::kOriginConnect;
 };
 

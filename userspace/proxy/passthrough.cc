@@ -1,6 +1,6 @@
 #include "proxy/passthrough.h"
 
-#include "proxy/conversation.h"
+#include "proxy/guest_connection.h"
 #include "proxy/intercept.h"
 #include "proxy/worker.h"
 #include "tls/alert.h"
@@ -15,14 +15,14 @@ namespace {
 
 constexpr std::size_t kFlightBuffer = 16 * 1024;
 
-void deny_tls(Conversation& conversation, const policy::Facts& facts, policy::Reason reason, const Seen& seen,
+void deny_tls(GuestConnection& conversation, const policy::Facts& facts, policy::Reason reason, const Seen& seen,
               tls::AlertDescription alert = tls::AlertDescription::kAccessDenied) {
   conversation.deny(facts, reason, seen);
   conversation.answer_at_once(tls::fatal_alert(alert));
 }
 
 /// Reads until the hello is complete; nothing: it never will be, and that was dealt with.
-asio::awaitable<std::optional<tls::ClientHello>> read_hello(Conversation& conversation, const policy::Facts& facts,
+asio::awaitable<std::optional<tls::ClientHello>> read_hello(GuestConnection& conversation, const policy::Facts& facts,
                                                             std::vector<std::uint8_t>& received,
                                                             tls::ClientHelloReader& reader) {
   Bytes arrived = received;
@@ -64,7 +64,7 @@ std::optional<policy::Reason> mismatch(const tls::ClientHello& hello, const poli
 /// Both directions until the ServerHello is complete; the counts are what was forwarded.
 class Watch {
  public:
-  Watch(Conversation& conversation, const tls::ClientHello& hello) : conversation_(conversation), flight_(hello) {}
+  Watch(GuestConnection& conversation, const tls::ClientHello& hello) : conversation_(conversation), flight_(hello) {}
 
   std::uint64_t bytes_up = 0;
   std::uint64_t bytes_down = 0;
@@ -136,7 +136,7 @@ class Watch {
     co_return true;
   }
 
-  Conversation& conversation_;
+  GuestConnection& conversation_;
   tls::ServerFlight flight_;
   std::vector<std::uint8_t> pending_;
   std::vector<std::uint8_t> guest_buffer_ = std::vector<std::uint8_t>(kFlightBuffer);
@@ -144,7 +144,7 @@ class Watch {
   bool guest_ended_ = false;
 };
 
-asio::awaitable<void> pass_through(Conversation& conversation, const tls::ClientHello& hello,
+asio::awaitable<void> pass_through(GuestConnection& conversation, const tls::ClientHello& hello,
                                    std::vector<std::uint8_t> received, std::size_t hello_size) {
   conversation.expect_within(conversation.worker().config().deadlines.tls_handshake);
   if (!co_await conversation.origin().write_all(Bytes(received).first(hello_size))) {
@@ -171,7 +171,7 @@ asio::awaitable<void> pass_through(Conversation& conversation, const tls::Client
 
 }  // namespace
 
-asio::awaitable<void> serve_tls(Conversation& conversation, policy::Facts facts, std::vector<std::uint8_t> received,
+asio::awaitable<void> serve_tls(GuestConnection& conversation, policy::Facts facts, std::vector<std::uint8_t> received,
                                 Monotonic::time_point start) {
   tls::ClientHelloReader reader;
   facts.layer = policy::Layer::kTls;
@@ -196,12 +196,12 @@ asio::awaitable<void> serve_tls(Conversation& conversation, policy::Facts facts,
     co_return co_await intercept(conversation, std::move(facts), seen, std::move(received));
   }
   switch (co_await conversation.reach_origin(facts, decision, seen)) {
-    case Conversation::Reached::kDenied:
+    case GuestConnection::Reached::kDenied:
       conversation.answer_at_once(tls::fatal_alert(tls::AlertDescription::kAccessDenied));
       co_return;
-    case Conversation::Reached::kFailed:
+    case GuestConnection::Reached::kFailed:
       co_return;
-    case Conversation::Reached::kConnected:
+    case GuestConnection::Reached::kConnected:
       break;
   }
   co_await pass_through(conversation, *hello, std::move(received), reader.wire_size());

@@ -11,10 +11,10 @@
 
 namespace enforcer::proxy {
 
-class Conversation;
+class GuestConnection;
 
 /// `received` begins like TLS; `start` is when the first byte was waited for.
-boost::asio::awaitable<void> serve_tls(Conversation& conversation, policy::Facts facts,
+boost::asio::awaitable<void> serve_tls(GuestConnection& conversation, policy::Facts facts,
                                        std::vector<std::uint8_t> received, Monotonic::time_point start);
 
 }  // namespace enforcer::proxy

@@ -23,11 +23,11 @@ bool would_block() {
 }  // namespace
 
 RelayLoop::RelayLoop(boost::asio::io_context& io, net::Poller& poller, net::TimerWheel& wheel,
-                     std::chrono::nanoseconds idle)
-    : io_(io), poller_(poller), wheel_(wheel), idle_(idle) {}
+                     std::chrono::nanoseconds idle, std::chrono::nanoseconds stalled)
+    : io_(io), poller_(poller), wheel_(wheel), idle_(idle), stalled_(stalled) {}
 
 RelayLoop::~RelayLoop() {
-  while (!relays_.empty()) relays_.front().abort();
+  while (!relays_.empty()) relays_.front().interrupt(Errc::kDenied);
 }
 
 Result<Relay*> RelayLoop::adopt(std::unique_ptr<RelayObserver> observer, net::AsyncSocket& guest,
@@ -42,7 +42,7 @@ Result<Relay*> RelayLoop::adopt(std::unique_ptr<RelayObserver> observer, net::As
     relay.finish(RelayEnd::kOriginReset);
     return fail(Errc::kIo, "the poller refused a socket");
   }
-  wheel_.schedule(relay, Deadline::after(stalled()));
+  wheel_.schedule(relay, Deadline::after(stalled_));
   return &relay;
 }
 
@@ -233,9 +233,9 @@ void Relay::expired() {
   const auto quiet = now - std::max(flows_[kGuest].moved, flows_[kOrigin].moved);
   if (quiet >= loop_.idle_) return finish(RelayEnd::kIdle);
   for (const Flow& flow : flows_) {
-    if (flow.pending() && now - flow.moved >= loop_.stalled()) return finish(RelayEnd::kIdle);
+    if (flow.pending() && now - flow.moved >= loop_.stalled_) return finish(RelayEnd::kIdle);
   }
-  loop_.wheel_.schedule(*this, Deadline::after(std::min(loop_.idle_ - quiet, loop_.stalled())));
+  loop_.wheel_.schedule(*this, Deadline::after(std::min(loop_.idle_ - quiet, loop_.stalled_)));
 }
 
 }  // namespace enforcer::proxy

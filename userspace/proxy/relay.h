@@ -21,6 +21,7 @@
 #include "net/async_socket.h"
 #include "net/poller.h"
 #include "net/timer_wheel.h"
+#include "proxy/interruptible.h"
 #include "proxy/pipe_pool.h"
 
 namespace enforcer::proxy {
@@ -52,7 +53,9 @@ class RelayObserver {
 /// The relays of one worker, and what they share.
 class RelayLoop {
  public:
-  RelayLoop(boost::asio::io_context& io, net::Poller& poller, net::TimerWheel& wheel, std::chrono::nanoseconds idle);
+  /// `idle`: how long nothing may move; `stalled`: how long a receiver may take nothing of what waits for it.
+  RelayLoop(boost::asio::io_context& io, net::Poller& poller, net::TimerWheel& wheel, std::chrono::nanoseconds idle,
+            std::chrono::nanoseconds stalled);
   ~RelayLoop();  ///< aborts what still runs
 
   /// Takes over the sockets of a session, both watched by the worker's poller; `bytes_up` and `bytes_down` were relayed
@@ -66,32 +69,28 @@ class RelayLoop {
   friend class Relay;
   static constexpr std::size_t kBuffer = 64 * 1024;
 
-  /// How long a receiver may take nothing of what waits for it: the kernel keeps megabytes for it meanwhile.
-  [[nodiscard]] std::chrono::nanoseconds stalled() const {
-    return std::min<std::chrono::nanoseconds>(idle_, std::max<std::chrono::nanoseconds>(idle_ / 12, kLeastStall));
-  }
-  static constexpr std::chrono::seconds kLeastStall{10};
   void run_again(Relay& relay);
   void forget(Relay& relay);
 
   boost::asio::io_context& io_;
   net::Poller& poller_;
   net::TimerWheel& wheel_;
-  std::chrono::nanoseconds idle_;
+  const std::chrono::nanoseconds idle_;
+  const std::chrono::nanoseconds stalled_;
   PipePool pipes_;
   std::list<Relay> relays_;
   std::vector<Relay*> again_;  ///< used up their share of a turn with work left
   std::array<char, kBuffer> buffer_;
 };
 
-class Relay final : public net::WheelEntry {
+class Relay final : public net::WheelEntry, public Interruptible {
  public:
   /// Only RelayLoop::adopt() makes relays; public for std::list.
   Relay(RelayLoop& loop, std::unique_ptr<RelayObserver> observer, std::uint64_t bytes_up, std::uint64_t bytes_down);
   ~Relay() override;
 
   /// Ends it now with RST on both sides. Destroys the relay.
-  void abort() { finish(RelayEnd::kAborted); }
+  void interrupt(Errc /*why*/) override { finish(RelayEnd::kAborted); }
 
  private:
   friend class RelayLoop;

@@ -4,9 +4,10 @@
 #include <boost/asio/detached.hpp>
 
 #include "http/opening.h"
-#include "proxy/conversation.h"
 #include "proxy/dns_stream.h"
-#include "proxy/http_session.h"
+#include "proxy/guest_connection.h"
+#include "proxy/http1_session.h"
+#include "proxy/http2_session.h"
 #include "proxy/passthrough.h"
 #include "proxy/worker.h"
 #include "tls/client_hello.h"
@@ -18,17 +19,17 @@ namespace asio = boost::asio;
 namespace {
 
 /// The connection needs no classification: a `protocol: tcp` rule matched, and the server may speak first.
-asio::awaitable<void> relay_opaque(Conversation& conversation, const policy::Facts& facts,
+asio::awaitable<void> relay_opaque(GuestConnection& conversation, const policy::Facts& facts,
                                    const policy::Decision& decision) {
   conversation.session().said_what_it_wants();
   conversation.session().classified(metrics::Protocol::kTcp);
   const auto reached = co_await conversation.reach_origin(facts, decision, {});
-  if (reached == Conversation::Reached::kConnected) conversation.become_relay(0, 0);
+  if (reached == GuestConnection::Reached::kConnected) conversation.become_relay(0, 0);
 }
 
 /// Reads until it is clear which protocol the guest speaks. Nothing is dialled before that, and who never says gets RST
 /// (invariants 1 and 2).
-asio::awaitable<void> classify(Conversation& conversation, policy::Facts facts) {
+asio::awaitable<void> classify(GuestConnection& conversation, policy::Facts facts) {
   conversation.expect_within(conversation.worker().config().deadlines.classify);
   const auto start = Monotonic::now();
   std::vector<std::uint8_t> received;
@@ -39,10 +40,12 @@ asio::awaitable<void> classify(Conversation& conversation, policy::Facts facts) 
     }
     const http::Opening opening = http::judge_opening(received);
     if (opening == http::Opening::kUndecided) continue;
-    if (opening == http::Opening::kRequest) {
+    if (opening == http::Opening::kRequest || opening == http::Opening::kHttp2) {
       conversation.session().classified(metrics::Protocol::kHttp);
-      co_return co_await serve_http(conversation, conversation.guest(), std::move(facts),
-                                    policy::RequestFacts::Transport::kClear, std::move(received));
+      auto served = (opening == http::Opening::kHttp2 ? serve_http2 : serve_http1)(
+          conversation, conversation.guest(), std::move(facts), policy::RequestFacts::Transport::kClear,
+          std::move(received));
+      co_return co_await std::move(served);
     }
     conversation.deny(facts, policy::Reason::kProtoUnknown);
     co_return;
@@ -54,7 +57,7 @@ asio::awaitable<void> classify(Conversation& conversation, policy::Facts facts) 
   }
 }
 
-asio::awaitable<void> run(std::unique_ptr<Conversation> conversation, policy::Facts facts, policy::Decision first) {
+asio::awaitable<void> run(std::unique_ptr<GuestConnection> conversation, policy::Facts facts, policy::Decision first) {
   if (first.handling == policy::Handling::kOpaque) {
     co_await relay_opaque(*conversation, facts, first);
   } else {
@@ -62,15 +65,15 @@ asio::awaitable<void> run(std::unique_ptr<Conversation> conversation, policy::Fa
   }
 }
 
-asio::awaitable<void> run_dns(std::unique_ptr<Conversation> conversation) {
+asio::awaitable<void> run_dns(std::unique_ptr<GuestConnection> conversation) {
   co_await serve_dns_stream(*conversation);
 }
 
-std::unique_ptr<Conversation> converse(std::unique_ptr<LiveSession> session, Fd socket) {
+std::unique_ptr<GuestConnection> converse(std::unique_ptr<LiveSession> session, Fd socket) {
   Worker& worker = session->worker();
   auto guest = net::AsyncSocket::make(worker.io(), worker.poller(), std::move(socket));
   if (!guest) return nullptr;  // out of memory for the poller: the socket closes with RST
-  return std::make_unique<Conversation>(std::move(session), *std::move(guest));
+  return std::make_unique<GuestConnection>(std::move(session), *std::move(guest));
 }
 
 }  // namespace

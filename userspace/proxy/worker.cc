@@ -5,8 +5,8 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/log.h"
+#include "proxy/decisions.h"
 #include "proxy/listener.h"
-#include "proxy/live_session.h"
 
 namespace enforcer::proxy {
 
@@ -19,7 +19,8 @@ Result<std::unique_ptr<Worker>> Worker::make(const config::Config& config, audit
   std::unique_ptr<Worker> worker(new Worker(config, log));
   worker->poller_ = TRY(net::Poller::make(worker->io_));
   worker->resolver_ = TRY(dns::Resolver::make(worker->io_, config.dns.servers));
-  worker->relays_ = std::make_unique<RelayLoop>(worker->io_, *worker->poller_, worker->wheel_, config.deadlines.idle);
+  worker->relays_ = std::make_unique<RelayLoop>(worker->io_, *worker->poller_, worker->wheel_, config.deadlines.idle,
+                                                config.deadlines.stalled());
   worker->tls_server_ = TRY(tls::ServerContext::make());
   worker->tls_client_ = TRY(tls::ClientContext::make({config.origin_trust.system, config.origin_trust.files}));
   worker->leaf_key_ = TRY(tls::LeafKey::make());
@@ -56,8 +57,9 @@ void Worker::stop() {
 void Worker::end_sessions() {
   for (auto& [slot, view] : guests_) {
     // A closed relay leaves the list at once, a closed coroutine when it is next resumed.
-    const std::vector<LiveSession*> sessions(view->sessions.begin(), view->sessions.end());
-    for (LiveSession* session : sessions) session->close(audit::Outcome::kShutdown);
+    const std::vector<Decisions*> decided(view->decided.begin(), view->decided.end());
+    for (Decisions* each : decided) each->close(audit::Outcome::kShutdown);
+    view->origin_pool->close();
   }
 }
 
@@ -74,6 +76,7 @@ void Worker::add_guest(std::shared_ptr<Guest> guest, std::shared_ptr<const polic
   view->guest = std::move(guest);
   view->policy = std::move(policy);
   view->series = series;
+  view->origin_pool = std::make_unique<OriginPool>(wheel_);
   view->leaves = std::make_unique<tls::LeafCache>(view->guest->authority(), *leaf_key_);
   guests_[slot] = std::move(view);
 }
@@ -83,16 +86,17 @@ void Worker::remove_guest(Slot slot) {
   if (found == guests_.end()) return;
   const auto view = found->second;
   guests_.erase(found);
-  const std::vector<LiveSession*> sessions(view->sessions.begin(), view->sessions.end());
-  for (LiveSession* session : sessions) session->close(audit::Outcome::kGuestGone);
+  view->origin_pool->close();
+  const std::vector<Decisions*> decided(view->decided.begin(), view->decided.end());
+  for (Decisions* each : decided) each->close(audit::Outcome::kGuestGone);
 }
 
 void Worker::replace_policy(Slot slot, std::shared_ptr<const policy::GuestPolicy> policy) {
   const auto view = guest(slot);
   if (!view) return;
   view->policy = std::move(policy);
-  const std::vector<LiveSession*> sessions(view->sessions.begin(), view->sessions.end());
-  for (LiveSession* session : sessions) session->decide_again();
+  const std::vector<Decisions*> decided(view->decided.begin(), view->decided.end());
+  for (Decisions* each : decided) each->decide_again();
 }
 
 asio::awaitable<Result<std::shared_ptr<const Secret>>> Worker::secret_of(const policy::CredentialSpec& spec,
@@ -117,7 +121,7 @@ std::shared_ptr<GuestView> Worker::guest(Slot slot) const {
 
 std::size_t Worker::sessions() const {
   std::size_t count = 0;
-  for (const auto& [slot, view] : guests_) count += view->sessions.size();
+  for (const auto& [slot, view] : guests_) count += view->decided.size();
   return count;
 }
 

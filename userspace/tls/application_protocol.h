@@ -9,7 +9,7 @@
 
 namespace enforcer::tls {
 
-enum class ApplicationProtocol : std::uint8_t { kHttp1 };
+enum class ApplicationProtocol : std::uint8_t { kHttp1, kHttp2 };
 
 /// In the order of preference, ours on both sides. Not empty.
 using ApplicationProtocols = std::vector<ApplicationProtocol>;
@@ -18,6 +18,8 @@ using ApplicationProtocols = std::vector<ApplicationProtocol>;
   switch (protocol) {
     case ApplicationProtocol::kHttp1:
       return "http/1.1";
+    case ApplicationProtocol::kHttp2:
+      return "h2";
   }
   return {};
 }

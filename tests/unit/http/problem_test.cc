@@ -4,6 +4,9 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
+
+#include "http/field_rules.h"
 
 using namespace enforcer::http;
 
@@ -25,10 +28,8 @@ struct Parts {
 };
 
 Parts response(unsigned status, const Problem& problem) {
-  const std::string whole = make_denial_response(status, problem, Connection::kClose);
-  const auto end = whole.find("\r\n\r\n");
-  REQUIRE(end != std::string::npos);
-  return {whole.substr(0, end + 2), whole.substr(end + 4)};
+  const Answer answer = make_problem_answer(status, problem);
+  return {serialise(answer.head, Version::kHttp11, Connection::kClose), answer.body};
 }
 
 }  // namespace
@@ -76,4 +77,32 @@ TEST_CASE("the_answer_to_head_has_no_body") {
   const auto [head, body] = response(403, problem);
   CHECK(body.empty());
   CHECK_FALSE(head.contains("Content-Length: 0"));
+}
+
+TEST_CASE("a_grpc_client_is_told_by_a_status_of_its_own_in_the_head") {
+  const Answer answer = make_grpc_answer(403, kProblem);
+  CHECK(answer.head.status == 200);
+  CHECK(answer.body.empty());
+  CHECK(values_of(answer.head.fields, "grpc-status") == std::vector<std::string_view>{"7"});
+  CHECK(values_of(answer.head.fields, "content-type") == std::vector<std::string_view>{"application/grpc"});
+  CHECK(values_of(answer.head.fields, "enforcer-decision").size() == 1);
+  CHECK(values_of(make_grpc_answer(429, kProblem).head.fields, "grpc-status")[0] == "8");
+  CHECK(values_of(make_grpc_answer(502, kProblem).head.fields, "grpc-status")[0] == "14");
+}
+
+TEST_CASE("a_grpc_message_is_percent_encoded") {
+  Problem problem = kProblem;
+  problem.detail = "100% \xc3\xa4\r\nx: y";
+  const Answer answer = make_grpc_answer(403, problem);
+  CHECK(values_of(answer.head.fields, "grpc-message")[0].contains("100%25 %C3%A4%0D%0Ax: y"));
+}
+
+TEST_CASE("grpc_is_known_by_its_content_type") {
+  const auto is = [](std::string value) {
+    RequestHead head{.method = "POST", .authority = *parse_authority("a.test"), .path = {}, .fields = {}, .body = {}};
+    head.fields.push_back({"content-type", std::move(value)});
+    return is_grpc(head);
+  };
+  CHECK((is("application/grpc") && is("application/grpc+proto") && is("application/grpc;x=y")));
+  CHECK_FALSE((is("application/grpc-web") || is("application/json") || is("")));
 }

@@ -1,0 +1,120 @@
+#include "proxy/decisions.h"
+
+#include <utility>
+
+#include "policy/decide.h"
+#include "proxy/worker.h"
+
+namespace enforcer::proxy {
+
+Decisions::Decisions(Worker& worker, std::shared_ptr<GuestView> view, const Endpoint& destination)
+    : worker_(worker),
+      view_(std::move(view)),
+      self_(view_->decided.insert(view_->decided.end(), this)),
+      destination_(destination),
+      policy_(view_->policy),
+      decided_with_(policy_) {}
+
+Decisions::~Decisions() {
+  view_->decided.erase(self_);
+}
+
+policy::Decision Decisions::decide(const policy::Facts& facts) {
+  const auto start = Monotonic::now();
+  decided_with_ = policy_;
+  policy::Decision decision = policy::decide(*decided_with_, facts);
+  if (decision.allowed() && !guest().upload().left(start)) {
+    decision = {.reason = policy::Reason::kLimitBytes, .rule = decision.rule};
+  }
+  worker_.metrics().overhead(metrics::Stage::kDecide, Monotonic::now() - start);
+  return decision;
+}
+
+audit::DecisionRecord Decisions::record(const policy::Facts& facts, const policy::Decision& decision,
+                                        const Seen& seen) const {
+  const GuestIdentity& identity = view_->guest->identity();
+  audit::DecisionRecord made{
+      .id = DecisionId::make(),
+      .subject = {&identity.name, identity.epoch, &identity.labels},
+      .layer = facts.layer,
+      .decision = decision,
+      .generation = decided_with_->generation(),
+      .sni = seen.sni,
+      .host = facts.host ? std::string_view(facts.host->text()) : seen.host,
+      .authority = facts.host && seen.host != facts.host->text() ? seen.host : std::string_view(),
+      .destination = destination_.address,
+      .port = destination_.port,
+      .method = facts.request ? std::string_view(facts.request->method) : "",
+      .path = facts.request ? std::string_view(facts.request->path) : "",
+      .query = facts.request && facts.request->query ? std::string_view(*facts.request->query) : ""};
+  return made;
+}
+
+DecisionId Decisions::deny(const policy::Facts& facts, const policy::Decision& denial, const Seen& seen) {
+  ENFORCER_CHECK(!denial.allowed());
+  worker_.metrics().decision(view_->series, facts.layer, denial);
+  denied_id_ = worker_.audit().deny(record(facts, denial, seen));
+  return denied_id_;
+}
+
+boost::asio::awaitable<bool> Decisions::allow(const policy::Facts& facts, const policy::Decision& decision,
+                                              const Seen& seen) {
+  ENFORCER_CHECK(decision.allowed());
+  const audit::DecisionRecord allowed = record(facts, decision, seen);
+  const auto start = Monotonic::now();
+  worker_.audit().append(allowed);
+  const auto committed = co_await worker_.audit().commit();
+  worker_.metrics().overhead(metrics::Stage::kAudit, Monotonic::now() - start);
+  if (!committed) {
+    const policy::Decision unrecorded{.reason = policy::Reason::kAuditUnavailable, .rule = decision.rule};
+    deny(facts, unrecorded, seen);
+    co_return false;
+  }
+  worker_.metrics().decision(view_->series, facts.layer, decision);
+  facts_ = facts;
+  decision_ = decision;
+  allowed_id_ = allowed.id;
+  allowed_at_ = Monotonic::now();
+  if (decided_with_ != policy_) decide_again();  // a reload came while it was being written
+  co_return true;
+}
+
+void Decisions::end(const Ending& ending) {
+  worker_.metrics().transferred(metrics::Direction::kEgress, ending.bytes_up);
+  worker_.metrics().transferred(metrics::Direction::kIngress, ending.bytes_down);
+  if (!allowed_id_) return;
+  const GuestIdentity& identity = view_->guest->identity();
+  worker_.audit().append(audit::EndRecord{.id = *allowed_id_,
+                                          .subject = {&identity.name, identity.epoch, &identity.labels},
+                                          .layer = facts_.layer,
+                                          .host = facts_.host ? std::string_view(facts_.host->text()) : "",
+                                          .port = destination_.port,
+                                          .dialled = dialled_,
+                                          .bytes_up = ending.bytes_up,
+                                          .bytes_down = ending.bytes_down,
+                                          .duration = Monotonic::now() - allowed_at_,
+                                          .outcome = closing_.value_or(ending.outcome),
+                                          .reason = ending.reason,
+                                          .detail = ending.detail});
+  allowed_id_.reset();
+}
+
+void Decisions::decide_again() {
+  policy_ = view_->policy;
+  if (!allowed_id_) return;  // nothing decided yet: the next step decides with the new policy
+  facts_.now = WallClock::now();
+  const policy::Decision now = policy::decide(*policy_, facts_);
+  if (now.allowed() && now.handling == decision_.handling &&
+      policy::credential_of(now) == policy::credential_of(decision_)) {
+    decision_ = now;
+    return;
+  }
+  close(audit::Outcome::kPolicyChanged);
+}
+
+void Decisions::close(audit::Outcome outcome) {
+  closing_ = outcome;
+  if (stage_ != nullptr) stage_->interrupt(Errc::kDenied);
+}
+
+}  // namespace enforcer::proxy

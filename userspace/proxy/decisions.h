@@ -1,0 +1,109 @@
+// Decisions: what is decided about one connection, or about one stream of an HTTP/2 connection, one thing after the
+// other: asked, recorded (the two records of invariant 3), ended, and asked again after a reload.
+//
+// Belongs to the worker of the guest's connection. Registered with the guest's view for as long as it lives.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <list>
+#include <memory>
+#include <optional>
+
+#include "audit/record.h"
+#include "base/deadline.h"
+#include "base/ip.h"
+#include "policy/decision.h"
+#include "policy/facts.h"
+#include "proxy/guest_view.h"
+#include "proxy/interruptible.h"
+
+namespace enforcer::proxy {
+
+class Worker;
+
+/// What was seen of a connection when a decision was made; the views live as long as the call that gets them.
+struct Seen {
+  std::string_view sni;   ///< as sent
+  std::string_view host;  ///< of a request: the Host as sent
+};
+
+/// How one of the allowed things ended.
+struct Ending {
+  audit::Outcome outcome;
+  std::optional<policy::Reason> reason{};
+  std::string_view detail{};  ///< a label of a closed list that says more than the reason, or empty
+  std::uint64_t bytes_up = 0;
+  std::uint64_t bytes_down = 0;
+};
+
+class Decisions {
+ public:
+  Decisions(Worker& worker, std::shared_ptr<GuestView> view, const Endpoint& destination);
+  virtual ~Decisions();
+  Decisions(const Decisions&) = delete;
+  Decisions& operator=(const Decisions&) = delete;
+
+  [[nodiscard]] const Endpoint& destination() const { return destination_; }
+  [[nodiscard]] Guest& guest() { return *view_->guest; }
+  [[nodiscard]] GuestView& view() { return *view_; }
+  [[nodiscard]] const std::shared_ptr<GuestView>& shared_view() const { return view_; }
+  [[nodiscard]] Worker& worker() { return worker_; }
+  /// The policy of the last decide(), whatever was loaded since: what its decision points to lives as long as this is
+  /// not asked to decide again.
+  [[nodiscard]] const policy::GuestPolicy& policy() const { return *decided_with_; }
+  /// The policy that the next decide() asks.
+  [[nodiscard]] const policy::GuestPolicy& policy_in_force() const { return *policy_; }
+
+  /// With the one snapshot that holds until a reload (design: one policy snapshot). A guest that has used up its bytes
+  /// is denied what the policy allows.
+  [[nodiscard]] policy::Decision decide(const policy::Facts& facts);
+
+  /// Records and counts a denial; the id is what the guest is told.
+  DecisionId deny(const policy::Facts& facts, const policy::Decision& denial, const Seen& seen = {});
+
+  /// Records and counts an allow and waits until it is written (invariant 3); false: it could not be recorded, the
+  /// thing was denied with audit_unavailable instead.
+  boost::asio::awaitable<bool> allow(const policy::Facts& facts, const policy::Decision& decision, const Seen& seen);
+
+  /// What the last denial is called, one that allow() made too.
+  [[nodiscard]] const DecisionId& denied_id() const { return denied_id_; }
+
+  /// One of the allowed things ended: writes the end record. Bytes are counted in metrics too.
+  void end(const Ending& ending);
+
+  void dialled(const IpAddress& address) { dialled_ = address; }
+
+  /// Who does what was decided; null when nobody may be interrupted.
+  void carried_out_by(Interruptible* stage) { stage_ = stage; }
+
+  /// Decides again after a reload; closes what was allowed unless it is still allowed in the same way.
+  void decide_again();
+  /// Closes what was allowed: the guest is gone, or the daemon stops. May destroy this.
+  void close(audit::Outcome outcome);
+
+ protected:
+  [[nodiscard]] const policy::Facts& allowed_facts() const { return facts_; }
+  [[nodiscard]] const policy::Decision& decision() const { return decision_; }
+  [[nodiscard]] const GuestView& view() const { return *view_; }
+
+ private:
+  [[nodiscard]] audit::DecisionRecord record(const policy::Facts& facts, const policy::Decision& decision,
+                                             const Seen& seen) const;
+
+  Worker& worker_;
+  const std::shared_ptr<GuestView> view_;
+  std::list<Decisions*>::iterator self_;
+  const Endpoint destination_;
+  std::shared_ptr<const policy::GuestPolicy> policy_;        ///< in force now
+  std::shared_ptr<const policy::GuestPolicy> decided_with_;  ///< of the last decide()
+  policy::Facts facts_;
+  policy::Decision decision_;
+  std::optional<DecisionId> allowed_id_;
+  DecisionId denied_id_{};
+  Monotonic::time_point allowed_at_;
+  std::optional<IpAddress> dialled_;
+  std::optional<audit::Outcome> closing_;
+  Interruptible* stage_ = nullptr;
+};
+
+}  // namespace enforcer::proxy

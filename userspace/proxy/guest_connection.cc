@@ -1,0 +1,79 @@
+#include "proxy/guest_connection.h"
+
+#include <sys/socket.h>
+
+#include <array>
+
+#include "net/socket.h"
+#include "proxy/worker.h"
+
+namespace enforcer::proxy {
+
+namespace asio = boost::asio;
+
+GuestConnection::GuestConnection(std::unique_ptr<LiveSession> session, std::unique_ptr<net::AsyncSocket> guest)
+    : Conversation(*session), session_(std::move(session)), guest_(std::move(guest)) {
+  begin();
+  guest_->when_broken([this] { guest_left(); });
+}
+
+GuestConnection::~GuestConnection() {
+  if (session_) let_go();
+}
+
+void GuestConnection::interrupt_guest(Errc why) {
+  if (guest_) guest_->interrupt(why);
+}
+
+asio::awaitable<bool> GuestConnection::read_guest(std::vector<std::uint8_t>& buffer) {
+  const std::size_t before = buffer.size();
+  buffer.resize(before + net::kHeadReadSize);
+  const std::span<std::uint8_t> room(buffer.data() + before, net::kHeadReadSize);
+  const auto count = co_await guest_->read_some(room);
+  buffer.resize(before + count.value_or(0));
+  if (!count) why_ = count.error().code;
+  if (count && *count == 0) why_ = Errc::kIo;
+  co_return count.value_or(0) > 0;
+}
+
+void GuestConnection::become_relay(std::uint64_t bytes_up, std::uint64_t bytes_down) {
+  cancel();
+  LiveSession& session = *session_;
+  session.guest().upload().spend(bytes_up, Monotonic::now());
+  let_go();
+  const auto socket = take_origin();
+  const auto relay = worker().relays().adopt(std::move(session_), *guest_, *socket, bytes_up, bytes_down);
+  if (relay) session.carried_out_by(*relay);
+}
+
+void GuestConnection::answer_at_once(Bytes answer) {
+  // The guest's receive window is open at this point of a handshake; what does not fit is lost to the RST, which is an
+  // answer too.
+  [[maybe_unused]] const ssize_t sent = send(guest_->fd(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+asio::awaitable<void> GuestConnection::say_goodbye(net::ByteStream& guest) {
+  expect_within(kFarewell);
+  guest.end_writing();
+  // close(2) with unread bytes would send RST and may take the answer back from the guest (RFC 9112 9.6): read until it
+  // is done.
+  std::array<std::uint8_t, net::kHeadReadSize> unread;
+  while (true) {
+    const auto count = co_await guest.read_some(unread);
+    if (!count) co_return;
+    if (*count == 0) break;
+  }
+  net::finish_on_close(guest_->fd());
+}
+
+DecisionId GuestConnection::deny(const policy::Facts& facts, const policy::Decision& denial, const Seen& seen) {
+  session_->closed_as(metrics::ConnectionResult::kDenied);
+  return Conversation::deny(facts, denial, seen);
+}
+
+void GuestConnection::ended(const Ending& ending, metrics::ConnectionResult result) {
+  session_->closed_as(result);
+  Conversation::ended(ending, result);
+}
+
+}  // namespace enforcer::proxy

@@ -1,0 +1,140 @@
+// Requests are served one after the other, pipelined ones too: the next head is read when the response before it is
+// complete, so an answer of ours is never taken for the answer to another request.
+#include "proxy/http1_session.h"
+
+#include "proxy/guest_connection.h"
+#include "proxy/http1_guest_side.h"
+#include "proxy/served_request.h"
+#include "proxy/worker.h"
+
+namespace enforcer::proxy {
+
+namespace asio = boost::asio;
+using Transport = policy::RequestFacts::Transport;
+
+namespace {
+
+policy::Reason reason_of(http::HeadFault fault) {
+  switch (fault) {
+    case http::HeadFault::kHost:
+      return policy::Reason::kHostInvalid;
+    case http::HeadFault::kAuthority:
+      return policy::Reason::kAuthorityMismatch;
+    case http::HeadFault::kFraming:
+      return policy::Reason::kH1Framing;
+    case http::HeadFault::kSyntax:
+    case http::HeadFault::kPath:
+      break;
+  }
+  return policy::Reason::kH1Malformed;
+}
+
+class Http1Session {
+ public:
+  Http1Session(GuestConnection& connection, net::ByteStream& guest, policy::Facts facts, Transport transport,
+               std::vector<std::uint8_t> received)
+      : connection_(connection),
+        guest_(guest),
+        facts_(std::move(facts)),
+        transport_(transport),
+        received_(std::move(received)) {
+    facts_.layer = policy::Layer::kHttp;
+  }
+
+  asio::awaitable<void> run() {
+    while (after_ == After::kNextRequest) {
+      auto head = co_await read_head();
+      if (!head) break;
+      co_await serve(*std::move(head));
+      first_ = false;
+    }
+    if (after_ != After::kReset) co_await connection_.say_goodbye(guest_);
+  }
+
+ private:
+  asio::awaitable<bool> read_more() {
+    const std::size_t before = received_.size();
+    received_.resize(before + net::kHeadReadSize);
+    const auto count = co_await guest_.read_some(std::span(received_).subspan(before));
+    received_.resize(before + count.value_or(0));
+    if (!count) after_ = After::kReset;
+    co_return count.value_or(0) > 0;
+  }
+
+  /// The next request head; nothing when there is none, which was dealt with.
+  asio::awaitable<std::optional<http::RequestHead>> read_head() {
+    const auto& deadlines = connection_.worker().config().deadlines;
+    if (!first_) connection_.expect_within(received_.empty() ? deadlines.idle : deadlines.request_head);
+    http::RequestHeadReader reader;
+    while (true) {
+      auto outcome = reader.read(received_);
+      if (auto* head = std::get_if<http::RequestHead>(&outcome)) {
+        received_.erase(received_.begin(), received_.begin() + static_cast<std::ptrdiff_t>(reader.head_size()));
+        connection_.session().said_what_it_wants();
+        co_return std::move(*head);
+      }
+      if (const auto* malformed = std::get_if<http::HeadMalformed>(&outcome)) {
+        co_await refuse(reason_of(malformed->fault));
+        co_return std::nullopt;
+      }
+      if (std::holds_alternative<http::HeadTooLarge>(outcome)) {
+        co_await refuse(policy::Reason::kLimitHead);
+        co_return std::nullopt;
+      }
+      const bool begins = received_.empty();
+      if (!co_await read_more()) {
+        head_never_came();
+        co_return std::nullopt;
+      }
+      if (begins && !first_) connection_.expect_within(deadlines.request_head);
+    }
+  }
+
+  /// Between two requests a connection may end in any way; a head that was begun may not.
+  void head_never_came() {
+    const bool late = connection_.interrupted() == Errc::kTimeout;
+    if (late && (first_ || !received_.empty())) {
+      facts_.request.reset();
+      connection_.deny(facts_, policy::Reason::kHelloTimeout);
+      return;
+    }
+    connection_.session().closed_as(late || after_ == After::kNextRequest ? metrics::ConnectionResult::kCompleted
+                                                                          : metrics::ConnectionResult::kReset);
+    if (after_ == After::kNextRequest) after_ = received_.empty() ? After::kGoodbye : After::kReset;
+  }
+
+  asio::awaitable<void> serve(http::RequestHead head) {
+    // The connection's own decision stands for its first request.
+    if (!first_ && !connection_.decisions().guest().take_decision(Monotonic::now())) {
+      after_ = After::kReset;
+      co_return;
+    }
+    Http1GuestSide side(guest_, received_, head.version, head.connection, head.body);
+    ServedRequest request(connection_, side, facts_, transport_);
+    after_ = co_await request.serve(std::move(head));
+  }
+
+  asio::awaitable<void> refuse(policy::Reason reason) {
+    Http1GuestSide side(guest_, received_, http::Version::kHttp11, http::Connection::kClose, {});
+    ServedRequest request(connection_, side, facts_, transport_);
+    after_ = co_await request.refuse(reason);
+  }
+
+  GuestConnection& connection_;
+  net::ByteStream& guest_;
+  policy::Facts facts_;
+  const Transport transport_;
+  std::vector<std::uint8_t> received_;
+  After after_ = After::kNextRequest;
+  bool first_ = true;
+};
+
+}  // namespace
+
+asio::awaitable<void> serve_http1(GuestConnection& connection, net::ByteStream& guest, policy::Facts facts,
+                                  Transport transport, std::vector<std::uint8_t> received) {
+  Http1Session session(connection, guest, std::move(facts), transport, std::move(received));
+  co_await session.run();
+}
+
+}  // namespace enforcer::proxy

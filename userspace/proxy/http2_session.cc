@@ -1,0 +1,129 @@
+#include "proxy/http2_session.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include "http/http2_fields.h"
+#include "proxy/guest_connection.h"
+#include "proxy/http2_connection.h"
+#include "proxy/http2_guest_stream.h"
+#include "proxy/served_request.h"
+#include "proxy/worker.h"
+
+namespace enforcer::proxy {
+
+namespace asio = boost::asio;
+using Transport = policy::RequestFacts::Transport;
+
+namespace {
+
+class Http2Session final : public Http2Connection {
+ public:
+  Http2Session(GuestConnection& connection, net::ByteStream& guest, policy::Facts facts, Transport transport)
+      : Http2Connection(connection.worker()),
+        connection_(connection),
+        guest_(guest),
+        facts_(std::move(facts)),
+        transport_(transport),
+        served_(connection.worker().io()) {
+    facts_.layer = policy::Layer::kHttp;
+  }
+
+  asio::awaitable<void> run(std::vector<std::uint8_t> received) {
+    if (!open(http::Http2Codec::Role::kServer)) {
+      connection_.deny(facts_, policy::Reason::kInternal);
+      co_return;
+    }
+    co_await exchange_frames(guest_, std::move(received));
+    while (running_ > 0) co_await served_.wait();
+    report();
+  }
+
+  [[nodiscard]] bool may_widen() override { return false; }  // the way from a guest is short
+
+ private:
+  /// What the connection came to.
+  void report() {
+    const http::Http2Error fault = codec().fault();
+    const bool late = connection_.interrupted() == Errc::kTimeout;
+    if (fault != http::Http2Error::kNone) {
+      const bool abuse = fault == http::Http2Error::kEnhanceYourCalm;
+      connection_.deny(facts_, abuse ? policy::Reason::kH2Abuse : policy::Reason::kH2Malformed);
+    } else if (!asked_ && late) {
+      connection_.deny(facts_, policy::Reason::kHelloTimeout);
+    } else {
+      connection_.session().closed_as(asked_ ? metrics::ConnectionResult::kCompleted
+                                             : metrics::ConnectionResult::kReset);
+    }
+  }
+
+  void head_came(http::StreamId id, http::Http2Fields block, http::Http2End end) override {
+    connection_.session().said_what_it_wants();
+    Guest& guest = connection_.session().guest();
+    // The connection's own decision stands for its first request.
+    if (std::exchange(asked_, true) && !guest.take_decision(Monotonic::now())) {
+      return codec().reset(id, http::Http2Error::kRefusedStream);
+    }
+    auto outcome = http::understand_http2_request(block, end);
+    if (std::holds_alternative<http::HeadMalformed>(outcome)) {
+      return codec().reset(id, http::Http2Error::kProtocol);  // malformed() follows
+    }
+    if (!guest.open_stream()) {
+      connection_.deny(facts_, policy::Reason::kLimitConnections);
+      return codec().reset(id, http::Http2Error::kRefusedStream);
+    }
+    ++running_;
+    connection_.cancel();  // each stream has its own deadline
+    asio::co_spawn(worker().io(), serve(id, std::move(outcome), end), asio::detached);
+  }
+
+  asio::awaitable<void> serve(http::StreamId id, http::HeadOutcome outcome, http::Http2End end) {
+    co_await serve_stream(id, std::move(outcome), end);
+    connection_.session().guest().close_stream();
+    if (--running_ == 0 && !is_closing()) connection_.expect_within(worker().config().deadlines.idle);
+    served_.notify();
+  }
+
+  asio::awaitable<void> serve_stream(http::StreamId id, http::HeadOutcome outcome, http::Http2End end) {
+    Http2GuestStream stream(*this, connection_.decisions(), id, end);
+    if (is_closing()) stream.connection_ended();
+    policy::Facts facts = facts_;
+    ServedRequest request(stream, stream, facts, transport_);
+    auto* head = std::get_if<http::RequestHead>(&outcome);
+    auto served = head != nullptr ? request.serve(std::move(*head)) : request.refuse(policy::Reason::kLimitHead);
+    co_await std::move(served);
+  }
+
+  /// A stream that runs records it as what its own request came to.
+  void malformed(http::StreamId id) override {
+    if (find(id) != nullptr) return Http2Connection::malformed(id);
+    connection_.deny(facts_, policy::Reason::kH2Malformed);
+  }
+
+  void read_ended() override { close_streams(http::Http2Error::kCancel); }
+
+  void send_begins() override { connection_.expect_within(worker().config().deadlines.stalled()); }
+  void send_ended() override {
+    if (running_ > 0) return connection_.cancel();
+    const auto& deadlines = worker().config().deadlines;
+    connection_.expect_within(asked_ ? deadlines.idle : deadlines.request_head);
+  }
+
+  GuestConnection& connection_;
+  net::ByteStream& guest_;
+  policy::Facts facts_;
+  const Transport transport_;
+  std::size_t running_ = 0;
+  bool asked_ = false;  ///< a request came
+  net::Signal served_;
+};
+
+}  // namespace
+
+asio::awaitable<void> serve_http2(GuestConnection& connection, net::ByteStream& guest, policy::Facts facts,
+                                  Transport transport, std::vector<std::uint8_t> received) {
+  Http2Session session(connection, guest, std::move(facts), transport);
+  co_await session.run(std::move(received));
+}
+
+}  // namespace enforcer::proxy

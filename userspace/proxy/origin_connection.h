@@ -1,0 +1,55 @@
+// OriginConnection: one connection to an origin, TLS over it where the guest's leg has it, and whose it is: the place
+// it leads to and the credential that was sent over it. It is never used for another guest, name, port or credential
+// (invariant 9).
+#pragma once
+
+#include <compare>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/ip.h"
+#include "net/async_socket.h"
+#include "policy/facts.h"
+#include "tls/stream.h"
+
+namespace enforcer::proxy {
+
+struct OriginKey {
+  std::string place;  ///< the decided name, or the literal address
+  Port port{};
+  policy::RequestFacts::Transport transport = policy::RequestFacts::Transport::kClear;
+  tls::ApplicationProtocol prior = tls::ApplicationProtocol::kHttp1;  ///< what is spoken without asking (kClear)
+  std::string credential;                                             ///< its name, or empty
+  friend auto operator<=>(const OriginKey&, const OriginKey&) = default;
+};
+
+class OriginConnection {
+ public:
+  OriginConnection(OriginKey key, std::unique_ptr<net::AsyncSocket> socket, std::unique_ptr<tls::Stream> tls,
+                   const IpAddress& address)
+      : key_(std::move(key)), socket_(std::move(socket)), tls_(std::move(tls)), address_(address) {}
+
+  [[nodiscard]] const OriginKey& key() const { return key_; }
+  [[nodiscard]] const IpAddress& address() const { return address_; }
+  [[nodiscard]] net::ByteStream& stream() {
+    return tls_ ? static_cast<net::ByteStream&>(*tls_) : static_cast<net::ByteStream&>(*socket_);
+  }
+  /// What was read and not yet consumed.
+  [[nodiscard]] std::vector<std::uint8_t>& received() { return received_; }
+
+  /// An idle connection on which something arrives, or ends, is over: an origin has nothing to say unasked.
+  [[nodiscard]] bool quiet() {
+    std::uint8_t unasked = 0;
+    return received_.empty() && !stream().try_read({&unasked, 1}).has_value();
+  }
+
+ private:
+  const OriginKey key_;
+  std::unique_ptr<net::AsyncSocket> socket_;
+  std::unique_ptr<tls::Stream> tls_;  // before the socket goes
+  const IpAddress address_;
+  std::vector<std::uint8_t> received_;
+};
+
+}  // namespace enforcer::proxy

@@ -1,0 +1,92 @@
+#include "proxy/origin_pool.h"
+
+#include <algorithm>
+
+#include "proxy/http2_origin_connection.h"
+
+namespace enforcer::proxy {
+namespace {
+
+constexpr std::chrono::seconds kSweep{5};
+/// As many as checked addresses (origin.cc).
+constexpr std::size_t kMaxRemembered = 1024;
+
+}  // namespace
+
+std::unique_ptr<OriginConnection> OriginPool::take(const OriginKey& key) {
+  // The youngest first: the others may grow old.
+  for (auto idle = idle_.end(); idle != idle_.begin();) {
+    --idle;
+    if (idle->connection->key() != key) continue;
+    auto connection = std::move(idle->connection);
+    idle = idle_.erase(idle);
+    if (connection->quiet()) return connection;
+  }
+  return nullptr;
+}
+
+void OriginPool::give_back(std::unique_ptr<OriginConnection> connection) {
+  if (closed_) return;
+  idle_.push_back({std::move(connection), Monotonic::now() + kIdleTime});
+  if (idle_.size() > kMaxIdle) idle_.pop_front();
+  if (!scheduled()) wheel_.schedule(*this, Deadline::after(kSweep));
+}
+
+std::shared_ptr<Http2OriginConnection> OriginPool::find_shared(const OriginKey& key) {
+  const auto found = std::ranges::find_if(
+      shared_, [&](const auto& connection) { return connection->key() == key && connection->has_room(); });
+  return found == shared_.end() ? nullptr : *found;
+}
+
+void OriginPool::share(std::shared_ptr<Http2OriginConnection> connection) {
+  if (closed_) return connection->close();
+  shared_.push_back(std::move(connection));
+  if (!scheduled()) wheel_.schedule(*this, Deadline::after(kSweep));
+}
+
+void OriginPool::remember(const OriginKey& key, tls::ApplicationProtocol protocol) {
+  if (key.transport != policy::RequestFacts::Transport::kTls) return;
+  if (only_http1_.size() >= kMaxRemembered) only_http1_.clear();
+  if (protocol == tls::ApplicationProtocol::kHttp1) {
+    only_http1_.emplace(key.place, key.port);
+  } else {
+    only_http1_.erase({key.place, key.port});
+  }
+}
+
+bool OriginPool::speaks_only_http1(const std::string& place, Port port) const {
+  return only_http1_.contains({place, port});
+}
+
+void OriginPool::close() {
+  closed_ = true;
+  idle_.clear();
+  for (const auto& connection : std::exchange(shared_, {})) connection->close();
+}
+
+void OriginPool::expired() {
+  const auto now = Monotonic::now();
+  std::erase_if(idle_, [now](const Idle& idle) { return idle.until <= now; });
+  std::erase_if(shared_, [now](const auto& connection) {
+    if (connection->idle_since() && *connection->idle_since() + kIdleTime <= now) connection->close();
+    return connection->over();
+  });
+  if (!idle_.empty() || !shared_.empty()) wheel_.schedule(*this, Deadline::after(kSweep));
+}
+
+OriginPool::Dial::~Dial() {
+  const auto waiting = pool_.dials_.extract(key_);
+  for (Waiting* each : waiting.mapped()) each->signal_.notify();
+}
+
+OriginPool::Waiting::Waiting(boost::asio::io_context& io, OriginPool& pool, const OriginKey& key)
+    : pool_(pool), key_(key), signal_(io) {
+  pool_.dials_[key_].insert(this);
+}
+
+OriginPool::Waiting::~Waiting() {
+  const auto found = pool_.dials_.find(key_);
+  if (found != pool_.dials_.end()) found->second.erase(this);
+}
+
+}  // namespace enforcer::proxy
