@@ -149,16 +149,34 @@ std::optional<HeadMalformed> read_framing(const RawHead& raw, BodyFraming& body)
   return std::nullopt;
 }
 
+/// RFC 6455 4.1, and nothing that only resembles it.
+bool opens_websocket(const RawHead& raw, const NameSet& nominated) {
+  const auto keys = raw.values("sec-websocket-key");
+  const auto versions = raw.values("sec-websocket-version");
+  const bool bodiless = raw.values("content-length").empty() && raw.values("transfer-encoding").empty();
+  constexpr std::size_t kKey = 24;  // 16 octets in base64
+  return nominated.contains("upgrade") && raw.method == "GET" && raw.version == 11 && bodiless && keys.size() == 1 &&
+         keys[0].size() == kKey && versions.size() == 1 && versions[0] == "13";
+}
+
+/// RFC 9110 7.8: an upgrade may be ignored. That to HTTP/2 in clear is (some clients ask for it with every request);
+/// any other is a wish for bytes that nobody could look into.
+RequestHead::Tunnel read_upgrade(const RawHead& raw, const NameSet& nominated) {
+  using Tunnel = RequestHead::Tunnel;
+  const auto upgrades = raw.values("upgrade");
+  if (upgrades.empty()) return nominated.contains("upgrade") ? Tunnel::kUpgrade : Tunnel::kNone;
+  if (upgrades.size() == 1 && beast::iequals(upgrades[0], "h2c")) return Tunnel::kNone;
+  const bool websocket = upgrades.size() == 1 && beast::iequals(upgrades[0], "websocket");
+  return websocket && opens_websocket(raw, nominated) ? Tunnel::kWebSocket : Tunnel::kUpgrade;
+}
+
 std::optional<HeadMalformed> read_connection(const RawHead& raw, RequestHead& head, NameSet& nominated) {
   for (const std::string_view value : raw.values("connection")) {
     if (!add_token_list(value, nominated)) return wrong(HeadFault::kSyntax, "Connection malformed");
   }
   // HTTP/1.0 keep-alive is not offered: its rules differ between implementations, and closing is always right.
   head.connection = nominated.contains("close") || raw.version == 10 ? Connection::kClose : Connection::kKeepAlive;
-  if (head.tunnel == RequestHead::Tunnel::kNone &&
-      (nominated.contains("upgrade") || !raw.values("upgrade").empty() || !raw.values("http2-settings").empty())) {
-    head.tunnel = RequestHead::Tunnel::kUpgrade;
-  }
+  if (head.tunnel == RequestHead::Tunnel::kNone) head.tunnel = read_upgrade(raw, nominated);
   return std::nullopt;
 }
 

@@ -187,7 +187,7 @@ struct Http2Codec::Callbacks {
     Outgoing& body = found->second;
     if (body.pending.empty() && !body.ended) return NGHTTP2_ERR_DEFERRED;
     const std::size_t count = std::min(size, body.pending.size());
-    std::memcpy(buffer, body.pending.data(), count);
+    if (count > 0) std::memcpy(buffer, body.pending.data(), count);
     body.pending = body.pending.subspan(count);
     if (body.pending.empty() && body.ended) {
       *flags |= NGHTTP2_DATA_FLAG_EOF;

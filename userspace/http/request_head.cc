@@ -23,7 +23,8 @@ HeadOutcome RequestHeadReader::read(Bytes buffered) {
 }
 
 std::string serialise(const RequestHead& head) {
-  ENFORCER_CHECK(head.tunnel == RequestHead::Tunnel::kNone);
+  const bool websocket = head.tunnel == RequestHead::Tunnel::kWebSocket;
+  ENFORCER_CHECK(websocket || head.tunnel == RequestHead::Tunnel::kNone);
   std::string out;
   const auto line = [&out]<class... Args>(fmt::format_string<Args...> format, Args&&... args) {
     fmt::format_to(std::back_inserter(out), format, std::forward<Args>(args)...);
@@ -35,7 +36,12 @@ std::string serialise(const RequestHead& head) {
   if (head.body.kind == BodyFraming::Kind::kLength) line("Content-Length: {}", head.body.length);
   if (head.body.kind == BodyFraming::Kind::kChunked) line("Transfer-Encoding: chunked");
   if (head.expects_continue) line("Expect: 100-continue");
-  if (head.connection == Connection::kClose) line("Connection: close");
+  if (websocket) {
+    line("Connection: Upgrade");
+    line("Upgrade: websocket");
+  } else if (head.connection == Connection::kClose) {
+    line("Connection: close");
+  }
   out += "\r\n";
   return out;
 }

@@ -28,7 +28,12 @@
 namespace enforcer::http {
 
 struct RequestHead {
-  enum class Tunnel : std::uint8_t { kNone, kConnect, kUpgrade };
+  enum class Tunnel : std::uint8_t {
+    kNone,
+    kConnect,
+    kUpgrade,    ///< to something else than the next
+    kWebSocket,  ///< a well-formed opening handshake (RFC 6455 4.1)
+  };
   enum class Scheme : std::uint8_t { kUnsaid, kHttp, kHttps };
 
   std::string method;  ///< upper-case letters and '-'
@@ -39,7 +44,7 @@ struct RequestHead {
   std::vector<HeaderField>
       fields;  ///< end-to-end fields in order; Host, framing, Expect and Connection are not among them
   BodyFraming body;
-  Tunnel tunnel = Tunnel::kNone;  ///< not kNone: the session denies `upgrade`
+  Tunnel tunnel = Tunnel::kNone;  ///< kConnect, kUpgrade: the session denies `upgrade`
   Connection connection = Connection::kKeepAlive;
   bool accepts_trailers = false;  ///< "TE: trailers" came by HTTP/2 (gRPC servers insist on it)
   bool secret_target = false;     ///< the query holds a secret of ours (HeaderField::secret)

@@ -72,6 +72,9 @@ std::optional<ResponseMalformed> read_connection(ResponseHead& head, NameSet& no
   }
   const bool ends = nominated.contains("close") || head.version == Version::kHttp10 ||
                     head.body.kind == BodyFraming::Kind::kUntilClose;
+  const auto upgrades = values_of(head.fields, "upgrade");
+  head.websocket = head.status == 101 && upgrades.size() == 1 && beast::iequals(upgrades[0], "websocket") &&
+                   nominated.contains("upgrade");
   head.connection = ends ? Connection::kClose : Connection::kKeepAlive;
   return std::nullopt;
 }
@@ -124,6 +127,10 @@ std::string serialise(const ResponseHead& head, Version version, Connection conn
   if (body.kind == BodyFraming::Kind::kLength) line("Content-Length: {}", body.length);
   if (head.announced) line("Content-Length: {}", *head.announced);
   if (body.kind == BodyFraming::Kind::kChunked) line("Transfer-Encoding: chunked");
+  if (head.websocket) {
+    line("Connection: Upgrade");
+    line("Upgrade: websocket");
+  }
   if (connection == Connection::kClose && !head.interim()) line("Connection: close");
   out += "\r\n";
   return out;

@@ -31,6 +31,7 @@ struct ResponseHead {
   std::optional<std::uint64_t>
       announced;  ///< Content-Length of a response without a body (HEAD, 304): information only
   Connection connection = Connection::kKeepAlive;
+  bool websocket = false;  ///< 101, and what follows is to be WebSocket
 
   [[nodiscard]] bool interim() const { return status < 200; }
 };

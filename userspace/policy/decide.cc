@@ -76,6 +76,7 @@ class Verdict {
 
   [[nodiscard]] Reason nothing_matched() const {
     if (facts_.layer == Layer::kDns) return Reason::kDnsName;
+    if (findings_.no_websocket) return Reason::kUpgrade;
     if (findings_.wrong_scheme) return Reason::kScheme;
     if (findings_.wrong_request) return Reason::kRequest;
     if (findings_.wrong_port) return Reason::kPort;

@@ -44,6 +44,7 @@ struct RequestFacts {
   std::string method;
   std::string path;                  ///< normalised
   std::optional<std::string> query;  ///< behind the '?', as sent
+  bool websocket = false;            ///< it asks to become a WebSocket (RFC 6455 4.1)
   std::vector<FieldFact> fields;     ///< every field the guest sent but Host, in order
   std::optional<AwsCall> aws;        ///< read only where a rule asks (asks_about_aws)
 };

@@ -45,6 +45,8 @@ void take_allow(Findings& findings, std::uint32_t number, const CompiledRule& co
   const Rule& rule = *compiled.rule;
   if (rule.opaque) {
     findings.opaque.offer(number, truth, rank(rule));
+  } else if (!rule.websocket && facts.request && facts.request->websocket) {
+    findings.no_websocket = true;  // what follows the handshake is no HTTP: only a rule that says so lets it pass
   } else if (needs_tls(rule, facts)) {
     findings.wrong_scheme = true;
   } else if (is_unknown(truth) || (facts.layer != Layer::kHttp && rule.needs_requests())) {

@@ -57,6 +57,7 @@ struct Findings {
   bool never_inspect = false;                  ///< a plain allow insists on passthrough
   bool wrong_port = false;                     ///< an allow or review names the host, but not like this
   bool wrong_request = false;                  ///< an allow or review speaks about other requests to the host
+  bool no_websocket = false;                   ///< an allow would match, but not for a WebSocket
   bool wrong_scheme = false;                   ///< an allow would match, but its credential must not go over clear HTTP
   const CredentialSpec* credential = nullptr;  ///< of `plain`
   Wanted credentials = Wanted::kNone;

@@ -31,12 +31,13 @@ struct Rule {
   bool opaque = false;         ///< `protocol: tcp`
   bool never_inspect = false;  ///< `inspect: never`
   bool broad = false;          ///< `broad: true`
+  bool websocket = false;      ///< `websocket: true`: requests may become WebSockets
   RequestMatcher matcher;      ///< which requests it speaks about
   std::string credential;      ///< name, or empty
   Place credential_place;
 
   /// The requests themselves must be seen to know whether the rule matches, or to apply it.
-  [[nodiscard]] bool needs_requests() const { return has_matchers() || !credential.empty(); }
+  [[nodiscard]] bool needs_requests() const { return has_matchers() || !credential.empty() || websocket; }
   /// It speaks about some requests only.
   [[nodiscard]] bool has_matchers() const { return !matcher.empty(); }
   [[nodiscard]] bool expired(WallClock::time_point now) const { return expires && *expires <= now; }

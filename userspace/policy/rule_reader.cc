@@ -60,6 +60,8 @@ constexpr Field<Rule> kConnectionFields[] = {
        static constexpr std::string_view kWhen[] = {"never"};
        rule.never_inspect = read_choice(n, kWhen, r).has_value();
      }},
+    {"websocket", Need::kOptional, "true or false",
+     [](const YamlNode& n, Rule& rule, Reader& r) { rule.websocket = read_truth(n, r).value_or(false); }},
     {"credential", Need::kOptional, "name of a credential",
      [](const YamlNode& n, Rule& rule, Reader& r) {
        rule.credential = read_name(n, "a credential", r).value_or("");
@@ -138,12 +140,12 @@ void check_rule(const Rule& rule, Reader& reader) {
   if (rule.never_inspect && rule.needs_requests()) {
     reader.report(rule.place, Code::kNeedsRequests,
                   fmt::format("rule '{}' must see requests, and says 'inspect: never'", rule.info.rule),
-                  "leave out 'inspect', or http, git, aws, graphql, mcp and credential");
+                  "leave out 'inspect', or http, git, aws, graphql, mcp, websocket and credential");
   }
   if (rule.opaque && rule.needs_requests()) {
     reader.report(rule.place, Code::kNeedsRequests,
                   fmt::format("rule '{}' must see requests, and says 'protocol: tcp'", rule.info.rule),
-                  "leave out 'protocol', or http, git, aws, graphql, mcp and credential");
+                  "leave out 'protocol', or http, git, aws, graphql, mcp, websocket and credential");
   }
   if (rule.list != RuleList::kAllow && rule.list != RuleList::kReview) return;
   for (const Target& target : rule.to) {

@@ -182,7 +182,11 @@ void read_tests(const YamlNode& node, PolicyDocument& document, Reader& reader) 
     if (!read_object<Draft>(item, "test", kTestFields, draft, reader)) continue;
     check_qualifiers(item, reader);
     if (draft.aws) take_aws(draft, reader);
-    if (draft.test.request) std::ranges::move(draft.headers, std::back_inserter(draft.test.request->fields));
+    if (draft.test.request) {
+      // As the proxy sees it: an opening handshake is a kind of request, not a field.
+      draft.test.request->websocket = std::erase(draft.headers, FieldFact{"upgrade", "websocket"}) > 0;
+      std::ranges::move(draft.headers, std::back_inserter(draft.test.request->fields));
+    }
     if (draft.questions == 0) {
       report_missing_key(item.place, "connect", "or request, or aws", "test", reader);
     } else if (draft.questions > 1) {

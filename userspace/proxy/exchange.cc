@@ -4,6 +4,8 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <iterator>
 
+#include "base/digest.h"
+#include "http/field_rules.h"
 #include "proxy/conversation.h"
 #include "proxy/worker.h"
 
@@ -20,6 +22,15 @@ constexpr unsigned kGatewayTimeout = 504;
 constexpr std::string_view kIdempotent[] = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"};  // RFC 9110 9.2.2
 constexpr unsigned kContinue = 100;
 constexpr unsigned kSwitchingProtocols = 101;
+
+/// RFC 6455 4.1: the origin has understood that this is WebSocket, and nothing else, what it agrees to.
+bool accepts_websocket(const http::ResponseHead& head, const http::RequestHead& request) {
+  if (!head.websocket || request.tunnel != http::RequestHead::Tunnel::kWebSocket) return false;
+  const auto keys = http::values_of(request.fields, "sec-websocket-key");
+  const auto accepts = http::values_of(head.fields, "sec-websocket-accept");
+  if (keys.size() != 1 || accepts.size() != 1) return false;
+  return accepts[0] == sha1_base64(std::string(keys[0]) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+}
 
 }  // namespace
 
@@ -80,6 +91,7 @@ asio::awaitable<void> Exchange::send_body(const OutgoingRequest& request) {
     const bool sent =
         co_await origin_.write_body(*request.body, BodyPart::Next::kBuffered) && co_await origin_.end_body({});
     sending_ = sent && sending_ == Sending::kUnderWay ? Sending::kSent : Sending::kFailed;
+    progressed(BodyTransfer::Step::kReading);
     co_return;
   }
   auto before = [this](BodyTransfer::Step step) { progressed(step); };
@@ -92,7 +104,10 @@ asio::awaitable<void> Exchange::send_body(const OutgoingRequest& request) {
   }
   switch (end) {
     case BodyTransfer::End::kComplete:
-      if (sending_ == Sending::kUnderWay && !answering_over_) sending_ = Sending::kSent;
+      if (sending_ == Sending::kUnderWay && !answering_over_) {
+        sending_ = Sending::kSent;
+        progressed(BodyTransfer::Step::kReading);
+      }
       co_return;
     case BodyTransfer::End::kMalformed:
       broke(audit::Outcome::kDenied, malformed());
@@ -107,8 +122,11 @@ asio::awaitable<void> Exchange::send_body(const OutgoingRequest& request) {
 }
 
 asio::awaitable<void> Exchange::receive_response(const OutgoingRequest& request) {
-  const auto head = co_await read_final_head();
-  if (head) co_await relay(*head);
+  const auto head = co_await read_final_head(request);
+  if (head) {
+    auto answering = head->status == kSwitchingProtocols ? tunnel(*head) : relay(*head);
+    co_await std::move(answering);
+  }
   if (broken_ && !response_begun_ && !to_be_repeated()) co_await answer_failure(request);
   answering_over_ = true;
   if (sending_ != Sending::kUnderWay) co_return;
@@ -119,7 +137,7 @@ asio::awaitable<void> Exchange::receive_response(const OutgoingRequest& request)
   conversation_.expect_within(Conversation::kFarewell);
 }
 
-asio::awaitable<std::optional<http::ResponseHead>> Exchange::read_final_head() {
+asio::awaitable<std::optional<http::ResponseHead>> Exchange::read_final_head(const OutgoingRequest& request) {
   for (int interim = 0; interim <= kMaxInterim; ++interim) {
     auto read = co_await origin_.read_head();
     if (const auto* why = std::get_if<OriginSide::NoHead>(&read)) {
@@ -128,7 +146,10 @@ asio::awaitable<std::optional<http::ResponseHead>> Exchange::read_final_head() {
     }
     auto& head = std::get<http::ResponseHead>(read);
     if (!head.interim()) co_return std::move(head);
-    if (head.status == kSwitchingProtocols) break;  // nobody asked for it
+    if (head.status == kSwitchingProtocols) {
+      if (!accepts_websocket(head, request.head)) break;
+      co_return std::move(head);
+    }
     // 100 was answered by us before the body was read.
     if (head.status != kContinue && !co_await guest_.send_interim(head)) {
       broke(audit::Outcome::kGuestReset);
@@ -171,6 +192,32 @@ asio::awaitable<void> Exchange::relay(const http::ResponseHead& head) {
       co_return broke(audit::Outcome::kGuestReset);
   }
   if (!broken_) after_ = guest_.after_response();
+}
+
+/// Octets both ways from here on, until both sides have ended.
+asio::awaitable<void> Exchange::tunnel(const http::ResponseHead& head) {
+  using namespace asio::experimental::awaitable_operators;
+  conversation_.worker().metrics().http_response(head.status);
+  response_begun_ = true;
+  if (!co_await guest_.send_interim(head)) co_return broke(audit::Outcome::kGuestReset);
+  guest_.become_tunnel();
+  origin_.become_tunnel();
+  BodyTransfer up(guest_, origin_);
+  BodyTransfer down(origin_, guest_);
+  auto upwards = carry(up, audit::Outcome::kGuestReset, audit::Outcome::kOriginReset);
+  auto downwards = carry(down, audit::Outcome::kOriginReset, audit::Outcome::kGuestReset);
+  co_await (std::move(upwards) && std::move(downwards));
+  if (!broken_) after_ = guest_.after_response();
+}
+
+/// One direction of a tunnel. When it breaks, the other has nobody to speak to.
+asio::awaitable<void> Exchange::carry(BodyTransfer& transfer, audit::Outcome source_broke,
+                                      audit::Outcome sink_broke) {
+  auto before = [this](BodyTransfer::Step step) { progressed(step); };
+  const auto end = co_await transfer.run(before);
+  if (end == BodyTransfer::End::kComplete) co_return;
+  broke(end == BodyTransfer::End::kSinkBroken ? sink_broke : source_broke);
+  conversation_.interrupt(Errc::kIo);
 }
 
 /// No final response has begun: it can be told. A guest that broke the connection off is told nothing.

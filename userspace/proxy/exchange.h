@@ -57,7 +57,9 @@ class Exchange {
   boost::asio::awaitable<void> send_request(const OutgoingRequest& request);
   boost::asio::awaitable<void> send_body(const OutgoingRequest& request);
   boost::asio::awaitable<void> receive_response(const OutgoingRequest& request);
-  boost::asio::awaitable<std::optional<http::ResponseHead>> read_final_head();
+  boost::asio::awaitable<std::optional<http::ResponseHead>> read_final_head(const OutgoingRequest& request);
+  boost::asio::awaitable<void> tunnel(const http::ResponseHead& head);
+  boost::asio::awaitable<void> carry(BodyTransfer& transfer, audit::Outcome source_broke, audit::Outcome sink_broke);
   void no_head(OriginSide::NoHead why);
   boost::asio::awaitable<void> relay(const http::ResponseHead& head);
   boost::asio::awaitable<void> answer_failure(const OutgoingRequest& request);

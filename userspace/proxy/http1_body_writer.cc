@@ -20,7 +20,9 @@ asio::awaitable<bool> Http1BodyWriter::end() {
     const Bytes last = as_bytes(http::kLastChunk);
     held_.insert(held_.end(), last.begin(), last.end());
   }
-  co_return co_await flush();
+  const bool sent = co_await flush();
+  if (sent && tunnel_) stream_.end_writing();
+  co_return sent;
 }
 
 asio::awaitable<bool> Http1BodyWriter::flush() {

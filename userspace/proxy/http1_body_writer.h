@@ -21,6 +21,11 @@ class Http1BodyWriter {
   boost::asio::awaitable<bool> end();
   /// Bytes as they are.
   boost::asio::awaitable<bool> send(Bytes bytes);
+  /// Octets as they come, and end() is the end of our direction.
+  void begin_tunnel() {
+    chunked_ = false;
+    tunnel_ = true;
+  }
   [[nodiscard]] std::uint64_t written() const { return written_; }
 
  private:
@@ -28,6 +33,7 @@ class Http1BodyWriter {
 
   net::ByteStream& stream_;
   bool chunked_ = false;
+  bool tunnel_ = false;
   std::vector<std::uint8_t> held_;
   std::uint64_t written_ = 0;
 };

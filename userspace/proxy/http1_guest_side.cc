@@ -43,6 +43,12 @@ asio::awaitable<bool> Http1GuestSide::end_body(const Trailers& /*trailers*/) {
   co_return co_await writer_.end();
 }
 
+void Http1GuestSide::become_tunnel() {
+  body_.begin({http::BodyFraming::Kind::kUntilClose}, http::BodyReader::Extras::kRefused);
+  writer_.begin_tunnel();
+  after_ = After::kGoodbye;
+}
+
 asio::awaitable<bool> Http1GuestSide::send_answer(const http::Answer& answer, RequestRead read) {
   const std::string text = begin(answer.head, read) + answer.body;
   co_return co_await writer_.send(as_bytes(text));

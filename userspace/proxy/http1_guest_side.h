@@ -24,6 +24,7 @@ class Http1GuestSide final : public GuestSide {
   boost::asio::awaitable<bool> write_body(Bytes data, BodyPart::Next next) override;
   boost::asio::awaitable<bool> end_body(const Trailers& trailers) override;
   boost::asio::awaitable<bool> send_answer(const http::Answer& answer, RequestRead read) override;
+  void become_tunnel() override;
   [[nodiscard]] std::uint64_t written() const override { return writer_.written(); }
   [[nodiscard]] After after_response() const override { return after_; }
   [[nodiscard]] bool speaks_http2() const override { return false; }

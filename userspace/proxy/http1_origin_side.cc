@@ -50,6 +50,12 @@ asio::awaitable<OriginSide::Head> Http1OriginSide::read_head() {
   }
 }
 
+void Http1OriginSide::become_tunnel() {
+  body_.begin({http::BodyFraming::Kind::kUntilClose}, http::BodyReader::Extras::kDropped);
+  writer_.begin_tunnel();
+  ends_ = true;
+}
+
 void Http1OriginSide::keep() {
   if (!ends_) pool_.give_back(std::move(connection_));
 }

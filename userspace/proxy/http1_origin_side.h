@@ -23,6 +23,7 @@ class Http1OriginSide final : public OriginSide, public Interruptible {
   boost::asio::awaitable<Head> read_head() override;
   boost::asio::awaitable<BodyPart> read_body() override { return body_.next(); }
   [[nodiscard]] bool answered() const override { return answered_; }
+  void become_tunnel() override;
   void keep() override;
   void interrupt(Errc why) override { connection_->stream().interrupt(why); }
 

@@ -21,6 +21,8 @@ class Http2GuestStream final : public GuestSide, public Conversation, private Ht
   boost::asio::awaitable<bool> write_body(Bytes data, BodyPart::Next next) override;
   boost::asio::awaitable<bool> end_body(const Trailers& trailers) override;
   boost::asio::awaitable<bool> send_answer(const http::Answer& answer, RequestRead read) override;
+  /// Not by HTTP/2: extended CONNECT is not offered, and a request for it is malformed.
+  void become_tunnel() override { ENFORCER_CHECK(false); }
   [[nodiscard]] std::uint64_t written() const override { return written_; }
   /// A stream has no next request: it ended well.
   [[nodiscard]] After after_response() const override { return After::kGoodbye; }

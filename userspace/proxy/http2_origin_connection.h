@@ -65,6 +65,7 @@ class Http2OriginSide final : public OriginSide, public Interruptible, private H
   boost::asio::awaitable<BodyPart> read_body() override;
   [[nodiscard]] Trailers trailers() override { return Http2Stream::trailers(); }
   [[nodiscard]] bool answered() const override { return answered_; }
+  void become_tunnel() override { ENFORCER_CHECK(false); }  // a WebSocket is asked for by HTTP/1
   void keep() override {}
   void interrupt(Errc /*why*/) override { Http2Stream::interrupt(); }
 

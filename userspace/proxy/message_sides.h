@@ -71,9 +71,10 @@ class GuestSide : public BodySource, public BodySink {
   virtual boost::asio::awaitable<bool> send_head(const http::ResponseHead& head, RequestRead read) = 0;
   /// A whole response of ours.
   virtual boost::asio::awaitable<bool> send_answer(const http::Answer& answer, RequestRead read) = 0;
+  /// From now on, behind a 101 that was sent with send_interim(), the connection carries octets both ways.
+  virtual void become_tunnel() = 0;
   /// How it can go on behind the response that was sent whole.
   [[nodiscard]] virtual After after_response() const = 0;
-  /// The whole body was taken already, with the decision: read_body() says kEnd.
   [[nodiscard]] virtual bool speaks_http2() const = 0;
 };
 
@@ -87,6 +88,8 @@ class OriginSide : public BodySource, public BodySink {
   virtual boost::asio::awaitable<Head> read_head() = 0;
   /// Something of a response came.
   [[nodiscard]] virtual bool answered() const = 0;
+  /// From now on, behind a 101, the connection carries octets both ways.
+  virtual void become_tunnel() = 0;
   /// The response was taken whole and the request given whole: others may use the connection. Without it, what the
   /// side has of a connection is dropped.
   virtual void keep() = 0;

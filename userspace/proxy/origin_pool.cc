@@ -75,18 +75,19 @@ void OriginPool::expired() {
 }
 
 OriginPool::Dial::~Dial() {
-  const auto waiting = pool_.dials_.extract(key_);
-  for (Waiting* each : waiting.mapped()) each->signal_.notify();
+  const auto dials = pool_.dials_.find(key_);
+  for (Waiting* each : std::exchange(dials->second.waiting, {})) each->signal_.notify();
+  if (--dials->second.under_way == 0) pool_.dials_.erase(dials);
 }
 
 OriginPool::Waiting::Waiting(boost::asio::io_context& io, OriginPool& pool, const OriginKey& key)
     : pool_(pool), key_(key), signal_(io) {
-  pool_.dials_[key_].insert(this);
+  pool_.dials_[key_].waiting.insert(this);
 }
 
 OriginPool::Waiting::~Waiting() {
   const auto found = pool_.dials_.find(key_);
-  if (found != pool_.dials_.end()) found->second.erase(this);
+  if (found != pool_.dials_.end()) found->second.waiting.erase(this);
 }
 
 }  // namespace enforcer::proxy

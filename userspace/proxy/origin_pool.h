@@ -50,7 +50,7 @@ class OriginPool final : private net::WheelEntry {
   /// While it lives, others that want the same key wait for it.
   class Dial {
    public:
-    Dial(OriginPool& pool, OriginKey key) : pool_(pool), key_(std::move(key)) { pool_.dials_[key_]; }
+    Dial(OriginPool& pool, OriginKey key) : pool_(pool), key_(std::move(key)) { ++pool_.dials_[key_].under_way; }
     ~Dial();
     Dial(const Dial&) = delete;
     Dial& operator=(const Dial&) = delete;
@@ -83,12 +83,16 @@ class OriginPool final : private net::WheelEntry {
     std::unique_ptr<OriginConnection> connection;
     Monotonic::time_point until;
   };
+  struct Dials {
+    int under_way = 0;
+    std::set<Waiting*> waiting;
+  };
   void expired() override;
 
   net::TimerWheel& wheel_;
   std::list<Idle> idle_;  ///< the oldest first
   std::vector<std::shared_ptr<Http2OriginConnection>> shared_;
-  std::map<OriginKey, std::set<Waiting*>> dials_;
+  std::map<OriginKey, Dials> dials_;
   std::set<std::pair<std::string, Port>> only_http1_;
   bool closed_ = false;
 };

@@ -25,6 +25,7 @@ constexpr int kMaxAttempts = 3;
 policy::RequestFacts facts_of(const http::RequestHead& head, Transport transport) {
   policy::RequestFacts facts{
       .transport = transport, .method = head.method, .path = head.path.path, .query = head.path.query};
+  facts.websocket = head.tunnel == http::RequestHead::Tunnel::kWebSocket;
   facts.fields.reserve(head.fields.size());
   for (const http::HeaderField& field : head.fields) {
     facts.fields.push_back({http::comparable_name(field.name), field.value});
@@ -54,6 +55,7 @@ asio::awaitable<After> ServedRequest::serve(http::RequestHead head) {
     if (http::is_grpc(head)) dialect_ = Dialect::kGrpc;
     if (transport_ == Transport::kClear) speak_ = OriginLeg::Speak::kHttp2;
   }
+  if (head.tunnel == http::RequestHead::Tunnel::kWebSocket) speak_ = OriginLeg::Speak::kHttp1;
   OutgoingRequest request{.head = std::move(head), .body = std::nullopt, .dialect = dialect_};
   if (!guest.take_request(Monotonic::now())) {
     co_await refuse_request(request.head, policy::Reason::kLimitRequests);
@@ -73,7 +75,9 @@ asio::awaitable<After> ServedRequest::serve(http::RequestHead head) {
 /// Invariant 4: Host must be the name that the address was issued for, or the address itself where that was dialled.
 std::optional<policy::Reason> ServedRequest::wrong_authority(const http::RequestHead& head) const {
   using Scheme = http::RequestHead::Scheme;
-  if (head.tunnel != http::RequestHead::Tunnel::kNone) return policy::Reason::kUpgrade;
+  const bool opaque =
+      head.tunnel != http::RequestHead::Tunnel::kNone && head.tunnel != http::RequestHead::Tunnel::kWebSocket;
+  if (opaque) return policy::Reason::kUpgrade;
   const bool same_host = facts_.host
                              ? head.authority.name() != nullptr && *head.authority.name() == *facts_.host
                              : head.authority.address() != nullptr && *head.authority.address() == *facts_.destination;
@@ -160,7 +164,13 @@ asio::awaitable<bool> ServedRequest::add_credential(http::RequestHead& head, con
       secret && binding != nullptr && transport_ == Transport::kTls && credentials::inject(*binding, **secret, head);
   worker.metrics().credential_injected(
       spec.name, injected ? metrics::InjectionResult::kInjected : metrics::InjectionResult::kUnavailable);
-  if (injected) co_return true;
+  if (injected) {
+    // Frames that were compressed could not be searched for the secret.
+    std::erase_if(head.fields, [](const http::HeaderField& field) {
+      return http::comparable_name(field.name) == "sec-websocket-extensions";
+    });
+    co_return true;
+  }
   co_await refuse_request(head, {.reason = policy::Reason::kCredentialUnavailable, .rule = decision.rule, .would = {}});
   co_return false;
 }
