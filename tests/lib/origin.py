@@ -12,6 +12,7 @@ canary (nobody may come here), garbage (answers with what is no protocol).
 """
 
 import asyncio
+import collections
 import hashlib
 import itertools
 import json
@@ -36,6 +37,7 @@ class Origin:
         self.watch = spec.get("watch")
         self.numbers = itertools.count(1)
         self.tasks = set()
+        self.gates, self.crowds = collections.defaultdict(asyncio.Event), collections.Counter()
 
     def note(self, event, listener, connection, **more):
         self.log.write(json.dumps({"time": time.time(), "event": event, "listener": listener,
@@ -146,6 +148,9 @@ class Origin:
         elif target.startswith("/events/"):  # /events/N: N server-sent events, ten a second, chunked
             await self.events(writer, int(target.split("/")[2]))
             return
+        elif target.startswith("/held/"):  # /held/NAME: two server-sent events, the second when somebody has asked for /release/NAME
+            await self.held(writer, target.split("/")[2])
+            return
         elif target.startswith("/raw/"):  # /raw/HEX: exactly these bytes, then the end
             writer.write(bytes.fromhex(target.split("/")[2]))
             return "end"
@@ -156,6 +161,13 @@ class Origin:
         elif target.startswith("/until-close/"):  # a body that ends with the connection
             writer.write(b"HTTP/1.1 200 OK\r\nServer: origin\r\n\r\n" + blob(int(target.split("/")[2])))
             return "end"
+        elif target.startswith("/release/"):
+            self.gates[target.split("/")[2]].set()
+            body = b"released\n"
+        elif target.startswith("/together/"):  # /together/N/...: answered when N of them are waiting
+            _, _, number, *rest = target.split("/")
+            await self.together(int(number))
+            body = ("/".join(rest) + "\n").encode()
         elif target.startswith("/head"):  # what arrived, head and all
             body = headers["head"].encode("latin-1")
         elif method in ("PUT", "POST"):
@@ -183,6 +195,21 @@ class Origin:
             await asyncio.sleep(0.1)
         writer.write(b"0\r\n\r\n")
         await writer.drain()
+
+    async def held(self, writer, name):
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for event in (b"data: first\n\n", b"data: second\n\n"):
+            writer.write(b"%x\r\n%s\r\n" % (len(event), event))
+            await writer.drain()
+            await self.gates[name].wait()
+        writer.write(b"0\r\n\r\n")
+        await writer.drain()
+
+    async def together(self, number):
+        self.crowds[number] += 1
+        if self.crowds[number] >= number:
+            self.gates[number].set()
+        await self.gates[number].wait()
 
     async def echo(self, reader, writer, place, number):
         total = 0

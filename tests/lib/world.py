@@ -44,6 +44,17 @@ RECORDS = {
     "cloudformation.us-east-1.amazonaws.com": ["93.184.216.51"],
     "api.model.test": ["93.184.216.52"],
     "control.test": ["93.184.216.54"],
+    # Behind servers of their own, which a test starts where it needs them (nginx_server.py, ssh_server.py).
+    "web.test": ["93.184.216.55", "2600:9000::55"],
+    "git.test": ["93.184.216.56"],
+    "npm.test": ["93.184.216.57"],
+    "apt.test": ["93.184.216.58"],
+    "ssh.test": ["93.184.216.59"],
+    "h2.test": ["93.184.216.70"],
+    "second.h2.test": ["93.184.216.70"],
+    "h1.test": ["93.184.216.71"],
+    "grpc.test": ["93.184.216.72"],
+    "ws.test": ["93.184.216.73"],
 }
 TLS_NAMES = ["ok.test", "other.test", "a.wild.test", "b.a.wild.test", "cdn.test", "hidden.test", "six.test", "mitm.test",
              "cred.test", "evil.test", "ce.us-east-1.amazonaws.com", "cloudformation.us-east-1.amazonaws.com",
@@ -82,10 +93,10 @@ class World:
     def _start_dns(self):
         self._hosts = f"{self.folder}/hosts"
         self._write_hosts()
-        self.dns = self._start(["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--user=root",
-                                "--no-resolv", "--no-hosts", "--local=/test/", f"--addn-hosts={self._hosts}",
-                                f"--listen-address={DNS_IPV4}", "--bind-interfaces", "--log-queries",
-                                "--log-facility=-", "--no-ping", "--cache-size=0"], "dns.log")
+        self.dns = self.start_process(["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--user=root",
+                                       "--no-resolv", "--no-hosts", "--local=/test/", f"--addn-hosts={self._hosts}",
+                                       f"--listen-address={DNS_IPV4}", "--bind-interfaces", "--log-queries",
+                                       "--log-facility=-", "--no-ping", "--cache-size=0"], "dns.log")
         wait_for(lambda: "read " in self.dns.output(), what="dnsmasq to read its names")
 
     def _start_origins(self, watch):
@@ -112,7 +123,7 @@ class World:
         with open(spec, "w") as file:
             json.dump({"log": log, "watch": watch, "listeners": listeners}, file)
         program = os.path.join(os.path.dirname(__file__), "origin.py")
-        process = self._start([sys.executable, program, spec], f"{name}.log", namespace)
+        process = self.start_process([sys.executable, program, spec], f"{name}.log", namespace)
 
         def ready():
             if not process.alive():
@@ -121,7 +132,8 @@ class World:
         wait_for(ready, what=f"origin {name}")
         return process
 
-    def _start(self, argv, log, namespace=None):
+    def start_process(self, argv, log, namespace=None):
+        """A server of the world, which ends with it."""
         process = Process(argv, f"{self.folder}/{log}", namespace or self.netns)
         self.processes.append(process)
         return process

@@ -274,7 +274,9 @@ void Http2Codec::overspent() {
 Result<> Http2Codec::receive(Bytes bytes) {
   const ssize_t taken = nghttp2_session_mem_recv(session_.get(), bytes.data(), bytes.size());
   if (taken < 0 && fault_ == Http2Error::kNone) {
-    fault_ = taken == NGHTTP2_ERR_FLOODED ? Http2Error::kEnhanceYourCalm : Http2Error::kProtocol;
+    // nghttp2 gives up without a word where the peer floods it; where it has a word, that word goes first.
+    const bool flooded = taken == NGHTTP2_ERR_FLOODED || taken == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS;
+    terminate(flooded ? Http2Error::kEnhanceYourCalm : Http2Error::kProtocol);
   }
   if (taken < 0 || fault_ != Http2Error::kNone) return fail(Errc::kInvalid, "HTTP/2: connection error");
   return {};

@@ -40,7 +40,10 @@ std::optional<HeadMalformed> read_authority(const Http2Fields& block, std::optio
   if (!parsed) return bad(HeadFault::kHost, "authority is not a host name or address");
   if (!asked.empty() && !hosts.empty()) {
     const auto host = parse_authority(hosts[0]);
-    if (!host || !(*host == *parsed)) return bad(HeadFault::kHost, "authority and Host disagree");
+    const Port implied = pseudo(block, ":scheme") == "http" ? kHttpPort : kHttpsPort;
+    const bool same =
+        host && host->host == parsed->host && host->port.value_or(implied) == parsed->port.value_or(implied);
+    if (!same) return bad(HeadFault::kHost, "authority and Host disagree");
   }
   authority = *std::move(parsed);
   return std::nullopt;
@@ -69,7 +72,9 @@ std::optional<HeadMalformed> read_http2_framing(const Http2Fields& block, Http2E
     if (length.value_or(0) > 0) return bad(HeadFault::kFraming, "content-length of a body that does not come");
     return std::nullopt;
   }
-  body = length ? BodyFraming{BodyFraming::Kind::kLength, *length} : BodyFraming{BodyFraming::Kind::kChunked};
+  // "None" that is not over yet may turn out to be a lie: it must not be a whole request to an origin before.
+  body = length.value_or(0) > 0 ? BodyFraming{BodyFraming::Kind::kLength, *length}
+                                : BodyFraming{BodyFraming::Kind::kChunked};
   return std::nullopt;
 }
 

@@ -217,10 +217,34 @@ TEST_CASE("invariant_2_tunnels_are_flagged") {
   CHECK(parsed("CONNECT ok.test:443 HTTP/1.1\r\nHost: ok.test\r\n\r\n")->tunnel == RequestHead::Tunnel::kConnect);
   CHECK(fault("CONNECT no.test:443 HTTP/1.1\r\nHost: ok.test\r\n\r\n") == HeadFault::kAuthority);
   CHECK(fault("CONNECT ok.test HTTP/1.1\r\nHost: ok.test\r\n\r\n") == HeadFault::kSyntax);
-  for (const std::string lines : {"Connection: Upgrade\r\nUpgrade: websocket\r\n", "Upgrade: h2c\r\n",
-                                  "Connection: upgrade\r\n", "HTTP2-Settings: x\r\n"}) {
+  for (const std::string lines : {"Connection: Upgrade\r\nUpgrade: websocket\r\n", "Upgrade: TLS/1.0\r\n",
+                                  "Upgrade: h2c\r\nUpgrade: foo\r\n", "Upgrade: h2c, foo\r\n",
+                                  "Connection: upgrade\r\n"}) {
     CAPTURE(lines);
     CHECK(parsed(post(lines))->tunnel == RequestHead::Tunnel::kUpgrade);
+  }
+}
+
+TEST_CASE("wish_for_http2_in_clear_is_ignored") {
+  const auto head = parsed(post("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n"));
+  CHECK(head->tunnel == RequestHead::Tunnel::kNone);
+  CHECK(head->fields.empty());
+}
+
+TEST_CASE("websocket_handshake_is_told_from_what_resembles_it") {
+  const std::string get = "GET /chat HTTP/1.1\r\nHost: ok.test\r\nConnection: keep-alive, Upgrade\r\n";
+  const std::string key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+  const std::string rest = "Upgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\n";
+  const auto head = parsed(get + rest + key + "\r\n");
+  CHECK(head->tunnel == RequestHead::Tunnel::kWebSocket);
+  CHECK(serialise(*head).contains("\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"));
+  for (const std::string& text :
+       {get + rest, get + rest + key + key, get + rest + "Sec-WebSocket-Key: short\r\n",
+        get + "Upgrade: websocket\r\nSec-WebSocket-Version: 8\r\n" + key,
+        get + rest + key + "Content-Length: 1\r\n", "GET / HTTP/1.1\r\nHost: ok.test\r\n" + rest + key,
+        get + "Upgrade: websocket, foo\r\nSec-WebSocket-Version: 13\r\n" + key}) {
+    CAPTURE(text);
+    CHECK(parsed(text + "\r\n")->tunnel == RequestHead::Tunnel::kUpgrade);
   }
 }
 

@@ -1,0 +1,95 @@
+"""A package registry of the world: verdaccio, offline, behind nginx. It is installed once, into the build folder."""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+
+from lib.expect import Skip
+from lib.lab import REPOSITORY
+from lib.processes import wait_for
+
+VERSION = "6.1.6"  # the last that starts with Node 18 and 20
+INSTALL_SECONDS = 600
+PORT = 4873
+_CONFIG = """
+storage: {folder}/storage
+packages: {{"**": {{access: $all, publish: $all, unpublish: $all}}}}
+uplinks: {{}}
+web: {{enable: false}}
+server: {{keepAliveTimeout: 60}}
+log: {{type: stdout, format: pretty, level: http}}
+"""
+
+
+def program():
+    """verdaccio's own, after it has been installed where it is missing."""
+    folder = f"{REPOSITORY}/build/npm-verdaccio-{VERSION}"
+    os.makedirs(os.path.dirname(folder), exist_ok=True)
+    with open(f"{folder}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(folder):
+            fresh = f"{folder}.new"
+            shutil.rmtree(fresh, ignore_errors=True)
+            os.makedirs(fresh)
+            with open(f"{fresh}/package.json", "w") as file:  # it asks for node-fetch by a tag, and not every registry keeps tags
+                json.dump({"private": True, "dependencies": {"verdaccio": VERSION}, "overrides": {"node-fetch": "2.6.7"}}, file)
+            argv = ["npm", "install", "--prefix", fresh, "--no-audit", "--no-fund", "--ignore-scripts"]
+            try:
+                subprocess.run(argv, check=True, capture_output=True, text=True, timeout=INSTALL_SECONDS, cwd=fresh)
+            except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+                raise Skip(f"verdaccio is not there, and npm cannot install it: {str(error.stderr).strip()[-400:]}") from None
+            os.rename(fresh, folder)
+    return f"{folder}/node_modules/verdaccio/bin/verdaccio"
+
+
+class NpmRegistry:
+    """Everybody may publish."""
+
+    def __init__(self, lab):
+        verdaccio = program()
+        self.lab, self.folder, self.place = lab, f"{lab.folder}/registry", f"http://127.0.0.1:{PORT}"
+        os.makedirs(self.folder)
+        with open(f"{self.folder}/config.yaml", "w") as file:
+            file.write(_CONFIG.format(folder=self.folder))
+        argv = ["env", f"HOME={self.folder}", "node", verdaccio, "--config", f"{self.folder}/config.yaml",
+                "--listen", self.place]
+        self.process = lab.world.start_process(argv, "registry.log")
+        wait_for(self._serves, seconds=90, what="the registry to serve")
+
+    def _serves(self):
+        assert self.process.alive(), self.process.output()
+        with contextlib.suppress(OSError), self.lab.world.netns.socket() as client:
+            client.settimeout(30)
+            client.connect(("127.0.0.1", PORT))
+            client.sendall(b"GET /-/ping HTTP/1.0\r\nHost: localhost\r\n\r\n")
+            return b" 200 " in client.recv(100)
+        return False
+
+    def publish(self, folder):
+        """From inside the world, straight to the server."""
+        environment = {"PATH": os.environ["PATH"], "HOME": self.folder, **settings(self.folder, self.place)}
+        done = self.lab.world.netns.run(["npm", "publish"], timeout=90, cwd=folder, env=environment)
+        assert done.returncode == 0, done.stderr
+        return self
+
+
+def settings(folder, registry):
+    """npm's configuration as variables: nothing of the machine's own, and a token, without which npm does not even try to publish."""
+    authority = registry.split(":", 1)[1].rstrip("/")
+    for name in ("user", "global"):
+        with open(f"{folder}/npmrc-{name}", "w") as file:
+            file.write(f"{authority}/:_authToken=nobody\n" if name == "user" else "")
+    return {"npm_config_registry": registry, "npm_config_userconfig": f"{folder}/npmrc-user", "npm_config_cache": f"{folder}/npm-cache",
+            "npm_config_globalconfig": f"{folder}/npmrc-global", "npm_config_update_notifier": "false"}
+
+
+def write_package(folder, name, version, main, dependencies=None):
+    os.makedirs(folder)
+    with open(f"{folder}/package.json", "w") as file:
+        json.dump({"name": name, "version": version, "main": "index.js", "dependencies": dependencies or {}}, file)
+    with open(f"{folder}/index.js", "w") as file:
+        file.write(main)
+    return folder

@@ -1,0 +1,64 @@
+"""git over smart HTTP through interception."""
+
+import os
+import random
+
+from lib.clients import Clients
+from lib.expect import equal
+from lib.git_server import GitServer
+from lib.lab import Lab, policy
+from lib.nginx_server import Nginx
+
+LARGE = random.Random(5).randbytes(3 << 20)  # a pack that git sends in pieces, for it is larger than what it puts together
+
+
+def serve(lab):
+    """(clients, server, nginx): the repository acme/widgets has one commit."""
+    clients, server = Clients(lab), GitServer(lab)
+    nginx = Nginx(lab, {"git.test": {"/": server.place}})
+    server.create("acme/widgets.git")
+    clients.path(".gitconfig", "[user]\nname = A\nemail = a@git.test\n[init]\ndefaultBranch = main\n")
+    commit(clients, "seed", "first", b"one\n", new=True)
+    server.git("-c", "safe.directory=*", "-C", clients.path("seed"), "push", "--quiet", f"{server.folder}/acme/widgets.git", "main")
+    return clients, server, nginx
+
+
+def commit(clients, tree, name, content, new=False):
+    if new:
+        clients.ok("git", "init", "--quiet", tree)
+    clients.path(f"{tree}/{name}", content)
+    clients.ok("git", "-C", tree, "add", name)
+    clients.ok("git", "-C", tree, "commit", "--quiet", "-m", name)
+
+
+def test_git_clone_push_and_fetch():
+    with Lab(policy('git.test http: [{paths: ["/**"]}]')) as lab:
+        clients, server, nginx = serve(lab)
+        for tree in ("mine", "theirs"):
+            clients.ok("git", "clone", "--quiet", "https://git.test/acme/widgets.git", tree)
+        commit(clients, "mine", "large", LARGE)
+        clients.ok("git", "-C", "mine", "push", "--quiet")
+        equal(clients.ok("git", "-C", "mine", "rev-parse", "HEAD").strip(), server.tip("acme/widgets.git"))
+        clients.ok("git", "-C", "theirs", "pull", "--quiet")
+        with open(clients.path("theirs/large"), "rb") as file:
+            assert file.read() == LARGE
+        clients.ok("git", "-C", "theirs", "fsck", "--full", "--strict")
+        assert nginx.requests(method="POST", target="/acme/widgets.git/git-receive-pack", status=200)
+        lab.enforcer.wait_record(type="decision", decision="allow", layer="http", host="git.test", path="/acme/widgets.git/git-receive-pack")
+
+
+def test_git_push_is_denied_where_only_fetch_is_allowed():
+    with Lab(policy("git.test git: {repos: [acme/widgets], operations: [fetch]}")) as lab:
+        clients, server, nginx = serve(lab)
+        server.create("acme/other.git")
+        before = server.tip("acme/widgets.git")
+        clients.ok("git", "clone", "--quiet", "https://git.test/acme/widgets.git", "mine")
+        commit(clients, "mine", "small", b"two\n")
+        refused = clients.run("git", "-C", "mine", "push")
+        assert refused.returncode != 0 and "403" in refused.stderr, refused.stderr
+        lab.enforcer.wait_record(type="decision", decision="deny", layer="http", host="git.test", path="/acme/widgets.git/info/refs?service=*")
+        assert clients.run("git", "clone", "https://git.test/acme/other.git").returncode != 0
+        assert not os.path.exists(clients.path("other"))
+        equal(server.tip("acme/widgets.git"), before)
+        equal({r["target"].split("?")[0] for r in nginx.requests()}, {"/acme/widgets.git/info/refs", "/acme/widgets.git/git-upload-pack"})
+        clients.ok("git", "-C", "mine", "pull", "--quiet")
