@@ -1,8 +1,12 @@
 """Real clients in a guest: what the machine's own configuration says is kept from them, and the guest's CA is named as a guest's
 image names it. Everything they leave is in a folder of the test."""
 
+import contextlib
 import os
+import signal
 import subprocess
+
+from lib.processes import Timeout
 
 
 class Clients:
@@ -26,10 +30,20 @@ class Clients:
                 file.write(content)
         return path
 
-    def run(self, *argv, timeout=100, **options):
-        """A CompletedProcess, whatever became of it."""
-        options.setdefault("cwd", self.folder)
-        return self.guest.run(list(argv), timeout=timeout, env=self.environment, **options)
+    def run(self, *argv, timeout=100, input=None, stdin=None, cwd=None):
+        """A CompletedProcess, whatever became of it. What it started ends with it."""
+        process = subprocess.Popen(self.guest.command(list(argv)), stdin=subprocess.PIPE if input else stdin or subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd or self.folder,
+                                   env=self.environment, start_new_session=True)
+        try:
+            output, errors = process.communicate(input, timeout=timeout)
+        except subprocess.TimeoutExpired:
+            _end(process)
+            output, errors = process.communicate(timeout=10)
+            raise Timeout(f"{' '.join(argv)}: not done in {timeout} s\n{output[-3000:]}\n{errors[-6000:]}") from None
+        finally:
+            _end(process)
+        return subprocess.CompletedProcess(argv, process.returncode, output, errors)
 
     def ok(self, *argv, **options):
         """What a client wrote that ended well."""
@@ -40,6 +54,12 @@ class Clients:
     def start(self, *argv, log):
         """One that goes on while the test does other things; its standard output is the log."""
         return self.guest.start(["env", "-i", *[f"{key}={value}" for key, value in self.environment.items()], *argv], log)
+
+
+def _end(process):
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait(timeout=10)
 
 
 def digest(path):

@@ -1,5 +1,6 @@
 #include "http/http2_fields.h"
 
+#include <boost/beast/http/status.hpp>
 #include <charconv>
 
 #include "base/ascii.h"
@@ -102,6 +103,13 @@ void take_fields(const Http2Fields& block, RequestHead& head) {
   }
 }
 
+/// HTTP/2 has none, and some readers of HTTP/1 miss it.
+std::string phrase_of(unsigned status) {
+  const auto known = boost::beast::http::int_to_status(status);
+  return known == boost::beast::http::status::unknown ? std::string()
+                                                      : std::string(boost::beast::http::obsolete_reason(known));
+}
+
 void append_fields(const std::vector<HeaderField>& fields, std::vector<HeaderField>& out) {
   for (const HeaderField& field : fields) out.push_back({lower_case(field.name), field.value, field.secret});
 }
@@ -149,6 +157,7 @@ ResponseOutcome understand_http2_response(const Http2Fields& block, Http2End end
   if (error != std::errc{} || stopped != status.data() + status.size() || head.status < 100 || head.status > 599) {
     return ResponseMalformed{"status out of range"};
   }
+  head.phrase = phrase_of(head.status);
   const auto lengths = values_of(block.fields, "content-length");
   if (lengths.size() > 1) return ResponseMalformed{"more than one content-length"};
   const auto length = lengths.empty() ? std::nullopt : parse_content_length(lengths[0]);

@@ -211,8 +211,7 @@ asio::awaitable<void> Exchange::tunnel(const http::ResponseHead& head) {
 }
 
 /// One direction of a tunnel. When it breaks, the other has nobody to speak to.
-asio::awaitable<void> Exchange::carry(BodyTransfer& transfer, audit::Outcome source_broke,
-                                      audit::Outcome sink_broke) {
+asio::awaitable<void> Exchange::carry(BodyTransfer& transfer, audit::Outcome source_broke, audit::Outcome sink_broke) {
   auto before = [this](BodyTransfer::Step step) { progressed(step); };
   const auto end = co_await transfer.run(before);
   if (end == BodyTransfer::End::kComplete) co_return;

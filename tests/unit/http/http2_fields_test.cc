@@ -98,7 +98,7 @@ TEST_CASE("http2_response_goes_on_by_http1_and_back") {
   REQUIRE(head != nullptr);
   CHECK(head->fields == std::vector<HeaderField>{{"content-type", "text/plain"}});
   CHECK(serialise(*head, Version::kHttp11, Connection::kKeepAlive) ==
-        "HTTP/1.1 200 \r\ncontent-type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n");
+        "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n");
   const auto ended = understand_http2_response(block, Http2End::kEndsHere, "GET");
   CHECK(std::get<ResponseHead>(ended).body == BodyFraming{BodyFraming::Kind::kLength, 0});
   const auto head_only = understand_http2_response(block, Http2End::kMoreFollows, "HEAD");

@@ -217,9 +217,9 @@ TEST_CASE("invariant_2_tunnels_are_flagged") {
   CHECK(parsed("CONNECT ok.test:443 HTTP/1.1\r\nHost: ok.test\r\n\r\n")->tunnel == RequestHead::Tunnel::kConnect);
   CHECK(fault("CONNECT no.test:443 HTTP/1.1\r\nHost: ok.test\r\n\r\n") == HeadFault::kAuthority);
   CHECK(fault("CONNECT ok.test HTTP/1.1\r\nHost: ok.test\r\n\r\n") == HeadFault::kSyntax);
-  for (const std::string lines : {"Connection: Upgrade\r\nUpgrade: websocket\r\n", "Upgrade: TLS/1.0\r\n",
-                                  "Upgrade: h2c\r\nUpgrade: foo\r\n", "Upgrade: h2c, foo\r\n",
-                                  "Connection: upgrade\r\n"}) {
+  for (const std::string lines :
+       {"Connection: Upgrade\r\nUpgrade: websocket\r\n", "Upgrade: TLS/1.0\r\n", "Upgrade: h2c\r\nUpgrade: foo\r\n",
+        "Upgrade: h2c, foo\r\n", "Connection: upgrade\r\n"}) {
     CAPTURE(lines);
     CHECK(parsed(post(lines))->tunnel == RequestHead::Tunnel::kUpgrade);
   }
@@ -240,8 +240,8 @@ TEST_CASE("websocket_handshake_is_told_from_what_resembles_it") {
   CHECK(serialise(*head).contains("\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"));
   for (const std::string& text :
        {get + rest, get + rest + key + key, get + rest + "Sec-WebSocket-Key: short\r\n",
-        get + "Upgrade: websocket\r\nSec-WebSocket-Version: 8\r\n" + key,
-        get + rest + key + "Content-Length: 1\r\n", "GET / HTTP/1.1\r\nHost: ok.test\r\n" + rest + key,
+        get + "Upgrade: websocket\r\nSec-WebSocket-Version: 8\r\n" + key, get + rest + key + "Content-Length: 1\r\n",
+        "GET / HTTP/1.1\r\nHost: ok.test\r\n" + rest + key,
         get + "Upgrade: websocket, foo\r\nSec-WebSocket-Version: 13\r\n" + key}) {
     CAPTURE(text);
     CHECK(parsed(text + "\r\n")->tunnel == RequestHead::Tunnel::kUpgrade);
