@@ -1,10 +1,10 @@
 #include "credentials/injection.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
 
+#include "credentials/basic.h"
 #include "credentials/query_parameters.h"
 #include "http/field_rules.h"
 
@@ -79,18 +79,6 @@ std::string between(std::string_view before, const Secret& secret, std::string_v
   return out;
 }
 
-std::string basic(std::string_view username, const Secret& secret) {
-  constexpr std::string_view kScheme = "Basic ";
-  std::string pair = between(fmt::format("{}:", username), secret, "");
-  std::string out(kScheme.size() + (pair.size() + 2) / 3 * 4 + 1, '\0');  // EVP_EncodeBlock ends with a NUL
-  std::ranges::copy(kScheme, out.begin());
-  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data() + kScheme.size()),
-                  reinterpret_cast<const unsigned char*>(pair.data()), static_cast<int>(pair.size()));
-  out.pop_back();
-  wipe(pair);
-  return out;
-}
-
 std::string in_format(const Injection& binding, const Secret& secret) {
   const std::string_view format = binding.format;
   const auto at = format.find(kPlaceholder);
@@ -127,7 +115,7 @@ Result<> inject(const Injection& binding, const Secret& secret, http::RequestHea
       head.fields.push_back({"Authorization", between("Bearer ", secret, ""), true});
       break;
     case As::kBasic:
-      head.fields.push_back({"Authorization", basic(binding.username, secret), true});
+      head.fields.push_back({"Authorization", basic_authorization(binding.username, secret), true});
       break;
     case As::kHeader: {
       const std::string declared = http::comparable_name(binding.name);
