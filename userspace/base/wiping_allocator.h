@@ -2,7 +2,9 @@
 // container grows.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "base/secret.h"
 
@@ -24,5 +26,8 @@ struct WipingAllocator {
 
   friend bool operator==(const WipingAllocator&, const WipingAllocator&) { return true; }
 };
+
+/// A message that a secret is part of.
+using WipedBytes = std::vector<std::uint8_t, WipingAllocator<std::uint8_t>>;
 
 }  // namespace enforcer

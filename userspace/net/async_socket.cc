@@ -26,9 +26,17 @@ AsyncSocket::~AsyncSocket() {
 }
 
 std::optional<Result<std::size_t>> AsyncSocket::try_read(std::span<std::uint8_t> buffer) {
+  return receive(buffer, 0);
+}
+
+std::optional<Result<std::size_t>> AsyncSocket::try_peek(std::span<std::uint8_t> buffer) {
+  return receive(buffer, MSG_PEEK);
+}
+
+std::optional<Result<std::size_t>> AsyncSocket::receive(std::span<std::uint8_t> buffer, int flags) {
   if (interrupted_) return fail(*interrupted_, "interrupted");
   while (true) {
-    const ssize_t count = recv(socket_.get(), buffer.data(), buffer.size(), 0);
+    const ssize_t count = recv(socket_.get(), buffer.data(), buffer.size(), flags);
     if (count >= 0) return static_cast<std::size_t>(count);
     if (errno == EAGAIN) return std::nullopt;
     if (errno != EINTR) return fail_errno("recv");

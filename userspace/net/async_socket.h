@@ -36,6 +36,8 @@ class AsyncSocket final : public ByteStream, public PollTarget {
   /// 0: FIN. kIo: the peer reset the connection.
   asio::awaitable<Result<std::size_t>> read_some(std::span<std::uint8_t> buffer) override;
   std::optional<Result<std::size_t>> try_read(std::span<std::uint8_t> buffer) override;
+  /// The bytes that try_read() would give, which stay where they are.
+  std::optional<Result<std::size_t>> try_peek(std::span<std::uint8_t> buffer);
   /// Waits until try_read() may have something; with wake_also() until either of two sockets may.
   asio::awaitable<Result<>> readable() { return wait(kRead); }
   /// From now on, bytes arriving here also end `other`'s readable(); null ends that. `other` must outlive it.
@@ -70,6 +72,7 @@ class AsyncSocket final : public ByteStream, public PollTarget {
   using Waiter = asio::async_result<asio::use_awaitable_t<>, void()>::handler_type;
 
   AsyncSocket(asio::io_context& io, Poller& poller, Fd socket);
+  std::optional<Result<std::size_t>> receive(std::span<std::uint8_t> buffer, int flags);
   asio::awaitable<Result<>> wait(Direction direction);
   void ready(std::uint32_t events) override;
   void resume(Direction direction);

@@ -170,3 +170,22 @@ TEST_CASE("room_wakes_the_writer_and_leaves_the_reader_waiting") {
   io.run_for(10s);
   CHECK(reader_ended);
 }
+
+TEST_CASE("what_is_peeked_at_stays") {
+  asio::io_context io;
+  auto poller = Poller::make(io).value();
+  Pair pair;
+  auto socket = AsyncSocket::make(io, *poller, std::move(pair.left)).value();
+  std::uint8_t buffer[8];
+  CHECK_FALSE(socket->try_peek(buffer).has_value());
+  REQUIRE(write(pair.right.get(), "ab", 2) == 2);
+  CHECK(**socket->try_peek(buffer) == 2);
+  CHECK(**socket->try_read(std::span(buffer).first(1)) == 1);
+  CHECK(**socket->try_peek(buffer) == 1);
+  CHECK(buffer[0] == 'b');
+  pair.right.reset();
+  CHECK(**socket->try_read(buffer) == 1);
+  CHECK(**socket->try_peek(buffer) == 0);
+  socket->interrupt(Errc::kTimeout);
+  CHECK(socket->try_peek(buffer)->error().code == Errc::kTimeout);
+}
