@@ -207,6 +207,8 @@ constexpr Field<Config> kConfigFields[] = {
     {"guests", Need::kOptional, "mapping", read_guests},
     {"dns", Need::kOptional, "mapping", read_section<&Config::dns, kDns>},
     {"originTrust", Need::kOptional, "mapping", read_section<&Config::origin_trust, kOriginTrust>},
+    {"egress", Need::kOptional, "mapping",
+     [](const YamlNode& n, Config& c, Reader& r) { c.egress_proxy = read_egress(n, r); }},
     {"policies", Need::kOptional, "list of files and folders",
      [](const YamlNode& n, Config& c, Reader& r) { c.policies = read_paths(n, "policies", r); }},
     {"credentials", Need::kOptional, "list of files and folders",

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/ip.h"
+#include "config/egress.h"
 #include "policy/diagnostic.h"
 #include "policy/guest_policy.h"
 #include "policy/loader.h"
@@ -73,6 +74,7 @@ struct Config {
     bool system = true;              ///< the system's CA certificates
     std::vector<std::string> files;  ///< more of them, PEM
   } origin_trust;
+  std::optional<EgressProxy> egress_proxy;                      ///< none: origins are reached directly
   std::vector<std::string> policies{"/etc/enforcer/policies"};  ///< files or folders
   /// More of them, loaded together with the policies; apart so that fewer people need to read them.
   std::vector<std::string> credentials{kDefaultCredentials};

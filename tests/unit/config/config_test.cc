@@ -49,6 +49,7 @@ TEST_CASE("every_key_has_a_default") {
     CHECK(config.guests.synthetic_ipv6.to_string() == "fd77:5::/64");
     CHECK(config.dns.servers.empty());
     CHECK((config.origin_trust.system && config.origin_trust.files.empty()));
+    CHECK_FALSE(config.egress_proxy);
     CHECK(config.policies == std::vector<std::string>{"/etc/enforcer/policies"});
     CHECK(config.credentials == std::vector<std::string>{"/etc/enforcer/credentials"});
     CHECK(config.audit.path == "/var/log/enforcer/audit.jsonl");
@@ -71,6 +72,7 @@ accelerator: tcg
 guests: {ipv4Pool: 10.9.0.0/24, ipv6Pool: "fd00:1::/64", synthetic: {ipv4: 10.10.0.0/16, ipv6: "fd00:2::/64"}}
 dns: {servers: [192.0.2.53, "192.0.2.54:5353", "2001:db8::53", "[2001:db8::54]:5354"]}
 originTrust: {system: false, files: [/etc/ca.pem]}
+egress: {proxy: "socks5h://proxy.example:1080", credential: corp}
 policies: [/srv/a.yaml, /srv/policies]
 credentials: [/srv/credentials]
 audit: {path: /var/log/x.jsonl, maxBytes: 64Ki, maxFiles: 2}
@@ -88,6 +90,7 @@ deadlines: {classify: 250ms, tlsHandshake: 2s, originConnect: 3s, requestHead: 4
   CHECK(config.dns.servers[2].to_string() == "[2001:db8::53]:53");
   CHECK(config.dns.servers[3].to_string() == "[2001:db8::54]:5354");
   CHECK((!config.origin_trust.system && config.origin_trust.files == std::vector<std::string>{"/etc/ca.pem"}));
+  CHECK((config.egress_proxy->place() == "proxy.example:1080" && config.egress_proxy->credential == "corp"));
   CHECK(config.policies.size() == 2);
   CHECK(config.credentials == std::vector<std::string>{"/srv/credentials"});
   CHECK((config.audit.path == "/var/log/x.jsonl" && config.audit.max_bytes == 65536 && config.audit.max_files == 2));
@@ -101,7 +104,7 @@ deadlines: {classify: 250ms, tlsHandshake: 2s, originConnect: 3s, requestHead: 4
 }
 
 TEST_CASE("keys_without_a_user_are_unknown") {
-  for (const char* key : {"review", "egress", "workspaces"}) {
+  for (const char* key : {"review", "workspaces"}) {
     CHECK(problems(std::string(key) + ": {}\n").find("error[E0102]: unknown key") != std::string::npos);
   }
 }
