@@ -111,6 +111,7 @@ void append_body(std::string& out, const EndRecord& record) {
   append_optional_text(out, "host", record.host);
   append_port(out, record.port);
   append_address(out, "dialled_ip", record.dialled);
+  append_optional_text(out, "via", record.via);
   append_number_field(out, "bytes_up", record.bytes_up);
   append_number_field(out, "bytes_down", record.bytes_down);
   const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(record.duration).count();

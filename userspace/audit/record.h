@@ -78,8 +78,9 @@ struct EndRecord {
   std::string_view host{};
   Port port{};
   std::optional<IpAddress> dialled{};  ///< the checked address that was connected to; none when nothing was
-  std::uint64_t bytes_up = 0;          ///< towards the origin
-  std::uint64_t bytes_down = 0;        ///< towards the guest
+  std::string_view via{};        ///< the corporate proxy that connected instead of us, as the configuration has it
+  std::uint64_t bytes_up = 0;    ///< towards the origin
+  std::uint64_t bytes_down = 0;  ///< towards the guest
   std::chrono::nanoseconds duration{};
   Outcome outcome = Outcome::kInternal;
   std::optional<policy::Reason> reason{};

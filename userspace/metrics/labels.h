@@ -45,7 +45,8 @@ namespace enforcer::metrics {
   X(kTls, "tls")           /* no handshake, or a certificate we do not trust */ \
   X(kTimeout, "timeout")   /* no answer in time */                              \
   X(kProtocol, "protocol") /* answered something else than the protocol */      \
-  X(kReset, "reset")       /* broken off by the origin */
+  X(kReset, "reset")       /* broken off by the origin */                       \
+  X(kProxy, "proxy")       /* the corporate proxy did not connect */
 
 /// Whom an intercepted connection's TLS handshake was with.
 #define ENFORCER_TLS_SIDES(X) X(kGuest, "guest") X(kOrigin, "origin")

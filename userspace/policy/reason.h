@@ -57,6 +57,7 @@ namespace enforcer::policy {
   X(kAuditUnavailable, "audit_unavailable", "the decision could not be recorded")                              \
   X(kOriginResolve, "origin_resolve", "the origin's name could not be resolved")                               \
   X(kOriginConnect, "origin_connect", "the origin could not be reached")                                       \
+  X(kEgressProxy, "egress_proxy", "the corporate proxy did not connect")                                       \
   X(kOriginTls, "origin_tls", "the origin's certificate or TLS could not be verified")                         \
   X(kOriginTimeout, "origin_timeout", "the origin did not answer in time")                                     \
   X(kOriginProtocol, "upstream_proto", "the origin answered something that is not the protocol")               \
