@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "proxy/egress.h"
 
 namespace enforcer::enforcerd {
 
@@ -73,10 +74,23 @@ void Daemon::enforce_loaded(const LoadReport& report, Monotonic::time_point bega
   std::vector<std::string> credentials;
   for (const policy::CredentialSpec& spec : policies_.current()->credentials()) credentials.push_back(spec.name);
   exposition_.set_credentials(std::move(credentials));
+  share_egress_credential();
   exposition_.policy_applied(Monotonic::now() - began);
   log_info("policies loaded ({}): generation {}, {} objects", who, policies_.current()->generation(),
            policies_.current()->policies().size());
   record_event("policy_reload", nullptr, who);
+}
+
+/// What connections to the corporate proxy authenticate with. One that is missing or not bound to the proxy is no
+/// reason to refuse policies: those connections fail, and say so.
+void Daemon::share_egress_credential() {
+  if (!config_.egress_proxy || config_.egress_proxy->credential.empty()) return;
+  const auto snapshot = policies_.current();
+  const auto* spec = policy::find_credential(snapshot->credentials(), config_.egress_proxy->credential);
+  const std::string problem = proxy::egress_credential_problem(*config_.egress_proxy, spec);
+  if (!problem.empty()) log_error("the corporate proxy {}: {}", config_.egress_proxy->place(), problem);
+  const std::shared_ptr<const policy::CredentialSpec> shared(snapshot, spec);
+  workers_.on_each([shared](proxy::Worker& worker) { worker.egress().authenticate_with(shared); });
 }
 
 void Daemon::record_event(std::string_view name, const GuestEntry* about, std::string_view detail,

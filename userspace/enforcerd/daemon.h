@@ -74,6 +74,7 @@ class Daemon final : public HostEvents, public control::Backend {
   void disconnected() override;
 
   void enforce_loaded(const LoadReport& report, Monotonic::time_point began, std::string_view who);
+  void share_egress_credential();
   void record_event(std::string_view name, const GuestEntry* about, std::string_view detail, std::uint64_t count = 1);
   void greet(const GuestEntry& entry);
   void every_second();

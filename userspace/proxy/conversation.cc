@@ -1,6 +1,7 @@
 #include "proxy/conversation.h"
 
 #include "net/socket.h"
+#include "proxy/egress.h"
 #include "proxy/worker.h"
 
 namespace enforcer::proxy {
@@ -48,7 +49,8 @@ void Conversation::interrupt_origin(Errc why) {
 asio::awaitable<OriginAddresses> Conversation::find(const policy::Facts& facts, const policy::Decision& decision) {
   const auto limit = worker().config().deadlines.origin_connect;
   expect_origin_within(limit);
-  co_return co_await find_origin(decisions_, facts, decision, Deadline::after(limit));
+  reach_by_ = Deadline::after(limit);
+  co_return co_await find_origin(decisions_, facts, decision, reach_by_);
 }
 
 Conversation::Reached Conversation::forbid(const policy::Facts& facts, const Forbidden& denial, const Seen& seen) {
@@ -78,35 +80,53 @@ asio::awaitable<Conversation::Reached> Conversation::reach_origin_again(const po
 }
 
 asio::awaitable<Conversation::Reached> Conversation::connect(const policy::Facts& facts, OriginAddresses& found) {
-  const auto fail_with = [this](policy::Reason reason, metrics::OriginError error) {
+  const auto fail_with = [this](policy::Reason reason, metrics::OriginError error, std::string_view detail = {}) {
     failure_ = reason;
+    origin_.reset();
     worker().metrics().origin_error(error);
-    ended({.outcome = audit::Outcome::kOriginFailed, .reason = reason}, metrics::ConnectionResult::kFailed);
+    ended({.outcome = audit::Outcome::kOriginFailed, .reason = reason, .detail = detail},
+          metrics::ConnectionResult::kFailed);
     return Reached::kFailed;
   };
   if (const auto* failure = std::get_if<Unresolved>(&found)) {
     co_return fail_with(policy::Reason::kOriginResolve, failure->error);
   }
+  const auto& judged = std::get<Candidates>(found);
+  Egress& egress = worker().egress();
   net::ConnectRace race(worker().io(), worker().poller(), worker().wheel());
   if (interrupted_ || guest_broken_) race.interrupt(interrupted_.value_or(Errc::kIo));
+  if (!scheduled()) race.interrupt(Errc::kTimeout);  // the deadline passed while the decision was written
   connecting_ = &race;
-  auto connected = co_await race.run(std::get<Candidates>(found), facts.port);
+  const auto hop = co_await egress.first_hop(judged, facts.port, reach_by_);
+  auto connected = co_await race.run(hop.addresses, hop.port);
   connecting_ = nullptr;
+  std::optional<EgressFailure> failure;
+  if (connected) {
+    origin_ = std::move(connected->socket);
+    net::reset_on_close(origin_->fd());
+    if (interrupted_ || guest_broken_) origin_->interrupt(interrupted_.value_or(Errc::kIo));
+    const auto asked = Monotonic::now();
+    failure = co_await egress.open(*origin_, facts, reach_by_);
+    if (!failure) worker().metrics().origin_connected(connected->took + (Monotonic::now() - asked));
+  } else if (egress.proxied()) {
+    failure = egress.unreached(hop, connected.error());
+  }
   if (guest_broken_) {
+    origin_.reset();
     ended({.outcome = audit::Outcome::kGuestReset}, metrics::ConnectionResult::kReset);
     co_return Reached::kFailed;
+  }
+  if (failure) {
+    co_return fail_with(policy::Reason::kEgressProxy, metrics::OriginError::kProxy, egress.report(*failure));
   }
   if (!connected) {
     const bool late = connected.error().code == Errc::kTimeout;
     co_return fail_with(policy::Reason::kOriginConnect,
                         late ? metrics::OriginError::kTimeout : metrics::OriginError::kConnect);
   }
-  worker().metrics().origin_connected(connected->took);
-  origin_ = std::move(connected->socket);
-  net::reset_on_close(origin_->fd());
-  if (interrupted_) origin_->interrupt(*interrupted_);
-  decisions_.dialled(connected->address);
-  origin_address_ = connected->address;
+  // Through a proxy, which does not say what it connects to: one of those that the name has.
+  origin_address_ = egress.proxied() ? judged.front() : connected->address;
+  decisions_.dialled(origin_address_);
   co_return Reached::kConnected;
 }
 

@@ -54,6 +54,7 @@ class Conversation : public net::WheelEntry, public Interruptible {
   [[nodiscard]] net::AsyncSocket& origin() { return *origin_; }
   /// The connected socket, for who keeps it longer than this conversation.
   [[nodiscard]] std::unique_ptr<net::AsyncSocket> take_origin() { return std::move(origin_); }
+  /// The origin's checked address, by which a kept connection is judged again.
   [[nodiscard]] const IpAddress& origin_address() const { return origin_address_; }
   /// Closes the connection to the origin: another one may be reached.
   void drop_origin() { origin_.reset(); }
@@ -94,6 +95,7 @@ class Conversation : public net::WheelEntry, public Interruptible {
   std::unique_ptr<net::AsyncSocket> origin_;
   IpAddress origin_address_;
   net::ConnectRace* connecting_ = nullptr;
+  Deadline reach_by_ = Deadline::after({});  ///< of the origin being reached
   Interruptible* side_ = nullptr;
   enum class Expecting : std::uint8_t { kAnybody, kOrigin };
   Expecting expecting_ = Expecting::kAnybody;

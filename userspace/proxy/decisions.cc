@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "policy/decide.h"
+#include "proxy/egress.h"
 #include "proxy/worker.h"
 
 namespace enforcer::proxy {
@@ -84,12 +85,14 @@ void Decisions::end(const Ending& ending) {
   worker_.metrics().transferred(metrics::Direction::kIngress, ending.bytes_down);
   if (!allowed_id_) return;
   const GuestIdentity& identity = view_->guest->identity();
+  const Egress& egress = worker_.egress();
   worker_.audit().append(audit::EndRecord{.id = *allowed_id_,
                                           .subject = {&identity.name, identity.epoch, &identity.labels},
                                           .layer = facts_.layer,
                                           .host = facts_.host ? std::string_view(facts_.host->text()) : "",
                                           .port = destination_.port,
-                                          .dialled = dialled_,
+                                          .dialled = egress.proxied() ? std::nullopt : dialled_,
+                                          .via = dialled_ ? egress.via() : std::string_view(),
                                           .bytes_up = ending.bytes_up,
                                           .bytes_down = ending.bytes_down,
                                           .duration = Monotonic::now() - allowed_at_,

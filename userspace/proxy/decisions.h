@@ -71,6 +71,7 @@ class Decisions {
   /// One of the allowed things ended: writes the end record. Bytes are counted in metrics too.
   void end(const Ending& ending);
 
+  /// The origin's checked address; which proxy went there in our place is the configuration's (`via` in end records).
   void dialled(const IpAddress& address) { dialled_ = address; }
 
   /// Who does what was decided; null when nobody may be interrupted.

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "proxy/decisions.h"
+#include "proxy/egress.h"
 #include "proxy/listener.h"
 
 namespace enforcer::proxy {
@@ -19,6 +20,7 @@ Result<std::unique_ptr<Worker>> Worker::make(const config::Config& config, audit
   std::unique_ptr<Worker> worker(new Worker(config, log));
   worker->poller_ = TRY(net::Poller::make(worker->io_));
   worker->resolver_ = TRY(dns::Resolver::make(worker->io_, config.dns.servers));
+  worker->egress_ = std::make_unique<Egress>(*worker, config.egress_proxy);
   worker->relays_ = std::make_unique<RelayLoop>(worker->io_, *worker->poller_, worker->wheel_, config.deadlines.idle,
                                                 config.deadlines.stalled());
   worker->tls_server_ = TRY(tls::ServerContext::make());

@@ -24,6 +24,7 @@
 namespace enforcer::proxy {
 
 class DnsService;
+class Egress;
 class Listener;
 
 class Worker {
@@ -45,6 +46,7 @@ class Worker {
   [[nodiscard]] metrics::WorkerMetrics& metrics() { return metrics_; }
   [[nodiscard]] dns::Resolver& resolver() { return *resolver_; }
   [[nodiscard]] const config::Config& config() const { return config_; }
+  [[nodiscard]] Egress& egress() { return *egress_; }
 
   // ---- On this worker's thread only.
 
@@ -93,6 +95,7 @@ class Worker {
   net::TimerWheel wheel_;
   std::unique_ptr<net::Poller> poller_;
   std::unique_ptr<dns::Resolver> resolver_;
+  std::unique_ptr<Egress> egress_;
   audit::Batch audit_;
   metrics::WorkerMetrics metrics_;
   std::unordered_map<std::uint32_t, std::shared_ptr<GuestView>> guests_;  ///< by slot
