@@ -16,7 +16,7 @@ from lib import dns_client
 from lib.netns import Netns
 from lib.processes import Process
 
-_PRIVATE_ETC = ('mount --make-rprivate / && mount --bind "$1" "$(readlink -f /etc/resolv.conf)" && '
+PRIVATE_ETC = ('mount --make-rprivate / && mount --bind "$1" "$(readlink -f /etc/resolv.conf)" && '
                 'mount --bind "$2" /etc/nsswitch.conf && shift 2 && exec "$@"')
 
 # What a guest dials names and asks its DNS over, where a test does not say: "4" or "6". The suite runs the net tests on both (TSan on 6).
@@ -65,7 +65,7 @@ class Guest:
             file.write("hosts: dns\npasswd: files\ngroup: files\n")
 
     def command(self, argv):
-        return self.netns.command(["unshare", "-m", "sh", "-c", _PRIVATE_ETC, "sh", f"{self.folder}/{self.name}.resolv",
+        return self.netns.command(["unshare", "-m", "sh", "-c", PRIVATE_ETC, "sh", f"{self.folder}/{self.name}.resolv",
                                    f"{self.folder}/nsswitch", *argv])
 
     def run(self, argv, timeout=30, **options):
