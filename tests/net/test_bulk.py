@@ -6,13 +6,14 @@ import subprocess
 
 from lib.clients import Clients, digest
 from lib.expect import equal
-from lib.lab import Lab, policy
+from lib.lab import Lab, build_folder, policy
 from lib.nginx_server import Nginx
 from lib.processes import wait_for
 from lib.runner import hang_guard
 
 ANYTHING = policy(*[f'{name} http: [{{paths: ["/**"]}}]' for name in ("web.test", "mitm.test")])
-GIBIBYTE = 1 << 30
+# Only ThreadSanitizer's round does with less, for it takes minutes; the hang guards are for a machine that compiles meanwhile.
+SIZE = 1 << (28 if os.path.basename(build_folder()) == "tsan" else 30)
 ORIGIN = "http://93.184.216.40:80"  # of mitm.test, which nginx asks in its turn
 # What a thousand connections that begin in one moment need; how fast they are is not the question here.
 ROOM = {"limits": {"connections": 4000, "halfOpen": 4000, "requestsPerMinute": 100_000, "decisionsPerMinute": 100_000,
@@ -42,33 +43,34 @@ def bulk(lab, **places):
     return clients, Nginx(lab, {"web.test": {"/": f"{lab.folder}/files", **places}})
 
 
-def gibibyte(path):
+def fill(path):
     """A file that no two blocks are equal in."""
-    subprocess.run(["sh", "-c", f'head -c {GIBIBYTE} /dev/zero | openssl enc -aes-128-ctr -nosalt -K {"1" * 32} -iv {"0" * 32} >"$1"',
+    print(f"{SIZE >> 20} MiB")
+    subprocess.run(["sh", "-c", f'head -c {SIZE} /dev/zero | openssl enc -aes-128-ctr -nosalt -K {"1" * 32} -iv {"0" * 32} >"$1"',
                     "sh", path], check=True, timeout=200)
-    equal(os.path.getsize(path), GIBIBYTE)
+    equal(os.path.getsize(path), SIZE)
 
 
-@hang_guard(600)
+@hang_guard(900)
 def test_one_gibibyte_down():
     with Lab(ANYTHING) as lab:
         clients, _ = bulk(lab)
-        gibibyte(f"{lab.folder}/files/large")
-        received = clients.ok("sh", "-c", "curl -sSf https://web.test/large | sha256sum", timeout=400).split()[0]
+        fill(f"{lab.folder}/files/large")
+        received = clients.ok("sh", "-c", "curl -sSf https://web.test/large | sha256sum", timeout=700).split()[0]
         equal(received, digest(f"{lab.folder}/files/large"))
         end = lab.enforcer.wait_record(type="end", layer="http", host="web.test")
-        equal((end["outcome"], end["bytes_down"] > GIBIBYTE), ("completed", True))
+        equal((end["outcome"], end["bytes_down"] > SIZE), ("completed", True))
 
 
-@hang_guard(600)
+@hang_guard(900)
 def test_one_gibibyte_up():
     with Lab(ANYTHING) as lab:
         clients, _ = bulk(lab)
-        gibibyte(clients.path("large"))
-        equal(clients.ok("curl", "-sSf", "-w", "%{http_code}", "-T", clients.path("large"), "https://web.test/copy", timeout=400), "201")
+        fill(clients.path("large"))
+        equal(clients.ok("curl", "-sSf", "-w", "%{http_code}", "-T", clients.path("large"), "https://web.test/copy", timeout=700), "201")
         equal(digest(f"{lab.folder}/files/copy"), digest(clients.path("large")))
         end = lab.enforcer.wait_record(type="end", layer="http", host="web.test")
-        equal((end["outcome"], end["bytes_up"] > GIBIBYTE), ("completed", True))
+        equal((end["outcome"], end["bytes_up"] > SIZE), ("completed", True))
 
 
 def ends(lab, path):
