@@ -73,8 +73,8 @@ std::optional<ResponseMalformed> read_connection(ResponseHead& head, NameSet& no
   const bool ends = nominated.contains("close") || head.version == Version::kHttp10 ||
                     head.body.kind == BodyFraming::Kind::kUntilClose;
   const auto upgrades = values_of(head.fields, "upgrade");
-  head.websocket = head.status == 101 && upgrades.size() == 1 && beast::iequals(upgrades[0], "websocket") &&
-                   nominated.contains("upgrade");
+  head.websocket = head.status == 101 && head.version == Version::kHttp11 && upgrades.size() == 1 &&
+                   beast::iequals(upgrades[0], "websocket") && nominated.contains("upgrade");
   head.connection = ends ? Connection::kClose : Connection::kKeepAlive;
   return std::nullopt;
 }
