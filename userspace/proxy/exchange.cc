@@ -95,13 +95,7 @@ asio::awaitable<void> Exchange::send_body(const OutgoingRequest& request) {
     co_return;
   }
   auto before = [this](BodyTransfer::Step step) { progressed(step); };
-  auto end = co_await upload_.run(before);
-  if (end == BodyTransfer::End::kSinkBroken) {
-    sending_ = Sending::kFailed;
-    upload_.discard();
-    // receive_response() finds out what the origin has to say; until then the guest's body is taken from it.
-    end = co_await upload_.run(before);
-  }
+  const auto end = co_await upload_.run(before);
   switch (end) {
     case BodyTransfer::End::kComplete:
       if (sending_ == Sending::kUnderWay && !answering_over_) {
@@ -112,8 +106,10 @@ asio::awaitable<void> Exchange::send_body(const OutgoingRequest& request) {
     case BodyTransfer::End::kMalformed:
       broke(audit::Outcome::kDenied, malformed());
       break;
-    case BodyTransfer::End::kSourceBroken:
     case BodyTransfer::End::kSinkBroken:
+      sending_ = Sending::kFailed;
+      co_return;  // receive_response() finds out what the origin has to say
+    case BodyTransfer::End::kSourceBroken:
       if (!answering_over_) broke(audit::Outcome::kGuestReset);  // a body cut short is no request
       break;
   }
