@@ -65,19 +65,23 @@ class Verdict {
   }
   [[nodiscard]] const RuleInfo* info(const Pick& pick) const { return &policy_.rules[pick.rule()].rule->info; }
 
-  /// A denial by one sort of objection: a guardrail's first, because in audit mode only they count.
-  [[nodiscard]] std::optional<Decision> first_denial(Pick Objections::* sort) const {
+  /// A denial by one sort of objection: a guardrail's first, because in audit mode only they count. `reason`: where it
+  /// is not the one that such a rule has.
+  [[nodiscard]] std::optional<Decision> first_denial(Pick Objections::* sort,
+                                                     std::optional<Reason> reason = std::nullopt) const {
     const Pick& guardrail = findings_.guardrails.*sort;
-    if (guardrail.found()) return objection(policy_, guardrail);
     const Pick& policy = findings_.policies.*sort;
-    if (scope_ == Scope::kEverything && policy.found()) return objection(policy_, policy);
-    return std::nullopt;
+    const bool policies_count = scope_ == Scope::kEverything;
+    if (!guardrail.found() && !(policies_count && policy.found())) return std::nullopt;
+    Decision denial = objection(policy_, guardrail.found() ? guardrail : policy);
+    denial.reason = reason.value_or(denial.reason);
+    return denial;
   }
 
   [[nodiscard]] Reason nothing_matched() const {
     if (facts_.layer == Layer::kDns) return Reason::kDnsName;
-    if (findings_.no_websocket) return Reason::kUpgrade;
     if (findings_.wrong_scheme) return Reason::kScheme;
+    if (findings_.wrong_upgrade) return Reason::kUpgrade;
     if (findings_.wrong_request) return Reason::kRequest;
     if (findings_.wrong_port) return Reason::kPort;
     return facts_.host ? Reason::kNoRule : Reason::kAddress;
@@ -101,6 +105,7 @@ class Verdict {
   /// What no request will tell any more: nobody looks into it, or it is the request itself.
   [[nodiscard]] std::optional<Decision> any_objection() const {
     if (auto denial = first_denial(&Objections::deny_some)) return denial;
+    if (auto denial = first_denial(&Objections::no_upgrade, Reason::kUpgrade)) return denial;
     if (auto denial = first_denial(&Objections::review)) return denial;
     return first_denial(&Objections::review_some);
   }
@@ -198,8 +203,11 @@ std::optional<Decision> deny_address(const GuestPolicy& policy, const Facts& fac
   const CompiledPolicy& compiled = policy.compiled();
   const Findings findings = find_for_address(compiled, facts, resolved);
   const auto first = [&](const Objections& side) -> std::optional<Decision> {
-    for (const Pick* pick : {&side.deny, &side.deny_some, &side.review, &side.review_some}) {
-      if (pick->found()) return objection(compiled, *pick);
+    for (const Pick* pick : {&side.deny, &side.deny_some, &side.no_upgrade, &side.review, &side.review_some}) {
+      if (!pick->found()) continue;
+      Decision denial = objection(compiled, *pick);
+      if (pick == &side.no_upgrade) denial.reason = Reason::kUpgrade;
+      return denial;
     }
     return std::nullopt;
   };

@@ -9,7 +9,9 @@
 //          credential, or the name is encrypted; TLS is to be terminated, and each request is asked about at kHttp.
 //   kHttp  final, for one request, clear or intercepted. allow+kPassthrough: send the decoded request, with
 //          Decision::credential added where there is one. Or a denial.
-// Port 443 speaks TLS only and port 80 clear HTTP only; on other ports that a rule names, either may come.
+// A request that asks for a WebSocket is one that only allows and reviews with `websocket: true` let through; other
+// rules mean it as any other request. Port 443 speaks TLS only and port 80 clear HTTP only; on other ports that a rule
+// names, either may come.
 #pragma once
 
 #include "policy/decision.h"

@@ -72,10 +72,11 @@ void check_opaque_overlaps(const PolicyDocument& document, Reader& reader) {
 
 void lint_pointless_limits(const PolicyDocument& document, Reader& reader) {
   const TargetSet wide(document, [](const Rule& rule) {
-    return rule.list == RuleList::kAllow && !rule.needs_requests() && !rule.opaque && !rule.expires;
+    return rule.list == RuleList::kAllow && rule.takes_all_requests() && !rule.opaque && !rule.expires;
   });
   for (const Rule& rule : document.rules) {
     if (rule.list != RuleList::kAllow || !rule.has_matchers() || !rule.credential.empty()) continue;
+    if (rule.websocket) continue;  // that much the wider one may not allow
     if (const Rule* wider = covers_all(wide, rule)) {
       reader.report(rule.place, Code::kPointlessLimit,
                     fmt::format("allow '{}' allows everything on these hosts, so the limits of '{}' are pointless",
@@ -121,7 +122,7 @@ void lint_targets(const PolicyDocument& document, Reader& reader) {
       const HostPattern* pattern = target.host();
       if (!pattern) continue;
       const auto public_place = [&](const HostPattern& place) { return place.covers(*pattern); };
-      if (!rule.needs_requests() && std::ranges::any_of(user_content(), public_place)) {
+      if (rule.takes_all_requests() && std::ranges::any_of(user_content(), public_place)) {
         reader.report(target.place, Code::kUserContent,
                       fmt::format("'{}' serves content that anybody may upload", target.text),
                       "limit it with http, or name a narrower host");

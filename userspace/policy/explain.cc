@@ -107,7 +107,11 @@ void apply_request(RuleTrace& trace, const Rule& rule, const Facts& facts) {
     return stop(Stopper::kRequest, matchers_with(rule, *facts.request, truth) + " does not match the request");
   if (rule.list == RuleList::kAllow && needs_tls(rule, facts))
     return stop(Stopper::kScheme, "its credential never goes over clear HTTP");
-  if (facts.layer != Layer::kHttp || !facts.request) {
+  const bool refuses = refuses_upgrade(rule, facts);
+  if (refuses && rule.list == RuleList::kAllow) return stop(Stopper::kUpgrade, "it does not say 'websocket: true'");
+  if (refuses) {
+    trace.detail = "it does not say 'websocket: true'";
+  } else if (facts.layer != Layer::kHttp || !facts.request) {
     if (rule.needs_requests()) trace.detail = "needs to see requests";
   } else if (is_unknown(truth)) {
     trace.detail = matchers_with(rule, *facts.request, truth) + " cannot be told from the request";
@@ -155,6 +159,8 @@ std::string_view label(Stopper stopper) {
       return "protocol";
     case Stopper::kScheme:
       return "scheme";
+    case Stopper::kUpgrade:
+      return "upgrade";
     case Stopper::kRequest:
       return "request";
     case Stopper::kExcept:

@@ -23,6 +23,7 @@ enum class Stopper {
   kPort,      ///< the host, but another port
   kProtocol,  ///< clear HTTP on 443, TLS on 80
   kScheme,    ///< clear HTTP, over which its credential must not go
+  kUpgrade,   ///< a WebSocket, and it does not say `websocket: true`
   kRequest,   ///< other requests: `detail` says which of its matchers
   kExcept,    ///< taken out by the rule's own `except`
   kExpired,   ///< `expires` has passed

@@ -45,10 +45,10 @@ void take_allow(Findings& findings, std::uint32_t number, const CompiledRule& co
   const Rule& rule = *compiled.rule;
   if (rule.opaque) {
     findings.opaque.offer(number, truth, rank(rule));
-  } else if (!rule.websocket && facts.request && facts.request->websocket) {
-    findings.no_websocket = true;  // what follows the handshake is no HTTP: only a rule that says so lets it pass
   } else if (needs_tls(rule, facts)) {
     findings.wrong_scheme = true;
+  } else if (refuses_upgrade(rule, facts)) {
+    findings.wrong_upgrade = true;
   } else if (is_unknown(truth) || (facts.layer != Layer::kHttp && rule.needs_requests())) {
     findings.seeing.offer(number, truth, rank(rule));
   } else {
@@ -71,6 +71,11 @@ void take(Findings& findings, std::uint32_t number, const CompiledRule& compiled
       (is_unknown(truth) ? side.deny_some : side.deny).offer(number, truth);
       return;
     case RuleList::kReview:
+      // As an objection it holds all the same: asking for a WebSocket must not be a way around a review.
+      if (refuses_upgrade(rule, facts)) {
+        findings.wrong_upgrade = findings.wrong_upgrade || !rule.info.guardrail;
+        return side.no_upgrade.offer(number, truth);
+      }
       (is_unknown(truth) ? side.review_some : side.review).offer(number, truth);
       if (rule.opaque) findings.opaque_review.offer(number, truth);
       return;
@@ -120,6 +125,11 @@ bool port_speaks(const Facts& facts) {
 
 bool needs_tls(const Rule& rule, const Facts& facts) {
   return facts.layer == Layer::kHttp && !rule.credential.empty() && !over_tls(facts);
+}
+
+bool refuses_upgrade(const Rule& rule, const Facts& facts) {
+  const bool asked = facts.request && facts.request->websocket;
+  return asked && positive(rule) && !rule.opaque && !rule.websocket;
 }
 
 Truth means_request(const Rule& rule, const Facts& facts) {

@@ -42,6 +42,7 @@ struct Objections {
   Pick deny_some;
   Pick review;
   Pick review_some;
+  Pick no_upgrade;  ///< reviews that would match, but what they let through must not become a WebSocket
 };
 
 /// Which credentials the matching allows of a request want to add.
@@ -57,7 +58,7 @@ struct Findings {
   bool never_inspect = false;                  ///< a plain allow insists on passthrough
   bool wrong_port = false;                     ///< an allow or review names the host, but not like this
   bool wrong_request = false;                  ///< an allow or review speaks about other requests to the host
-  bool no_websocket = false;                   ///< an allow would match, but not for a WebSocket
+  bool wrong_upgrade = false;                  ///< an allow or review would match, but must not become a WebSocket
   bool wrong_scheme = false;                   ///< an allow would match, but its credential must not go over clear HTTP
   const CredentialSpec* credential = nullptr;  ///< of `plain`
   Wanted credentials = Wanted::kNone;
@@ -79,6 +80,10 @@ struct Findings {
 
 /// Whether the rule's matchers mean the request of the facts.
 [[nodiscard]] Truth means_request(const Rule& rule, const Facts& facts);
+
+/// The request asks for a WebSocket, and the rule does not say that what it lets through may become one: what follows
+/// the handshake is no HTTP, and no rule can be asked about it.
+[[nodiscard]] bool refuses_upgrade(const Rule& rule, const Facts& facts);
 
 /// The rule's credential must not be added to what is sent in the clear, so the rule cannot allow that.
 [[nodiscard]] bool needs_tls(const Rule& rule, const Facts& facts);

@@ -37,7 +37,9 @@ struct Rule {
   Place credential_place;
 
   /// The requests themselves must be seen to know whether the rule matches, or to apply it.
-  [[nodiscard]] bool needs_requests() const { return has_matchers() || !credential.empty() || websocket; }
+  [[nodiscard]] bool needs_requests() const { return !takes_all_requests() || websocket; }
+  /// It speaks about all requests alike, and adds nothing to them.
+  [[nodiscard]] bool takes_all_requests() const { return !has_matchers() && credential.empty(); }
   /// It speaks about some requests only.
   [[nodiscard]] bool has_matchers() const { return !matcher.empty(); }
   [[nodiscard]] bool expired(WallClock::time_point now) const { return expires && *expires <= now; }

@@ -99,15 +99,17 @@ Facts facts(const std::string& question, std::string_view form) {
   const auto space = question.find(' ');
   const std::string layer = question.substr(0, space);
   std::string where = question.substr(space + 1);
-  facts.layer = layer == "dns"                        ? Layer::kDns
-                : layer == "l4"                       ? Layer::kL4
-                : layer == "http" || layer == "https" ? Layer::kHttp
-                                                      : Layer::kTls;
+  const bool websocket = layer == "ws" || layer == "wss";
+  facts.layer = layer == "dns"                                     ? Layer::kDns
+                : layer == "l4"                                    ? Layer::kL4
+                : layer == "http" || layer == "https" || websocket ? Layer::kHttp
+                                                                   : Layer::kTls;
   facts.ech = layer == "ech";
   if (facts.layer == Layer::kHttp) {
     const auto end = where.find(' ');
     facts.request = request(end == std::string::npos ? "GET /" : where.substr(end + 1));
-    if (layer == "https") facts.request->transport = RequestFacts::Transport::kTls;
+    facts.request->websocket = websocket;
+    if (layer == "https" || layer == "wss") facts.request->transport = RequestFacts::Transport::kTls;
     where = where.substr(0, end);
   }
   if (facts.layer != Layer::kDns) {

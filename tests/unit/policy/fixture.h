@@ -32,8 +32,8 @@ std::string credential(const std::string& name, const std::string& to);
 WallClock::time_point test_time();
 
 /// "dns a.b", "l4 a.b:443", "tls a.b:443", "ech a.b:443", "http a.b:80", "https a.b:443", "l4 192.0.2.1:443". Behind
-/// the last two a request may follow: "https a.b:443 POST /x?y=z|name: value|name: value". What it asks of AWS is read
-/// from it, with `form` for its body.
+/// the last two a request may follow: "https a.b:443 POST /x?y=z|name: value|name: value"; "ws" and "wss" instead ask
+/// for a WebSocket. What it asks of AWS is read from it, with `form` for its body.
 Facts facts(const std::string& question, std::string_view form = "");
 
 /// "allow opaque p/rule", "allow classify …", "allow p/rule" (kNone), "allow passthrough p/rule with bot" (a

@@ -18,10 +18,6 @@ using namespace naive;  // its Truth is not the library's, which is what is test
 
 namespace {
 
-/// Where both credentials may go.
-constexpr const char* kBound[] = {"a.test",    "b.test",    "ab.test",    "x-a.test",    "a-x.test",
-                                  "**.a.test", "**.b.test", "**.ab.test", "**.x-a.test", "**.a-x.test"};
-
 std::vector<std::string> split(const std::string& text) {
   std::vector<std::string> parts(1);
   for (const char c : text) {
@@ -74,8 +70,11 @@ struct Seen {
   bool other_port = false;
   bool other_request = false;
   bool wrong_scheme = false;
+  bool wrong_upgrade = false;
   Truth truth = kYes;
-  [[nodiscard]] bool needs_requests() const { return !rule->matcher.empty() || !rule->credential.empty(); }
+  [[nodiscard]] bool needs_requests() const {
+    return !rule->matcher.empty() || !rule->credential.empty() || rule->websocket;
+  }
   [[nodiscard]] bool unknown() const { return truth == kCannotSee || truth == kCannotTell; }
   [[nodiscard]] std::string name() const { return policy->name + "/" + rule->name; }
   [[nodiscard]] std::string not_known() const {
@@ -123,7 +122,11 @@ Seen look(const NaivePolicy& policy, const NaiveRule& rule, const Facts& facts) 
   seen.other_request = seen.truth == kNo;
   seen.wrong_scheme = seen.truth != kNo && allow && !rule.tcp && !rule.credential.empty() &&
                       facts.layer == Layer::kHttp && in_the_clear(facts);
-  seen.matches = !seen.other_request && !seen.wrong_scheme;
+  const bool asked = facts.request && facts.request->websocket;
+  const bool lets_through = allow || rule.list == "review";
+  seen.wrong_upgrade =
+      asked && lets_through && !rule.websocket && !rule.tcp && !seen.other_request && !seen.wrong_scheme;
+  seen.matches = !seen.other_request && !seen.wrong_scheme && !seen.wrong_upgrade;
   return seen;
 }
 
@@ -179,9 +182,23 @@ class Naive {
     return std::nullopt;
   }
 
+  /// A review that cannot let a WebSocket through is in its way all the same.
+  std::optional<std::string> upgrade_objection(bool everything) const {
+    for (const bool guardrail : {true, false}) {
+      std::optional<std::string> best;
+      for (const Seen& seen : seen_) {
+        const bool counts = seen.wrong_upgrade && seen.rule->list == "review" && seen.policy->guardrail == guardrail;
+        if (counts && (!best || seen.name() < *best)) best = seen.name();
+      }
+      if (best && (guardrail || everything)) return "deny upgrade " + *best;
+    }
+    return std::nullopt;
+  }
+
   std::optional<std::string> any_objection(bool everything) const {
-    for (const auto& [list, unknown] :
-         {std::pair("deny", true), std::pair("review", false), std::pair("review", true)}) {
+    if (auto denial = objection("deny", true, everything)) return denial;
+    if (auto denial = upgrade_objection(everything)) return denial;
+    for (const auto& [list, unknown] : {std::pair("review", false), std::pair("review", true)}) {
       if (auto denial = objection(list, unknown, everything)) return denial;
     }
     return std::nullopt;
@@ -291,7 +308,7 @@ class Naive {
     if (credentials.empty()) return allowed;
     const std::string name = plain()->name();
     if (credentials.size() > 1) return "deny credential_conflict " + name;
-    const bool bound = facts_.host && std::ranges::any_of(kBound, [&](const char* pattern) {
+    const bool bound = facts_.host && std::ranges::any_of(kNaiveBound, [&](const char* pattern) {
                          return naive_match(pattern, facts_.host->text());
                        });
     const bool on_port = *credentials.begin() == "bot" || facts_.port == kHttpsPort;
@@ -306,6 +323,7 @@ class Naive {
       });
     };
     if (any(&Seen::wrong_scheme)) return "scheme";
+    if (any(&Seen::wrong_upgrade)) return "upgrade";
     if (any(&Seen::other_request)) return "request";
     if (any(&Seen::other_port)) return "port";
     return facts_.host ? "name" : "address";
@@ -319,27 +337,7 @@ class Naive {
   std::string audit_name_;
 };
 
-std::string targets_to_yaml(const std::vector<NaiveTarget>& targets) {
-  std::string text;
-  for (const NaiveTarget& target : targets) {
-    text +=
-        fmt::format("{}'{}{}{}'", text.empty() ? "" : ", ", target.where, target.port.empty() ? "" : ":", target.port);
-  }
-  return text;
-}
-
 }  // namespace
-
-std::string naive_credentials() {
-  std::string text;
-  for (const char* name : {"bot", "other"}) {
-    std::string to;
-    for (const char* pattern : kBound)
-      to += fmt::format("'{}{}', ", pattern, std::string_view(name) == "bot" ? ":*" : "");
-    text += credential(name, to) + "---\n";
-  }
-  return text;
-}
 
 bool naive_match(const std::string& pattern, const std::string& name) {
   auto patterns = split(pattern);
@@ -349,34 +347,6 @@ bool naive_match(const std::string& pattern, const std::string& name) {
   if (labels.size() <= patterns.size()) return false;
   labels.erase(labels.begin(), labels.end() - static_cast<std::ptrdiff_t>(patterns.size()));
   return same_labels(patterns, labels);
-}
-
-std::string to_yaml(const NaivePolicy& policy) {
-  std::string text = fmt::format("apiVersion: enforcer.dev/v1\nkind: {}\nmetadata: {{name: {}}}\nspec:\n",
-                                 policy.guardrail ? "Guardrail" : "Policy", policy.name);
-  if (!policy.guardrail) text += "  guests: {matchLabels: {role: agent}}\n";
-  if (policy.audit) text += "  mode: audit\n";
-  for (const char* list : {"allow", "review", "deny", "ceiling"}) {
-    if (std::string_view(list) == "allow" && policy.guardrail) continue;
-    if (std::string_view(list) == "ceiling" && !policy.has_ceiling) continue;
-    std::string rules;
-    for (const NaiveRule& rule : policy.rules) {
-      if (rule.list != list) continue;
-      rules += fmt::format("    - {{name: {}, to: [{}]", rule.name, targets_to_yaml(rule.to));
-      if (!rule.except.empty()) rules += fmt::format(", except: [{}]", targets_to_yaml(rule.except));
-      if (rule.list == "allow") rules += ", broad: true";
-      if (rule.tcp) rules += ", protocol: tcp";
-      if (rule.never) rules += ", inspect: never";
-      if (!rule.matcher.empty()) rules += ", " + naive_matcher_yaml(rule.matcher);
-      if (rule.private_destination) rules += ", private: true";
-      if (!rule.credential.empty()) rules += ", credential: " + rule.credential;
-      if (rule.expires == "past") rules += ", expires: 2020-01-01T00:00:00Z";
-      if (rule.expires == "future") rules += ", expires: 2100-01-01T00:00:00Z";
-      rules += "}\n";
-    }
-    text += fmt::format("  {}:{}", list, rules.empty() ? " []\n" : "\n" + rules);
-  }
-  return text;
 }
 
 std::string naive_answer(const std::vector<NaivePolicy>& policies, const Facts& facts) {

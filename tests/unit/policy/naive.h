@@ -24,6 +24,7 @@ struct NaiveRule {
   bool never = false;
   std::string matcher{};  ///< "", or one of kNaiveMatchers
   bool private_destination = false;
+  bool websocket = false;
   std::string credential{};
   std::string expires{};  ///< "", "past", "future"
 };
@@ -38,6 +39,10 @@ struct NaivePolicy {
 
 /// What rules may say about requests, by name: the YAML is in to_yaml(), the meaning in naive_answer().
 inline constexpr const char* kNaiveMatchers[] = {"get", "path", "header", "query", "fetch", "aws", "mcp", "both"};
+
+/// Where both credentials may go.
+inline constexpr const char* kNaiveBound[] = {"a.test",    "b.test",    "ab.test",    "x-a.test",    "a-x.test",
+                                              "**.a.test", "**.b.test", "**.ab.test", "**.x-a.test", "**.a-x.test"};
 
 /// The Credentials `bot` and `other`, bound to most names below .test; `other` only on port 443.
 std::string naive_credentials();

@@ -77,7 +77,9 @@ class Random {
     rule.tcp = connection && tcp;
     if (!rule.tcp && once_in(3)) rule.matcher = kNaiveMatchers[below(std::size(kNaiveMatchers))];
     if (list == "allow" && !rule.tcp && once_in(3)) add_credential(rule);
-    if (connection && rule.matcher.empty() && rule.credential.empty() && once_in(6)) rule.never = true;
+    if (connection && !rule.tcp && once_in(4)) rule.websocket = true;
+    const bool looks = !rule.matcher.empty() || !rule.credential.empty() || rule.websocket;
+    if (connection && !looks && once_in(6)) rule.never = true;
     if (connection && once_in(5)) rule.private_destination = true;
     return rule;
   }
@@ -135,6 +137,7 @@ class Random {
     for (std::size_t n = below(3); n > 0; --n)
       request.fields.push_back(
           {once_in(3) ? "x-role" : "role", one_of({"user", "user1, user2", "user, admin", "admin"})});
+    request.websocket = once_in(4);
     if (!once_in(3)) request.aws = AwsCall{one_of({"ce", "ce", "iam", ""}), one_of({"GetX", "GetX", "ListX", ""})};
     return request;
   }
@@ -197,6 +200,8 @@ TEST_CASE("invariant_2_the_fast_decision_equals_the_naive_one_on_random_policies
                                   " with other",
                                   "intercept",
                                   "deny request",
+                                  "deny upgrade",
+                                  "deny upgrade z/",
                                   "deny scheme",
                                   "action_unknown",
                                   "credential_conflict",
