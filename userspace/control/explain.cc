@@ -38,6 +38,7 @@ Facts request_facts(const GuestPolicy& policy, const ExplainTarget& target, Wall
       .method = target.method,
       .path = target.path,
       .query = target.query,
+      .websocket = target.websocket,
       .fields = {},
       .aws = std::nullopt,
   });

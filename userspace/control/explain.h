@@ -30,13 +30,14 @@ struct ExplainTarget {
   std::string method = "GET";
   std::string path = "/";                   ///< normalised
   std::optional<std::string> query;         ///< behind the '?'
+  bool websocket = false;                   ///< the request asks to become one
   std::optional<policy::RequestFacts> aws;  ///< the request, when an action of AWS was given
   bool is_request = false;                  ///< a URL was given: ask about the request, not about the connection
 };
 
 /// "host", "host:port", "1.2.3.4:22", "[2001:db8::1]:22", "https://host/path", "POST http://host:8080/path",
-/// "aws cloudformation:DeleteStack us-east-1". Without a
-/// scheme, port 80 means clear HTTP and every other port TLS.
+/// "wss://host/path" and "ws://host/path" (a request for a WebSocket), "aws cloudformation:DeleteStack us-east-1".
+/// Without a scheme, port 80 means clear HTTP and every other port TLS.
 Result<ExplainTarget> parse_explain_target(std::string_view text);
 
 /// "k=v,k2=v2"; "" is no labels.

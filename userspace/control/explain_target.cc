@@ -57,17 +57,23 @@ Result<> take_authority(ExplainTarget& target, std::string_view authority) {
 
 /// Takes "scheme://" off; whether there was one.
 bool take_scheme(ExplainTarget& target, std::string_view& text) {
-  if (text.starts_with("https://")) {
-    text.remove_prefix(8);
-    return true;
-  }
-  if (text.starts_with("http://")) {
-    text.remove_prefix(7);
-    target.speech = Speech::kClearHttp;
-    target.port = kHttpPort;
-    return true;
-  }
-  return false;
+  struct Scheme {
+    std::string_view text;
+    Speech speech;
+    bool websocket;
+  };
+  static constexpr Scheme kSchemes[] = {{"https://", Speech::kTls, false},
+                                        {"http://", Speech::kClearHttp, false},
+                                        {"wss://", Speech::kTls, true},
+                                        {"ws://", Speech::kClearHttp, true}};
+  const auto* const scheme =
+      std::ranges::find_if(kSchemes, [&](const Scheme& known) { return text.starts_with(known.text); });
+  if (scheme == std::end(kSchemes)) return false;
+  text.remove_prefix(scheme->text.size());
+  target.speech = scheme->speech;
+  target.websocket = scheme->websocket;
+  if (target.speech == Speech::kClearHttp) target.port = kHttpPort;
+  return true;
 }
 
 /// "/path?query" or "?query", normalised as the data path does it.

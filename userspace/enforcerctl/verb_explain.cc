@@ -114,6 +114,7 @@ void add_explain(CLI::App& root, CommandLine& line) {
                     "explain GET https://api.github.com/repos/acme/w --policy agent.yaml --policy credentials.yaml -l "
                     "role=agent",
                     "explain aws cloudformation:DeleteStack us-east-1 --guest agent-1",
+                    "explain wss://chat.acme.example/socket --guest agent-1",
                     "explain 10.0.0.7:22 --guest agent-1 --exit-code"},
        .more = "Nothing is resolved or contacted. Without --guest the question is about a guest with just the labels\n"
                "given. With --policy the files are asked instead of the daemon."});

@@ -29,6 +29,7 @@ spec:
     - {name: costs, to: [ce.us-east-1.amazonaws.com], aws: {actions: ["ce:Get*"]}}
     - {name: stacks, to: [cloudformation.us-east-1.amazonaws.com], aws: {actions: ["cloudformation:*"]}}
     - {name: plain, to: [plain.example]}
+    - {name: chat, to: [chat.example, "chat.example:80"], websocket: true}
   deny:
     - {name: no-deletions, to: [cloudformation.us-east-1.amazonaws.com], aws: {actions: ["*:Delete*"]}}
     - {name: no-dry, to: [issues.example], http: [{query: {dry: "0"}}]}
@@ -90,6 +91,17 @@ TEST_CASE("a_url_asks_about_a_request_and_keeps_its_query") {
   CHECK_FALSE(parse_explain_target("https://a.example/")->query);
   CHECK(parse_explain_target("https://a.example")->is_request);
   CHECK_FALSE(parse_explain_target("a.example")->is_request);
+}
+
+TEST_CASE("a_websocket_is_asked_about_by_its_scheme") {
+  for (const std::string_view url : {"wss://chat.example/socket", "ws://chat.example/socket"}) {
+    const auto answer = ask(url, {{"role", "bot"}});
+    CHECK((answer.decision == "allow" && answer.layer == "http" && answer.rule == "bot/chat"));
+  }
+  CHECK(ask("https://chat.example/", {{"role", "bot"}}).decision == "allow");
+  CHECK(parse_explain_target("ws://chat.example:8080/")->port == Port{8080});
+  const auto denied = ask("wss://issues.example/socket", {{"role", "bot"}});
+  CHECK((denied.decision == "deny" && denied.reason == "upgrade"));
 }
 
 TEST_CASE("an_action_of_aws_is_asked_about_by_its_name") {
