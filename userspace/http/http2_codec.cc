@@ -17,6 +17,8 @@ constexpr std::chrono::seconds kIdleFramesPer{4};
 constexpr std::uint32_t kResets = 1000;
 constexpr std::chrono::seconds kResetsPer{30};
 constexpr std::size_t kMaxContinuations = 8;
+/// Types below are those of RFC 9113.
+constexpr int kFirstExtension = 0xa;
 constexpr int kMaxCredit = 4096;
 /// A head that decodes to so many times kMaxHead is no head but a bomb (HPACK: one octet stands for 4 KiB).
 constexpr std::size_t kBomb = 8;
@@ -121,7 +123,11 @@ struct Http2Codec::Callbacks {
   static int frame_received(nghttp2_session* /*session*/, const nghttp2_frame* frame, void* user_data) {
     Http2Codec& codec = self(user_data);
     const StreamId stream = frame->hd.stream_id;
-    if (frame->hd.type == NGHTTP2_DATA && ends_stream(*frame)) codec.events_.body_ended(stream);
+    if (frame->hd.type == NGHTTP2_DATA) {
+      const bool padding_alone = frame->hd.length > 0 && frame->hd.length <= frame->data.padlen;
+      if (padding_alone && !ends_stream(*frame)) codec.spend(codec.idle_frames_);
+      if (ends_stream(*frame)) codec.events_.body_ended(stream);
+    }
     if (frame->hd.type != NGHTTP2_HEADERS) return 0;
     const auto end = ends_stream(*frame) ? Http2End::kEndsHere : Http2End::kMoreFollows;
     Http2Fields block = std::exchange(codec.block_, {});
@@ -145,6 +151,12 @@ struct Http2Codec::Callbacks {
     nghttp2_session_consume_connection(session, size);
     self(user_data).events_.data_came(stream, {data, size});
     return 0;
+  }
+
+  /// Frames of types that nobody has agreed on are ignored (RFC 9113 4.1), but begin_frame() has counted them.
+  static int ignore_extension(nghttp2_session* /*session*/, void** /*payload*/, const nghttp2_frame_hd* /*head*/,
+                              void* /*user_data*/) {
+    return NGHTTP2_ERR_CANCEL;
   }
 
   static int frame_sent(nghttp2_session* /*session*/, const nghttp2_frame* frame, void* user_data) {
@@ -228,6 +240,7 @@ Result<> Http2Codec::open() {
   nghttp2_session_callbacks_set_on_header_callback(made, Callbacks::header);
   nghttp2_session_callbacks_set_on_frame_recv_callback(made, Callbacks::frame_received);
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(made, Callbacks::data_received);
+  nghttp2_session_callbacks_set_unpack_extension_callback(made, Callbacks::ignore_extension);
   nghttp2_session_callbacks_set_on_frame_send_callback(made, Callbacks::frame_sent);
   nghttp2_session_callbacks_set_on_stream_close_callback(made, Callbacks::stream_closed);
 
@@ -236,6 +249,9 @@ Result<> Http2Codec::open() {
   const std::unique_ptr<nghttp2_option, OptionDeleter> options(option);
   nghttp2_option_set_no_auto_window_update(option, 1);
   nghttp2_option_set_no_closed_streams(option, 1);
+  for (int type = kFirstExtension; type <= 0xff; ++type) {
+    nghttp2_option_set_user_recv_extension_type(option, static_cast<std::uint8_t>(type));
+  }
   nghttp2_option_set_max_continuations(option, kMaxContinuations);
   // Ours come first, and say ENHANCE_YOUR_CALM.
   nghttp2_option_set_stream_reset_rate_limit(option, std::uint64_t{2} * kResets, kResets);

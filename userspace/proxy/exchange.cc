@@ -126,6 +126,8 @@ asio::awaitable<void> Exchange::receive_response(const OutgoingRequest& request)
   if (broken_ && !response_begun_ && !to_be_repeated()) co_await answer_failure(request);
   answering_over_ = true;
   if (sending_ != Sending::kUnderWay) co_return;
+  // What is cut off is cut off for both directions: no more is taken from a guest that is over its limit.
+  if (broken_ && after_ == After::kReset && !to_be_repeated()) co_return conversation_.interrupt(Errc::kIo);
   // Nobody reads the rest of the request any more: it is taken from the guest for a moment, so that the response is not
   // lost to a RST (RFC 9112 9.6), and thrown away.
   upload_.discard();
@@ -146,8 +148,10 @@ asio::awaitable<std::optional<http::ResponseHead>> Exchange::read_final_head(con
       if (!accepts_websocket(head, request.head)) break;
       co_return std::move(head);
     }
-    // 100 was answered by us before the body was read.
-    if (head.status != kContinue && !co_await guest_.send_interim(head)) {
+    // 100 was answered by us before the body was read, and who asks for a WebSocket takes the first head for the
+    // answer.
+    const bool for_guest = head.status != kContinue && request.head.tunnel == http::RequestHead::Tunnel::kNone;
+    if (for_guest && !co_await guest_.send_interim(head)) {
       broke(audit::Outcome::kGuestReset);
       co_return std::nullopt;
     }
