@@ -40,6 +40,11 @@ def targets(made):
     return [e["target"] for e in made.world.events(event="request")]
 
 
+def curl(made, url, *options):
+    """By HTTP/1.1, which all of this file is about."""
+    return made.guest.curl(url, "--http1.1", *options)
+
+
 def raw_answer(*lines, body=b"hi", status=b"HTTP/1.1 200 OK"):
     """A path under which the origin answers exactly this."""
     return "/raw/" + (status + b"\r\n" + b"".join(line + b"\r\n" for line in lines) + b"\r\n" + body).hex()
@@ -52,9 +57,9 @@ def test_105_body_cut_short_by_either_side_never_looks_whole():
 
         def ends():
             return len(made.enforcer.records(type="end", layer="http"))
-        reply = made.guest.curl("https://mitm.test" + raw_answer(b"Content-Length: 10"))
+        reply = curl(made, "https://mitm.test" + raw_answer(b"Content-Length: 10"))
         assert reply.exit_code in (18, 56), reply.talk
-        reply = made.guest.curl("https://mitm.test" + raw_answer(b"Transfer-Encoding: chunked", body=b"5\r\nhello\r\n"))
+        reply = curl(made, "https://mitm.test" + raw_answer(b"Transfer-Encoding: chunked", body=b"5\r\nhello\r\n"))
         assert reply.exit_code in (18, 56), reply.talk
         wait_for(lambda: ends() == 2, what="the ends of the two answers")
         for number, framing in enumerate((b"Content-Length: 100\r\n\r\nhalf", b"Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n")):
@@ -85,8 +90,8 @@ def test_106_two_lengths_for_one_body():
     with lab() as made:
         made.guest.trust_enforcer()
         refused_everywhere(made, ambiguous, "h1_framing")
-        equal(made.guest.curl("https://mitm.test/", "-d", "hello").status, 200)
-        equal(json.loads(made.guest.curl("https://mitm.test/", "-d", "hello", "-H", "Transfer-Encoding: chunked").body)["bytes"], 5)
+        equal(curl(made, "https://mitm.test/", "-d", "hello").status, 200)
+        equal(json.loads(curl(made, "https://mitm.test/", "-d", "hello", "-H", "Transfer-Encoding: chunked").body)["bytes"], 5)
         # A spelling that some origins take for the other one does not travel at all.
         odd = b"Content_Length: 7\r\nTransfer_Encoding: x\r\nX-Mine: a\r\n"
         echoed, _ = ask(made, b"GET /head HTTP/1.1\r\n" + HOST + odd + b"Connection: close\r\n\r\n")
@@ -131,9 +136,9 @@ def test_108_chunks_that_end_elsewhere_for_somebody():
             assert data.startswith(b"HTTP/1.1 400") and b'"reason":"h1_framing"' in data, data
         equal(made.world.events(event="request"), [], "bodies with more than a body in them")
         answer = raw_answer(b"Transfer-Encoding: chunked", body=b"5;ext=1\r\nhello\r\n0\r\nSet-Cookie: late\r\n\r\n")
-        reply = made.guest.curl("https://mitm.test" + answer)
+        reply = curl(made, "https://mitm.test" + answer)
         assert reply.body == b"hello" and "late" not in reply.talk, reply.talk
-        equal(json.loads(made.guest.curl("https://mitm.test/", "-d", "hello", "-H", "Transfer-Encoding: chunked").body)["bytes"], 5)
+        equal(json.loads(curl(made, "https://mitm.test/", "-d", "hello", "-H", "Transfer-Encoding: chunked").body)["bytes"], 5)
 
 
 def test_109_denied_request_behind_an_allowed_one():
@@ -215,13 +220,13 @@ def test_114_one_path_in_many_spellings():
         made.guest.trust_enforcer()
         for path in ("/public/../admin", "/public/%2e%2e/admin", "/public/.%2E/admin", "/public/./../admin", "/admin/../admin", "/PUBLIC/x",
                      "/public%2f..%2fadmin", "//admin", "/public/..;/admin", "/%61dmin"):
-            reply = made.guest.curl(f"https://mitm.test{path}", "--path-as-is")
+            reply = curl(made, f"https://mitm.test{path}", "--path-as-is")
             assert reply.status in (400, 403), (path, reply.status)
         # An escaped slash is one segment to us and two to some origins: one star does not cover it, two do.
         made.enforcer.write_policy(policy('mitm.test http: [{methods: [GET], paths: ["/one/*", "/public/**"]}]'))
         made.enforcer.ctl_ok("reload")
         for path, status in (("/one/a", 200), ("/one/a%2Fsecrets", 403), ("/public/a%2Fb", 200), ("/one/a;x=1", 200)):
-            equal(made.guest.curl(f"https://mitm.test{path}", "--path-as-is").status, status, path)
+            equal(curl(made, f"https://mitm.test{path}", "--path-as-is").status, status, path)
         for path in (b"/public/\\..\\admin", b"/public/%5c..%5cadmin", b"/public/%2f../admin", b"/public/\xff", b"/public/..%c0%af",
                      b"/public/a#frag", b"/public/%zz", b"/public/%", b"/public/a%00b"):
             data, how = ask(made, get(path, b"Connection: close"))
@@ -229,7 +234,7 @@ def test_114_one_path_in_many_spellings():
         assert not any("admin" in target.lower() for target in targets(made)), targets(made)
         before = len(targets(made))
         for path, seen in (("/public/%61/./b/../c", "/public/a/c"), ("/public/a%2db", "/public/a-b"), ("/public/a%3ab", "/public/a%3Ab")):
-            equal(made.guest.curl(f"https://mitm.test{path}", "--path-as-is").status, 200, path)
+            equal(curl(made, f"https://mitm.test{path}", "--path-as-is").status, 200, path)
             equal(targets(made)[before:][-1], seen, "what was matched is what is sent")
 
 
@@ -238,14 +243,14 @@ def test_115_method_in_a_field():
     with lab() as made:
         made.guest.trust_enforcer()
         sent = ("X-HTTP-Method-Override: DELETE", "X-HTTP-Method: DELETE", "X-Method-Override: DELETE", "X_HTTP_Method_Override: DELETE")
-        echoed = made.guest.curl("https://mitm.test/head", *fields(*sent)).body.lower()
+        echoed = curl(made, "https://mitm.test/head", *fields(*sent)).body.lower()
         assert b"host: mitm.test" in echoed and b"delete" not in echoed, echoed
         for method in ("TRACE", "TRACK"):
             with denies(made, "h1_malformed"):
-                equal(made.guest.curl("https://mitm.test/", "-X", method).status, 400, method)
+                equal(curl(made, "https://mitm.test/", "-X", method).status, 400, method)
         for method in ("DELETE", "PATCH", "PROPFIND", "OPTIONS"):
             with denies(made, "request"):
-                equal(made.guest.curl("https://mitm.test/", "-X", method).status, 403, method)
+                equal(curl(made, "https://mitm.test/", "-X", method).status, 403, method)
 
 
 @hang_guard(150)
@@ -255,10 +260,10 @@ def test_116_fields_that_route_inside_the_origin():
         sent = ("X-Forwarded-Host", "X-Forwarded-For", "X-Forwarded-Proto", "X-Original-URL", "X-Rewrite-URL", "Forwarded", "X-Host",
                   "X_Forwarded_Host", "X-Forwarded-Server", "X-Original-Host", "X-Real-IP", "True-Client-IP",
                 "X-Client-IP", "X-Cluster-Client-IP", "CF-Connecting-IP")
-        echoed = made.guest.curl("https://mitm.test/head", *fields("X-Mine: kept", *[f"{name}: evil-value" for name in sent])).body.decode()
+        echoed = curl(made, "https://mitm.test/head", *fields("X-Mine: kept", *[f"{name}: evil-value" for name in sent])).body.decode()
         assert "X-Mine: kept" in echoed and "evil-value" not in echoed, echoed
         # Fields that end here, those that the request itself names as such among them.
-        hop = made.guest.curl("https://mitm.test/head", *fields(
+        hop = curl(made, "https://mitm.test/head", *fields(
             "Connection: X-Mine", "X-Mine: evil-value", "Keep-Alive: evil-value", "TE: evil-value", "Proxy-Connection: evil-value"))
         assert hop.status == 200 and b"evil-value" not in hop.body, hop.body
 
@@ -269,10 +274,10 @@ def test_117_second_value_of_a_field():
     rule = 'mitm.test http: [{methods: [GET], paths: ["/**"], headers: {X-Role: "user"}}]'
     with lab(rule) as made:
         made.guest.trust_enforcer()
-        equal(made.guest.curl("https://mitm.test/", "-H", "X-Role: user").status, 200)
+        equal(curl(made, "https://mitm.test/", "-H", "X-Role: user").status, 200)
         for sent in (("X-Role: user", "X-Role: admin"), ("X-Role: admin", "X-Role: user"), ("X-Role: user,admin",), ("X-Role: admin",),
                        ("X-Role: user", "X_Role: admin"), ()):
-            reply = made.guest.curl("https://mitm.test/", *fields(*sent))
+            reply = curl(made, "https://mitm.test/", *fields(*sent))
             equal(reply.status, 403, str(sent))
         equal(len(targets(made)), 1)
 
@@ -303,9 +308,9 @@ def test_119_clear_http_where_a_rule_means_tls():
             data, _ = exchange(client, b"GET / HTTP/1.1\r\nHost: cred.test:8080\r\nConnection: close\r\n\r\n")
         assert SECRET.encode() not in data, data
         for host in ("cred.test", "mitm.test"):  # no rule names port 80
-            equal(made.guest.curl(f"http://{host}/").status, 0, host)
+            equal(curl(made, f"http://{host}/").status, 0, host)
         made.wire_silent()
-        equal(made.guest.curl("https://cred.test/").status, 200)
+        equal(curl(made, "https://cred.test/").status, 200)
         assert SECRET in made.world.events(event="request")[-1]["head"], "the control: over TLS it is sent"
 
 
@@ -322,12 +327,12 @@ def test_120_hostile_origin():
     with lab() as made:
         made.guest.trust_enforcer()
         for path in endless + bad:
-            reply = made.guest.curl(f"https://mitm.test{path}")
+            reply = curl(made, f"https://mitm.test{path}")
             equal(reply.status, 502, path[:80])
             equal(json.loads(reply.body)["reason"], "upstream_proto", path[:80])
         end = made.enforcer.wait_record(type="end", reason="upstream_proto")
         equal(end["outcome"], "denied")
-        nothing = made.guest.curl("https://mitm.test/raw/")
+        nothing = curl(made, "https://mitm.test/raw/")
         equal((nothing.status, json.loads(nothing.body)["reason"]), (502, "origin_connect"), "an origin that says nothing")
         # Behind a whole answer, an origin's unasked second one: nobody gets it.
         second = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstolen"
@@ -343,9 +348,9 @@ def test_122_redirect_that_would_take_the_secret_along():
         made.guest.trust_enforcer()
         for status in (b"301 Moved", b"302 Found", b"303 See Other", b"307 Temporary Redirect", b"308 Permanent Redirect"):
             path = raw_answer(b"Location: https://evil.test/steal", b"Content-Length: 0", body=b"", status=b"HTTP/1.1 " + status)
-            plain = made.guest.curl(f"https://cred.test{path}")
+            plain = curl(made, f"https://cred.test{path}")
             equal(plain.status, int(status[:3]), "the guest gets the redirect; nobody follows it here")
-            equal(made.guest.curl(f"https://cred.test{path}", "-L", "--location-trusted", "-H", "Authorization: Bearer mine").status, 200)
+            equal(curl(made, f"https://cred.test{path}", "-L", "--location-trusted", "-H", "Authorization: Bearer mine").status, 200)
         stolen = [e["head"] for e in made.world.events(event="request") if e["listener"].startswith("93.184.216.42")]
         equal(len(stolen), 5)
         assert not any(SECRET in head for head in stolen), stolen
@@ -357,6 +362,6 @@ def test_123_hints_that_lead_around_the_proxy():
     with lab() as made:
         made.guest.trust_enforcer()
         path = raw_answer(b"Alt-Svc: h3=\":443\"; ma=86400", b"alt-svc: clear", b"Alternates: x", b"X-Kept: yes", b"Content-Length: 2")
-        reply = made.guest.curl(f"https://mitm.test{path}")
+        reply = curl(made, f"https://mitm.test{path}")
         talk = reply.talk.lower()
         assert reply.body == b"hi" and "x-kept: yes" in talk and "alt-svc" not in talk, talk

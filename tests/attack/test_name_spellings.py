@@ -143,10 +143,10 @@ def test_71_names_beyond_ascii():
         equal((done.returncode != 0, (done.stdout + done.stderr).count("error[E0201]")), (True, 2), done.stdout + done.stderr)
 
         chain, key, _ = made.world.authority.issue(["xn--bcher-kva.test"])
-        made.world.netns.ip("addr add 93.184.216.70/24 dev to-host")
-        books = {"address": "93.184.216.70", "port": 443, "kind": "http", "certificates": {"xn--bcher-kva.test": [chain, key]}}
+        made.world.netns.ip("addr add 93.184.216.90/24 dev to-host")
+        books = {"address": "93.184.216.90", "port": 443, "kind": "http", "certificates": {"xn--bcher-kva.test": [chain, key]}}
         made.world.start_origin("books", [books])
-        made.world.set_addresses("xn--bcher-kva.test", ["93.184.216.70"])
+        made.world.set_addresses("xn--bcher-kva.test", ["93.184.216.90"])
         equal((opened(made, "xn--bcher-kva.test"), opened(made, "Xn--Bcher-KVA.test")), (b"\x16", b"\x16"),
               "the control: an A-label that a rule names")
         served(made)

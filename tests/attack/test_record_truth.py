@@ -82,9 +82,9 @@ def test_176_long_values_whose_end_matters():
         for host in ("evil.test", name):
             with made.guest.connect("ok.test", 80) as client:
                 exchange(client, f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
-            mismatches = wait_for(lambda: made.enforcer.records(type="decision", layer="http", reason="authority_mismatch"),
-                                  what="the mismatch on record")
-            assert any(host in record.values() for record in mismatches), f"asked for {host}, and no record says so: {mismatches}"
+            wait_for(lambda: any(host in record.values() for record in
+                                 made.enforcer.records(type="decision", layer="http", reason="authority_mismatch")),
+                     what=f"a record that {host} was asked for")
 
 
 @hang_guard(150)

@@ -293,7 +293,7 @@ def test_99_origins_that_are_somebody_else():
                       "another name": made.world.authority.issue(["evil.test"])[:2],
                       "a longer name": made.world.authority.issue(["mitm.test.evil.test"])[:2]}
         for number, (what, (chain, key)) in enumerate(identities.items()):
-            impostor(made, f"bad{number}", f"93.184.216.{70 + number}", chain, key)
+            impostor(made, f"bad{number}", f"93.184.216.{90 + number}", chain, key)
 
             def asked():
                 """Until our resolver has the new address."""
@@ -311,7 +311,7 @@ def test_100_leaf_for_more_than_one_name():
         made.guest.trust_enforcer()
         names = ["mitm.test", "*.mitm.test", *[f"name-{number}.test" for number in range(48)]]
         chain, key, _ = made.world.authority.issue(names)
-        impostor(made, "many", "93.184.216.70", chain, key)
+        impostor(made, "many", "93.184.216.90", chain, key)
         with made.guest.tls("mitm.test") as client:
             pem = ssl.DER_cert_to_PEM_cert(client.getpeercert(binary_form=True))
             assert exchange(client, GET)[0].startswith(b"HTTP/1.1 200")
@@ -354,7 +354,7 @@ def test_102_leaf_of_our_own_ca_at_an_origin():
         forge(key, forged, "-CA", certificate, "-CAkey", f"{made.folder}/ca.key")
         with open(certificate) as authority, open(forged, "a") as chain:
             chain.write(authority.read())
-        impostor(made, "forged", "93.184.216.70", forged, key)
+        impostor(made, "forged", "93.184.216.90", forged, key)
         reply = made.guest.curl("https://mitm.test/")
         assert reply.status == 502 and b'"reason":"origin_tls"' in reply.body, reply.body
         assert made.world.events("forged", event="connect"), "the control: it was asked"

@@ -7,10 +7,12 @@ namespace asio = boost::asio;
 asio::awaitable<BodyPart> Http1BodySource::next() {
   using State = http::BodyReader::State;
   while (true) {
-    const auto progress = reader_->next(Bytes(buffered_).subspan(used_));
+    const auto progress = ahead_ ? *ahead_ : reader_->next(Bytes(buffered_).subspan(used_));
+    ahead_.reset();
     used_ += progress.consumed;
     if (!progress.data.empty()) {
-      const bool more = progress.state == State::kComplete || used_ < buffered_.size();
+      ahead_ = reader_->next(Bytes(buffered_).subspan(used_));
+      const bool more = !ahead_->data.empty() || ahead_->state != State::kMore;
       co_return BodyPart{BodyPart::Kind::kData, progress.data,
                          more ? BodyPart::Next::kBuffered : BodyPart::Next::kUnknown};
     }

@@ -21,6 +21,7 @@ class Http1BodySource {
   void begin(const http::BodyFraming& framing, http::BodyReader::Extras extras) {
     until_close_ = framing.kind == http::BodyFraming::Kind::kUntilClose;
     reader_.emplace(framing, extras);
+    ahead_.reset();
   }
   boost::asio::awaitable<BodyPart> next();
 
@@ -28,6 +29,9 @@ class Http1BodySource {
   net::ByteStream& stream_;
   std::vector<std::uint8_t>& buffered_;
   std::optional<http::BodyReader> reader_;
+  /// What the reader says behind the part that was given: framing alone is nothing to wait for, or an event that is all
+  /// there would be held back until the next one.
+  std::optional<http::BodyReader::Progress> ahead_;
   bool until_close_ = false;
   std::size_t used_ = 0;  ///< of buffered_, by the last part
 };
