@@ -33,7 +33,7 @@ def test_invariant_2_no_allow_without_a_rule_that_says_so():
         address = lab.guest.resolve("ok.test")
         for first in (client_hello(), client_hello(server_name("ok.test"), encrypted_client_hello()), b"SSH-2.0-x\r\n",
                       b"GET / HTTP/1.1\r\nHost: ok.test\r\nConnection: close\r\n\r\n", b"CONNECT ok.test:443 HTTP/1.1\r\nHost: ok.test:443\r\n\r\n",
-                      b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x16\x03\x01\x00\x00"):
+                      b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"GET / HTTP/1.1\r\n\r\n" * 2, b"\x16\x03\x01\x00\x00"):
             with lab.guest.connect(address, 443) as client:
                 data, how = exchange(client, first)
             assert not data.startswith((b"\x16", b"HTTP/1.1 2")) and how in ("reset", "end"), (first, data, how)

@@ -82,7 +82,8 @@ class GuestSide : public BodySource, public BodySink {
 class OriginSide : public BodySource, public BodySink {
  public:
   virtual boost::asio::awaitable<bool> send_head(const http::RequestHead& head) = 0;
-  /// kNoAnswer: not one octet came, and the origin cannot have acted on the request; it may be sent again.
+  /// Why there is none. kRefused, kNeedsHttp1: the origin says that it has not looked at the request, which may be sent
+  /// again (RFC 9113 8.7), or must be by HTTP/1.
   enum class NoHead : std::uint8_t { kMalformed, kBroken, kRefused, kNeedsHttp1 };
   using Head = std::variant<http::ResponseHead, NoHead>;
   virtual boost::asio::awaitable<Head> read_head() = 0;
