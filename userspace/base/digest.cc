@@ -12,7 +12,7 @@ namespace enforcer {
 std::string sha1_base64(std::string_view text) {
   std::array<unsigned char, SHA_DIGEST_LENGTH> digest;
   SHA1(as_bytes(text).data(), text.size(), digest.data());
-  constexpr std::size_t kEncoded = (SHA_DIGEST_LENGTH + 2) / 3 * 4;
+  constexpr std::size_t kEncoded = std::size_t{4} * ((SHA_DIGEST_LENGTH + 2) / 3);
   std::array<unsigned char, kEncoded + 1> encoded;  // EVP_EncodeBlock ends with a NUL
   EVP_EncodeBlock(encoded.data(), digest.data(), digest.size());
   return {encoded.begin(), encoded.end() - 1};
