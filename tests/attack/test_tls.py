@@ -266,12 +266,14 @@ def test_96_the_older_encrypted_name_and_unknown_extensions():
 
 
 def test_97_protocols_that_nobody_inspects():
-    with lab() as made:
+    with lab(config={"workers": 1}) as made:  # which remembers what its origins speak
         made.guest.trust_enforcer()
         for protocols in (["h3"], ["ftp"], ["postgresql", "h3"], ["spdy/3"]):
             with denies(made, "alpn"), raises(ssl.SSLError):
                 made.guest.tls("mitm.test", protocols=protocols)
         made.wire_silent()
+        with made.guest.tls("mitm.test", protocols=["ftp", "http/1.1", "h2"]) as client:
+            equal(client.selected_alpn_protocol(), "h2", "the origin is not known yet")
         for protocols, chosen in ((["h3", "http/1.1"], "http/1.1"), (["ftp", "http/1.1", "h2"], "http/1.1"), (None, None)):
             with made.guest.tls("mitm.test", protocols=protocols) as client:
                 equal(client.selected_alpn_protocol(), chosen)

@@ -37,7 +37,8 @@ class Netns:
 
     def remove(self):
         if os.path.exists(self.path):
-            subprocess.run(["ip", "netns", "del", self.name], check=False, timeout=30, capture_output=True)
+            # The kernel takes its time over a namespace that had thousands of connections.
+            subprocess.run(["ip", "netns", "del", self.name], check=False, timeout=180, capture_output=True)
 
     def ip(self, *commands):
         ip_batch(commands, self.name)
