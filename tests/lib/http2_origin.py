@@ -270,6 +270,8 @@ class Http2Origin(Serving):
             connection.raw(frames.goaway(request.stream))
         elif path.startswith("/head"):
             connection.respond(request, json.dumps(request.fields).encode())
+        elif path.startswith("/endless"):  # as much as its head says, and no END_STREAM behind it
+            connection.respond(request, b"all of it\n", fields=[("content-length", "10")], end=False)
         elif path.startswith("/slow"):  # the head at once, and no end
             connection.respond(request, end=False)
         elif request.method in ("POST", "PUT"):

@@ -154,6 +154,9 @@ class Origin:
         elif target.startswith("/raw/"):  # /raw/HEX: exactly these bytes, then the end
             writer.write(bytes.fromhex(target.split("/")[2]))
             return "end"
+        elif target == "/never":  # no answer, for longer than anybody waits
+            await asyncio.sleep(60)
+            return "end"
         elif target == "/drop":  # not a byte, then the end
             return "end"
         elif target.startswith("/big-head/"):  # /big-head/N: a field of N octets

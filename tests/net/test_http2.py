@@ -213,6 +213,19 @@ def test_reset_by_the_guest_cancels_the_origins_request_and_no_other():
         equal([connection.fault for connection in origin.connections], [None])
 
 
+def test_guest_that_has_all_octets_and_leaves_broke_nothing_off():
+    """Clients that count what content-length says reset the stream before its END_STREAM has come."""
+    with lab() as (made, origin), speak(made.guest, "h2.test") as client:
+        for path, seen in (("/endless", b"all of it\n"), ("/held/cut", b"first\n")):
+            stream = client.request(path=path)
+            client.wait(lambda: bytes(stream.data) == seen, "the answer")
+            client.send(h2.reset(stream.number))
+            wait_for(lambda: origin.request(path).reset is not None, what=f"the origin to be told of {path}")
+        outcomes = {path: made.enforcer.wait_record(type="end", decision_id=decisions(made, path=path)[0]["decision_id"])["outcome"]
+                    for path in ("/endless", "/held/cut")}
+        equal(outcomes, {"/endless": "completed", "/held/cut": "guest_reset"})
+
+
 def test_connection_that_goes_away_takes_its_streams_along():
     with lab() as (made, origin):
         with speak(made.guest, "h2.test") as client:

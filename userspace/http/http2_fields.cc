@@ -95,7 +95,9 @@ void take_fields(const Http2Fields& block, RequestHead& head) {
   for (const HeaderField& field : block.fields) {
     if (is_pseudo(field) || !is_end_to_end(field.name, {})) continue;
     if (field.name == "cookie" && cookie > 0) {
-      head.fields[cookie - 1].value += "; " + field.value;
+      std::string& whole = head.fields[cookie - 1].value;
+      if (!whole.empty() && !field.value.empty()) whole += "; ";
+      whole += field.value;
       continue;
     }
     head.fields.push_back(field);

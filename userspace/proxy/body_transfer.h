@@ -48,10 +48,14 @@ class BodyTransfer {
   /// From now on the body is read to its end and sent nowhere: nobody wants it any more.
   void discard() { sink_ = nullptr; }
 
+  /// Octets of the body that the sink has taken.
+  [[nodiscard]] std::uint64_t passed_on() const { return passed_on_; }
+
  private:
   boost::asio::awaitable<bool> pass_on(const BodyPart& part) {
     if (sink_ == nullptr) co_return true;
     const bool written = co_await sink_->write_body(part.data, part.next);
+    if (written) passed_on_ += part.data.size();
     co_return written || sink_ == nullptr;  // discarded meanwhile: nobody misses it
   }
   boost::asio::awaitable<bool> finish() {
@@ -62,6 +66,7 @@ class BodyTransfer {
 
   BodySource& source_;
   BodySink* sink_;
+  std::uint64_t passed_on_ = 0;
 };
 
 }  // namespace enforcer::proxy

@@ -55,7 +55,7 @@ asio::awaitable<Exchange::Result> Exchange::run(const OutgoingRequest& request, 
   if (to_be_repeated()) {
     co_return refused_ == OriginSide::NoHead::kNeedsHttp1 ? Result::kAgainByHttp1 : Result::kAgain;
   }
-  if (!broken_ && sending_ == Sending::kSent) origin_.keep();
+  if (!broken_ && sending_ == Sending::kSent && !conversation_.guest_broken()) origin_.keep();
   co_return Result::kOver;
 }
 
@@ -181,7 +181,12 @@ asio::awaitable<void> Exchange::relay(const http::ResponseHead& head) {
   const auto read = sending_ == Sending::kSent ? RequestRead::kWhole : RequestRead::kNotWhole;
   if (!co_await guest_.send_head(head, read)) co_return broke(audit::Outcome::kGuestReset);
   auto before = [this](BodyTransfer::Step step) { progressed(step); };
-  switch (co_await download_.run(before)) {
+  const auto end = co_await download_.run(before);
+  if (guest_has_all(head)) {
+    if (!broken_) after_ = guest_.after_response();
+    co_return;
+  }
+  switch (end) {
     case BodyTransfer::End::kComplete:
       break;
     case BodyTransfer::End::kMalformed:
@@ -192,6 +197,12 @@ asio::awaitable<void> Exchange::relay(const http::ResponseHead& head) {
       co_return broke(audit::Outcome::kGuestReset);
   }
   if (!broken_) after_ = guest_.after_response();
+}
+
+/// It counted the octets and left, without waiting for the END_STREAM behind them: nothing was broken off.
+bool Exchange::guest_has_all(const http::ResponseHead& head) const {
+  const bool counted = head.body.kind == http::BodyFraming::Kind::kLength && head.body.length > 0;
+  return counted && conversation_.guest_broken() && download_.passed_on() == head.body.length;
 }
 
 /// Octets both ways from here on, until both sides have ended.

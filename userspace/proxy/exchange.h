@@ -62,6 +62,7 @@ class Exchange {
   boost::asio::awaitable<void> carry(BodyTransfer& transfer, audit::Outcome source_broke, audit::Outcome sink_broke);
   void no_head(OriginSide::NoHead why);
   boost::asio::awaitable<void> relay(const http::ResponseHead& head);
+  [[nodiscard]] bool guest_has_all(const http::ResponseHead& head) const;
   boost::asio::awaitable<void> answer_failure(const OutgoingRequest& request);
   [[nodiscard]] bool to_be_repeated() const;
   [[nodiscard]] policy::Reason malformed() const;

@@ -27,8 +27,6 @@ unsigned status_of(policy::Reason reason) {
     case policy::Reason::kH1Malformed:
     case policy::Reason::kH2Malformed:
       return 400;
-    case policy::Reason::kBodyTimeout:
-      return 408;
     case policy::Reason::kLimitBody:
       return 413;
     case policy::Reason::kAuthorityMismatch:

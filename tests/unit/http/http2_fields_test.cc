@@ -51,6 +51,9 @@ TEST_CASE("cookies_that_came_in_pieces_leave_as_one") {
   const auto outcome =
       understand_http2_request(request({{"cookie", "a=b"}, {"x", "y"}, {"cookie", "c=d"}}), Http2End::kEndsHere);
   CHECK(head_in(outcome)->fields == std::vector<HeaderField>{{"cookie", "a=b; c=d"}, {"x", "y"}});
+  const auto empty_ones =
+      understand_http2_request(request({{"cookie", ""}, {"cookie", "a=b"}, {"cookie", ""}}), Http2End::kEndsHere);
+  CHECK(head_in(empty_ones)->fields == std::vector<HeaderField>{{"cookie", "a=b"}});
 }
 
 TEST_CASE("length_of_a_body_is_believed_only_while_it_can_be_true") {
