@@ -3,11 +3,14 @@
 
 #include <list>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
 #include "base/deadline.h"
+#include "base/result.h"
 #include "metrics/worker_metrics.h"
+#include "net/signal.h"
 #include "policy/address_guard.h"
 #include "policy/guest_policy.h"
 #include "proxy/guest.h"
@@ -28,11 +31,18 @@ struct CheckedAddresses {
   Monotonic::time_point expires;
 };
 
+/// A lookup under way, for all connections of the guest that want the same name at once.
+struct SharedLookup {
+  std::list<net::Signal> waiting;
+  std::optional<Error> failure;
+};
+
 struct GuestView {
   std::shared_ptr<Guest> guest;
   std::shared_ptr<const policy::GuestPolicy> policy;
   metrics::GuestSeries series{};
   std::unordered_map<HostName, CheckedAddresses> origins;
+  std::unordered_map<HostName, std::shared_ptr<SharedLookup>> lookups;
   std::unique_ptr<OriginPool> origin_pool;
   std::unordered_map<std::string, net::RateLimit> new_names;  ///< by open suffix; only where DNS is answered
   std::unique_ptr<tls::LeafCache> leaves;

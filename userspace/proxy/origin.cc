@@ -31,15 +31,40 @@ CheckedAddresses judge(std::vector<IpAddress> addresses, std::chrono::seconds tt
   return checked;
 }
 
+const CheckedAddresses* cached(const GuestView& view, const HostName& name) {
+  const auto found = view.origins.find(name);
+  return found != view.origins.end() && found->second.expires > Monotonic::now() ? &found->second : nullptr;
+}
+
+/// Asks, and tells all who wait for the same name.
+asio::awaitable<Result<const CheckedAddresses*>> look_up(Decisions& decisions, const HostName& name,
+                                                         Deadline deadline) {
+  GuestView& view = decisions.view();
+  const auto lookup = std::make_shared<SharedLookup>();
+  view.lookups.emplace(name, lookup);
+  auto resolution = co_await decisions.worker().resolver().resolve(name, deadline);
+  view.lookups.erase(name);
+  if (!resolution) lookup->failure = resolution.error();
+  for (net::Signal& waiting : lookup->waiting) waiting.notify();
+  if (!resolution) co_return std::unexpected(std::move(resolution).error());
+  if (view.origins.size() >= kMaxCachedOrigins) view.origins.clear();
+  co_return &view.origins.insert_or_assign(name, judge(std::move(resolution->addresses), resolution->ttl))
+      .first->second;
+}
+
 asio::awaitable<Result<const CheckedAddresses*>> resolve(Decisions& decisions, const HostName& name,
                                                          Deadline deadline) {
-  auto& cache = decisions.view().origins;
-  const auto found = cache.find(name);
-  if (found != cache.end() && found->second.expires > Monotonic::now()) co_return &found->second;
-  auto resolution = co_await decisions.worker().resolver().resolve(name, deadline);
-  if (!resolution) co_return std::unexpected(std::move(resolution).error());
-  if (cache.size() >= kMaxCachedOrigins) cache.clear();
-  co_return &cache.insert_or_assign(name, judge(std::move(resolution->addresses), resolution->ttl)).first->second;
+  GuestView& view = decisions.view();
+  while (true) {
+    if (const CheckedAddresses* known = cached(view, name)) co_return known;
+    const auto under_way = view.lookups.find(name);
+    if (under_way == view.lookups.end()) break;
+    const std::shared_ptr<SharedLookup> lookup = under_way->second;
+    net::Signal& told = lookup->waiting.emplace_back(decisions.worker().io());
+    co_await told.wait();
+    if (lookup->failure) co_return std::unexpected(*lookup->failure);
+  }
+  co_return co_await look_up(decisions, name, deadline);
 }
 
 std::optional<Forbidden> forbidden(Decisions& decisions, const policy::Facts& facts, const policy::Decision& decision,
