@@ -88,6 +88,16 @@ class Guest {
   void release_body(std::size_t octets) { held_bodies_.fetch_sub(octets, std::memory_order_relaxed); }
   static constexpr std::size_t kMaxHeldBodies = std::size_t{16} << 20;
 
+  /// HTTP/2 bodies, either way, of which up to kWideWindow octets may be on their way at once: 32 MiB that wait for
+  /// somebody who does not read.
+  [[nodiscard]] bool open_wide_window() {
+    if (wide_windows_.fetch_add(1, std::memory_order_relaxed) < kMaxWideWindows) return true;
+    wide_windows_.fetch_sub(1, std::memory_order_relaxed);
+    return false;
+  }
+  void close_wide_window() { wide_windows_.fetch_sub(1, std::memory_order_relaxed); }
+  static constexpr std::uint32_t kMaxWideWindows = 32;
+
   void close_session() { sessions_.fetch_sub(1, std::memory_order_relaxed); }
 
   /// May one more decision be made now? A refused one is counted for the summary of the second.
@@ -127,6 +137,7 @@ class Guest {
   std::atomic<std::uint32_t> half_open_ = 0;
   std::atomic<std::uint32_t> streams_ = 0;
   std::atomic<std::size_t> held_bodies_ = 0;
+  std::atomic<std::uint32_t> wide_windows_ = 0;
   std::atomic<std::uint64_t> undecided_ = 0;
 };
 

@@ -17,7 +17,8 @@ constexpr std::size_t kWriteSize = std::size_t{64} * 1024;
 
 }  // namespace
 
-Http2Connection::Http2Connection(Worker& worker) : worker_(worker), sending_(worker.io()) {}
+Http2Connection::Http2Connection(Worker& worker, std::shared_ptr<Guest> guest)
+    : worker_(worker), guest_(std::move(guest)), sending_(worker.io()) {}
 Http2Connection::~Http2Connection() = default;
 
 Result<> Http2Connection::open(http::Http2Codec::Role role) {

@@ -13,23 +13,24 @@
 
 namespace enforcer::proxy {
 
+class Guest;
 class Http2Stream;
 class Worker;
 
 class Http2Connection : public http::Http2Codec::Events {
  public:
   [[nodiscard]] Worker& worker() { return worker_; }
+  /// Whose connection it is, or for whom it was made.
+  [[nodiscard]] Guest& guest() { return *guest_; }
   [[nodiscard]] http::Http2Codec& codec() { return *codec_; }
   /// The codec was told something: what comes of it is to be sent.
   void kick() { sending_.notify(); }
 
   void remember(http::StreamId id, Http2Stream& stream) { streams_[id] = &stream; }
   virtual void forget(http::StreamId id) { streams_.erase(id); }
-  /// May one more stream have the wide window?
-  [[nodiscard]] virtual bool may_widen() = 0;
 
  protected:
-  explicit Http2Connection(Worker& worker);
+  Http2Connection(Worker& worker, std::shared_ptr<Guest> guest);
   virtual ~Http2Connection();
   /// kUnavailable: out of memory.
   Result<> open(http::Http2Codec::Role role);
@@ -63,6 +64,7 @@ class Http2Connection : public http::Http2Codec::Events {
   boost::asio::awaitable<void> write_frames(net::ByteStream& stream);
 
   Worker& worker_;
+  const std::shared_ptr<Guest> guest_;
   std::unique_ptr<http::Http2Codec> codec_;
   std::map<http::StreamId, Http2Stream*> streams_;
   net::Signal sending_;

@@ -12,19 +12,19 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// Streams with the wide window on one connection: 16 MiB at most wait for a guest that does not read.
-constexpr std::size_t kMaxWide = 16;
 /// An origin sends one head and a few interim ones (exchange.cc has the limit that counts).
 constexpr std::size_t kMaxHeads = 16;
 
 }  // namespace
 
-Http2OriginConnection::Http2OriginConnection(Worker& worker, std::unique_ptr<OriginConnection> connection)
-    : Http2Connection(worker), connection_(std::move(connection)) {}
+Http2OriginConnection::Http2OriginConnection(Worker& worker, std::shared_ptr<Guest> guest,
+                                             std::unique_ptr<OriginConnection> connection)
+    : Http2Connection(worker, std::move(guest)), connection_(std::move(connection)) {}
 
-std::shared_ptr<Http2OriginConnection> Http2OriginConnection::start(Worker& worker,
+std::shared_ptr<Http2OriginConnection> Http2OriginConnection::start(Worker& worker, std::shared_ptr<Guest> guest,
                                                                     std::unique_ptr<OriginConnection> connection) {
-  std::shared_ptr<Http2OriginConnection> made(new Http2OriginConnection(worker, std::move(connection)));
+  std::shared_ptr<Http2OriginConnection> made(
+      new Http2OriginConnection(worker, std::move(guest), std::move(connection)));
   if (!made->Http2Connection::open(http::Http2Codec::Role::kClient)) {
     made->over_ = true;
     return made;
@@ -59,12 +59,6 @@ void Http2OriginConnection::close() {
   codec().terminate(http::Http2Error::kNone);
   closing();
   if (sides_ == 0) connection_->stream().interrupt(Errc::kDenied);
-}
-
-bool Http2OriginConnection::may_widen() {
-  if (wide_ >= kMaxWide) return false;
-  ++wide_;
-  return true;
 }
 
 void Http2OriginConnection::side_gone() {

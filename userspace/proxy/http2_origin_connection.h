@@ -21,7 +21,8 @@ class Http2OriginSide;
 class Http2OriginConnection final : public Http2Connection, public std::enable_shared_from_this<Http2OriginConnection> {
  public:
   /// Runs until close(), or until the origin ends it.
-  static std::shared_ptr<Http2OriginConnection> start(Worker& worker, std::unique_ptr<OriginConnection> connection);
+  static std::shared_ptr<Http2OriginConnection> start(Worker& worker, std::shared_ptr<Guest> guest,
+                                                      std::unique_ptr<OriginConnection> connection);
 
   [[nodiscard]] const OriginKey& key() const { return connection_->key(); }
   [[nodiscard]] const IpAddress& address() const { return connection_->address(); }
@@ -34,11 +35,9 @@ class Http2OriginConnection final : public Http2Connection, public std::enable_s
   std::unique_ptr<Http2OriginSide> open();
   void close();
 
-  [[nodiscard]] bool may_widen() override;
-
  private:
   friend class Http2OriginSide;
-  Http2OriginConnection(Worker& worker, std::unique_ptr<OriginConnection> connection);
+  Http2OriginConnection(Worker& worker, std::shared_ptr<Guest> guest, std::unique_ptr<OriginConnection> connection);
   boost::asio::awaitable<void> run();
   void read_ended() override;
   void head_came(http::StreamId id, http::Http2Fields head, http::Http2End end) override;
@@ -46,7 +45,6 @@ class Http2OriginConnection final : public Http2Connection, public std::enable_s
 
   const std::unique_ptr<OriginConnection> connection_;
   std::size_t sides_ = 0;
-  std::size_t wide_ = 0;
   bool over_ = false;
   std::optional<Monotonic::time_point> idle_since_ = Monotonic::now();
 };

@@ -20,7 +20,7 @@ namespace {
 class Http2Session final : public Http2Connection {
  public:
   Http2Session(GuestConnection& connection, net::ByteStream& guest, policy::Facts facts, Transport transport)
-      : Http2Connection(connection.worker()),
+      : Http2Connection(connection.worker(), connection.decisions().view().guest),
         connection_(connection),
         guest_(guest),
         facts_(std::move(facts)),
@@ -38,8 +38,6 @@ class Http2Session final : public Http2Connection {
     while (running_ > 0) co_await served_.wait();
     report();
   }
-
-  [[nodiscard]] bool may_widen() override { return false; }  // the way from a guest is short
 
  private:
   /// What the connection came to.

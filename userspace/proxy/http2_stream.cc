@@ -1,5 +1,6 @@
 #include "proxy/http2_stream.h"
 
+#include "proxy/guest.h"
 #include "proxy/http2_connection.h"
 #include "proxy/worker.h"
 
@@ -14,6 +15,7 @@ Http2Stream::Http2Stream(Http2Connection& connection, http::Http2Error left_with
       writing_(connection.worker().io()) {}
 
 void Http2Stream::leave() {
+  if (wide_) connection_.guest().close_wide_window();
   if (id_ == 0) return;
   connection_.forget(id_);
   if (closed_) return;
@@ -37,7 +39,7 @@ asio::awaitable<BodyPart> Http2Stream::read() {
   }
   read_ += reading_now_.size();
   reading_now_.clear();
-  if (!wide_ && read_ > http::Http2Codec::kWindow && open() && connection_.may_widen()) {
+  if (!wide_ && read_ > http::Http2Codec::kWindow && open() && connection_.guest().open_wide_window()) {
     wide_ = true;
     connection_.codec().widen(id_);
   }

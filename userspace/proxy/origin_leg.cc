@@ -114,7 +114,8 @@ asio::awaitable<bool> OriginLeg::begin(OriginKey key, const policy::Facts& facts
     use(std::move(connection));
     co_return true;
   }
-  auto shared = Http2OriginConnection::start(conversation_.worker(), std::move(connection));
+  auto shared = Http2OriginConnection::start(conversation_.worker(), conversation_.decisions().view().guest,
+                                             std::move(connection));
   pool().share(shared);
   if (use(*shared)) co_return true;
   failure_ = policy::Reason::kOriginConnect;
