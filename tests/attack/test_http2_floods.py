@@ -62,7 +62,8 @@ def batch(piece, times=250):
 
 @hang_guard(240)
 def test_124_frames_that_only_cost_work():
-    frames = {"SETTINGS": h2.settings(), "SETTINGS that change the table": h2.settings([(1, 0), (1, 4096)]),
+    over = h2.head(1, h2.block([(":method", "GET"), (":scheme", "https"), (":authority", HOST), (":path", "/")]))
+    frames = {"heads for a stream that is over": over, "SETTINGS": h2.settings(), "SETTINGS that change the table": h2.settings([(1, 0), (1, 4096)]),
               "SETTINGS nobody knows": h2.settings({0xFA: 1}),
               "PING": h2.frame(h2.PING, payload=bytes(8)), "PING answered": h2.frame(h2.PING, h2.ACK, payload=bytes(8)),
               "PRIORITY": h2.frame(h2.PRIORITY, 0, 3, h2.number(1) + b"\x10"),
@@ -138,6 +139,22 @@ def test_124_streams_that_are_reset_at_once():
 
 def risen(made, before):
     return {key: value - before.get(key, 0) for key, value in denial_counts(made).items() if value != before.get(key, 0)}
+
+
+@hang_guard(120)
+def test_124_refusals_that_nobody_reads():
+    """More streams than may be open, from a guest that neither confirms our SETTINGS nor reads what it makes us say."""
+    with lab() as (made, _):
+        memory = resident(made)
+        with never_reading(made, HOST, "/never", 128) as connection, denies(made, "h2_abuse"):
+            connection.settimeout(20)
+            coded = h2.block([(":method", "GET"), (":scheme", "https"), (":authority", HOST), (":path", "/never")])
+            with contextlib.suppress(OSError):
+                for number in range(257, 200_000, 200):
+                    connection.sendall(b"".join(h2.head(stream, coded) for stream in range(number, number + 200, 2)))
+        settled(made)
+        assert resident(made) < memory + (64 << 20), f"{memory >> 20} MiB before, {resident(made) >> 20} MiB afterwards"
+        live(made, "https://h2.test/")
 
 
 @hang_guard(300)

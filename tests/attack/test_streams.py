@@ -7,8 +7,10 @@ import contextlib
 import hashlib
 import json
 import re
+import socket
 import ssl
 import struct
+import time
 
 from lib.expect import equal
 from lib.guest import exchange
@@ -160,6 +162,31 @@ def test_135_origin_that_only_pretends_to_switch():
                 client.sendall(FRAME)
                 equal(client.recv(100), b"\x81\x02ok")
             wait_for(lambda: server.heard == [("/chat", FRAME)], what="the guest's frame at the origin")
+        live(made)
+
+
+class Hasty(Serving):
+    """Agrees before it has read anything, by way of a tiny buffer, for it knows which key will come."""
+
+    def serve(self, client):
+        client.sendall(switching(*GOOD, more=b"").replace(b"ACCEPT", accept_of(KEY)))
+        self.clients[0].recv(1, socket.MSG_PEEK)
+        time.sleep(4)
+
+
+@hang_guard(60)
+def test_135_origin_that_agrees_before_it_was_asked():
+    """The guest's octets must not go on while its handshake still does: two writers at one socket."""
+    with Lab(policy(f"ws.test:80 {WEBSOCKET}", f"mitm.test {RULE}")) as made:
+        made.guest.trust_enforcer()
+        with Hasty(made.world.netns, made.world.records["ws.test"][0], 80) as server, made.guest.connect("ws.test", 80) as client:
+            server.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            with contextlib.suppress(TimeoutError, ConnectionError):
+                client.settimeout(10)
+                client.sendall(upgrade(*[b"X-%d: " % number + b"x" * 6000 for number in range(10)]))
+                client.sendall(b"!")
+                assert b" 101 " not in client.recv(1 << 16)
+        equal(made.enforcer.wait_record(type="end", reason="upstream_proto")["outcome"], "denied")
         live(made)
 
 

@@ -1,9 +1,12 @@
 """The address guard: a name that the policy allows is not dialled where its DNS answer points inside."""
 
+import contextlib
+import re
 import time
 
 from lib.expect import equal
 from lib.guest import exchange
+from lib.http2_origin import Http2Origin
 from lib.lab import Lab, policy
 from lib.tls_hello import client_hello, server_name
 
@@ -41,6 +44,32 @@ def test_metadata_address_is_refused_even_where_private_is_allowed():
         assert how == "reset" and not data.startswith(b"\x16"), (data, how)
         lab.enforcer.wait_record(type="decision", decision="deny", reason="dst_metadata", host="metadata.test")
         equal([e for e in lab.world.events("inside", event="connect") if e["listener"].startswith("169.")], [])
+
+
+@contextlib.contextmanager
+def inside(lab, version):
+    """private.test, and the version that it speaks."""
+    lab.world.netns.ip("addr add 10.0.0.1/32 dev lo")
+    if version == "2":
+        with Http2Origin(lab, "private.test"):
+            yield
+    else:
+        chain, key, _ = lab.world.authority.issue(["private.test"])
+        lab.world.start_origin("inside", [{"address": "10.0.0.1", "port": 443, "kind": "http", "certificates": {"private.test": [chain, key]}}])
+        yield
+
+
+def test_rule_without_private_does_not_ride_on_the_connection_of_one_with_it():
+    """One name, one kept connection, two rules: where the second request may lead is judged by its own."""
+    rules = ('    - {name: inside, to: [private.test], private: true, http: [{paths: [/inside]}]}\n'
+             '    - {name: outside, to: [private.test], http: [{paths: [/outside]}]}\n')
+    for version in ("1.1", "2"):
+        with Lab(policy("ok.test") + rules, config={"workers": 1}) as lab, inside(lab, version):
+            lab.guest.trust_enforcer()
+            urls = [f"https://private.test/{path}" for path in ("inside", "outside", "inside")]
+            talk = lab.guest.curl(urls[2], f"--http{version}", *["-o", "/dev/null"] * 3, *urls[:2]).talk
+            equal(re.findall(r"^< HTTP/[\d.]+ (\d+)", talk, re.MULTILINE), ["200", "403", "200"], f"{version}: {talk}")
+            equal(lab.enforcer.wait_record(type="decision", decision="deny", reason="dst_private")["path"], "/outside")
 
 
 def test_name_of_the_host_itself_is_refused():

@@ -34,6 +34,22 @@ def test_origin_that_never_answers_is_a_504():
             equal([end["outcome"] for end in ends], ["timeout"] * 2)
 
 
+def test_pings_do_not_keep_a_connection_that_asks_for_nothing():
+    with lab(f"h2.test {ANYTHING}", requestHead="2s") as made, Http2Origin(made):
+        with speak(made.guest, "h2.test") as client:
+            begun = time.monotonic()
+            while not client.ended and time.monotonic() - begun < 20:
+                with contextlib.suppress(AssertionError):
+                    client.ping(1)
+                time.sleep(0.3)
+            assert client.ended and time.monotonic() - begun >= 1.5, "not before its time"
+        equal(made.enforcer.wait_record(type="decision", decision="deny", reason="hello_timeout")["host"], "h2.test")
+        with speak(made.guest, "h2.test") as client:  # the control: one that has asked may be quiet for longer
+            equal(client.ask().status, 200)
+            time.sleep(3)
+            equal(client.ask().status, 200)
+
+
 def test_body_that_a_decision_needs_and_that_does_not_come_is_denied():
     form = ("Action=DescribeStacks&Version=2010-05-15", "Action=Describe")
     with lab(f'{CLOUD} aws: {{actions: ["cloudformation:Describe*"]}}', requestBody="2s") as made:

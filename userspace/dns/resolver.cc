@@ -115,7 +115,12 @@ Result<std::unique_ptr<Resolver>> Resolver::make(asio::io_context& io, std::span
   return std::unique_ptr<Resolver>(new Resolver(std::move(impl)));  // private constructor
 }
 
+void Resolver::stop() {
+  impl_->channel.reset();
+}
+
 asio::awaitable<Result<Resolution>> Resolver::resolve(HostName name, Deadline deadline) {
+  if (!impl_->channel) co_return fail(Errc::kUnavailable, "the resolver was stopped");
   const auto lookup = std::make_shared<Lookup>(impl_->io, std::move(name), deadline);
   lookup->held_by_questions = lookup;
   for (Question& question : lookup->questions) {

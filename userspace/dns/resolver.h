@@ -43,6 +43,9 @@ class Resolver {
   static constexpr std::chrono::milliseconds kResolutionDelay{250};
   boost::asio::awaitable<Result<Resolution>> resolve(HostName name, Deadline deadline);
 
+  /// Lookups in flight end now, and later ones at once, with kUnavailable.
+  void stop();
+
  private:
   struct Impl;
   explicit Resolver(std::unique_ptr<Impl> impl);

@@ -22,6 +22,8 @@ constexpr int kFirstExtension = 0xa;
 constexpr int kMaxCredit = 4096;
 /// A head that decodes to so many times kMaxHead is no head but a bomb (HPACK: one octet stands for 4 KiB).
 constexpr std::size_t kBomb = 8;
+/// Frames that wait for the peer; 128 streams have a few each.
+constexpr std::size_t kMaxQueued = 4096;
 constexpr std::int32_t kConnectionWindow = 16 << 20;
 /// RFC 9113 6.5.2: what a field costs beyond its octets.
 constexpr std::size_t kFieldOverhead = 32;
@@ -72,9 +74,13 @@ struct Http2Codec::Callbacks {
   static int begin_frame(nghttp2_session* /*session*/, const nghttp2_frame_hd* head, void* user_data) {
     Http2Codec& codec = self(user_data);
     switch (head->type) {
-      case NGHTTP2_HEADERS:
       case NGHTTP2_CONTINUATION:
       case NGHTTP2_GOAWAY:
+        return 0;
+      case NGHTTP2_HEADERS:
+        // nghttp2 decodes and ignores what comes for a stream that is over.
+        if (codec.is_over(head->stream_id)) codec.spend(codec.idle_frames_);
+        codec.last_head_ = std::max(codec.last_head_, head->stream_id);
         return 0;
       case NGHTTP2_DATA:
         if (head->length == 0 && (head->flags & NGHTTP2_FLAG_END_STREAM) == 0) codec.spend(codec.idle_frames_);
@@ -171,6 +177,7 @@ struct Http2Codec::Callbacks {
         if (ends_stream(*frame)) codec.events_.end_sent(stream);
         break;
       case NGHTTP2_RST_STREAM:
+        if (frame->rst_stream.error_code == NGHTTP2_REFUSED_STREAM) codec.spend(codec.resets_);
         if (!is_peers_fault(frame->rst_stream.error_code)) break;
         codec.spend(codec.resets_);
         codec.events_.malformed(stream);
@@ -287,8 +294,15 @@ void Http2Codec::overspent() {
   terminate(Http2Error::kEnhanceYourCalm);
 }
 
+bool Http2Codec::is_over(StreamId stream) const {
+  const bool opens = role_ == Role::kServer && stream > last_head_;
+  return !opens && nghttp2_session_find_stream(session_.get(), stream) == nullptr;
+}
+
 Result<> Http2Codec::receive(Bytes bytes) {
   const ssize_t taken = nghttp2_session_mem_recv(session_.get(), bytes.data(), bytes.size());
+  // The peer reads nothing, and makes us answer.
+  if (nghttp2_session_get_outbound_queue_size(session_.get()) > kMaxQueued) overspent();
   if (taken < 0 && fault_ == Http2Error::kNone) {
     // nghttp2 gives up without a word where the peer floods it; where it has a word, that word goes first.
     const bool flooded = taken == NGHTTP2_ERR_FLOODED || taken == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS;

@@ -3,12 +3,11 @@
 //
 // What is ours on top of nghttp2:
 //   flow control   a stream's window opens only as its body is passed on (consumed()), so what a stream can make us
-//   hold
-//                  is one window: kWindow octets, kWideWindow for one that has shown that it flows, where allowed
-//   bounds         decoded fields of one head, frames that carry nothing (PING, SETTINGS, PRIORITY, empty DATA, ...)
-//   and
-//                  resets have budgets; who overspends gets GOAWAY(ENHANCE_YOUR_CALM) (CVE-2023-44487, CVE-2019-9512 to
-//                  -9518, CVE-2024-27316, CVE-2025-8671)
+//                  hold is one window: kWindow octets, kWideWindow for one that has shown that it flows
+//   bounds         decoded fields of one head, frames that carry nothing (PING, SETTINGS, PRIORITY, empty DATA, heads for
+//                  streams that are over, ...), resets and refusals have budgets, and so has what waits for a
+//                  peer that reads nothing; who overspends gets GOAWAY(ENHANCE_YOUR_CALM) (CVE-2023-44487,
+//                  CVE-2019-9512 to -9518, CVE-2024-27316, CVE-2025-8671)
 //   refusals       push, extended CONNECT and trailers of a request do not exist
 //
 // nghttp2 checks the grammar of fields and pseudo-fields, and that DATA is as long as content-length says; what is
@@ -128,6 +127,8 @@ class Http2Codec {
   Http2Codec(Role role, Events& events);
   Result<> open();
   void spend(net::RateLimit& budget);
+  /// Nothing that comes for this stream means anything.
+  [[nodiscard]] bool is_over(StreamId stream) const;
   void overspent();
 
   const Role role_;
@@ -138,7 +139,8 @@ class Http2Codec {
   std::map<StreamId, Outgoing> outgoing_;
   net::RateLimit idle_frames_;  ///< frames that carry nothing
   net::RateLimit resets_;
-  int credit_ = 0;  ///< window updates and pings that our own DATA explains
+  StreamId last_head_ = 0;  ///< the highest that had a head
+  int credit_ = 0;          ///< window updates and pings that our own DATA explains
   Http2Error fault_ = Http2Error::kNone;
 };
 

@@ -45,7 +45,10 @@ std::optional<Result<std::size_t>> AsyncSocket::receive(std::span<std::uint8_t> 
 
 asio::awaitable<Result<std::size_t>> AsyncSocket::read_some(std::span<std::uint8_t> buffer) {
   while (true) {
-    if (auto done = try_read(buffer)) co_return *std::move(done);
+    if (auto done = try_read(buffer)) {
+      if (owes_turn()) co_await turn();
+      co_return *std::move(done);
+    }
     if (auto waited = co_await wait(kRead); !waited) co_return std::unexpected(std::move(waited).error());
   }
 }
@@ -71,6 +74,12 @@ asio::awaitable<Result<>> AsyncSocket::write_all(Bytes bytes) {
   co_return Result<>{};
 }
 
+asio::awaitable<void> AsyncSocket::turn() {
+  reads_in_a_row_ = 0;
+  auto posted = asio::post(io_, asio::use_awaitable);
+  co_await std::move(posted);
+}
+
 asio::awaitable<Result<>> AsyncSocket::readable_or_writable() {
   reader_takes_writable_ = true;
   auto waited = co_await wait(kRead);
@@ -84,6 +93,7 @@ asio::awaitable<Result<>> AsyncSocket::connected() {
 }
 
 asio::awaitable<Result<>> AsyncSocket::wait(Direction direction) {
+  if (direction == kRead) reads_in_a_row_ = 0;
   if (!interrupted_) {
     ENFORCER_CHECK(!waiters_[direction]);
     // A named object: see userspace/DECISIONS.md on temporaries in co_await expressions.

@@ -53,6 +53,10 @@ class AsyncSocket final : public ByteStream, public PollTarget {
   /// Waits for the end of a connect that start_connect() began.
   asio::awaitable<Result<>> connected();
 
+  /// Counts what was read without a wait; true: others of this worker get their turn() first, however fast the peer is.
+  [[nodiscard]] bool owes_turn() { return ++reads_in_a_row_ >= kReadsPerTurn; }
+  asio::awaitable<void> turn();
+
   /// Told once when the peer has reset the connection, also while nobody reads. Must not destroy this object.
   void when_broken(std::function<void()> told) { told_ = std::move(told); }
 
@@ -68,6 +72,7 @@ class AsyncSocket final : public ByteStream, public PollTarget {
   Result<Fd> transfer_to(PollTarget& target);
 
  private:
+  static constexpr unsigned kReadsPerTurn = 32;
   enum Direction : std::uint8_t { kRead, kWrite };
   using Waiter = asio::async_result<asio::use_awaitable_t<>, void()>::handler_type;
 
@@ -82,6 +87,7 @@ class AsyncSocket final : public ByteStream, public PollTarget {
   Fd socket_;
   std::array<std::optional<Waiter>, 2> waiters_;
   std::optional<Errc> interrupted_;
+  unsigned reads_in_a_row_ = 0;
   bool reader_takes_writable_ = false;  // the reader waits in readable_or_writable()
   AsyncSocket* partner_ = nullptr;
   std::function<void()> told_;

@@ -91,7 +91,8 @@ asio::awaitable<Conversation::Reached> Conversation::connect(const policy::Facts
   if (const auto* failure = std::get_if<Unresolved>(&found)) {
     co_return fail_with(policy::Reason::kOriginResolve, failure->error);
   }
-  const auto& judged = std::get<Candidates>(found);
+  origin_checked_ = std::get<CheckedAddresses>(std::move(found));
+  const auto& judged = origin_checked_.addresses;
   Egress& egress = worker().egress();
   net::ConnectRace race(worker().io(), worker().poller(), worker().wheel());
   if (interrupted_ || guest_broken_) race.interrupt(interrupted_.value_or(Errc::kIo));

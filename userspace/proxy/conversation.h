@@ -29,6 +29,8 @@ class Conversation : public net::WheelEntry, public Interruptible {
   void expect_origin_within(std::chrono::nanoseconds duration);
   /// Why every wait ends at once, if it does.
   [[nodiscard]] std::optional<Errc> interrupted() const { return interrupted_; }
+  /// A request begins: what was late before it is not its matter.
+  void forget_lateness() { origin_late_ = false; }
   /// The wait for the origin has ended because of its deadline.
   [[nodiscard]] bool origin_late() const { return origin_late_; }
 
@@ -54,8 +56,9 @@ class Conversation : public net::WheelEntry, public Interruptible {
   [[nodiscard]] net::AsyncSocket& origin() { return *origin_; }
   /// The connected socket, for who keeps it longer than this conversation.
   [[nodiscard]] std::unique_ptr<net::AsyncSocket> take_origin() { return std::move(origin_); }
-  /// The origin's checked address, by which a kept connection is judged again.
+  /// The origin's address, and all that its name had, by which a kept connection is judged again.
   [[nodiscard]] const IpAddress& origin_address() const { return origin_address_; }
+  [[nodiscard]] const CheckedAddresses& origin_checked() const { return origin_checked_; }
   /// Closes the connection to the origin: another one may be reached.
   void drop_origin() { origin_.reset(); }
 
@@ -94,6 +97,7 @@ class Conversation : public net::WheelEntry, public Interruptible {
   Decisions& decisions_;
   std::unique_ptr<net::AsyncSocket> origin_;
   IpAddress origin_address_;
+  CheckedAddresses origin_checked_;
   net::ConnectRace* connecting_ = nullptr;
   Deadline reach_by_ = Deadline::after({});  ///< of the origin being reached
   Interruptible* side_ = nullptr;

@@ -74,6 +74,7 @@ boost::asio::awaitable<bool> Decisions::allow(const policy::Facts& facts, const 
   worker_.metrics().decision(view_->series, facts.layer, decision);
   facts_ = facts;
   decision_ = decision;
+  allowed_with_ = decided_with_;
   allowed_id_ = allowed.id;
   allowed_at_ = Monotonic::now();
   if (decided_with_ != policy_) decide_again();  // a reload came while it was being written
@@ -110,6 +111,7 @@ void Decisions::decide_again() {
   if (now.allowed() && now.handling == decision_.handling &&
       policy::credential_of(now) == policy::credential_of(decision_)) {
     decision_ = now;
+    allowed_with_ = policy_;
     return;
   }
   close(audit::Outcome::kPolicyChanged);

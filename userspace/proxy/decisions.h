@@ -97,6 +97,7 @@ class Decisions {
   const Endpoint destination_;
   std::shared_ptr<const policy::GuestPolicy> policy_;        ///< in force now
   std::shared_ptr<const policy::GuestPolicy> decided_with_;  ///< of the last decide()
+  std::shared_ptr<const policy::GuestPolicy> allowed_with_;  ///< what decision_ points into
   policy::Facts facts_;
   policy::Decision decision_;
   std::optional<DecisionId> allowed_id_;

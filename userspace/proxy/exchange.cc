@@ -84,6 +84,7 @@ asio::awaitable<void> Exchange::send_request(const OutgoingRequest& request) {
     upload_.discard();  // the origin may have answered all the same; what it says decides
   }
   co_await send_body(request);
+  upload_over_ = true;
 }
 
 asio::awaitable<void> Exchange::send_body(const OutgoingRequest& request) {
@@ -125,7 +126,7 @@ asio::awaitable<void> Exchange::receive_response(const OutgoingRequest& request)
   }
   if (broken_ && !response_begun_ && !to_be_repeated()) co_await answer_failure(request);
   answering_over_ = true;
-  if (sending_ != Sending::kUnderWay) co_return;
+  if (upload_over_) co_return;
   // What is cut off is cut off for both directions: no more is taken from a guest that is over its limit.
   if (broken_ && after_ == After::kReset && !to_be_repeated()) co_return conversation_.interrupt(Errc::kIo);
   // Nobody reads the rest of the request any more: it is taken from the guest for a moment, so that the response is not
@@ -145,7 +146,8 @@ asio::awaitable<std::optional<http::ResponseHead>> Exchange::read_final_head(con
     auto& head = std::get<http::ResponseHead>(read);
     if (!head.interim()) co_return std::move(head);
     if (head.status == kSwitchingProtocols) {
-      if (!accepts_websocket(head, request.head)) break;
+      // An origin that agrees before it has the whole handshake cannot have read it.
+      if (sending_ != Sending::kSent || !accepts_websocket(head, request.head)) break;
       co_return std::move(head);
     }
     // 100 was answered by us before the body was read, and who asks for a WebSocket takes the first head for the
@@ -182,7 +184,7 @@ asio::awaitable<void> Exchange::relay(const http::ResponseHead& head) {
   if (!co_await guest_.send_head(head, read)) co_return broke(audit::Outcome::kGuestReset);
   auto before = [this](BodyTransfer::Step step) { progressed(step); };
   const auto end = co_await download_.run(before);
-  if (guest_has_all(head)) {
+  if (end != BodyTransfer::End::kMalformed && guest_has_all(head)) {
     if (!broken_) after_ = guest_.after_response();
     co_return;
   }
@@ -202,7 +204,8 @@ asio::awaitable<void> Exchange::relay(const http::ResponseHead& head) {
 /// It counted the octets and left, without waiting for the END_STREAM behind them: nothing was broken off.
 bool Exchange::guest_has_all(const http::ResponseHead& head) const {
   const bool counted = head.body.kind == http::BodyFraming::Kind::kLength && head.body.length > 0;
-  return counted && conversation_.guest_broken() && download_.passed_on() == head.body.length;
+  const bool left = guest_.speaks_http2() && conversation_.guest_broken();
+  return counted && left && download_.passed_on() == head.body.length;
 }
 
 /// Octets both ways from here on, until both sides have ended.

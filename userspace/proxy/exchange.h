@@ -82,6 +82,7 @@ class Exchange {
   bool held_whole_ = false;      ///< it can be sent again
   bool reused_ = false;
   std::optional<OriginSide::NoHead> refused_;
+  bool upload_over_ = false;     ///< nobody reads the request any more
   bool answering_over_ = false;  ///< the response ended, well or not
   std::uint64_t spent_ = 0;      ///< of bytes_up(), what is in the guest's budget already
   bool response_begun_ = false;  ///< not an interim one

@@ -11,8 +11,8 @@
 #include "base/result.h"
 #include "metrics/worker_metrics.h"
 #include "net/signal.h"
-#include "policy/address_guard.h"
 #include "policy/guest_policy.h"
+#include "proxy/checked_addresses.h"
 #include "proxy/guest.h"
 #include "proxy/origin_pool.h"
 #include "tls/leaf_cache.h"
@@ -20,16 +20,6 @@
 namespace enforcer::proxy {
 
 class Decisions;
-
-/// Addresses of an origin as they were resolved, each with the verdict of the address guard: a cached set carries its
-/// check (invariant 5). Cached per guest, so one guest never learns from the timing of another's lookups (invariant 9).
-struct CheckedAddresses {
-  std::vector<IpAddress> addresses;
-  policy::AddressVerdict worst = policy::AddressVerdict::kGlobal;
-  bool local = false;     ///< one of them is the host's own, loopback not counted
-  bool loopback = false;  ///< one of them is
-  Monotonic::time_point expires;
-};
 
 /// A lookup under way, for all connections of the guest that want the same name at once.
 struct SharedLookup {

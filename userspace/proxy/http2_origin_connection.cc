@@ -43,6 +43,7 @@ void Http2OriginConnection::read_ended() {
   // What we hold against the origin makes every answer that was under way worthless.
   const bool broke_rules = codec().fault() != http::Http2Error::kNone;
   close_streams(broke_rules ? http::Http2Error::kProtocol : http::Http2Error::kInternal);
+  if (sides_ == 0) connection_->stream().interrupt(Errc::kIo);  // else the last one does it
 }
 
 bool Http2OriginConnection::has_room() {

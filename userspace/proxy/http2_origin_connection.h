@@ -25,7 +25,7 @@ class Http2OriginConnection final : public Http2Connection, public std::enable_s
                                                       std::unique_ptr<OriginConnection> connection);
 
   [[nodiscard]] const OriginKey& key() const { return connection_->key(); }
-  [[nodiscard]] const IpAddress& address() const { return connection_->address(); }
+  [[nodiscard]] const OriginConnection& connection() const { return *connection_; }
   [[nodiscard]] bool has_room();
   [[nodiscard]] bool over() const { return over_; }
   /// Since when no request uses it.

@@ -71,14 +71,15 @@ class Http2Session final : public Http2Connection {
       return codec().reset(id, http::Http2Error::kRefusedStream);
     }
     ++running_;
-    connection_.cancel();  // each stream has its own deadline
+    set_deadline();
     asio::co_spawn(worker().io(), serve(id, std::move(outcome), end), asio::detached);
   }
 
   asio::awaitable<void> serve(http::StreamId id, http::HeadOutcome outcome, http::Http2End end) {
     co_await serve_stream(id, std::move(outcome), end);
     connection_.session().guest().close_stream();
-    if (--running_ == 0 && !is_closing()) connection_.expect_within(worker().config().deadlines.idle);
+    --running_;
+    set_deadline();
     served_.notify();
   }
 
@@ -100,11 +101,21 @@ class Http2Session final : public Http2Connection {
 
   void read_ended() override { close_streams(http::Http2Error::kCancel); }
 
-  void send_begins() override { connection_.expect_within(worker().config().deadlines.stalled()); }
+  void send_begins() override {
+    sending_ = true;
+    if (asked_) connection_.expect_within(worker().config().deadlines.stalled());
+  }
   void send_ended() override {
+    sending_ = false;
+    set_deadline();
+  }
+
+  /// Each stream has a deadline of its own; the connection has one while it sends, and while there is no stream. Before
+  /// the first request it is the one that it began with, whatever else is said meanwhile.
+  void set_deadline() {
+    if (!asked_ || sending_) return;
     if (running_ > 0) return connection_.cancel();
-    const auto& deadlines = worker().config().deadlines;
-    connection_.expect_within(asked_ ? deadlines.idle : deadlines.request_head);
+    connection_.expect_within(worker().config().deadlines.idle);
   }
 
   GuestConnection& connection_;
@@ -112,7 +123,8 @@ class Http2Session final : public Http2Connection {
   policy::Facts facts_;
   const Transport transport_;
   std::size_t running_ = 0;
-  bool asked_ = false;  ///< a request came
+  bool asked_ = false;    ///< a request came
+  bool sending_ = false;  ///< the guest has not yet taken what is on its way to it
   net::Signal served_;
 };
 

@@ -62,13 +62,16 @@ asio::awaitable<Result<const CheckedAddresses*>> resolve(Decisions& decisions, c
     const std::shared_ptr<SharedLookup> lookup = under_way->second;
     net::Signal& told = lookup->waiting.emplace_back(decisions.worker().io());
     co_await told.wait();
-    if (lookup->failure) co_return std::unexpected(*lookup->failure);
+    const bool out_of_time = lookup->failure && lookup->failure->code == Errc::kTimeout && !deadline.passed();
+    if (lookup->failure && !out_of_time) co_return std::unexpected(*lookup->failure);
   }
   co_return co_await look_up(decisions, name, deadline);
 }
 
-std::optional<Forbidden> forbidden(Decisions& decisions, const policy::Facts& facts, const policy::Decision& decision,
-                                   const CheckedAddresses& checked) {
+}  // namespace
+
+std::optional<Forbidden> judge_again(Decisions& decisions, const policy::Facts& facts, const policy::Decision& decision,
+                                     const CheckedAddresses& checked) {
   using policy::AddressVerdict;
   using policy::Reason;
   if (checked.worst == AddressVerdict::kMetadata)
@@ -88,23 +91,21 @@ std::optional<Forbidden> forbidden(Decisions& decisions, const policy::Facts& fa
   return std::nullopt;
 }
 
-}  // namespace
-
 asio::awaitable<OriginAddresses> find_origin(Decisions& decisions, const policy::Facts& facts,
                                              const policy::Decision& decision, Deadline deadline) {
   ENFORCER_CHECK(decision.allowed());
   if (!facts.host) {
     const CheckedAddresses literal = judge({*facts.destination}, std::chrono::seconds(0));
-    if (auto denial = forbidden(decisions, facts, decision, literal)) co_return *std::move(denial);
-    co_return literal.addresses;
+    if (auto denial = judge_again(decisions, facts, decision, literal)) co_return *std::move(denial);
+    co_return literal;
   }
   const auto checked = co_await resolve(decisions, *facts.host, deadline);
   if (!checked) {
     const bool late = checked.error().code == Errc::kTimeout;
     co_return Unresolved{late ? metrics::OriginError::kTimeout : metrics::OriginError::kResolve};
   }
-  if (auto denial = forbidden(decisions, facts, decision, **checked)) co_return *std::move(denial);
-  co_return (*checked)->addresses;
+  if (auto denial = judge_again(decisions, facts, decision, **checked)) co_return *std::move(denial);
+  co_return **checked;
 }
 
 }  // namespace enforcer::proxy

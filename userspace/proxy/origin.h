@@ -15,8 +15,6 @@ namespace enforcer::proxy {
 class Decisions;
 class Worker;
 
-/// Addresses that may be connected to.
-using Candidates = std::vector<IpAddress>;
 /// The name has no usable address: the decision stands, the origin failed.
 struct Unresolved {
   metrics::OriginError error;
@@ -24,11 +22,16 @@ struct Unresolved {
 /// An address that this rule must not reach: the decision becomes this denial.
 using Forbidden = policy::Decision;
 
-using OriginAddresses = std::variant<Candidates, Unresolved, Forbidden>;
+using OriginAddresses = std::variant<CheckedAddresses, Unresolved, Forbidden>;
 
 /// Resolves and judges. One bad address among good ones forbids the whole set: an answer that mixes them is rebinding,
 /// not bad luck.
 boost::asio::awaitable<OriginAddresses> find_origin(Decisions& decisions, const policy::Facts& facts,
                                                     const policy::Decision& decision, Deadline deadline);
+
+/// Whether this decision may lead there: another rule may, and policies change, so it is asked before each use of a
+/// connection that was dialled for another request.
+[[nodiscard]] std::optional<Forbidden> judge_again(Decisions& decisions, const policy::Facts& facts,
+                                                   const policy::Decision& decision, const CheckedAddresses& checked);
 
 }  // namespace enforcer::proxy

@@ -11,6 +11,7 @@
 #include "base/ip.h"
 #include "net/async_socket.h"
 #include "policy/facts.h"
+#include "proxy/checked_addresses.h"
 #include "tls/stream.h"
 
 namespace enforcer::proxy {
@@ -27,11 +28,17 @@ struct OriginKey {
 class OriginConnection {
  public:
   OriginConnection(OriginKey key, std::unique_ptr<net::AsyncSocket> socket, std::unique_ptr<tls::Stream> tls,
-                   const IpAddress& address)
-      : key_(std::move(key)), socket_(std::move(socket)), tls_(std::move(tls)), address_(address) {}
+                   const IpAddress& address, CheckedAddresses checked)
+      : key_(std::move(key)),
+        socket_(std::move(socket)),
+        tls_(std::move(tls)),
+        address_(address),
+        checked_(std::move(checked)) {}
 
   [[nodiscard]] const OriginKey& key() const { return key_; }
   [[nodiscard]] const IpAddress& address() const { return address_; }
+  /// All that the name had when it was dialled.
+  [[nodiscard]] const CheckedAddresses& checked() const { return checked_; }
   [[nodiscard]] net::ByteStream& stream() {
     return tls_ ? static_cast<net::ByteStream&>(*tls_) : static_cast<net::ByteStream&>(*socket_);
   }
@@ -49,6 +56,7 @@ class OriginConnection {
   std::unique_ptr<net::AsyncSocket> socket_;
   std::unique_ptr<tls::Stream> tls_;  // before the socket goes
   const IpAddress address_;
+  const CheckedAddresses checked_;
   std::vector<std::uint8_t> received_;
 };
 

@@ -1,9 +1,9 @@
 #include "proxy/origin_leg.h"
 
-#include "policy/decide.h"
 #include "proxy/conversation.h"
 #include "proxy/http1_origin_side.h"
 #include "proxy/http2_origin_connection.h"
+#include "proxy/origin.h"
 #include "proxy/worker.h"
 
 namespace enforcer::proxy {
@@ -30,6 +30,7 @@ OriginPool& OriginLeg::pool() {
 
 asio::awaitable<OriginLeg::Reached> OriginLeg::reach(const policy::Facts& facts, const policy::Decision& decision,
                                                      Speak speak) {
+  conversation_.forget_lateness();
   const OriginKey key = key_of(facts, decision, speak);
   if (const auto reused = co_await reuse(key, facts, decision, speak)) co_return *reused;
   const OriginPool::Dial dial(pool(), key);
@@ -62,17 +63,14 @@ asio::awaitable<std::optional<OriginLeg::Reached>> OriginLeg::reuse(const Origin
   Decisions& decisions = conversation_.decisions();
   const bool may_share = speak == Speak::kHttp2 || (speak == Speak::kWhatItPrefers && key.transport == Transport::kTls);
   if (may_share && !pool().speaks_only_http1(key.place, key.port)) {
-    while (!pool().find_shared(key) && pool().dialling(key) && !conversation_.interrupted() &&
-           !conversation_.guest_broken() && !conversation_.origin_late()) {
-      co_await await_dial(key);
-    }
+    co_await await_dial(key);
   }
   std::shared_ptr<Http2OriginConnection> shared = may_share ? pool().find_shared(key) : nullptr;
   std::unique_ptr<OriginConnection> idle = shared || speak == Speak::kHttp2 ? nullptr : pool().take(key);
   if (!shared && !idle) co_return std::nullopt;
-  const IpAddress address = shared ? shared->address() : idle->address();
-  // The address was checked when it was dialled; what policies say about it may have changed since.
-  if (const auto denial = policy::deny_address(decisions.policy(), facts, address)) {
+  const OriginConnection& connection = shared ? shared->connection() : *idle;
+  const IpAddress address = connection.address();
+  if (const auto denial = judge_again(decisions, facts, decision, connection.checked())) {
     conversation_.deny(facts, *denial);
     co_return Reached::kDenied;
   }
@@ -89,13 +87,18 @@ asio::awaitable<std::optional<OriginLeg::Reached>> OriginLeg::reuse(const Origin
   co_return co_await reach_again(facts, decision, speak);  // it filled up, or ended, while the record was written
 }
 
+/// One deadline for all who dial before us; when it passes, we dial ourselves.
 asio::awaitable<void> OriginLeg::await_dial(const OriginKey& key) {
   const auto& deadlines = conversation_.worker().config().deadlines;
   conversation_.expect_origin_within(deadlines.origin_connect + deadlines.tls_handshake);
-  OriginPool::Waiting waiting(conversation_.worker().io(), pool(), key);
-  conversation_.waits_in(&waiting);
-  co_await waiting.wait();
-  conversation_.waits_in(nullptr);
+  while (!pool().find_shared(key) && pool().dialling(key) && !conversation_.interrupted() &&
+         !conversation_.guest_broken() && !conversation_.origin_late()) {
+    OriginPool::Waiting waiting(conversation_.worker().io(), pool(), key);
+    conversation_.waits_in(&waiting);
+    co_await waiting.wait();
+    conversation_.waits_in(nullptr);
+  }
+  conversation_.forget_lateness();
 }
 
 /// The connection is there: TLS over it, and what is spoken on it.
@@ -109,7 +112,7 @@ asio::awaitable<bool> OriginLeg::begin(OriginKey key, const policy::Facts& facts
     if (speak == Speak::kWhatItPrefers) pool().remember(key, protocol);
   }
   auto connection = std::make_unique<OriginConnection>(std::move(key), conversation_.take_origin(), std::move(tls),
-                                                       conversation_.origin_address());
+                                                       conversation_.origin_address(), conversation_.origin_checked());
   if (protocol == Protocol::kHttp1) {
     use(std::move(connection));
     co_return true;

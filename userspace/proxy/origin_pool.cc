@@ -41,7 +41,20 @@ std::shared_ptr<Http2OriginConnection> OriginPool::find_shared(const OriginKey& 
 void OriginPool::share(std::shared_ptr<Http2OriginConnection> connection) {
   if (closed_) return connection->close();
   shared_.push_back(std::move(connection));
+  if (shared_.size() > kMaxIdle) close_an_idle_one();
   if (!scheduled()) wheel_.schedule(*this, Deadline::after(kSweep));
+}
+
+/// The one that nobody has used for the longest time; those in use are as many as the guest has requests.
+void OriginPool::close_an_idle_one() {
+  const auto idle_since = [](const auto& connection) {
+    return connection->idle_since().value_or(Monotonic::time_point::max());
+  };
+  const auto oldest = std::ranges::min_element(shared_, {}, idle_since);
+  if (!(*oldest)->idle_since()) return;
+  const auto connection = *oldest;
+  shared_.erase(oldest);
+  connection->close();
 }
 
 void OriginPool::remember(const OriginKey& key, tls::ApplicationProtocol protocol) {

@@ -25,7 +25,7 @@ class Http2OriginConnection;
 
 class OriginPool final : private net::WheelEntry {
  public:
-  /// More idle HTTP/1 connections than these are closed, the oldest first.
+  /// More idle connections than these, of either version, are closed, the oldest first.
   static constexpr std::size_t kMaxIdle = 64;
   /// Servers commonly close after 60-75 s; closing first avoids the race with their FIN.
   static constexpr std::chrono::seconds kIdleTime{50};
@@ -88,6 +88,7 @@ class OriginPool final : private net::WheelEntry {
     std::set<Waiting*> waiting;
   };
   void expired() override;
+  void close_an_idle_one();
 
   net::TimerWheel& wheel_;
   std::list<Idle> idle_;  ///< the oldest first

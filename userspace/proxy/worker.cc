@@ -51,7 +51,7 @@ void Worker::stop() {
   asio::post(io_, [this] {
     stopping_ = true;
     listeners_.clear();
-    resolver_.reset();  // lookups in flight end now, and their sessions with them
+    resolver_->stop();
     end_sessions();
   });
 }

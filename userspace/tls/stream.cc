@@ -162,7 +162,10 @@ std::optional<Result<std::size_t>> Stream::try_read(std::span<std::uint8_t> buff
 asio::awaitable<Result<std::size_t>> Stream::read_some(std::span<std::uint8_t> buffer) {
   Impl& self = *impl_;
   while (true) {
-    if (auto done = try_read(buffer)) co_return *std::move(done);
+    if (auto done = try_read(buffer)) {
+      if (self.socket.owes_turn()) co_await self.socket.turn();
+      co_return *std::move(done);
+    }
     // Where sending fails, there may still be something to read: the writer hears of it.
     (void)self.bio.flush();
     auto wait = self.bio.flushing() ? self.socket.readable_or_writable() : self.socket.readable();
