@@ -278,7 +278,9 @@ def test_130_http2_without_tls():
             with made.guest.connect(HOST, 80) as client:
                 _, how = exchange(client, b"PRI * HTTP/2.0\r\n\r\n" + rest + bytes(1 << 15))
             assert how != "timeout", rest
-        wait_for(lambda: len(made.enforcer.records(type="decision", decision="deny")) >= 5, what="the refusals of what only begins like it")
+        refused = ("proto_unknown", "h2_proto")
+        wait_for(lambda: sum(made.enforcer.metric("enforcer_denied_total", guest="g1", reason=reason) for reason in refused) == 4,
+                 what="the refusals of what only begins like it")
         for request in (upgrade, get(b"/head", settings), get(b"/head", b"Upgrade: h2c\r\n")):  # by upgrade: it is not taken
             for secure in (True, False):
                 with made.guest.tls("mitm.test") if secure else made.guest.connect("mitm.test", 80) as client:

@@ -227,7 +227,7 @@ def test_124_heads_in_endless_pieces():
             assert client.ended and client.goaway and client.goaway[1] != h2.NO_ERROR, (what, client.ended, client.goaway)
             settled(made)
             reasons = risen(made, before)
-            assert reasons in ({"h2_abuse": 1}, {"h2_proto": 1}), (what, reasons)
+            equal(reasons, {"h2_abuse": 1}, what)
         with speak(made.guest, HOST) as client:  # the control: a head in a few pieces
             number, coded = client.claim().number, h2.block([*client.pseudo(path="/whole"), ("x", "y" * 10_000)])
             first = h2.frame(h2.HEADERS, h2.END_STREAM, number, coded[:10])

@@ -1,5 +1,6 @@
 """Form: formatting, sizes, syntax of scripts, the layout."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -27,16 +28,14 @@ def test_shell_scripts_parse():
         assert done.returncode == 0, done.stderr
 
 
-def test_python_parses_and_uses_the_standard_library_only():
+def test_python_parses_and_uses_nothing_but_the_standard_library_and_the_packages_of_peers():
     for script in scripts("python3"):
-        compile(read(script), script, "exec")
-        for line in read(script).splitlines():
-            words = line.split()
-            if len(words) > 1 and words[0] in ("import", "from") and not line.startswith(" "):
-                module = words[1].rstrip(",").split(".")[0]
+        for node in ast.walk(ast.parse(read(script), script)):
+            names = [node.module] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            for module in (name.split(".")[0] for name in names):
                 local = os.path.exists(f"{ROOT}/{os.path.dirname(script)}/{module}.py") or module == "lib"
                 peer = script.startswith("tests/") and module in TEST_PACKAGES
-                assert local or peer or module in sys.stdlib_module_names, f"{script}: {line}"
+                assert local or peer or module in sys.stdlib_module_names, f"{script}:{node.lineno}: {module}"
 
 
 def test_scripts_are_executable_and_nothing_else_is():

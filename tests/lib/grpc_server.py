@@ -11,6 +11,7 @@ from concurrent import futures
 import grpc
 
 LOCK = threading.Lock()
+TOGETHER = threading.Barrier(8)
 
 
 def note(event, context, method, **more):
@@ -34,7 +35,6 @@ def unary(request, context):
 def collect(requests, context):
     begin(context, "Collect")
     total = list(requests)
-    note("read", context, "Collect", messages=len(total))
     return b"%d messages, %d octets" % (len(total), sum(map(len, total)))
 
 
@@ -46,6 +46,14 @@ def split(request, context):
 
 def talk(requests, context):
     begin(context, "Talk")
+    for request in requests:
+        yield b"echo " + request
+
+
+def meet(requests, context):
+    """Answers when eight of these calls are under way."""
+    begin(context, "Meet")
+    TOGETHER.wait(30)
     for request in requests:
         yield b"echo " + request
 
@@ -67,6 +75,7 @@ def hang(request, context):
 def main():
     handlers = {"Unary": grpc.unary_unary_rpc_method_handler(unary), "Collect": grpc.stream_unary_rpc_method_handler(collect),
                 "Split": grpc.unary_stream_rpc_method_handler(split), "Talk": grpc.stream_stream_rpc_method_handler(talk),
+                "Meet": grpc.stream_stream_rpc_method_handler(meet),
                 "Fail": grpc.unary_unary_rpc_method_handler(fail), "Hang": grpc.unary_unary_rpc_method_handler(hang),
                 "Denied": grpc.unary_unary_rpc_method_handler(unary)}
     server = grpc.server(futures.ThreadPoolExecutor(16), options=[("grpc.max_receive_message_length", 1 << 26)])

@@ -44,8 +44,8 @@ class Stream:
 
 
 class Http2Client:
-    def __init__(self, connection, host, settings=None, greet=True, window=h2.MAX_WINDOW, replenish=True):
-        """connection: a socket, TLS or not, on which nothing has been said. window: of the connection. replenish: what is read of a
+    def __init__(self, connection, host, settings=None, replenish=True):
+        """connection: a socket, TLS or not, on which nothing has been said. replenish: what is read of a
         stream is given back to it at once."""
         self.socket, self.host, self.replenish = connection, host, replenish
         self.scheme = "https" if isinstance(connection, ssl.SSLSocket) else "http"
@@ -59,10 +59,7 @@ class Http2Client:
         self._received, self._block, self._next = b"", None, 1
         self._pings, self._pong = 0, b""
         self._unsent, self._offered, self._deaf = bytearray(), b"", False  # deaf: the peer takes nothing any more
-        if greet:
-            self.send(h2.PREFACE, h2.settings(settings or {h2.INITIAL_WINDOW_SIZE: 1 << 20}))
-            if window > h2.WINDOW:
-                self.send(h2.window_update(0, window - h2.WINDOW))
+        self.send(h2.PREFACE, h2.settings(settings or {h2.INITIAL_WINDOW_SIZE: 1 << 20}), h2.window_update(0, h2.MAX_WINDOW - h2.WINDOW))
 
     # ---- what is said
 

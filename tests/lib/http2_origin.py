@@ -23,7 +23,7 @@ from h2.settings import SettingCodes, Settings
 from lib import http2_frames as frames
 from lib.origin import blob
 from lib.processes import wait_for
-from lib.serving import Serving
+from lib.serving import Serving, read_head
 
 
 class Request:
@@ -206,6 +206,8 @@ class Http2Origin(Serving):
         if self.context:
             client = self.context.wrap_socket(client, server_side=True)
             self.clients.append(client)
+            if client.selected_alpn_protocol() == "http/1.1":
+                return self.serve_http1(client)
         connection = Connection(self, client, len(self.connections))
         connection.protocol = client.selected_alpn_protocol() if self.context else None
         self.connections.append(connection)
@@ -223,6 +225,12 @@ class Http2Origin(Serving):
         return wait_for(lambda: [r for r in self.requests if r.path == path], seconds, f"a request for {path} at the origin")[-1]
 
     # ---- what a test may replace; on the connection's thread
+
+    def serve_http1(self, client):
+        """A connection on which that was agreed on, where `protocols` have it."""
+        with client:
+            read_head(client)
+            client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nConnection: close\r\n\r\nby HTTP/1")
 
     def begun(self, connection, request):
         """The head of a request is here."""
@@ -259,6 +267,10 @@ class Http2Origin(Serving):
         elif path.startswith("/hints"):
             connection.head(request.stream, [(":status", "103"), ("link", "</x>")])
             connection.respond(request, b"hi")
+        elif path == "/old":
+            connection.h2.reset_stream(request.stream, frames.HTTP_1_1_REQUIRED)
+        elif path == "/none":
+            connection.h2.reset_stream(request.stream, frames.REFUSED_STREAM)
         elif path.startswith("/refused") and path not in self.once:
             self.once.add(path)
             connection.h2.reset_stream(request.stream, frames.REFUSED_STREAM)

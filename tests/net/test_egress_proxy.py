@@ -1,11 +1,13 @@
 """Origins through a corporate proxy (`egress`), which is the only way to them: the world resets what comes from the host itself."""
 
 import json
+import re
 
 from lib.corporate_proxy import (ADDRESS, NAME, PASSWORD, Microsocks, Tinyproxy, close_the_direct_way, credential, egress,
                                  give_it_a_place)
 from lib.expect import equal
 from lib.guest import exchange
+from lib.http2_origin import Http2Origin
 from lib.lab import RULE, Lab, policy
 from lib.processes import wait_for
 from lib.serving import Serving, read_head
@@ -113,6 +115,16 @@ def test_kept_connections_are_judged_by_the_origins_address_and_not_by_the_proxy
             reply = lab.guest.curl("https://mitm.test/a", "https://mitm.test/b")
             equal(reply.body, b"hello from mitm.test\n" * 2)
             equal(proxy.asked("CONNECT mitm.test:443 "), 1)
+    # The control: two rules, one of which may not lead to where the other has led.
+    rules = ('    - {name: a, to: [private.test], private: true, http: [{paths: [/a]}]}\n'
+             '    - {name: b, to: [private.test], http: [{paths: [/b]}]}\n')
+    with Lab(policy("ok.test") + rules, config={**egress(), "workers": 1}) as lab:
+        lab.guest.trust_enforcer()
+        lab.world.netns.ip("addr add 10.0.0.1/32 dev lo")
+        with Tinyproxy(lab) as proxy, Http2Origin(lab, "private.test"):
+            talk = lab.guest.curl("https://private.test/b", "-o", "/dev/null", "-o", "/dev/null", "https://private.test/a").talk
+            equal((re.findall(r"^< HTTP/2 (\d+)", talk, re.MULTILINE), proxy.asked("CONNECT private.test:443 ")), (["200", "403"], 1), talk)
+        lab.enforcer.wait_record(type="decision", decision="deny", reason="dst_private")
 
 
 def reset(lab, host, port):

@@ -116,6 +116,57 @@ def test_as_many_streams_at_once_as_we_say():
         equal(len(decisions(made, decision="allow")), 128)
 
 
+def test_streams_beyond_the_limits_are_refused_and_the_others_go_on():
+    with lab(config={"limits": {"connections": 4}}) as (made, origin), speak(made.guest, "h2.test") as client:
+        held = [client.request(path=f"/held/{number}") for number in range(4)]
+        client.wait(lambda: all(stream.data for stream in held), "four responses to begin")
+        more = client.request(path="/held/more")
+        client.wait(lambda: more.over, "the end of the fifth")
+        equal(more.reset, h2.REFUSED_STREAM)
+        made.enforcer.wait_record(type="decision", decision="deny", reason="limit_conn")
+        origin.finish(origin.request("/held/0"))
+        equal(bytes(client.answer(held[0]).data), b"first\nsecond\n")
+        equal(client.ask().status, 200, "there is room again")
+    with lab(config={"limits": {"decisionsPerMinute": 6}}) as (made, origin), speak(made.guest, "h2.test") as client:
+        streams = [client.request(path=f"/{number}") for number in range(12)]
+        client.wait(lambda: all(stream.over for stream in streams), "the end of all")
+        refused = [stream for stream in streams if stream.reset == h2.REFUSED_STREAM]
+        equal(({stream.status for stream in streams if stream not in refused}, 5 <= len(refused) <= 8), ({200}, True), str(len(refused)))
+        made.enforcer.wait_record(type="event", event="limit_decisions")
+    with lab() as (made, _), speak(made.guest, "h2.test") as client:
+        client.settled()
+        for number in range(129):  # one more than was offered
+            client.request(path="/never")
+        client.drain(20)
+        assert client.ended and client.goaway and client.goaway[1] == h2.PROTOCOL_ERROR, (client.ended, client.goaway)
+        made.enforcer.wait_record(type="decision", decision="deny", reason="h2_proto")
+
+
+def test_wide_windows_are_given_back():
+    """A guest has 32 of them at once; the hundredth upload has one, too."""
+    with lab() as (made, _), speak(made.guest, "h2.test") as client:
+        for number in range(100):
+            stream = client.request("POST", f"/{number}", end=False)
+            widest = 0
+            for _ in range(8):
+                client.write(stream, bytes(32 << 10), end=False)
+                client.ping()
+                widest = max(widest, stream.window)
+            client.write(stream, b"end")
+            equal(client.answer(stream).status, 200)
+            assert widest > 4 * h2.WINDOW, f"upload {number}: at most {widest} octets at once"
+
+
+def test_origin_that_wants_http1_gets_it_and_one_that_takes_nothing_is_asked_three_times():
+    with lab(origin={"protocols": ("h2", "http/1.1")}) as (made, origin), speak(made.guest, "h2.test") as client:
+        equal(bytes(client.ask(path="/old").data), b"by HTTP/1")
+        equal(origin.paths(), ["/old"])
+        refused = client.ask(path="/none")
+        equal((refused.status, json.loads(refused.data)["reason"]), (502, "origin_connect"))
+        equal(origin.paths(), ["/old", "/none", "/none", "/none"])
+        equal(client.ask(path="/other").status, 200)
+
+
 def test_origin_that_takes_few_streams_is_asked_on_more_connections():
     with lab(origin={"settings": {3: 4}}) as (made, origin), speak(made.guest, "h2.test") as client:
         streams = []

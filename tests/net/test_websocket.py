@@ -23,7 +23,7 @@ async def echoed(connection):
 
 
 def refused(lab, host="ws.test", path="/chat/x", **options):
-    """(status, problem) of a handshake that is answered with something else."""
+    """(status, headers) of a handshake that is answered with something else."""
     try:
         said = talk(lab.guest, host, path, echoed, **options)
     except websockets.InvalidStatusCode as error:

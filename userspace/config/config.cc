@@ -148,7 +148,6 @@ constexpr Field<Deadlines> kDeadlineFields[] = {
     {"requestHead", Need::kOptional, "duration", read_duration<Deadlines, &Deadlines::request_head>},
     {"requestBody", Need::kOptional, "duration", read_duration<Deadlines, &Deadlines::request_body>},
     {"idle", Need::kOptional, "duration", read_duration<Deadlines, &Deadlines::idle>},
-    {"drain", Need::kOptional, "duration", read_duration<Deadlines, &Deadlines::drain>},
 };
 
 void read_instance(const YamlNode& node, Config& config, Reader& reader) {

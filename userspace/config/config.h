@@ -53,7 +53,6 @@ struct Deadlines {
   std::chrono::milliseconds request_head{std::chrono::seconds(30)};
   std::chrono::milliseconds request_body{std::chrono::seconds(60)};  ///< of a body that the decision needs
   std::chrono::milliseconds idle{std::chrono::hours(1)};
-  std::chrono::milliseconds drain{std::chrono::seconds(30)};
 
   /// How long a receiver may take nothing of what waits for it: the kernel keeps megabytes for it meanwhile.
   [[nodiscard]] std::chrono::milliseconds stalled() const { return std::min(idle, std::max(idle / 12, kLeastStall)); }

@@ -16,20 +16,14 @@ std::string_view phrase(unsigned status) {
       return "Bad Request";
     case 403:
       return "Forbidden";
-    case 408:
-      return "Request Timeout";
     case 413:
       return "Content Too Large";
-    case 414:
-      return "URI Too Long";
     case 421:
       return "Misdirected Request";
     case 429:
       return "Too Many Requests";
     case 431:
       return "Request Header Fields Too Large";
-    case 501:
-      return "Not Implemented";
     case 502:
       return "Bad Gateway";
     case 503:

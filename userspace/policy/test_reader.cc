@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <iterator>
+#include <string_view>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/text.h"
 #include "policy/aws_call.h"
 #include "policy/header_name.h"
@@ -184,7 +186,11 @@ void read_tests(const YamlNode& node, PolicyDocument& document, Reader& reader) 
     if (draft.aws) take_aws(draft, reader);
     if (draft.test.request) {
       // As the proxy sees it: an opening handshake is a kind of request, not a field.
-      draft.test.request->websocket = std::erase(draft.headers, FieldFact{"upgrade", "websocket"}) > 0;
+      const auto opens = [](const FieldFact& field) {
+        return field.name == "upgrade" &&
+               std::ranges::equal(field.value, std::string_view("websocket"), {}, ascii::lower);
+      };
+      draft.test.request->websocket = std::erase_if(draft.headers, opens) > 0;
       std::ranges::move(draft.headers, std::back_inserter(draft.test.request->fields));
     }
     if (draft.questions == 0) {

@@ -1,5 +1,5 @@
-// BodyTransfer: moves one message's body from one side to the other as it comes, part by part (field note: responses
-// that are buffered whole break streaming clients).
+// BodyTransfer: moves one message's body from one side to the other as it comes, part by part: a response that were
+// buffered whole would break streaming clients.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>

@@ -54,7 +54,7 @@ class Decisions {
   /// The policy that the next decide() asks.
   [[nodiscard]] const policy::GuestPolicy& policy_in_force() const { return *policy_; }
 
-  /// With the one snapshot that holds until a reload (design: one policy snapshot). A guest that has used up its bytes
+  /// With the one snapshot that holds until a reload (one policy snapshot). A guest that has used up its bytes
   /// is denied what the policy allows.
   [[nodiscard]] policy::Decision decide(const policy::Facts& facts);
 
@@ -85,7 +85,6 @@ class Decisions {
  protected:
   [[nodiscard]] const policy::Facts& allowed_facts() const { return facts_; }
   [[nodiscard]] const policy::Decision& decision() const { return decision_; }
-  [[nodiscard]] const GuestView& view() const { return *view_; }
 
  private:
   [[nodiscard]] audit::DecisionRecord record(const policy::Facts& facts, const policy::Decision& decision,

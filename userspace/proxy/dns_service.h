@@ -1,6 +1,5 @@
 // DnsService: answers the DNS queries of all guests, whatever server they think they ask. An allowed name gets its
-// synthetic address, a denied one NXDOMAIN with the decision id; no query leaves the host for either (design: names,
-// invariant 1).
+// synthetic address, a denied one NXDOMAIN with the decision id; no query leaves the host for either (invariant 1).
 //
 // Runs on one worker, which is the one writer of every guest's name table.
 #pragma once

@@ -42,12 +42,14 @@ Exchange::Exchange(Conversation& conversation, GuestSide& guest, OriginLeg& orig
       upload_(guest, origin_),
       download_(origin_, guest) {}
 
-asio::awaitable<Exchange::Result> Exchange::run(const OutgoingRequest& request, OriginLeg::Reached leg) {
+asio::awaitable<Exchange::Result> Exchange::run(const OutgoingRequest& request, OriginLeg::Reached leg,
+                                                Attempt attempt) {
   using namespace asio::experimental::awaitable_operators;
   // RFC 9110 9.2.2: what is not idempotent may have been done although no answer came.
   harmless_twice_ = std::ranges::find(kIdempotent, request.head.method) != std::end(kIdempotent);
   held_whole_ = request.body || request.head.body.kind == http::BodyFraming::Kind::kNone;
   reused_ = leg == OriginLeg::Reached::kReused;
+  last_ = attempt == Attempt::kLast;
   auto sending = send_request(request);
   auto receiving = receive_response(request);
   co_await (std::move(sending) && std::move(receiving));
@@ -67,7 +69,7 @@ bool Exchange::denies_request() const {
 /// What the origin says it has not looked at may always be sent again (RFC 9113 8.7), what met a connection that was
 /// just being closed only when it does no harm twice.
 bool Exchange::to_be_repeated() const {
-  if (!held_whole_ || !broken_ || response_begun_ || conversation_.interrupted()) return false;
+  if (last_ || !held_whole_ || !broken_ || response_begun_ || conversation_.interrupted()) return false;
   if (refused_) return true;
   const bool closed_unasked = outcome_ == audit::Outcome::kOriginReset && !origin_.answered();
   return closed_unasked && reused_ && harmless_twice_;

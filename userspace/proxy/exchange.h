@@ -43,7 +43,9 @@ class Exchange {
     kAgain,  ///< the origin took nothing of it and gave nothing: the same request may be sent on a fresh connection
     kAgainByHttp1,  ///< the same, and it must be HTTP/1 (HTTP_1_1_REQUIRED)
   };
-  boost::asio::awaitable<Result> run(const OutgoingRequest& request, OriginLeg::Reached leg);
+  /// Whether the request is sent again where it may be; after the last attempt the guest is told instead.
+  enum class Attempt : std::uint8_t { kOneOfMore, kLast };
+  boost::asio::awaitable<Result> run(const OutgoingRequest& request, OriginLeg::Reached leg, Attempt attempt);
 
   [[nodiscard]] After after() const { return after_; }
   [[nodiscard]] audit::Outcome outcome() const { return outcome_; }
@@ -81,6 +83,7 @@ class Exchange {
   bool harmless_twice_ = false;  ///< nothing of it is lost when it is sent again, and it does nothing twice
   bool held_whole_ = false;      ///< it can be sent again
   bool reused_ = false;
+  bool last_ = false;
   std::optional<OriginSide::NoHead> refused_;
   bool upload_over_ = false;     ///< nobody reads the request any more
   bool answering_over_ = false;  ///< the response ended, well or not

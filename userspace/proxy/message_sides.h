@@ -94,7 +94,6 @@ class OriginSide : public BodySource, public BodySink {
   /// The response was taken whole and the request given whole: others may use the connection. Without it, what the
   /// side has of a connection is dropped.
   virtual void keep() = 0;
-  virtual void interrupt(Errc why) = 0;
 };
 
 }  // namespace enforcer::proxy

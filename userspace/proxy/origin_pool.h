@@ -25,7 +25,7 @@ class Http2OriginConnection;
 
 class OriginPool final : private net::WheelEntry {
  public:
-  /// More idle connections than these, of either version, are closed, the oldest first.
+  /// More idle connections than these of one version are closed, the oldest first.
   static constexpr std::size_t kMaxIdle = 64;
   /// Servers commonly close after 60-75 s; closing first avoids the race with their FIN.
   static constexpr std::chrono::seconds kIdleTime{50};

@@ -199,8 +199,9 @@ asio::awaitable<void> ServedRequest::send(OutgoingRequest request, const policy:
   if (!co_await invite_body(request.head)) co_return;
   for (int attempt = 1;; ++attempt) {
     Exchange exchange(conversation_, guest_, origin_, facts_);
-    const auto result = co_await exchange.run(request, leg);
-    if (result == Exchange::Result::kOver || attempt == kMaxAttempts) co_return settle(exchange, decision);
+    const auto which = attempt == kMaxAttempts ? Exchange::Attempt::kLast : Exchange::Attempt::kOneOfMore;
+    const auto result = co_await exchange.run(request, leg, which);
+    if (result == Exchange::Result::kOver) co_return settle(exchange, decision);
     if (result == Exchange::Result::kAgainByHttp1) speak_ = OriginLeg::Speak::kHttp1;
     leg = co_await origin_.reach_again(facts_, decision, speak_);
     if (!co_await reached(leg, RequestRead::kNotWhole)) co_return;

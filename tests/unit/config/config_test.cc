@@ -60,7 +60,7 @@ TEST_CASE("every_key_has_a_default") {
     CHECK(config.limits == Limits());
     const Deadlines& deadlines = config.deadlines;
     CHECK((deadlines.classify == 10s && deadlines.tls_handshake == 10s && deadlines.origin_connect == 10s));
-    CHECK((deadlines.request_head == 30s && deadlines.idle == 1h && deadlines.drain == 30s));
+    CHECK((deadlines.request_head == 30s && deadlines.idle == 1h));
   }
 }
 
@@ -79,7 +79,7 @@ audit: {path: /var/log/x.jsonl, maxBytes: 64Ki, maxFiles: 2}
 metrics: {listen: "[::1]:9999", perGuestSeries: 10}
 images: {roots: [/images]}
 limits: {connections: 1, halfOpen: 2, requestsPerMinute: 3, decisionsPerMinute: 4, distinctNamesPerHour: 5, uploadBytesPerHour: 2Gi, dnsPerSecond: 6}
-deadlines: {classify: 250ms, tlsHandshake: 2s, originConnect: 3s, requestHead: 4m, idle: 2h, drain: 1d}
+deadlines: {classify: 250ms, tlsHandshake: 2s, originConnect: 3s, requestHead: 4m, idle: 1d}
 )");
   CHECK((config.instance == "blue-2" && config.workers == 3 && config.accelerator == Accelerator::kTcg));
   CHECK((config.guests.ipv4_pool.to_string() == "10.9.0.0/24" &&
@@ -99,7 +99,7 @@ deadlines: {classify: 250ms, tlsHandshake: 2s, originConnect: 3s, requestHead: 4
   CHECK(config.limits == Limits{1, 2, 3, 4, 5, std::uint64_t{2} << 30, 6});
   CHECK((config.deadlines.classify == 250ms && config.deadlines.tls_handshake == 2s &&
          config.deadlines.origin_connect == 3s));
-  CHECK((config.deadlines.request_head == 4min && config.deadlines.idle == 2h && config.deadlines.drain == 24h));
+  CHECK((config.deadlines.request_head == 4min && config.deadlines.idle == 24h));
   CHECK_FALSE(must_parse("limits: {uploadBytesPerHour: unlimited}").limits.upload_bytes_per_hour);
 }
 

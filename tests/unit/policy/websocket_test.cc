@@ -99,8 +99,11 @@ TEST_CASE("a_policys_own_tests_may_ask_for_a_websocket") {
                              ", expect: allow, rule: chat}, {request: 'GET https://a.test/', " + asked +
                              ", expect: deny}, {request: 'GET https://a.test/', expect: allow}]"))
             .empty());
-  CHECK(problems(policy_with(policy + "[{request: 'GET https://a.test/', " + asked + ", expect: allow}]"))
-            .contains("'GET https://a.test/' expects allow, but gets deny (protocol upgrade or tunnel inside HTTP)"));
+  for (const std::string spelt : {"websocket", "WebSocket"}) {
+    const std::string question = "[{request: 'GET https://a.test/', headers: {Upgrade: " + spelt + "}, expect: allow}]";
+    CHECK(problems(policy_with(policy + question))
+              .contains("'GET https://a.test/' expects allow, but gets deny (protocol upgrade or tunnel inside HTTP)"));
+  }
 }
 
 TEST_CASE("a_rule_for_websockets_does_not_make_others_pointless_nor_is_it_a_limit") {
