@@ -34,8 +34,9 @@ def program():
             fresh = f"{folder}.new"
             shutil.rmtree(fresh, ignore_errors=True)
             os.makedirs(fresh)
-            with open(f"{fresh}/package.json", "w") as file:  # it asks for node-fetch by a tag, and not every registry keeps tags
-                json.dump({"private": True, "dependencies": {"verdaccio": VERSION}, "overrides": {"node-fetch": "2.6.7"}}, file)
+            # It asks for node-fetch by a tag, and not every registry keeps tags: any version that is there already will do.
+            with open(f"{fresh}/package.json", "w") as file:
+                json.dump({"private": True, "dependencies": {"verdaccio": VERSION, "node-fetch": "2.6.7"}}, file)
             argv = ["npm", "install", "--prefix", fresh, "--no-audit", "--no-fund", "--ignore-scripts"]
             try:
                 subprocess.run(argv, check=True, capture_output=True, text=True, timeout=INSTALL_SECONDS, cwd=fresh)
