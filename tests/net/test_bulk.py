@@ -111,6 +111,9 @@ def test_a_thousand_requests_as_streams_of_ten_connections():
         assert "requests: 1000 total, 1000 started, 1000 done, 1000 succeeded, 0 failed, 0 errored, 0 timeout" in talk, talk
         equal(re.findall(r"\((\d+)\) data", talk), ["2000"], "octets of all bodies")
         equal(len(nginx.requests(status=200, target="/together/1000/x")), 1000)
+        # Requests share what is dialled, on each of two workers: nginx takes 128 at once on a connection.
+        dialled = lab.enforcer.metric("enforcer_tls_handshake_duration_seconds_count", side="origin")
+        assert 8 <= dialled <= 30, f"{dialled} connections to the origin"
         ends(lab, "/together/1000/x")
 
 

@@ -49,12 +49,14 @@ asio::awaitable<OriginLeg::Reached> OriginLeg::reach(const policy::Facts& facts,
 asio::awaitable<OriginLeg::Reached> OriginLeg::reach_again(const policy::Facts& facts, const policy::Decision& decision,
                                                            Speak speak) {
   drop();
+  OriginKey key = key_of(facts, decision, speak);
+  const OriginPool::Dial dial(pool(), key);
   if (const auto reached = co_await conversation_.reach_origin_again(facts, decision);
       reached != Conversation::Reached::kConnected) {
     failure_ = conversation_.failure();
     co_return reached == Conversation::Reached::kDenied ? Reached::kDenied : Reached::kFailed;
   }
-  co_return co_await begin(key_of(facts, decision, speak), facts, speak) ? Reached::kFresh : Reached::kFailed;
+  co_return co_await begin(std::move(key), facts, speak) ? Reached::kFresh : Reached::kFailed;
 }
 
 /// Nothing: a new connection is needed.
@@ -83,8 +85,15 @@ asio::awaitable<std::optional<OriginLeg::Reached>> OriginLeg::reuse(const Origin
     use(std::move(idle));
     co_return Reached::kReused;
   }
-  if (use(*shared)) co_return Reached::kReused;
-  co_return co_await reach_again(facts, decision, speak);  // it filled up, or ended, while the record was written
+  while (!use(*shared)) {  // it filled up, or ended, while the record was written
+    co_await await_dial(key);
+    shared = pool().find_shared(key);
+    if (!shared || judge_again(decisions, facts, decision, shared->connection().checked())) {
+      co_return co_await reach_again(facts, decision, speak);
+    }
+    decisions.dialled(shared->connection().address());
+  }
+  co_return Reached::kReused;
 }
 
 /// One deadline for all who dial before us; when it passes, we dial ourselves.

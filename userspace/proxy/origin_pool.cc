@@ -40,8 +40,8 @@ std::shared_ptr<Http2OriginConnection> OriginPool::find_shared(const OriginKey& 
 
 void OriginPool::share(std::shared_ptr<Http2OriginConnection> connection) {
   if (closed_) return connection->close();
+  if (shared_.size() >= kMaxIdle) close_an_idle_one();
   shared_.push_back(std::move(connection));
-  if (shared_.size() > kMaxIdle) close_an_idle_one();
   if (!scheduled()) wheel_.schedule(*this, Deadline::after(kSweep));
 }
 
