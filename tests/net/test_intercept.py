@@ -1,8 +1,13 @@
 """Interception: TLS ends at Enforcer where a rule needs to see requests, and each request is decided."""
 
+import contextlib
+import ctypes
 import json
+import os
 import re
+import socket
 import ssl
+import stat
 import subprocess
 import time
 
@@ -13,6 +18,21 @@ from lib.processes import wait_for
 
 READ_ONLY = 'mitm.test http: [{methods: [GET, HEAD], paths: ["/**"]}]'
 ANYTHING = 'mitm.test http: [{paths: ["/**"]}]'
+
+
+def copied_descriptors(pid):
+    """A copy of each descriptor of a process (pidfd_getfd(2)); whoever asks closes it."""
+    pidfd_getfd, libc = 438, ctypes.CDLL(None, use_errno=True)
+    process = os.pidfd_open(pid)
+    try:
+        for number in os.listdir(f"/proc/{pid}/fd"):
+            copy = libc.syscall(pidfd_getfd, process, int(number), 0)
+            if copy >= 0 and stat.S_ISSOCK(os.fstat(copy).st_mode):
+                yield copy
+            elif copy >= 0:
+                os.close(copy)
+    finally:
+        os.close(process)
 
 
 def allowed(lab, **match):
@@ -225,6 +245,22 @@ def test_hello_with_ech_is_intercepted():
         with lab.guest.connect("ok.test", 443) as client:
             exchange(client, client_hello(server_name("ok.test"), encrypted_client_hello()))
         lab.enforcer.wait_record(type="decision", decision="deny", layer="tls", reason="ech_present", host="ok.test")
+
+
+def test_no_side_holds_small_pieces_back():
+    """Nagle's algorithm and delayed acknowledgements would cost 40 ms for each answer in two pieces."""
+    with Lab(policy(READ_ONLY)) as lab:
+        lab.guest.trust_enforcer()
+        with lab.guest.tls("mitm.test") as client:
+            client.sendall(b"GET /a HTTP/1.1\r\nHost: mitm.test\r\n\r\n")
+            equal(read_response(client)[0], 200)
+            held = {}
+            for copy in copied_descriptors(lab.enforcer.enforcerd.pid):
+                with contextlib.suppress(OSError), socket.socket(fileno=copy) as ours:  # some are no sockets, or not connected
+                    if ours.family != socket.AF_UNIX and ours.type == socket.SOCK_STREAM:
+                        ports = ours.getsockname()[1], ours.getpeername()[1]
+                        held[ports] = ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        equal([value for ports, value in held.items() if 443 in ports], [1, 1], f"the guest's socket and the origin's, of {held}")
 
 
 def test_request_head_that_never_ends_is_cut_off():

@@ -15,6 +15,8 @@ constexpr int kAcceptsPerTurn = 64;  // then sessions that already run get their
 Listener::Listener(Worker& worker, Fd socket) : worker_(worker), socket_(std::move(socket)) {}
 
 Result<std::unique_ptr<Listener>> Listener::make(Worker& worker, Fd socket) {
+  // What is accepted inherits it: a small answer in two pieces must not wait for a delayed ACK in between.
+  net::set_no_delay(socket.get());
   std::unique_ptr<Listener> listener(new Listener(worker, std::move(socket)));
   TRY_VOID(worker.poller().add(listener->socket_.get(), *listener));
   return listener;
