@@ -4,11 +4,10 @@
 // What is ours on top of nghttp2:
 //   flow control   a stream's window opens only as its body is passed on (consumed()), so what a stream can make us
 //                  hold is one window: kWindow octets, kWideWindow for one that has shown that it flows
-//   bounds         decoded fields of one head, frames that carry nothing (PING, SETTINGS, PRIORITY, empty DATA, heads
-//   for
-//                  streams that are over, ...), resets and refusals have budgets, and so has what waits for a
-//                  peer that reads nothing; who overspends gets GOAWAY(ENHANCE_YOUR_CALM) (CVE-2023-44487,
-//                  CVE-2019-9512 to -9518, CVE-2024-27316, CVE-2025-8671)
+//   bounds         decoded fields of one head, frames that carry nothing (PING, SETTINGS, PRIORITY, empty DATA, ...),
+//                  heads for streams that are over, resets, refusals, and what waits for a peer that reads nothing: all
+//                  have budgets, and who overspends gets GOAWAY(ENHANCE_YOUR_CALM) (CVE-2023-44487, CVE-2019-9512 to
+//                  -9518, CVE-2024-27316, CVE-2025-8671)
 //   refusals       push, extended CONNECT and trailers of a request do not exist
 //
 // nghttp2 checks the grammar of fields and pseudo-fields, and that DATA is as long as content-length says; what is

@@ -54,7 +54,7 @@ class Decisions {
   /// The policy that the next decide() asks.
   [[nodiscard]] const policy::GuestPolicy& policy_in_force() const { return *policy_; }
 
-  /// With the one snapshot that holds until a reload (one policy snapshot). A guest that has used up its bytes
+  /// With the one snapshot that holds until a reload. A guest that has used up its bytes
   /// is denied what the policy allows.
   [[nodiscard]] policy::Decision decide(const policy::Facts& facts);
 
