@@ -119,7 +119,7 @@ def test_128_body_that_is_cut_short_is_no_request():
         wait_for(lambda: made.enforcer.metric("enforcer_connections_active") == 0, what="the end of all connections")
         origin.exactly(3)
         equal(set(origin.targets()), {"/whole"})
-        equal(len([end for end in made.enforcer.records(type="end", layer="http") if end["outcome"] == "guest_reset"]), 6)
+        wait_for(lambda: len(made.enforcer.records(type="end", layer="http", outcome="guest_reset")) == 6, what="the end of all cut uploads")
         live(made, "https://h1.test/")
 
 
