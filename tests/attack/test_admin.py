@@ -84,11 +84,6 @@ def test_155_local_users_at_the_admin_socket():
         served(made)
 
 
-INSIDE = {"loopback.test": ["127.0.0.1"], "host.test": [HOST_IPV4], "six.test": ["::1"], "mapped.test": ["::ffff:127.0.0.1"],
-          "private.test": ["0.0.0.0"], "mixed.test": ["93.184.216.34", "127.0.0.1"], "nowhere.test": [HOST_IPV6],
-          "metadata.test": ["127.8.9.10"]}
-
-
 @hang_guard(60)
 def test_155_root_of_a_user_namespace_is_root_nowhere_else():
     with lab() as made:
@@ -101,6 +96,11 @@ def test_155_root_of_a_user_namespace_is_root_nowhere_else():
         equal(as_user(made, ["unshare", "-Ur", *tool]).returncode, 4)
         wait_for(lambda: "control: refused" in made.enforcer.enforcerd.output(), what="the refusal in the daemon's log")
         equal(generation(made), before)
+
+
+INSIDE = {"loopback.test": ["127.0.0.1"], "host.test": [HOST_IPV4], "six.test": ["::1"], "mapped.test": ["::ffff:127.0.0.1"],
+          "private.test": ["0.0.0.0"], "mixed.test": ["93.184.216.34", "127.0.0.1"], "nowhere.test": [HOST_IPV6],
+          "metadata.test": ["127.8.9.10"]}
 
 
 @hang_guard(180)

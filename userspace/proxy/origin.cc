@@ -62,16 +62,17 @@ asio::awaitable<Result<const CheckedAddresses*>> resolve(Decisions& decisions, c
     const std::shared_ptr<SharedLookup> lookup = under_way->second;
     net::Signal& told = lookup->waiting.emplace_back(decisions.worker().io());
     co_await told.wait();
-    const bool out_of_time = lookup->failure && lookup->failure->code == Errc::kTimeout && !deadline.passed();
-    if (lookup->failure && !out_of_time) co_return std::unexpected(*lookup->failure);
+    // Whoever asked had less time than we have: then we ask.
+    const bool only_late = lookup->failure && lookup->failure->code == Errc::kTimeout && !deadline.passed();
+    if (lookup->failure && !only_late) co_return std::unexpected(*lookup->failure);
   }
   co_return co_await look_up(decisions, name, deadline);
 }
 
 }  // namespace
 
-std::optional<Forbidden> judge_again(Decisions& decisions, const policy::Facts& facts, const policy::Decision& decision,
-                                     const CheckedAddresses& checked) {
+std::optional<Forbidden> forbidden(Decisions& decisions, const policy::Facts& facts, const policy::Decision& decision,
+                                   const CheckedAddresses& checked) {
   using policy::AddressVerdict;
   using policy::Reason;
   if (checked.worst == AddressVerdict::kMetadata)
@@ -96,7 +97,7 @@ asio::awaitable<OriginAddresses> find_origin(Decisions& decisions, const policy:
   ENFORCER_CHECK(decision.allowed());
   if (!facts.host) {
     const CheckedAddresses literal = judge({*facts.destination}, std::chrono::seconds(0));
-    if (auto denial = judge_again(decisions, facts, decision, literal)) co_return *std::move(denial);
+    if (auto denial = forbidden(decisions, facts, decision, literal)) co_return *std::move(denial);
     co_return literal;
   }
   const auto checked = co_await resolve(decisions, *facts.host, deadline);
@@ -104,7 +105,7 @@ asio::awaitable<OriginAddresses> find_origin(Decisions& decisions, const policy:
     const bool late = checked.error().code == Errc::kTimeout;
     co_return Unresolved{late ? metrics::OriginError::kTimeout : metrics::OriginError::kResolve};
   }
-  if (auto denial = judge_again(decisions, facts, decision, **checked)) co_return *std::move(denial);
+  if (auto denial = forbidden(decisions, facts, decision, **checked)) co_return *std::move(denial);
   co_return **checked;
 }
 

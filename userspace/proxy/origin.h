@@ -31,7 +31,7 @@ boost::asio::awaitable<OriginAddresses> find_origin(Decisions& decisions, const 
 
 /// Whether this decision may lead there: another rule may, and policies change, so it is asked before each use of a
 /// connection that was dialled for another request.
-[[nodiscard]] std::optional<Forbidden> judge_again(Decisions& decisions, const policy::Facts& facts,
-                                                   const policy::Decision& decision, const CheckedAddresses& checked);
+[[nodiscard]] std::optional<Forbidden> forbidden(Decisions& decisions, const policy::Facts& facts,
+                                                 const policy::Decision& decision, const CheckedAddresses& checked);
 
 }  // namespace enforcer::proxy

@@ -72,7 +72,7 @@ asio::awaitable<std::optional<OriginLeg::Reached>> OriginLeg::reuse(const Origin
   if (!shared && !idle) co_return std::nullopt;
   const OriginConnection& connection = shared ? shared->connection() : *idle;
   const IpAddress address = connection.address();
-  if (const auto denial = judge_again(decisions, facts, decision, connection.checked())) {
+  if (const auto denial = forbidden(decisions, facts, decision, connection.checked())) {
     conversation_.deny(facts, *denial);
     co_return Reached::kDenied;
   }
@@ -88,7 +88,7 @@ asio::awaitable<std::optional<OriginLeg::Reached>> OriginLeg::reuse(const Origin
   while (!use(*shared)) {  // it filled up, or ended, while the record was written
     co_await await_dial(key);
     shared = pool().find_shared(key);
-    if (!shared || judge_again(decisions, facts, decision, shared->connection().checked())) {
+    if (!shared || forbidden(decisions, facts, decision, shared->connection().checked())) {
       co_return co_await reach_again(facts, decision, speak);
     }
     decisions.dialled(shared->connection().address());
