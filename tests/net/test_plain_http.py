@@ -1,6 +1,8 @@
 """Clear HTTP/1.1 on ports a rule names: decided by Host, for every request."""
 
 import json
+import socket
+import struct
 import time
 
 from lib.expect import equal
@@ -97,3 +99,19 @@ def test_upgrade_is_denied():
             equal(read_response(client)[0], 403)
         lab.enforcer.wait_record(type="decision", decision="deny", reason="upgrade")
         lab.wire_silent()
+
+
+def segments_with_data(client):
+    return struct.unpack_from("I", client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192), 152)[0]  # tcpi_data_segs_in
+
+
+def test_head_and_body_that_came_together_leave_together():
+    with Lab(policy("ok.test:80")) as lab:
+        with lab.guest.connect("ok.test", 80) as client:
+            client.sendall(get("ok.test", "/bytes/100"))
+            equal(len(read_response(client)[2]), 100)
+            equal(segments_with_data(client), 1)
+        with lab.guest.connect("ok.test", 80) as client:
+            client.sendall(get("ok.test", "/drip/5"))
+            equal(len(read_response(client)[2]), 40)
+            assert segments_with_data(client) > 1, "five pieces, a tenth of a second apart"

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -88,14 +89,27 @@ void FileSource::forget(std::string_view name) {
   if (const auto found = kept_.find(name); found != kept_.end()) kept_.erase(found);
 }
 
+/// A change of who may read it, or of its name, shows in ctime, too.
+bool FileSource::Kept::still_says(const std::string& asked) const {
+  if (!settled || path != asked) return false;
+  struct statx now{};
+  // Of a network file system the server is asked, as open(2) would.
+  constexpr int kHow = AT_SYMLINK_NOFOLLOW | AT_STATX_FORCE_SYNC;
+  if (statx(AT_FDCWD, path.c_str(), kHow, STATX_BASIC_STATS, &now) != 0) return false;
+  const auto same = [](const statx_timestamp& a, const timespec& b) {
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+  };
+  return makedev(now.stx_dev_major, now.stx_dev_minor) == seen.st_dev && now.stx_ino == seen.st_ino &&
+         now.stx_mode == seen.st_mode && now.stx_uid == seen.st_uid && now.stx_gid == seen.st_gid &&
+         now.stx_size == static_cast<std::uint64_t>(seen.st_size) && same(now.stx_mtime, seen.st_mtim) &&
+         same(now.stx_ctime, seen.st_ctim);
+}
+
 Result<Value> FileSource::read_file(std::string_view name, const std::string& path) {
   const auto found = kept_.find(name);
+  if (found != kept_.end() && found->second.still_says(path)) return found->second.value;
   auto file = open_file(path);
   auto seen = file ? examine(*file, path) : std::unexpected(file.error());
-  if (seen && found != kept_.end() && found->second.settled && found->second.path == path &&
-      same_file(*seen, found->second.seen)) {
-    return found->second.value;
-  }
   forget(name);  // whatever comes now, the old value is no longer what the file says
   if (!seen) return std::unexpected(seen.error());
   Value value = TRY(read_value(*file, path));

@@ -30,6 +30,8 @@ class FileSource final : public Source {
     struct stat seen;
     bool settled = false;  ///< had not changed for a while when it was read
     Value value;
+
+    [[nodiscard]] bool still_says(const std::string& asked) const;
   };
   std::map<std::string, Kept, std::less<>> kept_;  ///< by the credential's name
 };

@@ -48,6 +48,7 @@ class GuestChannel::Conversation final : public control::ExecChannel {
   }
   ~Conversation() override {
     if (channel_->current_ == this) channel_->current_ = nullptr;
+    channel_->home_.poller().remove(socket_->fd());  // the stream lives on by its other descriptor
   }
 
   [[nodiscard]] Purpose purpose() const { return purpose_; }
@@ -131,7 +132,7 @@ Result<std::unique_ptr<ConsoleRing>> ConsoleRing::make(proxy::Worker& home, Fd s
 }
 
 ConsoleRing::~ConsoleRing() {
-  home_.poller().remove(socket_.get(), *this);
+  home_.poller().remove(socket_.get());
 }
 
 void ConsoleRing::ready(std::uint32_t) {
@@ -143,7 +144,7 @@ void ConsoleRing::ready(std::uint32_t) {
     kept_.append(buffer.data(), static_cast<std::size_t>(count));
     if (kept_.size() > 2 * kSize) kept_.erase(0, kept_.size() - kSize);
   }
-  [[maybe_unused]] const auto again = home_.poller().transfer(socket_.get(), *this, *this);
+  [[maybe_unused]] const auto again = home_.poller().again(socket_.get());
 }
 
 std::string ConsoleRing::tail(std::size_t lines) const {

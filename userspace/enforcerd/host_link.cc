@@ -50,7 +50,7 @@ HostLink::HostLink(proxy::Worker& home, std::string socket_path, HostEvents& eve
     : home_(home), path_(std::move(socket_path)), events_(events), retry_(home.io()) {}
 
 HostLink::~HostLink() {
-  if (socket_.valid()) home_.poller().remove(socket_.get(), *this);
+  if (socket_.valid()) home_.poller().remove(socket_.get());
 }
 
 void HostLink::start() {
@@ -81,7 +81,7 @@ void HostLink::retry_later() {
 void HostLink::lost(std::string_view why) {
   if (!socket_.valid()) return;
   log_warning("no connection to enforcer-hostd ({}): guests run on, none can be created or changed", why);
-  home_.poller().remove(socket_.get(), *this);
+  home_.poller().remove(socket_.get());
   socket_.reset();
   events_.disconnected();
   for (auto& [number, waiting] : waiting_) waiting->timer.cancel();

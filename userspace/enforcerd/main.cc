@@ -13,6 +13,7 @@
 #include "enforcerd/confinement.h"
 #include "enforcerd/credential_sources.h"
 #include "enforcerd/daemon.h"
+#include "enforcerd/free_memory.h"
 #include "metrics/endpoint.h"
 
 namespace {
@@ -78,6 +79,7 @@ int run(const config::Config& config) {
   auto control = control::Server::start(io, daemon, {.socket_path = paths.control_socket(), .groups = groups});
   if (!control) return give_up(control.error());
 
+  const enforcerd::FreeMemory free_memory(io);
   boost::asio::signal_set signals(io, SIGTERM, SIGINT, SIGHUP);
   listen_to_signals(signals, daemon, **control, *manager);
   daemon.start();

@@ -21,8 +21,24 @@ Result<std::unique_ptr<AsyncSocket>> AsyncSocket::make(asio::io_context& io, Pol
   return made;
 }
 
+std::unique_ptr<AsyncSocket> AsyncSocket::adopt(asio::io_context& io, Poller& poller, Fd socket, std::uint32_t events) {
+  const int fd = socket.get();
+  std::unique_ptr<AsyncSocket> made(new AsyncSocket(io, poller, std::move(socket)));
+  made->readable_ = false;
+  made->note(events);
+  poller.transfer(fd, *made);
+  return made;
+}
+
 AsyncSocket::~AsyncSocket() {
-  if (socket_.valid()) poller_.remove(socket_.get(), *this);
+  if (socket_.valid()) poller_.forget(socket_.get());
+}
+
+void AsyncSocket::note(std::uint32_t events) {
+  constexpr std::uint32_t kEnds = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+  if ((events & (kEnds | EPOLLPRI)) != 0) short_reads_tell_ = false;
+  if ((events & (kEnds | EPOLLPRI | EPOLLIN)) != 0) readable_ = true;
+  if ((events & EPOLLERR) != 0) broken_ = true;
 }
 
 std::optional<Result<std::size_t>> AsyncSocket::try_read(std::span<std::uint8_t> buffer) {
@@ -35,10 +51,19 @@ std::optional<Result<std::size_t>> AsyncSocket::try_peek(std::span<std::uint8_t>
 
 std::optional<Result<std::size_t>> AsyncSocket::receive(std::span<std::uint8_t> buffer, int flags) {
   if (interrupted_) return fail(*interrupted_, "interrupted");
+  if (!readable_) return std::nullopt;
   while (true) {
     const ssize_t count = recv(socket_.get(), buffer.data(), buffer.size(), flags);
-    if (count >= 0) return static_cast<std::size_t>(count);
-    if (errno == EAGAIN) return std::nullopt;
+    if (count >= 0) {
+      // epoll(7), question 9: a read that gives less than it could has emptied the socket.
+      const bool emptied = static_cast<std::size_t>(count) < buffer.size() && (flags & MSG_PEEK) == 0;
+      if (emptied && short_reads_tell_) readable_ = false;
+      return static_cast<std::size_t>(count);
+    }
+    if (errno == EAGAIN) {
+      readable_ = false;
+      return std::nullopt;
+    }
     if (errno != EINTR) return fail_errno("recv");
   }
 }
@@ -80,7 +105,13 @@ asio::awaitable<void> AsyncSocket::turn() {
   co_await std::move(posted);
 }
 
+asio::awaitable<Result<>> AsyncSocket::readable() {
+  if (readable_) co_return Result<>{};
+  co_return co_await wait(kRead);
+}
+
 asio::awaitable<Result<>> AsyncSocket::readable_or_writable() {
+  if (readable_) co_return Result<>{};
   reader_takes_writable_ = true;
   auto waited = co_await wait(kRead);
   reader_takes_writable_ = false;
@@ -114,6 +145,7 @@ void AsyncSocket::resume(Direction direction) {
 }
 
 void AsyncSocket::ready(std::uint32_t events) {
+  note(events);
   if ((events & EPOLLERR) != 0 && told_) std::exchange(told_, {})();
   const bool broken = (events & (EPOLLERR | EPOLLHUP)) != 0;
   const bool writable = broken || (events & EPOLLOUT) != 0;
@@ -145,8 +177,8 @@ void AsyncSocket::end_writing() {
   ::shutdown(socket_.get(), SHUT_WR);
 }
 
-Result<Fd> AsyncSocket::transfer_to(PollTarget& target) {
-  TRY_VOID(poller_.transfer(socket_.get(), target, *this));
+Fd AsyncSocket::transfer_to(PollTarget& target) {
+  poller_.transfer(socket_.get(), target);
   return std::move(socket_);
 }
 

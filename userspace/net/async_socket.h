@@ -27,8 +27,11 @@ namespace asio = boost::asio;
 
 class AsyncSocket final : public ByteStream, public PollTarget {
  public:
-  /// Takes a non-blocking socket and watches it.
+  /// Takes a non-blocking socket and watches it, until it is closed: who has the same socket by another descriptor, in
+  /// this process or elsewhere, removes this one from the poller before.
   static Result<std::unique_ptr<AsyncSocket>> make(asio::io_context& io, Poller& poller, Fd socket);
+  /// Takes one that is watched already; `events`: those that were reported so far.
+  static std::unique_ptr<AsyncSocket> adopt(asio::io_context& io, Poller& poller, Fd socket, std::uint32_t events);
   ~AsyncSocket() override;
 
   [[nodiscard]] int fd() const { return socket_.get(); }
@@ -38,8 +41,9 @@ class AsyncSocket final : public ByteStream, public PollTarget {
   std::optional<Result<std::size_t>> try_read(std::span<std::uint8_t> buffer) override;
   /// The bytes that try_read() would give, which stay where they are.
   std::optional<Result<std::size_t>> try_peek(std::span<std::uint8_t> buffer);
-  /// Waits until try_read() may have something; with wake_also() until either of two sockets may.
-  asio::awaitable<Result<>> readable() { return wait(kRead); }
+  /// Waits until try_read() may have something, not at all where it may already; with wake_also() until either of two
+  /// sockets may.
+  asio::awaitable<Result<>> readable() override;
   /// From now on, bytes arriving here also end `other`'s readable(); null ends that. `other` must outlive it.
   void wake_also(AsyncSocket* other) { partner_ = other; }
   asio::awaitable<Result<>> write_all(Bytes bytes) override;
@@ -68,8 +72,14 @@ class AsyncSocket final : public ByteStream, public PollTarget {
   /// FIN.
   void end_writing() override;
 
+  /// False: every octet that came was read, and an edge will tell of the next.
+  [[nodiscard]] bool may_have_more() const { return readable_; }
+  /// The next try_read() asks the kernel, whatever edges have told so far.
+  void ask_again() { readable_ = true; }
+  /// An error was reported; it shows in the next read or write.
+  [[nodiscard]] bool broken() const { return broken_; }
   /// Gives the socket to another target of the same Poller.
-  Result<Fd> transfer_to(PollTarget& target);
+  Fd transfer_to(PollTarget& target);
 
  private:
   static constexpr unsigned kReadsPerTurn = 32;
@@ -80,6 +90,7 @@ class AsyncSocket final : public ByteStream, public PollTarget {
   std::optional<Result<std::size_t>> receive(std::span<std::uint8_t> buffer, int flags);
   asio::awaitable<Result<>> wait(Direction direction);
   void ready(std::uint32_t events) override;
+  void note(std::uint32_t events);
   void resume(Direction direction);
 
   asio::io_context& io_;
@@ -88,6 +99,9 @@ class AsyncSocket final : public ByteStream, public PollTarget {
   std::array<std::optional<Waiter>, 2> waiters_;
   std::optional<Errc> interrupted_;
   unsigned reads_in_a_row_ = 0;
+  bool readable_ = true;
+  bool short_reads_tell_ = true;  // that nothing is left: not before an end or urgent data, of which no edge tells
+  bool broken_ = false;
   bool reader_takes_writable_ = false;  // the reader waits in readable_or_writable()
   AsyncSocket* partner_ = nullptr;
   std::function<void()> told_;

@@ -29,6 +29,8 @@ class ByteStream {
   virtual boost::asio::awaitable<Result<std::size_t>> read_some(std::span<std::uint8_t> buffer) = 0;
   /// What read_some() would give at once, or nothing where it would wait.
   virtual std::optional<Result<std::size_t>> try_read(std::span<std::uint8_t> buffer) = 0;
+  /// Waits until there may be something to read, the end or an error included: for who wants no buffer meanwhile.
+  virtual boost::asio::awaitable<Result<>> readable() = 0;
   /// All bytes, or an error.
   virtual boost::asio::awaitable<Result<>> write_all(Bytes bytes) = 0;
   /// No more bytes from us: FIN, under TLS close_notify before it. One attempt, no wait. Reading goes on.

@@ -17,26 +17,26 @@ class ConnectRace::Attempt final : public PollTarget {
 
   Result<> watch() { return race_.poller_.add(socket_.get(), *this); }
   void close() {
-    if (socket_.valid()) race_.poller_.remove(socket_.get(), *this);
+    if (socket_.valid()) race_.poller_.forget(socket_.get());
     socket_ = Fd();
   }
   [[nodiscard]] int fd() const { return socket_.get(); }
-  Result<Winner> take() {
+  Winner take() {
     const auto took = Monotonic::now() - start_;
-    race_.poller_.remove(socket_.get(), *this);
-    auto socket = TRY(AsyncSocket::make(race_.io_, race_.poller_, std::move(socket_)));
-    return Winner{std::move(socket), address_, took};
+    return Winner{AsyncSocket::adopt(race_.io_, race_.poller_, std::move(socket_), events_), address_, took};
   }
 
  private:
   void ready(std::uint32_t events) override {
-    if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0) race_.ended(*this);
+    events_ |= events;
+    if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0) race_.ended(*this, events);
   }
 
   ConnectRace& race_;
   Fd socket_;
   IpAddress address_;
   Monotonic::time_point start_ = Monotonic::now();
+  std::uint32_t events_ = 0;  ///< seen so far
 };
 
 std::vector<IpAddress> in_turn(const std::vector<IpAddress>& addresses) {
@@ -95,9 +95,10 @@ void ConnectRace::start_next() {
   if (over()) resume();
 }
 
-void ConnectRace::ended(Attempt& attempt) {
+void ConnectRace::ended(Attempt& attempt, std::uint32_t events) {
   if (winner_ != nullptr) return;
-  if (auto finished = finish_connect(attempt.fd()); !finished) {
+  const bool well = (events & (EPOLLERR | EPOLLHUP)) == 0;  // connect(2): then it is writable because it is connected
+  if (auto finished = well ? Result<>{} : finish_connect(attempt.fd()); !finished) {
     last_ = std::move(finished).error();
     attempt.close();
     --pending_;

@@ -45,7 +45,7 @@ class ConnectRace final : private WheelEntry {
   using Waiter = asio::async_result<asio::use_awaitable_t<>, void()>::handler_type;
 
   void start_next();
-  void ended(Attempt& attempt);
+  void ended(Attempt& attempt, std::uint32_t events);
   void expired() override { start_next(); }
   [[nodiscard]] bool over() const;
   asio::awaitable<void> wait();

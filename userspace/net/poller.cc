@@ -2,10 +2,12 @@
 
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
+#include <vector>
 
 #include "base/fd.h"
 
@@ -15,7 +17,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::uint32_t kEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+constexpr std::uint32_t kEvents = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 constexpr int kBatch = 128;
 constexpr int kBatchesPerTurn = 4;  // then timers and posted work get their turn
 
@@ -35,8 +37,9 @@ struct Poller::Impl {
       const int count = epoll_wait(epoll_fd, batch.data(), kBatch, 0);
       if (count <= 0) return wait();  // Asio re-arms the descriptor, so an event that comes in between is seen
       batch_size = static_cast<std::size_t>(count);
-      for (std::size_t i = 0; i < batch_size; ++i) {
-        if (auto* target = static_cast<PollTarget*>(batch[i].data.ptr)) target->ready(batch[i].events);
+      for (next = 0; next < batch_size;) {
+        const epoll_event event = batch[next++];
+        if (event.data.fd >= 0) targets[static_cast<std::size_t>(event.data.fd)]->ready(event.events);
       }
       batch_size = 0;
     }
@@ -47,7 +50,9 @@ struct Poller::Impl {
   int epoll_fd;
   asio::posix::stream_descriptor descriptor;
   std::array<epoll_event, kBatch> batch{};
-  std::size_t batch_size = 0;  // > 0 while dispatching
+  std::size_t batch_size = 0;        // > 0 while dispatching
+  std::size_t next = 0;              // of the batch
+  std::vector<PollTarget*> targets;  // by descriptor
 };
 
 Poller::Poller(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -62,26 +67,32 @@ Result<std::unique_ptr<Poller>> Poller::make(asio::io_context& io) {
 }
 
 Result<> Poller::add(int socket, PollTarget& target) {
-  epoll_event event{.events = kEvents, .data = {.ptr = &target}};
+  const auto place = static_cast<std::size_t>(socket);
+  if (place >= impl_->targets.size()) impl_->targets.resize(std::max(place + 1, 2 * impl_->targets.size()));
+  impl_->targets[place] = &target;
+  epoll_event event{.events = kEvents, .data = {.fd = socket}};
   if (epoll_ctl(impl_->epoll_fd, EPOLL_CTL_ADD, socket, &event) != 0) return fail_errno("epoll_ctl add");
   return {};
 }
 
-Result<> Poller::transfer(int socket, PollTarget& target, PollTarget& previous) {
-  forget(previous);
-  epoll_event event{.events = kEvents, .data = {.ptr = &target}};
+void Poller::transfer(int socket, PollTarget& target) {
+  impl_->targets[static_cast<std::size_t>(socket)] = &target;
+}
+
+Result<> Poller::again(int socket) {
+  epoll_event event{.events = kEvents, .data = {.fd = socket}};
   if (epoll_ctl(impl_->epoll_fd, EPOLL_CTL_MOD, socket, &event) != 0) return fail_errno("epoll_ctl mod");
   return {};
 }
 
-void Poller::remove(int socket, PollTarget& target) {
-  forget(target);
+void Poller::remove(int socket) {
+  forget(socket);
   epoll_ctl(impl_->epoll_fd, EPOLL_CTL_DEL, socket, nullptr);
 }
 
-void Poller::forget(const PollTarget& target) {
-  for (std::size_t i = 0; i < impl_->batch_size; ++i) {
-    if (impl_->batch[i].data.ptr == &target) impl_->batch[i].data.ptr = nullptr;
+void Poller::forget(int socket) {
+  for (std::size_t i = impl_->next; i < impl_->batch_size; ++i) {
+    if (impl_->batch[i].data.fd == socket) impl_->batch[i].data.fd = -1;
   }
 }
 

@@ -20,7 +20,7 @@ class io_context;
 
 namespace enforcer::net {
 
-/// Whoever wants to know that a socket became ready. Must be removed (Poller::remove) before it dies.
+/// Whoever wants to know that a socket became ready. Must be removed (Poller::remove, or forget) before it dies.
 class PollTarget {
  public:
   PollTarget() = default;
@@ -45,15 +45,18 @@ class Poller {
 
   /// Watches a socket, edge-triggered. An edge that is there already is reported.
   Result<> add(int socket, PollTarget& target);
-  /// Hands a watched socket to another target; edges that are there already are reported again.
-  Result<> transfer(int socket, PollTarget& target, PollTarget& previous);
-  /// Forgets a socket before it is closed; the target hears nothing more, not even from the batch being dispatched.
-  void remove(int socket, PollTarget& target);
+  /// Hands a watched socket to another target, which hears of every edge from now on. Costs no system call.
+  void transfer(int socket, PollTarget& target);
+  /// Reports the edges that are there already again.
+  Result<> again(int socket);
+  /// Ends the watch; the target hears nothing more, not even from the batch being dispatched.
+  void remove(int socket);
+  /// The same for a socket that is closed next, and that no other process has: closing ends its watch in the kernel.
+  void forget(int socket);
 
  private:
   struct Impl;
   explicit Poller(std::unique_ptr<Impl> impl);
-  void forget(const PollTarget& target);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -23,7 +23,7 @@ constexpr int kDatagramsPerTurn = 64;
 class DnsService::Socket final : public net::PollTarget {
  public:
   Socket(DnsService& service, Fd socket) : service_(service), socket_(std::move(socket)) {}
-  ~Socket() { service_.home_.poller().remove(socket_.get(), *this); }
+  ~Socket() { service_.home_.poller().remove(socket_.get()); }
   Result<> watch() { return service_.home_.poller().add(socket_.get(), *this); }
 
  private:
@@ -38,7 +38,7 @@ class DnsService::Socket final : public net::PollTarget {
       }
     }
     // More may be waiting: asking again makes the poller report it again, after the others had their turn.
-    if (const auto again = service_.home_.poller().transfer(socket_.get(), *this, *this); !again) {
+    if (const auto again = service_.home_.poller().again(socket_.get()); !again) {
       log_error("DNS: {}", again.error().message);
     }
   }

@@ -32,6 +32,14 @@ bool accepts_websocket(const http::ResponseHead& head, const http::RequestHead& 
   return accepts[0] == sha1_base64(std::string(keys[0]) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
 }
 
+/// An origin that does not read takes it all the same, and its answer can be waited for behind it.
+bool fits_in_socket(const http::RequestHead& head) {
+  constexpr std::size_t kSmall = 8 * 1024;
+  std::size_t size = head.path.path.size() + head.path.query.value_or("").size();
+  for (const http::HeaderField& field : head.fields) size += field.name.size() + field.value.size();
+  return size <= kSmall;
+}
+
 }  // namespace
 
 Exchange::Exchange(Conversation& conversation, GuestSide& guest, OriginLeg& origin, const policy::Facts& facts)
@@ -52,7 +60,12 @@ asio::awaitable<Exchange::Result> Exchange::run(const OutgoingRequest& request, 
   last_ = attempt == Attempt::kLast;
   auto sending = send_request(request);
   auto receiving = receive_response(request);
-  co_await (std::move(sending) && std::move(receiving));
+  if (request.head.body.kind == http::BodyFraming::Kind::kNone && fits_in_socket(request.head)) {
+    co_await std::move(sending);
+    co_await std::move(receiving);
+  } else {
+    co_await (std::move(sending) && std::move(receiving));
+  }
   spend_upload();
   if (to_be_repeated()) {
     co_return refused_ == OriginSide::NoHead::kNeedsHttp1 ? Result::kAgainByHttp1 : Result::kAgain;
@@ -183,7 +196,7 @@ asio::awaitable<void> Exchange::relay(const http::ResponseHead& head) {
   response_begun_ = true;
   progressed(BodyTransfer::Step::kWriting);
   const auto read = sending_ == Sending::kSent ? RequestRead::kWhole : RequestRead::kNotWhole;
-  if (!co_await guest_.send_head(head, read)) co_return broke(audit::Outcome::kGuestReset);
+  if (!co_await guest_.send_head(head, read, origin_.next_part())) co_return broke(audit::Outcome::kGuestReset);
   auto before = [this](BodyTransfer::Step step) { progressed(step); };
   const auto end = co_await download_.run(before);
   if (end != BodyTransfer::End::kMalformed && guest_has_all(head)) {

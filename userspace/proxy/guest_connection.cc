@@ -42,11 +42,11 @@ void GuestConnection::become_relay(std::uint64_t bytes_up, std::uint64_t bytes_d
   session.guest().upload().spend(bytes_up, Monotonic::now());
   let_go();
   const auto socket = take_origin();
-  const auto relay = worker().relays().adopt(std::move(session_), *guest_, *socket, bytes_up, bytes_down);
-  if (relay) session.carried_out_by(*relay);
+  session.carried_out_by(&worker().relays().adopt(std::move(session_), *guest_, *socket, bytes_up, bytes_down));
 }
 
 void GuestConnection::answer_at_once(Bytes answer) {
+  if (!session_->view().alerts.take(Monotonic::now())) return;
   // The guest's receive window is open at this point of a handshake; what does not fit is lost to the RST, which is an
   // answer too.
   [[maybe_unused]] const ssize_t sent = send(guest_->fd(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);

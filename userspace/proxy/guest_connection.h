@@ -30,7 +30,7 @@ class GuestConnection final : public Conversation {
   /// Ends the guest's connection in good order: no more from us, then a bounded wait for its end, so that what was
   /// written last is not lost to a RST. `guest` is the guest's socket or TLS over it.
   boost::asio::awaitable<void> say_goodbye(net::ByteStream& guest);
-  /// One attempt, no wait: for answers that RST may follow.
+  /// One attempt, no wait, and only so often: for answers that RST may follow.
   void answer_at_once(Bytes answer);
 
   using Conversation::deny;

@@ -38,6 +38,8 @@ struct GuestView {
   std::unique_ptr<tls::LeafCache> leaves;
   std::list<Decisions*> decided;  ///< to be decided again after a reload, closed when the guest goes
   int pipes_lent = 0;
+  /// Alerts behind denials, as ICMP errors have a rate (RFC 1812 4.3.2.8): past it a guest that hammers gets RST alone.
+  net::RateLimit alerts{400, std::chrono::seconds(1)};
 };
 
 }  // namespace enforcer::proxy

@@ -4,6 +4,12 @@ namespace enforcer::proxy {
 
 namespace asio = boost::asio;
 
+BodyPart::Next Http1BodySource::next_part() {
+  if (!ahead_) ahead_ = reader_->next(Bytes(buffered_).subspan(used_));
+  const bool there = !ahead_->data.empty() || ahead_->state == http::BodyReader::State::kComplete;
+  return there ? BodyPart::Next::kBuffered : BodyPart::Next::kUnknown;
+}
+
 asio::awaitable<BodyPart> Http1BodySource::next() {
   using State = http::BodyReader::State;
   while (true) {
@@ -11,10 +17,7 @@ asio::awaitable<BodyPart> Http1BodySource::next() {
     ahead_.reset();
     used_ += progress.consumed;
     if (!progress.data.empty()) {
-      ahead_ = reader_->next(Bytes(buffered_).subspan(used_));
-      const bool more = !ahead_->data.empty() || ahead_->state != State::kMore;
-      co_return BodyPart{BodyPart::Kind::kData, progress.data,
-                         more ? BodyPart::Next::kBuffered : BodyPart::Next::kUnknown};
+      co_return BodyPart{BodyPart::Kind::kData, progress.data, next_part()};
     }
     buffered_.erase(buffered_.begin(), buffered_.begin() + static_cast<std::ptrdiff_t>(std::exchange(used_, 0)));
     if (progress.state == State::kComplete) co_return BodyPart{BodyPart::Kind::kEnd};

@@ -24,6 +24,8 @@ class Http1BodySource {
     ahead_.reset();
   }
   boost::asio::awaitable<BodyPart> next();
+  /// Whether it will have to wait.
+  [[nodiscard]] BodyPart::Next next_part();
 
  private:
   net::ByteStream& stream_;

@@ -4,6 +4,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "http/body_framing.h"
@@ -19,6 +20,8 @@ class Http1BodyWriter {
   void begin(http::BodyFraming::Kind framing) { chunked_ = framing == http::BodyFraming::Kind::kChunked; }
   boost::asio::awaitable<bool> write(Bytes data, BodyPart::Next next);
   boost::asio::awaitable<bool> end();
+  /// A head that leaves with what is written next.
+  void hold(std::string_view head) { held_.insert(held_.end(), head.begin(), head.end()); }
   /// Bytes as they are.
   boost::asio::awaitable<bool> send(Bytes bytes);
   /// Octets as they come, and end() is the end of our direction.

@@ -30,8 +30,12 @@ std::string Http1GuestSide::begin(const http::ResponseHead& head, RequestRead re
   return http::serialise(head, version_, ends ? http::Connection::kClose : http::Connection::kKeepAlive);
 }
 
-asio::awaitable<bool> Http1GuestSide::send_head(const http::ResponseHead& head, RequestRead read) {
+asio::awaitable<bool> Http1GuestSide::send_head(const http::ResponseHead& head, RequestRead read, BodyPart::Next next) {
   const std::string text = begin(head, read);
+  if (next == BodyPart::Next::kBuffered) {
+    writer_.hold(text);
+    co_return true;
+  }
   co_return co_await writer_.send(as_bytes(text));
 }
 

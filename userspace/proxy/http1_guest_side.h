@@ -20,7 +20,8 @@ class Http1GuestSide final : public GuestSide {
   boost::asio::awaitable<BodyPart> read_body() override { return body_.next(); }
   boost::asio::awaitable<bool> invite_body() override;
   boost::asio::awaitable<bool> send_interim(const http::ResponseHead& head) override;
-  boost::asio::awaitable<bool> send_head(const http::ResponseHead& head, RequestRead read) override;
+  boost::asio::awaitable<bool> send_head(const http::ResponseHead& head, RequestRead read,
+                                         BodyPart::Next next) override;
   boost::asio::awaitable<bool> write_body(Bytes data, BodyPart::Next next) override;
   boost::asio::awaitable<bool> end_body(const Trailers& trailers) override;
   boost::asio::awaitable<bool> send_answer(const http::Answer& answer, RequestRead read) override;

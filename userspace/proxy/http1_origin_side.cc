@@ -42,7 +42,7 @@ asio::awaitable<OriginSide::Head> Http1OriginSide::read_head() {
     }
     if (std::holds_alternative<http::ResponseMalformed>(outcome)) co_return NoHead::kMalformed;
     const std::size_t before = received.size();
-    received.resize(before + net::kBodyReadSize);
+    received.resize(before + net::kHeadReadSize);
     const auto count = co_await connection_->stream().read_some(std::span(received).subspan(before));
     received.resize(before + count.value_or(0));
     if (count.value_or(0) == 0) co_return NoHead::kBroken;
@@ -57,7 +57,9 @@ void Http1OriginSide::become_tunnel() {
 }
 
 void Http1OriginSide::keep() {
-  if (!ends_) pool_.give_back(std::move(connection_));
+  if (ends_) return;
+  if (connection_->received().empty()) connection_->received() = {};
+  pool_.give_back(std::move(connection_));
 }
 
 }  // namespace enforcer::proxy

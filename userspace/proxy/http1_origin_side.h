@@ -21,6 +21,7 @@ class Http1OriginSide final : public OriginSide, public Interruptible {
   boost::asio::awaitable<bool> end_body(const Trailers& trailers) override;
   [[nodiscard]] std::uint64_t written() const override { return writer_.written(); }
   boost::asio::awaitable<Head> read_head() override;
+  [[nodiscard]] BodyPart::Next next_part() override { return body_.next_part(); }
   boost::asio::awaitable<BodyPart> read_body() override { return body_.next(); }
   [[nodiscard]] bool answered() const override { return answered_; }
   void become_tunnel() override;

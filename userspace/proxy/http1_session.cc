@@ -53,6 +53,11 @@ class Http1Session {
 
  private:
   asio::awaitable<bool> read_more() {
+    if (received_.empty()) {
+      // A connection may be idle for long: it holds no buffer meanwhile.
+      received_ = {};
+      (void)co_await guest_.readable();
+    }
     const std::size_t before = received_.size();
     received_.resize(before + net::kHeadReadSize);
     const auto count = co_await guest_.read_some(std::span(received_).subspan(before));

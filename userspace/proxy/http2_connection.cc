@@ -36,11 +36,13 @@ asio::awaitable<void> Http2Connection::exchange_frames(net::ByteStream& stream, 
 asio::awaitable<void> Http2Connection::read_frames(net::ByteStream& stream, std::vector<std::uint8_t> received) {
   bool well = received.empty() || codec_->receive(received).has_value();
   kick();
-  received.resize(net::kBodyReadSize);
+  received = {};
   while (well && !codec_->over()) {
-    const auto count = co_await stream.read_some(received);
+    (void)co_await stream.readable();  // a connection may be idle for long: it holds no buffer meanwhile
+    const auto buffer = std::make_unique_for_overwrite<std::uint8_t[]>(net::kBodyReadSize);
+    const auto count = co_await stream.read_some({buffer.get(), net::kBodyReadSize});
     if (count.value_or(0) == 0) break;
-    well = codec_->receive(Bytes(received).first(*count)).has_value();
+    well = codec_->receive({buffer.get(), *count}).has_value();
     kick();
   }
   read_ended();
@@ -64,6 +66,7 @@ asio::awaitable<void> Http2Connection::write_frames(net::ByteStream& stream) {
     if (!co_await stream.write_all(out)) break;
     send_ended();
     out.clear();
+    if (streams_.empty()) out = {};
   }
   // A reader that still waits has nobody left to answer for it.
   stream.interrupt(Errc::kIo);

@@ -43,7 +43,8 @@ asio::awaitable<bool> Http2GuestStream::send_interim(const http::ResponseHead& h
   co_return true;
 }
 
-asio::awaitable<bool> Http2GuestStream::send_head(const http::ResponseHead& head, RequestRead /*read*/) {
+asio::awaitable<bool> Http2GuestStream::send_head(const http::ResponseHead& head, RequestRead /*read*/,
+                                                  BodyPart::Next /*next*/) {
   if (!open()) co_return false;
   using Kind = http::BodyFraming::Kind;
   body_follows_ = head.body.kind == Kind::kChunked || head.body.kind == Kind::kUntilClose || head.body.length > 0;
@@ -69,7 +70,7 @@ asio::awaitable<bool> Http2GuestStream::end_body(const Trailers& trailers) {
 }
 
 asio::awaitable<bool> Http2GuestStream::send_answer(const http::Answer& answer, RequestRead read) {
-  if (!co_await send_head(answer.head, read)) co_return false;
+  if (!co_await send_head(answer.head, read, BodyPart::Next::kBuffered)) co_return false;
   if (!co_await write_body(as_bytes(answer.body), BodyPart::Next::kUnknown)) co_return false;
   co_return co_await end_body({});
 }

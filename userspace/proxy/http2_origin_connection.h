@@ -60,6 +60,9 @@ class Http2OriginSide final : public OriginSide, public Interruptible, private H
   boost::asio::awaitable<bool> end_body(const Trailers& trailers) override;
   [[nodiscard]] std::uint64_t written() const override { return written_; }
   boost::asio::awaitable<Head> read_head() override;
+  [[nodiscard]] BodyPart::Next next_part() override {
+    return bodiless_ ? BodyPart::Next::kUnknown : Http2Stream::next_part();
+  }
   boost::asio::awaitable<BodyPart> read_body() override;
   [[nodiscard]] Trailers trailers() override { return Http2Stream::trailers(); }
   [[nodiscard]] bool answered() const override { return answered_; }

@@ -46,7 +46,7 @@ asio::awaitable<BodyPart> Http2Stream::read() {
   while (true) {
     if (malformed_) co_return BodyPart{BodyPart::Kind::kMalformed};
     if (!arrived_.empty() && !interrupted_) break;
-    if (body_ended_) co_return BodyPart{BodyPart::Kind::kEnd};
+    if (body_ended_ && arrived_.empty()) co_return BodyPart{BodyPart::Kind::kEnd};
     if (!open()) co_return BodyPart{BodyPart::Kind::kBroken};
     co_await reading_.wait();
   }

@@ -24,6 +24,11 @@ class Http2Stream {
   Http2Stream& operator=(const Http2Stream&) = delete;
 
   boost::asio::awaitable<BodyPart> read();
+  /// Whether read() will have to wait.
+  [[nodiscard]] BodyPart::Next next_part() const {
+    const bool there = !malformed_ && !interrupted_ && (!arrived_.empty() || body_ended_);
+    return there ? BodyPart::Next::kBuffered : BodyPart::Next::kUnknown;
+  }
   boost::asio::awaitable<bool> write(Bytes data);
   /// Nothing more from us; waits until that has left.
   boost::asio::awaitable<bool> end(Trailers trailers);

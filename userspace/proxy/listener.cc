@@ -15,15 +15,17 @@ constexpr int kAcceptsPerTurn = 64;  // then sessions that already run get their
 Listener::Listener(Worker& worker, Fd socket) : worker_(worker), socket_(std::move(socket)) {}
 
 Result<std::unique_ptr<Listener>> Listener::make(Worker& worker, Fd socket) {
-  // What is accepted inherits it: a small answer in two pieces must not wait for a delayed ACK in between.
+  // What is accepted inherits both: a small answer in two pieces must not wait for a delayed ACK in between, and a
+  // connection is reset until its session ends well.
   net::set_no_delay(socket.get());
+  net::reset_on_close(socket.get());
   std::unique_ptr<Listener> listener(new Listener(worker, std::move(socket)));
   TRY_VOID(worker.poller().add(listener->socket_.get(), *listener));
   return listener;
 }
 
 Listener::~Listener() {
-  worker_.poller().remove(socket_.get(), *this);
+  worker_.poller().remove(socket_.get());
 }
 
 void Listener::ready(std::uint32_t) {
@@ -48,7 +50,7 @@ void Listener::accept_waiting() {
     admit(worker_, *std::move(*accepted));
   }
   // More may be waiting: asking again makes the poller report it again, after the others had their turn.
-  if (const auto again = worker_.poller().transfer(socket_.get(), *this, *this); !again) {
+  if (const auto again = worker_.poller().again(socket_.get()); !again) {
     worker_.wheel().schedule(*this, Deadline::after(std::chrono::seconds(1)));
   }
 }

@@ -68,7 +68,9 @@ class GuestSide : public BodySource, public BodySink {
   virtual boost::asio::awaitable<bool> invite_body() = 0;
   virtual boost::asio::awaitable<bool> send_interim(const http::ResponseHead& head) = 0;
   /// The head of the final response; its body follows. After kNotWhole the rest of the request is not read.
-  virtual boost::asio::awaitable<bool> send_head(const http::ResponseHead& head, RequestRead read) = 0;
+  /// `next` says of the body what BodyPart::next says of the part behind one.
+  virtual boost::asio::awaitable<bool> send_head(const http::ResponseHead& head, RequestRead read,
+                                                 BodyPart::Next next) = 0;
   /// A whole response of ours.
   virtual boost::asio::awaitable<bool> send_answer(const http::Answer& answer, RequestRead read) = 0;
   /// From now on, behind a 101 that was sent with send_interim(), the connection carries octets both ways.
@@ -87,6 +89,8 @@ class OriginSide : public BodySource, public BodySink {
   enum class NoHead : std::uint8_t { kMalformed, kBroken, kRefused, kNeedsHttp1 };
   using Head = std::variant<http::ResponseHead, NoHead>;
   virtual boost::asio::awaitable<Head> read_head() = 0;
+  /// Behind a head: whether the first part of the body, or its end, came with it.
+  [[nodiscard]] virtual BodyPart::Next next_part() = 0;
   /// Something of a response came.
   [[nodiscard]] virtual bool answered() const = 0;
   /// From now on, behind a 101, the connection carries octets both ways.

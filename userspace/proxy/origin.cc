@@ -1,5 +1,6 @@
 #include "proxy/origin.h"
 
+#include "dns/name_table.h"
 #include "net/socket.h"
 #include "policy/decide.h"
 #include "proxy/decisions.h"
@@ -11,8 +12,8 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// Checked answers kept for one guest on one worker; a guest that uses more names pays a lookup again.
-constexpr std::size_t kMaxCachedOrigins = 1024;
+/// Checked answers kept for one guest on one worker: of every name that it can have.
+constexpr std::size_t kMaxCachedOrigins = dns::NameTable::kCapacity;
 
 /// Loopback is private space by any name; "the host's own" says more only about addresses that lead back here from
 /// elsewhere.

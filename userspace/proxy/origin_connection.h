@@ -47,6 +47,7 @@ class OriginConnection {
 
   /// An idle connection on which something arrives, or ends, is over: an origin has nothing to say unasked.
   [[nodiscard]] bool quiet() {
+    socket_->ask_again();  // what tells of the end may not have been looked at yet
     std::uint8_t unasked = 0;
     return received_.empty() && !stream().try_read({&unasked, 1}).has_value();
   }

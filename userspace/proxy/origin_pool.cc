@@ -2,14 +2,15 @@
 
 #include <algorithm>
 
+#include "dns/name_table.h"
 #include "proxy/http2_origin_connection.h"
 
 namespace enforcer::proxy {
 namespace {
 
 constexpr std::chrono::seconds kSweep{5};
-/// As many as checked addresses (origin.cc).
-constexpr std::size_t kMaxRemembered = 1024;
+/// Of every name that a guest can have.
+constexpr std::size_t kMaxRemembered = dns::NameTable::kCapacity;
 
 }  // namespace
 

@@ -13,7 +13,8 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::size_t kFlightBuffer = 16 * 1024;
+/// A hello of either side mostly fits.
+constexpr std::size_t kFlightBuffer = 4096;
 
 void deny_tls(GuestConnection& conversation, const policy::Facts& facts, policy::Reason reason, const Seen& seen,
               tls::AlertDescription alert = tls::AlertDescription::kAccessDenied) {

@@ -30,20 +30,18 @@ RelayLoop::~RelayLoop() {
   while (!relays_.empty()) relays_.front().interrupt(Errc::kDenied);
 }
 
-Result<Relay*> RelayLoop::adopt(std::unique_ptr<RelayObserver> observer, net::AsyncSocket& guest,
-                                net::AsyncSocket& origin, std::uint64_t bytes_up, std::uint64_t bytes_down) {
+Relay& RelayLoop::adopt(std::unique_ptr<RelayObserver> observer, net::AsyncSocket& guest, net::AsyncSocket& origin,
+                        std::uint64_t bytes_up, std::uint64_t bytes_down) {
   Relay& relay = relays_.emplace_front(*this, std::move(observer), bytes_up, bytes_down);
   relay.self_ = relays_.begin();
-  auto guest_socket = guest.transfer_to(relay.ends_[Relay::kGuest]);
-  auto origin_socket = origin.transfer_to(relay.ends_[Relay::kOrigin]);
-  if (guest_socket) relay.ends_[Relay::kGuest].socket = *std::move(guest_socket);
-  if (origin_socket) relay.ends_[Relay::kOrigin].socket = *std::move(origin_socket);
-  if (!guest_socket || !origin_socket) {
-    relay.finish(RelayEnd::kOriginReset);
-    return fail(Errc::kIo, "the poller refused a socket");
-  }
+  relay.flows_[Relay::kGuest].readable = guest.may_have_more();
+  relay.flows_[Relay::kOrigin].readable = origin.may_have_more();
+  relay.broken_ = {guest.broken(), origin.broken()};
+  relay.ends_[Relay::kGuest].socket = guest.transfer_to(relay.ends_[Relay::kGuest]);
+  relay.ends_[Relay::kOrigin].socket = origin.transfer_to(relay.ends_[Relay::kOrigin]);
   wheel_.schedule(relay, Deadline::after(stalled_));
-  return &relay;
+  if (relay.flows_[Relay::kGuest].readable || relay.flows_[Relay::kOrigin].readable) run_again(relay);
+  return relay;
 }
 
 void RelayLoop::run_again(Relay& relay) {
@@ -125,7 +123,8 @@ Relay::Step Relay::move(Flow& flow, int from, int to) {
   if (flow.in_pipe == 0) {
     release_pipe(flow);
     if (flow.ended) {
-      shutdown(ends_[to].socket.get(), SHUT_WR);
+      // Where the other direction is over, closing the socket says it.
+      if (!flows_[to].closed) shutdown(ends_[to].socket.get(), SHUT_WR);
       flow.closed = true;
       return Step::kMoved;
     }
@@ -221,7 +220,7 @@ void Relay::finish(RelayEnd end) {
     } else {
       net::reset_on_close(side.socket.get());
     }
-    loop_.poller_.remove(side.socket.get(), side);
+    loop_.poller_.forget(side.socket.get());
   }
   observer_->relay_ended(end, flows_[kGuest].delivered, flows_[kOrigin].delivered);
   loop_.forget(*this);

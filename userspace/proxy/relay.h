@@ -59,9 +59,9 @@ class RelayLoop {
   ~RelayLoop();  ///< aborts what still runs
 
   /// Takes over the sockets of a session, both watched by the worker's poller; `bytes_up` and `bytes_down` were relayed
-  /// before. The loop owns the relay; the pointer is good for abort() until relay_ended() was called.
-  Result<Relay*> adopt(std::unique_ptr<RelayObserver> observer, net::AsyncSocket& guest, net::AsyncSocket& origin,
-                       std::uint64_t bytes_up, std::uint64_t bytes_down);
+  /// before. The loop owns the relay; the reference is good for abort() until relay_ended() was called.
+  Relay& adopt(std::unique_ptr<RelayObserver> observer, net::AsyncSocket& guest, net::AsyncSocket& origin,
+               std::uint64_t bytes_up, std::uint64_t bytes_down);
 
   [[nodiscard]] PipePool& pipes() { return pipes_; }
 

@@ -55,6 +55,14 @@ struct Stream::Impl {
     return broken;
   }
 
+  /// Until there may be more to read.
+  asio::awaitable<Result<>> wait_for_socket() {
+    // Where sending fails, there may still be something to read: the writer hears of it.
+    (void)bio.flush();
+    auto wait = bio.flushing() ? socket.readable_or_writable() : socket.readable();
+    co_return co_await std::move(wait);
+  }
+
   net::AsyncSocket& socket;
   SocketBio bio;
   Connection connection;
@@ -166,11 +174,14 @@ asio::awaitable<Result<std::size_t>> Stream::read_some(std::span<std::uint8_t> b
       if (self.socket.owes_turn()) co_await self.socket.turn();
       co_return *std::move(done);
     }
-    // Where sending fails, there may still be something to read: the writer hears of it.
-    (void)self.bio.flush();
-    auto wait = self.bio.flushing() ? self.socket.readable_or_writable() : self.socket.readable();
-    if (auto waited = co_await std::move(wait); !waited) co_return std::unexpected(std::move(waited).error());
+    if (auto waited = co_await self.wait_for_socket(); !waited) co_return std::unexpected(std::move(waited).error());
   }
+}
+
+asio::awaitable<Result<>> Stream::readable() {
+  Impl& self = *impl_;
+  if (self.broken || SSL_has_pending(self.session.get()) == 1) co_return Result<>{};
+  co_return co_await self.wait_for_socket();
 }
 
 asio::awaitable<Result<>> Stream::write_all(Bytes bytes) {

@@ -65,6 +65,7 @@ class Stream final : public net::ByteStream {
   /// kInvalid, as in every call: the peer broke the rules of TLS. A socket that can only be read is read to its end.
   boost::asio::awaitable<Result<std::size_t>> read_some(std::span<std::uint8_t> buffer) override;
   std::optional<Result<std::size_t>> try_read(std::span<std::uint8_t> buffer) override;
+  boost::asio::awaitable<Result<>> readable() override;
   boost::asio::awaitable<Result<>> write_all(Bytes bytes) override;
   /// A socket that has no room for the close_notify gets it, and FIN, when somebody reads or waits in flushed().
   void end_writing() override;
