@@ -1,141 +1,108 @@
-"""Runs the workloads round by round, every peer once in each round, in turn; prints medians and ratios of the same round.
+"""Runs the workloads round by round, every peer once in each round, in turn, and prints a table for each workload.
 
-W1 bulk download through passthrough, 1 and 16 connections. W2 new passthrough connections: how many a second at 64 at once,
-and the latency of one at a time. W6 denials a second at 64 at once. idle: memory of the proxy's processes per open connection.
+CPU is what the proxy's processes used (user and system) and the kernel's packet thread of their processor, per operation: on a machine
+with other work it is the figure to trust. The proxy has CPU 0 and one worker, both ends share CPU 1.
 
-CPU is what the proxy's processes used (user and system), per operation: on a machine with other work it is the figure to trust.
-The proxy has CPU 0 and one worker, both ends share CPU 1.
+Whatever is not as it must be is printed with the tables and makes the exit status 1: see workloads.py for what is checked. A failed
+operation of a peer is only printed: its figures are worth less then.
 """
 
 import argparse
-import json
 import os
-import statistics
+import signal
 import subprocess
 import sys
-import time
+import tempfile
 
-from lib.processes import Process, wait_for
-from peers import ADDRESS, PEERS
+import tables
+from certificates import Certificates
+from peers import PEERS
+from workloads import WORKLOADS, Round
 
-WORKLOADS = ["W1", "W2", "W6", "idle"]
-IDLE_CONNECTIONS = 2000
-TICKS = os.sysconf("SC_CLK_TCK")
-BULK_BYTES = 1 << 40
-
-
-def cpu_seconds(pids):
-    total = 0
-    for pid in pids:
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{thread}/stat") as file:
-                fields = file.read().rpartition(")")[2].split()
-            total += int(fields[11]) + int(fields[12])
-    return total / TICKS
+WITHOUT_FAULT = ("enforcer", "direct", "floor")  # ours, and what would mean that the bench itself is broken
 
 
-def resident_kib(pids):
-    total = 0
-    for pid in pids:
-        with open(f"/proc/{pid}/status") as file:
-            total += sum(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
-    return total
+def read_options():
+    parser = argparse.ArgumentParser(prog="tests/bench/run", description="Enforcer beside other proxies, as ratios of the same round.")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=2, help="of each measurement")
+    parser.add_argument("--peers", default=",".join(PEERS), help=f"of {', '.join(PEERS)}")
+    parser.add_argument("--out", metavar="FOLDER", help="where the tables are written as Markdown, too: results.md")
+    parser.add_argument("workloads", nargs="*", metavar="|".join(WORKLOADS))
+    options = parser.parse_args()
+    options.workloads, options.peers = options.workloads or list(WORKLOADS), options.peers.split(",")
+    if unknown := set(options.workloads) - set(WORKLOADS) | set(options.peers) - set(PEERS):
+        parser.error(f"unknown: {sorted(unknown)}")
+    return options
 
 
-class Round:
-    """One peer, freshly started, in namespaces of its own."""
+class Bench:
+    def __init__(self, options, peers, pki, name="bench"):
+        """name: from which those of namespaces and folders are derived."""
+        self.options, self.peers, self.pki, self.name = options, peers, pki, name
+        self.results = {w: {name: [] for name, peer in peers.items() if w not in peer.CANNOT} for w in options.workloads}
+        self.notes = {w: [f"{name}: none, {peer.CANNOT[w]}" for name, peer in peers.items() if w in peer.CANNOT] for w in options.workloads}
+        self.failures = []
 
-    def __init__(self, peer, seconds):
-        self.peer, self.seconds = peer, seconds
+    def run(self):
+        for number in range(self.options.rounds):
+            for workload, results in self.results.items():
+                order = list(results)
+                for name in order[number % len(order):] + order[:number % len(order)]:
+                    self._measure(number + 1, workload, name)
 
-    def client(self, mode, targets, connections, seconds=None, *more):
-        argv = ["taskset", "-c", "1", f"{os.environ['ENFORCER_BUILD']}/tests/bench/bench_client", mode, targets,
-                str(connections), str(seconds or self.seconds), *map(str, more)]
-        done = self.peer.client_netns.run(argv, timeout=120)
-        if done.returncode != 0:
-            raise RuntimeError(done.stderr)
-        return json.loads(done.stdout)
+    def _measure(self, number, workload, name):
+        """One peer in one workload; one that does not come up has no figures, and that is a fault."""
+        figures, faults = None, []
+        try:
+            with self.peers[name](f"{self.name}-{name}-{workload}", WORKLOADS[workload], self.pki) as peer:
+                figures = Round(peer, workload, self.options.seconds).run()
+            faults = figures.faults
+        except (RuntimeError, AssertionError, OSError, subprocess.SubprocessError) as error:
+            faults = [f"no figures: {error}"]
+        self.results[workload][name].append(figures)
+        shown = ", ".join(f"{key} {tables.number(value)}" for key, value in figures.values.items()) if figures else "-"
+        print(f"round {number} {workload} {name}: {shown}", flush=True)
+        for fault in faults:
+            self.notes[workload].append(f"{name}, round {number}: {fault}")
+            print(f"    {fault}", flush=True)
+            if figures is None or name in WITHOUT_FAULT:
+                self.failures.append(f"{workload} {name}: {fault}")
 
-    def measured(self, mode, targets, connections, *more):
-        """(figures, CPU seconds of the proxy meanwhile)."""
-        before = cpu_seconds(self.peer.pids())
-        figures = self.client(mode, targets, connections, None, *more)
-        return figures, cpu_seconds(self.peer.pids()) - before
-
-    def w1(self):
-        result = {}
-        for connections in (1, 16):
-            figures, cpu = self.measured("bulk", self.peer.targets, connections, BULK_BYTES)
-            result[f"Gbit/s c{connections}"] = figures["bytes"] * 8 / figures["seconds"] / 1e9
-            result[f"CPU ms/GiB c{connections}"] = cpu * 1000 / (figures["bytes"] / (1 << 30))
-        return result
-
-    def w2(self):
-        many, cpu = self.measured("new", self.peer.targets, 64)
-        one, _ = self.measured("new", self.peer.targets, 1)
-        return {"conn/s c64": many["operations"] / many["seconds"], "CPU us/conn": cpu * 1e6 / many["operations"],
-                "p50 us c1": one["p50"], "p99 us c1": one["p99"], "errors": many["errors"] + one["errors"]}
-
-    def w6(self):
-        many, cpu = self.measured("deny", self.peer.denied_targets, 64)
-        return {"denials/s c64": many["operations"] / many["seconds"], "CPU us/denial": cpu * 1e6 / many["operations"],
-                "p99 us c64": many["p99"], "errors": many["errors"]}
-
-    def idle(self):
-        before = resident_kib(self.peer.pids())
-        log = f"{self.peer.folder}/idle.log"
-        holder = Process([f"{os.environ['ENFORCER_BUILD']}/tests/bench/bench_client", "idle", self.peer.targets,
-                          str(IDLE_CONNECTIONS), "60"], log, self.peer.client_netns)
-        wait_for(lambda: holder.output().endswith("}\n"), 60, "the connections to be open")
-        figures = json.loads(holder.output())
-        time.sleep(1)
-        after = resident_kib(self.peer.pids())
-        holder.kill()
-        return {"KiB/connection": (after - before) / max(1, figures["operations"]), "errors": figures["errors"]}
-
-
-def table(workload, results):
-    """results: {peer: [figures of each round]}."""
-    print(f"\n{workload}: median [least - most], and the median of the same-round ratios to haproxy")
-    for name in next(iter(results.values()))[0]:
-        cells = []
-        for peer, rounds in results.items():
-            values = [r[name] for r in rounds]
-            cell = f"{peer} {statistics.median(values):10.1f} [{min(values):.1f} - {max(values):.1f}]"
-            if peer != "haproxy" and name != "errors" and all(r[name] for r in results["haproxy"]):
-                ratios = [mine / other[name] for mine, other in zip(values, results["haproxy"])]
-                cell += f" = {statistics.median(ratios):.2f} x"
-            cells.append(cell)
-        print(f"  {name:<16}" + "   ".join(cells))
+    def show(self, how):
+        parts = []
+        for workload, results in self.results.items():
+            title = f"{workload}: {WORKLOADS[workload].title}"
+            parts.append(how(title, tables.rows_of(results), self.notes[workload]))
+        return "\n".join(parts)
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="tests/bench/run", description="Enforcer beside haproxy, as ratios.")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=2, help="of each measurement")
-    parser.add_argument("workloads", nargs="*", metavar="|".join(WORKLOADS))
-    options = parser.parse_args()
-    workloads = options.workloads or WORKLOADS
-    if unknown := set(workloads) - set(WORKLOADS):
-        parser.error(f"unknown workload {sorted(unknown)}")
+    options = read_options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: told to end"))  # whatever was made is removed
     os.environ["ENFORCER_BUILD"] = os.path.abspath(os.environ["ENFORCER_BUILD"])
-    results = {workload: {name: [] for name in PEERS} for workload in workloads}
-    for number in range(options.rounds):
-        for workload in workloads:
-            for name in sorted(PEERS, reverse=number % 2 == 1):
-                with PEERS[name](f"bench-{name}-{workload}") as peer:
-                    figures = getattr(Round(peer, options.seconds), workload.lower())()
-                results[workload][name].append(figures)
-                print(f"round {number + 1} {workload} {name}: " + ", ".join(f"{k} {v:.1f}" for k, v in figures.items()), flush=True)
-    print(f"\nproxy on CPU 0 with one worker, client and origin on CPU 1, origin {ADDRESS}; load average "
-          f"{os.getloadavg()[0]:.1f}; kernel {os.uname().release}")
-    for workload in workloads:
-        table(workload, results[workload])
-    return 0
+    skipped = {name: PEERS[name].missing() for name in options.peers if PEERS[name].missing()}
+    for name, missing in skipped.items():
+        print(f"SKIP {name}: {', '.join(missing)} is missing (tests/bench/run --install-peers)", flush=True)
+    peers = {name: PEERS[name] for name in PEERS if name in options.peers and name not in skipped}
+    if not peers:
+        sys.exit("bench: no peer is left")
+    with tempfile.TemporaryDirectory(prefix="enforcer-bench-") as folder:
+        bench = Bench(options, peers, Certificates(folder))
+        bench.run()
+    about = (f"{options.rounds} rounds, {options.seconds:g} s each: median [least-most]; /{tables.BASE}: median of the ratios of the same "
+             f"round; the proxy on CPU 0 with one worker, client and origin on CPU 1; kernel {os.uname().release}, load average "
+             f"{os.getloadavg()[0]:.1f}")
+    print(f"\n{about}\n\n{bench.show(tables.text)}")
+    if options.out:
+        os.makedirs(options.out, exist_ok=True)
+        with open(f"{options.out}/results.md", "w") as file:
+            file.write(f"{about}\n\n{bench.show(tables.markdown)}")
+    for failure in bench.failures:
+        print(f"failed: {failure}")
+    print(f"{len(peers)} peers, {len(skipped)} skipped, {len(bench.failures)} failures")
+    return 1 if bench.failures else 0
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (RuntimeError, subprocess.SubprocessError) as error:
-        sys.exit(f"bench: {error}")
+    sys.exit(main())

@@ -1,8 +1,9 @@
 // What the two ends of a measurement say to each other: a real ClientHello, whose session id carries an order for the
-// origin, and a real ServerHello, behind which come as many bytes as were ordered. A proxy that only looks at names
-// cannot tell the difference from TLS, and neither end spends time on cryptography.
+// origin, and a real ServerHello, behind which come as many bytes as were ordered, of a known pattern. A proxy that
+// only looks at names cannot tell the difference from TLS, and neither end spends time on cryptography.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
@@ -64,6 +65,23 @@ inline std::string client_hello(std::string_view server_name, const Order& order
   return wire::record(1, body + extensions);
 }
 
+/// The name in a ClientHello that lies whole in one record and names its host in its first extension, as ours does; ""
+/// for anything else.
+inline std::string_view server_name(std::string_view hello) {
+  const auto number = [hello](std::size_t at, std::size_t size) {
+    std::size_t value = 0;
+    for (const char octet : hello.substr(std::min(at, hello.size()), size)) {
+      value = value << 8 | static_cast<std::uint8_t>(octet);
+    }
+    return value;
+  };
+  std::size_t at = wire::kSessionIdAt + number(wire::kSessionIdAt - 1, 1);
+  at += 2 + number(at, 2);      // cipher suites
+  at += 1 + number(at, 1) + 2;  // compression methods; the length of the extensions
+  if (at + 9 > hello.size() || number(at, 2) != 0) return "";
+  return hello.substr(at + 9, number(at + 7, 2));
+}
+
 /// The order inside a ClientHello that has arrived whole; none while bytes are missing.
 inline std::optional<Order> order_of(std::string_view received) {
   if (received.size() < 5) return std::nullopt;
@@ -84,6 +102,18 @@ inline std::string server_hello() {
   body += std::string_view("\x13\x01\x00", 3);
   wire::put16(body, extensions.size());
   return wire::record(2, body + extensions);
+}
+
+/// Octet n of what was ordered is octet n modulo its size of this.
+inline constexpr std::uint64_t kPatternSize = 4 << 20;
+inline std::string pattern() {
+  std::string out(kPatternSize, '\0');
+  std::uint32_t state = 1;
+  for (char& octet : out) {
+    state = state * 1664525 + 1013904223;  // the generator of Numerical Recipes: no piece of it looks like another
+    octet = static_cast<char>(state >> 24);
+  }
+  return out;
 }
 
 }  // namespace enforcer::bench

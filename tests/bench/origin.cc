@@ -1,7 +1,6 @@
-// bench_origin ADDRESS PORT: answers each ClientHello with a ServerHello and the bytes it orders, from one thread.
+// bench_origin PORT: answers each ClientHello with a ServerHello and the bytes it orders, from one thread.
 //
 // Bulk bytes come from a memory file by sendfile(2), so that this end copies nothing and the figures are the proxy's.
-#include <arpa/inet.h>
 #include <fmt/core.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -11,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdlib>
@@ -18,19 +18,20 @@
 
 #include "base/fd.h"
 #include "hello.h"
+#include "listener.h"
 
 namespace {
 
 using enforcer::Fd;
+using enforcer::bench::kPatternSize;
 using enforcer::bench::Order;
-
-constexpr std::size_t kFileSize = 4 << 20;
 
 struct Connection {
   Fd socket;
   std::string received;
   std::optional<Order> order;
   bool hello_sent = false;
+  std::uint64_t sent = 0;  ///< of what was ordered
 };
 
 enum class Progress { kWait, kFinished };
@@ -69,8 +70,7 @@ class Origin {
     for (;;) {
       Fd socket(accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
       if (!socket.valid()) return;
-      const int one = 1;
-      setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+      enforcer::bench::set(socket, IPPROTO_TCP, TCP_NODELAY, 1);
       const int fd = socket.get();
       connections_[fd].socket = std::move(socket);
       watch(fd, EPOLLIN, EPOLL_CTL_ADD);
@@ -104,13 +104,14 @@ class Origin {
   }
 
   Progress send_ordered(Connection& connection) {
-    Order& order = *connection.order;
-    while (order.bytes != 0) {
-      off_t at = 0;
-      const ssize_t n =
-          sendfile(connection.socket.get(), file_.get(), &at, std::min<std::uint64_t>(order.bytes, kFileSize));
+    const Order& order = *connection.order;
+    while (connection.sent < order.bytes) {
+      const std::uint64_t begin = connection.sent % kPatternSize;
+      auto at = static_cast<off_t>(begin);
+      const std::uint64_t most = std::min(order.bytes - connection.sent, kPatternSize - begin);
+      const ssize_t n = sendfile(connection.socket.get(), file_.get(), &at, most);
       if (n < 0) return errno == EAGAIN ? Progress::kWait : Progress::kFinished;
-      order.bytes -= static_cast<std::uint64_t>(n);
+      connection.sent += static_cast<std::uint64_t>(n);
     }
     if (order.keep_open != 0) {
       watch(connection.socket.get(), EPOLLIN, EPOLL_CTL_MOD);
@@ -128,25 +129,15 @@ class Origin {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3) {
-    fmt::print(stderr, "usage: bench_origin ADDRESS PORT\n");
+  if (argc != 2) {
+    fmt::print(stderr, "usage: bench_origin PORT\n");
     return 2;
   }
   std::signal(SIGPIPE, SIG_IGN);  // sendfile(2) to a client that went away
-  Fd listener(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  const int one = 1;
-  setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(std::atoi(argv[2])));
-  inet_pton(AF_INET, argv[1], &address.sin_addr);
-  if (bind(listener.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
-      listen(listener.get(), 4096) != 0) {
-    fmt::print(stderr, "bench_origin: cannot listen on {}:{}\n", argv[1], argv[2]);
-    return 1;
-  }
+  Fd listener = enforcer::bench::listen_on(INADDR_ANY, std::atoi(argv[1]), [](const Fd&) {});
   Fd file(memfd_create("bulk", MFD_CLOEXEC));
-  if (ftruncate(file.get(), kFileSize) != 0) return 1;
+  const std::string pattern = enforcer::bench::pattern();
+  if (write(file.get(), pattern.data(), pattern.size()) != static_cast<ssize_t>(pattern.size())) return 1;
   fmt::print("ready\n");
   std::fflush(stdout);
   Origin(std::move(listener), std::move(file)).run();

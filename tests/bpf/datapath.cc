@@ -20,7 +20,7 @@ void update(const bpf_map* map, const Key& key, const Value& value) {
   REQUIRE(bpf_map_update_elem(bpf_map__fd(map), &key, &value, BPF_ANY) == 0);
 }
 
-Outcome test_run(int program, const Bytes& frame, std::uint32_t ifindex, std::uint32_t mark) {
+Outcome test_run(int program, const Bytes& frame, std::uint32_t ifindex, std::uint32_t mark, int repeat) {
   std::array<std::uint8_t, 4096> out{};
   __sk_buff context{};
   context.ifindex = ifindex;
@@ -36,8 +36,10 @@ Outcome test_run(int program, const Bytes& frame, std::uint32_t ifindex, std::ui
   options.ctx_size_in = sizeof(context);
   options.ctx_out = &context_out;
   options.ctx_size_out = sizeof(context_out);
+  options.repeat = repeat;
   REQUIRE(bpf_prog_test_run_opts(program, &options) == 0);
-  return {static_cast<int>(options.retval), Bytes(out.begin(), out.begin() + options.data_size_out), context_out.mark};
+  return {static_cast<int>(options.retval), Bytes(out.begin(), out.begin() + options.data_size_out), context_out.mark,
+          options.duration};
 }
 
 }  // namespace
@@ -61,6 +63,10 @@ Datapath::~Datapath() {
 
 int Datapath::egress_fd() const {
   return bpf_program__fd(egress_->progs.guest_egress);
+}
+
+int Datapath::ingress_fd() const {
+  return bpf_program__fd(ingress_->progs.guest_ingress);
 }
 
 void Datapath::add_guest(std::uint32_t ifindex, const enforcer_guest& guest) {
@@ -123,12 +129,12 @@ void Datapath::attach(std::uint32_t ifindex) {
   }
 }
 
-Outcome Datapath::run_egress(const Bytes& frame, std::uint32_t ifindex) {
-  return test_run(egress_fd(), frame, ifindex, 0);
+Outcome Datapath::run_egress(const Bytes& frame, std::uint32_t ifindex, int repeat) {
+  return test_run(egress_fd(), frame, ifindex, 0, repeat);
 }
 
-Outcome Datapath::run_ingress(const Bytes& frame, std::uint32_t ifindex, std::uint32_t mark) {
-  return test_run(bpf_program__fd(ingress_->progs.guest_ingress), frame, ifindex, mark);
+Outcome Datapath::run_ingress(const Bytes& frame, std::uint32_t ifindex, std::uint32_t mark, int repeat) {
+  return test_run(ingress_fd(), frame, ifindex, mark, repeat);
 }
 
 enforcer_counters operator-(const enforcer_counters& after, const enforcer_counters& before) {

@@ -9,38 +9,12 @@ import signal
 import subprocess
 
 from lib.expect import equal
-from lib.lab import Lab, REPOSITORY, build_folder, policy
 from lib.microvm import runs
 from lib.processes import wait_for
-from lib.reachable import reachable
 from lib.runner import hang_guard
+from lib.vm_lab import create, run, shown, vm_lab
 
 STDIN_WINDOW = 1 << 20  # kStdinWindow
-BOOT_SECONDS = 120  # of a loaded machine under TCG; an idle one takes three
-
-
-def vm_lab(*allow, **config):
-    """A lab without attached guests that can boot the image `mini`."""
-    build = build_folder()
-    subprocess.run([f"{REPOSITORY}/vm-images/build-mini", "--output", f"{build}/images", "--init",
-                    f"{build}/vm-images/enforcer-init", "--kernel-root", os.environ.get("ENFORCER_KERNEL_ROOT", "/")],
-                   check=True, timeout=120)
-    return Lab(policy=policy(*allow) if allow else "", guests=(), config={"images": {"roots": [reachable(f"{build}/images")]}, **config})
-
-
-def run(lab, *arguments, **options):
-    return lab.enforcer.ctl("run", "-l", "lab=yes", *arguments, timeout=BOOT_SECONDS, **options)
-
-
-def create(lab, name):
-    lab.enforcer.ctl_ok("guest", "create", name, "-l", "lab=yes", timeout=BOOT_SECONDS)
-    return wait_for(lambda: (guest := shown(lab, name)) and guest["state"] == "running" and guest, BOOT_SECONDS, f"{name} to run")
-
-
-def shown(lab, name):
-    """What `guest list` says about this guest; None when it is not there."""
-    guests = json.loads(lab.enforcer.ctl_ok("-o", "json", "guest", "list"))["guests"]
-    return next((g for g in guests if g["name"] == name), None)
 
 
 def status_of(pid):
