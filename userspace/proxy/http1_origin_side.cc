@@ -1,5 +1,6 @@
 #include "proxy/http1_origin_side.h"
 
+#include "base/give_back.h"
 #include "base/secret.h"
 
 namespace enforcer::proxy {
@@ -58,7 +59,7 @@ void Http1OriginSide::become_tunnel() {
 
 void Http1OriginSide::keep() {
   if (ends_) return;
-  if (connection_->received().empty()) connection_->received() = {};
+  if (connection_->received().empty()) give_back(connection_->received());
   pool_.give_back(std::move(connection_));
 }
 

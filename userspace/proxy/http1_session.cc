@@ -2,6 +2,7 @@
 // complete, so an answer of ours is never taken for the answer to another request.
 #include "proxy/http1_session.h"
 
+#include "base/give_back.h"
 #include "proxy/guest_connection.h"
 #include "proxy/http1_guest_side.h"
 #include "proxy/served_request.h"
@@ -55,7 +56,7 @@ class Http1Session {
   asio::awaitable<bool> read_more() {
     if (received_.empty()) {
       // A connection may be idle for long: it holds no buffer meanwhile.
-      received_ = {};
+      give_back(received_);
       (void)co_await guest_.readable();
     }
     const std::size_t before = received_.size();

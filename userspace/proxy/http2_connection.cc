@@ -2,6 +2,7 @@
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
+#include "base/give_back.h"
 #include "http/http2_fields.h"
 #include "proxy/http2_stream.h"
 #include "proxy/worker.h"
@@ -36,7 +37,7 @@ asio::awaitable<void> Http2Connection::exchange_frames(net::ByteStream& stream, 
 asio::awaitable<void> Http2Connection::read_frames(net::ByteStream& stream, std::vector<std::uint8_t> received) {
   bool well = received.empty() || codec_->receive(received).has_value();
   kick();
-  received = {};
+  give_back(received);
   while (well && !codec_->over()) {
     (void)co_await stream.readable();  // a connection may be idle for long: it holds no buffer meanwhile
     const auto buffer = std::make_unique_for_overwrite<std::uint8_t[]>(net::kBodyReadSize);
@@ -66,7 +67,7 @@ asio::awaitable<void> Http2Connection::write_frames(net::ByteStream& stream) {
     if (!co_await stream.write_all(out)) break;
     send_ended();
     out.clear();
-    if (streams_.empty()) out = {};
+    if (streams_.empty()) give_back(out);
   }
   // A reader that still waits has nobody left to answer for it.
   stream.interrupt(Errc::kIo);

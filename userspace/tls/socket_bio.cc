@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/give_back.h"
+
 namespace enforcer::tls {
 
 struct SocketBio::Method {
@@ -62,7 +64,7 @@ int SocketBio::read(std::span<std::uint8_t> buffer) {
     const std::size_t count = std::min(buffer.size(), received_.size() - received_used_);
     std::memcpy(buffer.data(), received_.data() + received_used_, count);
     received_used_ += count;
-    if (received_used_ == received_.size()) received_ = {};
+    if (received_used_ == received_.size()) give_back(received_);
     return static_cast<int>(count);
   }
   auto count = socket_.try_read(buffer);
@@ -104,7 +106,7 @@ Result<> SocketBio::flush() {
       sent_ += *count;
     }
   }
-  outgoing_ = {};  // most connections need it never or rarely
+  give_back(outgoing_);  // most connections need it never or rarely
   sent_ = 0;
   if (send_failure_) return std::unexpected(*send_failure_);
   if (ending_ && !ended_) {
