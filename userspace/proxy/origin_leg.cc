@@ -169,6 +169,10 @@ asio::awaitable<std::unique_ptr<tls::Stream>> OriginLeg::secure(const policy::Fa
 
 std::unique_ptr<tls::Stream> OriginLeg::fail_tls(tls::HandshakeFault fault) {
   failure_ = policy::Reason::kOriginTls;
+  if (conversation_.guest_broken()) {  // that is what ended it
+    conversation_.ended({.outcome = audit::Outcome::kGuestReset}, metrics::ConnectionResult::kReset);
+    return nullptr;
+  }
   conversation_.worker().metrics().origin_error(metrics::OriginError::kTls);
   conversation_.ended({.outcome = audit::Outcome::kOriginFailed, .reason = failure_, .detail = tls::label(fault)},
                       metrics::ConnectionResult::kFailed);
