@@ -27,6 +27,7 @@
 
 #include "base/fd.h"
 #include "hello.h"
+#include "quantile.h"
 
 namespace {
 
@@ -219,13 +220,6 @@ std::vector<Target> read_targets(const char* path, const enforcer::bench::Order&
   return targets;
 }
 
-std::uint32_t quantile(std::vector<std::uint32_t>& values, double q) {
-  if (values.empty()) return 0;
-  const auto at = values.begin() + static_cast<std::ptrdiff_t>(q * static_cast<double>(values.size() - 1));
-  std::nth_element(values.begin(), at, values.end());
-  return *at;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -251,8 +245,9 @@ int main(int argc, char** argv) {
   Load load(mode, std::move(targets), order.bytes);
   Figures figures = load.run(static_cast<std::size_t>(std::atoi(argv[3])), time);
   fmt::print("{{\"operations\":{},\"errors\":{},\"bytes\":{},\"seconds\":{:.3f},\"p50\":{},\"p99\":{}}}\n",
-             figures.operations, figures.errors, figures.bytes, load.seconds(), quantile(figures.microseconds, 0.5),
-             quantile(figures.microseconds, 0.99));
+             figures.operations, figures.errors, figures.bytes, load.seconds(),
+             enforcer::bench::quantile(figures.microseconds, 0.5),
+             enforcer::bench::quantile(figures.microseconds, 0.99));
   std::fflush(stdout);
   if (mode == Mode::kIdle) usleep(static_cast<useconds_t>(time.count() * 1000));
 }

@@ -38,6 +38,7 @@
 
 #include "base/fd.h"
 #include "http2.h"
+#include "quantile.h"
 
 namespace {
 
@@ -274,13 +275,6 @@ std::vector<Target> read_targets(const char* path, const Options& options) {
   return targets;
 }
 
-std::uint32_t quantile(std::vector<std::uint32_t>& values, double q) {
-  if (values.empty()) return 0;
-  const auto at = values.begin() + static_cast<std::ptrdiff_t>(q * static_cast<double>(values.size() - 1));
-  std::nth_element(values.begin(), at, values.end());
-  return *at;
-}
-
 std::optional<Options> read_options(std::span<char*> arguments) {
   Options options;
   for (const std::string_view argument : arguments) {
@@ -342,7 +336,8 @@ int main(int argc, char** argv) {
   const double seconds = load.run(static_cast<std::size_t>(std::atoi(argv[3])), time);
   if (!load.first_error.empty()) fmt::print(stderr, "bench_tls_client: {}\n", load.first_error);
   fmt::print("{{\"operations\":{},\"errors\":{},\"seconds\":{:.3f},\"p50\":{},\"p99\":{}}}\n", load.microseconds.size(),
-             load.errors, seconds, quantile(load.microseconds, 0.5), quantile(load.microseconds, 0.99));
+             load.errors, seconds, enforcer::bench::quantile(load.microseconds, 0.5),
+             enforcer::bench::quantile(load.microseconds, 0.99));
   std::fflush(stdout);
   if (mode == Mode::kIdle) usleep(static_cast<useconds_t>(time.count() * 1000));
 }

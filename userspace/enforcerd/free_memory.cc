@@ -13,7 +13,7 @@ const char* malloc_conf = "dirty_decay_ms:1000,muzzy_decay_ms:0";
 namespace enforcer::enforcerd {
 namespace {
 
-void give_back() {
+void purge_what_is_old() {
 #ifdef ENFORCER_JEMALLOC
   static const std::string decay_of_all = fmt::format("arena.{}.decay", MALLCTL_ARENAS_ALL);
   mallctl(decay_of_all.c_str(), nullptr, nullptr, nullptr, 0);
@@ -30,7 +30,7 @@ void FreeMemory::wait() {
   timer_.expires_after(std::chrono::milliseconds(500));
   timer_.async_wait([this](boost::system::error_code error) {
     if (error) return;
-    give_back();
+    purge_what_is_old();
     wait();
   });
 }
