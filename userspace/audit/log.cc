@@ -1,6 +1,7 @@
 #include "audit/log.h"
 
 #include <fcntl.h>
+#include <fmt/compile.h>
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -135,7 +136,8 @@ Result<> Log::write_locked(const Lines& lines) {
 }
 
 void Log::add_line(std::uint64_t seq, const Lines::Line& line) {
-  fmt::format_to(std::back_inserter(out_), "{{\"schema_version\":{},\"seq\":{},\"time\":\"", kSchemaVersion, seq);
+  fmt::format_to(std::back_inserter(out_), FMT_COMPILE("{{\"schema_version\":{},\"seq\":{},\"time\":\""),
+                 kSchemaVersion, seq);
   append_time(out_, line.time);
   out_ += "\",";
   out_ += line.body;

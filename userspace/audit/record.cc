@@ -1,5 +1,6 @@
 #include "audit/record.h"
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
 
 #include "audit/json_text.h"
@@ -156,7 +157,7 @@ void append_time(std::string& out, WallClock::time_point time) {
     cached_second = seconds;
   }
   out += cached_text;
-  fmt::format_to(std::back_inserter(out), ".{:06}Z", (microseconds - seconds).count());
+  fmt::format_to(std::back_inserter(out), FMT_COMPILE(".{:06}Z"), (microseconds - seconds).count());
 }
 
 }  // namespace enforcer::audit

@@ -2,6 +2,7 @@
 // gives nothing, or what is wrong.
 #include "http/head_meaning.h"
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -55,6 +56,7 @@ std::optional<HeadMalformed> parse_grammar(std::string_view text, RawHead& raw) 
   raw.method = request.method_string();
   raw.target = request.target();
   raw.version = request.version();
+  raw.fields.reserve(kUsualFields);
   for (const auto& field : request)
     raw.fields.push_back({std::string(field.name_string()), std::string(field.value())});
   return std::nullopt;
@@ -63,7 +65,7 @@ std::optional<HeadMalformed> parse_grammar(std::string_view text, RawHead& raw) 
 /// One space, no more: the request line is what these three make it.
 std::optional<HeadMalformed> check_request_line(std::string_view text, const RawHead& raw) {
   if (raw.version != 10 && raw.version != 11) return wrong(HeadFault::kSyntax, "version is not HTTP/1.0 or HTTP/1.1");
-  const std::string line = fmt::format("{} {} HTTP/1.{}\r\n", raw.method, raw.target, raw.version - 10);
+  const std::string line = fmt::format(FMT_COMPILE("{} {} HTTP/1.{}\r\n"), raw.method, raw.target, raw.version - 10);
   if (!text.starts_with(line)) return wrong(HeadFault::kSyntax, "request line malformed");
   if (const auto fault = method_fault(raw.method)) return wrong(HeadFault::kSyntax, *fault);
   return std::nullopt;

@@ -1,6 +1,7 @@
 // What requests and responses have in common.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -16,6 +17,15 @@ enum class Version : std::uint8_t { kHttp10, kHttp11, kHttp2 };
 /// What becomes of the connection after the message.
 enum class Connection : std::uint8_t { kKeepAlive, kClose };
 
+/// RFC 9110 9.2.2: doing it twice has the effect of doing it once.
+[[nodiscard]] constexpr bool is_idempotent(std::string_view method) {
+  return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "PUT" || method == "DELETE";
+}
+
+/// Room for most heads: fields, and octets.
+inline constexpr std::size_t kUsualFields = 16;
+inline constexpr std::size_t kUsualSize = 512;
+
 struct HeaderField {
   std::string name;
   std::string value;
@@ -23,5 +33,12 @@ struct HeaderField {
   bool secret = false;
   friend bool operator==(const HeaderField&, const HeaderField&) = default;
 };
+
+/// Appends one line of a head, made of these parts.
+template <class... Parts>
+void append_line(std::string& head, const Parts&... parts) {
+  (head.append(std::string_view(parts)), ...);
+  head.append("\r\n");
+}
 
 }  // namespace enforcer::http

@@ -1,9 +1,5 @@
 #include "http/request_head.h"
 
-#include <fmt/format.h>
-
-#include <iterator>
-
 #include "base/result.h"
 #include "http/head_meaning.h"
 
@@ -26,21 +22,19 @@ std::string serialise(const RequestHead& head) {
   const bool websocket = head.tunnel == RequestHead::Tunnel::kWebSocket;
   ENFORCER_CHECK(websocket || head.tunnel == RequestHead::Tunnel::kNone);
   std::string out;
-  const auto line = [&out]<class... Args>(fmt::format_string<Args...> format, Args&&... args) {
-    fmt::format_to(std::back_inserter(out), format, std::forward<Args>(args)...);
-    out += "\r\n";
-  };
-  line("{} {} {}", head.method, head.path.target(), label(head.version));
-  line("Host: {}", head.authority.to_string());
-  for (const HeaderField& field : head.fields) line("{}: {}", field.name, field.value);
-  if (head.body.kind == BodyFraming::Kind::kLength) line("Content-Length: {}", head.body.length);
-  if (head.body.kind == BodyFraming::Kind::kChunked) line("Transfer-Encoding: chunked");
-  if (head.expects_continue) line("Expect: 100-continue");
+  out.reserve(kUsualSize);
+  append_line(out, head.method, " ", head.path.target(), " ", label(head.version));
+  append_line(out, "Host: ", head.authority.to_string());
+  for (const HeaderField& field : head.fields) append_line(out, field.name, ": ", field.value);
+  if (head.body.kind == BodyFraming::Kind::kLength)
+    append_line(out, "Content-Length: ", std::to_string(head.body.length));
+  if (head.body.kind == BodyFraming::Kind::kChunked) append_line(out, "Transfer-Encoding: chunked");
+  if (head.expects_continue) append_line(out, "Expect: 100-continue");
   if (websocket) {
-    line("Connection: Upgrade");
-    line("Upgrade: websocket");
+    append_line(out, "Connection: Upgrade");
+    append_line(out, "Upgrade: websocket");
   } else if (head.connection == Connection::kClose) {
-    line("Connection: close");
+    append_line(out, "Connection: close");
   }
   out += "\r\n";
   return out;

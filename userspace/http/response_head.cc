@@ -1,12 +1,9 @@
 #include "http/response_head.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <iterator>
 
 #include "http/field_rules.h"
 
@@ -33,6 +30,7 @@ std::optional<ResponseMalformed> parse_grammar(std::string_view text, ResponseHe
   head.status = response.result_int();
   if (head.status < 100 || head.status > 599) return wrong("status out of range");
   head.phrase = response.reason();
+  head.fields.reserve(kUsualFields);
   for (const auto& field : response)
     head.fields.push_back({std::string(field.name_string()), std::string(field.value())});
   return std::nullopt;
@@ -117,21 +115,18 @@ BodyFraming framing_towards(const ResponseHead& head, Version version) {
 
 std::string serialise(const ResponseHead& head, Version version, Connection connection) {
   std::string out;
-  const auto line = [&out]<class... Args>(fmt::format_string<Args...> format, Args&&... args) {
-    fmt::format_to(std::back_inserter(out), format, std::forward<Args>(args)...);
-    out += "\r\n";
-  };
-  line("{} {} {}", label(version), head.status, head.phrase);
-  for (const HeaderField& field : head.fields) line("{}: {}", field.name, field.value);
+  out.reserve(kUsualSize);
+  append_line(out, label(version), " ", std::to_string(head.status), " ", head.phrase);
+  for (const HeaderField& field : head.fields) append_line(out, field.name, ": ", field.value);
   const BodyFraming body = framing_towards(head, version);
-  if (body.kind == BodyFraming::Kind::kLength) line("Content-Length: {}", body.length);
-  if (head.announced) line("Content-Length: {}", *head.announced);
-  if (body.kind == BodyFraming::Kind::kChunked) line("Transfer-Encoding: chunked");
+  if (body.kind == BodyFraming::Kind::kLength) append_line(out, "Content-Length: ", std::to_string(body.length));
+  if (head.announced) append_line(out, "Content-Length: ", std::to_string(*head.announced));
+  if (body.kind == BodyFraming::Kind::kChunked) append_line(out, "Transfer-Encoding: chunked");
   if (head.websocket) {
-    line("Connection: Upgrade");
-    line("Upgrade: websocket");
+    append_line(out, "Connection: Upgrade");
+    append_line(out, "Upgrade: websocket");
   }
-  if (connection == Connection::kClose && !head.interim()) line("Connection: close");
+  if (connection == Connection::kClose && !head.interim()) append_line(out, "Connection: close");
   out += "\r\n";
   return out;
 }

@@ -21,6 +21,12 @@ Result<std::unique_ptr<AsyncSocket>> AsyncSocket::make(asio::io_context& io, Pol
   return made;
 }
 
+std::unique_ptr<AsyncSocket> AsyncSocket::make_unwatched(asio::io_context& io, Poller& poller, Fd socket) {
+  std::unique_ptr<AsyncSocket> made(new AsyncSocket(io, poller, std::move(socket)));
+  made->watched_ = false;
+  return made;
+}
+
 std::unique_ptr<AsyncSocket> AsyncSocket::adopt(asio::io_context& io, Poller& poller, Fd socket, std::uint32_t events) {
   const int fd = socket.get();
   std::unique_ptr<AsyncSocket> made(new AsyncSocket(io, poller, std::move(socket)));
@@ -31,7 +37,14 @@ std::unique_ptr<AsyncSocket> AsyncSocket::adopt(asio::io_context& io, Poller& po
 }
 
 AsyncSocket::~AsyncSocket() {
-  if (socket_.valid()) poller_.forget(socket_.get());
+  if (watched_ && socket_.valid()) poller_.forget(socket_.get());
+}
+
+Result<> AsyncSocket::watch() {
+  if (watched_) return {};
+  TRY_VOID(poller_.add(socket_.get(), *this));
+  watched_ = true;
+  return {};
 }
 
 void AsyncSocket::note(std::uint32_t events) {
@@ -106,8 +119,7 @@ asio::awaitable<void> AsyncSocket::turn() {
 }
 
 asio::awaitable<Result<>> AsyncSocket::readable() {
-  if (readable_) co_return Result<>{};
-  co_return co_await wait(kRead);
+  return readable_ ? at_once() : wait(kRead);
 }
 
 asio::awaitable<Result<>> AsyncSocket::readable_or_writable() {
@@ -118,6 +130,10 @@ asio::awaitable<Result<>> AsyncSocket::readable_or_writable() {
   co_return waited;
 }
 
+asio::awaitable<Result<>> AsyncSocket::at_once() {
+  co_return Result<>{};
+}
+
 asio::awaitable<Result<>> AsyncSocket::connected() {
   if (auto waited = co_await wait(kWrite); !waited) co_return waited;
   co_return finish_connect(socket_.get());
@@ -126,6 +142,7 @@ asio::awaitable<Result<>> AsyncSocket::connected() {
 asio::awaitable<Result<>> AsyncSocket::wait(Direction direction) {
   if (direction == kRead) reads_in_a_row_ = 0;
   if (!interrupted_) {
+    if (auto watched = watch(); !watched) co_return watched;
     ENFORCER_CHECK(!waiters_[direction]);
     // A named object: see userspace/DECISIONS.md on temporaries in co_await expressions.
     auto suspended = asio::async_initiate<const asio::use_awaitable_t<>, void()>(
@@ -178,6 +195,7 @@ void AsyncSocket::end_writing() {
 }
 
 Fd AsyncSocket::transfer_to(PollTarget& target) {
+  ENFORCER_CHECK(watched_);
   poller_.transfer(socket_.get(), target);
   return std::move(socket_);
 }

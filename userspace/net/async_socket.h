@@ -30,11 +30,15 @@ class AsyncSocket final : public ByteStream, public PollTarget {
   /// Takes a non-blocking socket and watches it, until it is closed: who has the same socket by another descriptor, in
   /// this process or elsewhere, removes this one from the poller before.
   static Result<std::unique_ptr<AsyncSocket>> make(asio::io_context& io, Poller& poller, Fd socket);
+  /// The same, but watched only from its first wait or from watch() on: for one that may be over before that.
+  static std::unique_ptr<AsyncSocket> make_unwatched(asio::io_context& io, Poller& poller, Fd socket);
   /// Takes one that is watched already; `events`: those that were reported so far.
   static std::unique_ptr<AsyncSocket> adopt(asio::io_context& io, Poller& poller, Fd socket, std::uint32_t events);
   ~AsyncSocket() override;
 
   [[nodiscard]] int fd() const { return socket_.get(); }
+  /// From now on it is noticed what happens to it while nobody waits. Idempotent. kIo: the system has no memory for it.
+  Result<> watch();
 
   /// 0: FIN. kIo: the peer reset the connection.
   asio::awaitable<Result<std::size_t>> read_some(std::span<std::uint8_t> buffer) override;
@@ -44,7 +48,8 @@ class AsyncSocket final : public ByteStream, public PollTarget {
   /// Waits until try_read() may have something, not at all where it may already; with wake_also() until either of two
   /// sockets may.
   asio::awaitable<Result<>> readable() override;
-  /// From now on, bytes arriving here also end `other`'s readable(); null ends that. `other` must outlive it.
+  /// From now on, bytes arriving here, who is watched, also end `other`'s readable(); null ends that. `other` must
+  /// outlive it.
   void wake_also(AsyncSocket* other) { partner_ = other; }
   asio::awaitable<Result<>> write_all(Bytes bytes) override;
   /// As many bytes as the kernel takes at once; 0 where write_all() would wait.
@@ -78,7 +83,7 @@ class AsyncSocket final : public ByteStream, public PollTarget {
   void ask_again() { readable_ = true; }
   /// An error was reported; it shows in the next read or write.
   [[nodiscard]] bool broken() const { return broken_; }
-  /// Gives the socket to another target of the same Poller.
+  /// Gives the socket, which is watched, to another target of the same Poller.
   Fd transfer_to(PollTarget& target);
 
  private:
@@ -88,6 +93,7 @@ class AsyncSocket final : public ByteStream, public PollTarget {
 
   AsyncSocket(asio::io_context& io, Poller& poller, Fd socket);
   std::optional<Result<std::size_t>> receive(std::span<std::uint8_t> buffer, int flags);
+  static asio::awaitable<Result<>> at_once();
   asio::awaitable<Result<>> wait(Direction direction);
   void ready(std::uint32_t events) override;
   void note(std::uint32_t events);
@@ -99,6 +105,7 @@ class AsyncSocket final : public ByteStream, public PollTarget {
   std::array<std::optional<Waiter>, 2> waiters_;
   std::optional<Errc> interrupted_;
   unsigned reads_in_a_row_ = 0;
+  bool watched_ = true;
   bool readable_ = true;
   bool short_reads_tell_ = true;  // that nothing is left: not before an end or urgent data, of which no edge tells
   bool broken_ = false;

@@ -26,6 +26,7 @@ void HostIndex::add(const HostPattern& pattern, TargetEntry entry) {
     exact_[pattern.text()].push_back(entry);
     return;
   }
+  has_wildcards_ = true;
   const auto& labels = pattern.labels();
   const bool wild_first = !pattern.any_depth() && labels.front().find('*') != std::string::npos;
   std::uint32_t at = 0;
@@ -72,6 +73,7 @@ void HostIndex::find_exact(const HostName& name, MatchList& out) const {
 }
 
 void HostIndex::find_wildcards(const HostName& name, MatchList& out) const {
+  if (!has_wildcards_) return;
   const auto labels = name.labels();
   struct Step {
     std::uint32_t node;

@@ -58,6 +58,7 @@ class HostIndex {
 
   ByText<Entries> exact_;
   std::vector<Node> nodes_;
+  bool has_wildcards_ = false;
 };
 
 }  // namespace enforcer::policy

@@ -101,6 +101,7 @@ void Decisions::end(const Ending& ending) {
                                           .reason = ending.reason,
                                           .detail = ending.detail});
   allowed_id_.reset();
+  facts_.request.reset();
 }
 
 void Decisions::decide_again() {

@@ -1,8 +1,6 @@
 #include "proxy/exchange.h"
 
-#include <algorithm>
 #include <boost/asio/experimental/awaitable_operators.hpp>
-#include <iterator>
 
 #include "base/digest.h"
 #include "http/field_rules.h"
@@ -19,7 +17,6 @@ namespace {
 constexpr int kMaxInterim = 8;
 constexpr unsigned kBadGateway = 502;
 constexpr unsigned kGatewayTimeout = 504;
-constexpr std::string_view kIdempotent[] = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"};  // RFC 9110 9.2.2
 constexpr unsigned kContinue = 100;
 constexpr unsigned kSwitchingProtocols = 101;
 
@@ -53,9 +50,8 @@ Exchange::Exchange(Conversation& conversation, GuestSide& guest, OriginLeg& orig
 asio::awaitable<Exchange::Result> Exchange::run(const OutgoingRequest& request, OriginLeg::Reached leg,
                                                 Attempt attempt) {
   using namespace asio::experimental::awaitable_operators;
-  // RFC 9110 9.2.2: what is not idempotent may have been done although no answer came.
-  harmless_twice_ = std::ranges::find(kIdempotent, request.head.method) != std::end(kIdempotent);
-  held_whole_ = request.body || request.head.body.kind == http::BodyFraming::Kind::kNone;
+  held_whole_ = request.held_whole();
+  harmless_twice_ = request.may_be_repeated();
   reused_ = leg == OriginLeg::Reached::kReused;
   last_ = attempt == Attempt::kLast;
   auto sending = send_request(request);

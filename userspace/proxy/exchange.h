@@ -30,6 +30,11 @@ struct OutgoingRequest {
   http::RequestHead head;
   std::optional<std::vector<std::uint8_t>> body;  ///< read whole already, because the decision needed it
   Dialect dialect = Dialect::kProblem;
+
+  /// All of it is there.
+  [[nodiscard]] bool held_whole() const { return body || head.body.kind == http::BodyFraming::Kind::kNone; }
+  /// Where it met a connection that was just being closed, it can be sent on another one, and does no harm twice.
+  [[nodiscard]] bool may_be_repeated() const { return held_whole() && http::is_idempotent(head.method); }
 };
 
 class Exchange {
@@ -80,8 +85,8 @@ class Exchange {
   BodyTransfer download_;
   enum class Sending : std::uint8_t { kUnderWay, kSent, kFailed };
   Sending sending_ = Sending::kUnderWay;
-  bool harmless_twice_ = false;  ///< nothing of it is lost when it is sent again, and it does nothing twice
   bool held_whole_ = false;      ///< it can be sent again
+  bool harmless_twice_ = false;  ///< and may be, although it may have been done
   bool reused_ = false;
   bool last_ = false;
   std::optional<OriginSide::NoHead> refused_;

@@ -11,14 +11,21 @@ namespace enforcer::proxy {
 
 namespace asio = boost::asio;
 
-GuestConnection::GuestConnection(std::unique_ptr<LiveSession> session, std::unique_ptr<net::AsyncSocket> guest)
-    : Conversation(*session), session_(std::move(session)), guest_(std::move(guest)) {
+GuestConnection::GuestConnection(std::unique_ptr<LiveSession> session, std::unique_ptr<net::AsyncSocket> guest,
+                                 policy::Facts facts)
+    : Conversation(*session), session_(std::move(session)), guest_(std::move(guest)), facts_(std::move(facts)) {
   begin();
   guest_->when_broken([this] { guest_left(); });
 }
 
 GuestConnection::~GuestConnection() {
   if (session_) let_go();
+}
+
+bool GuestConnection::notice_leaving() {
+  if (guest_->watch()) return true;
+  deny(policy::Reason::kInternal);
+  return false;
 }
 
 void GuestConnection::interrupt_guest(Errc why) {

@@ -14,11 +14,18 @@ namespace enforcer::proxy {
 
 class GuestConnection final : public Conversation {
  public:
-  GuestConnection(std::unique_ptr<LiveSession> session, std::unique_ptr<net::AsyncSocket> guest);
+  /// `facts`: those that the connection was admitted with.
+  GuestConnection(std::unique_ptr<LiveSession> session, std::unique_ptr<net::AsyncSocket> guest, policy::Facts facts);
   ~GuestConnection() override;
 
   [[nodiscard]] LiveSession& session() { return *session_; }
   [[nodiscard]] net::AsyncSocket& guest() { return *guest_; }
+  /// What is known of it so far; who finds out more adds it.
+  [[nodiscard]] policy::Facts& facts() { return facts_; }
+
+  /// From now on it is noticed when the guest breaks it off, also while nobody reads. False: denied, the system has no
+  /// memory for that.
+  bool notice_leaving();
 
   /// Appends what the guest sends next; false: it ended, broke or was interrupted (why() says which).
   boost::asio::awaitable<bool> read_guest(std::vector<std::uint8_t>& buffer);
@@ -34,6 +41,8 @@ class GuestConnection final : public Conversation {
   void answer_at_once(Bytes answer);
 
   using Conversation::deny;
+  /// With facts().
+  DecisionId deny(policy::Reason reason, const Seen& seen = {}) { return Conversation::deny(facts_, reason, seen); }
   /// The connection counts as denied, until something else becomes of it.
   DecisionId deny(const policy::Facts& facts, const policy::Decision& denial, const Seen& seen = {}) override;
   /// The connection counts as what became of the last thing that was allowed on it.
@@ -44,6 +53,7 @@ class GuestConnection final : public Conversation {
 
   std::unique_ptr<LiveSession> session_;
   std::unique_ptr<net::AsyncSocket> guest_;
+  policy::Facts facts_;
   Errc why_ = Errc::kIo;
 };
 

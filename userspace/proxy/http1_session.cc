@@ -32,33 +32,37 @@ policy::Reason reason_of(http::HeadFault fault) {
 
 class Http1Session {
  public:
-  Http1Session(GuestConnection& connection, net::ByteStream& guest, policy::Facts facts, Transport transport,
+  Http1Session(GuestConnection& connection, net::ByteStream& guest, Transport transport,
                std::vector<std::uint8_t> received)
-      : connection_(connection),
-        guest_(guest),
-        facts_(std::move(facts)),
-        transport_(transport),
-        received_(std::move(received)) {
-    facts_.layer = policy::Layer::kHttp;
+      : connection_(connection), guest_(guest), transport_(transport), received_(std::move(received)) {
+    connection_.facts().layer = policy::Layer::kHttp;
   }
 
-  asio::awaitable<void> run() {
-    while (after_ == After::kNextRequest) {
-      auto head = co_await read_head();
-      if (!head) break;
+  /// What becomes of the connection; kNextRequest: serve_next() is to be called once more.
+  [[nodiscard]] After after() const { return after_; }
+
+  /// Whether something of the next request may be there. A connection that waits for the first octet of it may do so
+  /// for long, and holds no buffer meanwhile.
+  bool next_has_begun() {
+    const auto& deadlines = connection_.worker().config().deadlines;
+    if (!first_) connection_.expect_within(received_.empty() ? deadlines.idle : deadlines.request_head);
+    if (!received_.empty()) return true;
+    give_back(received_);
+    return false;
+  }
+
+  asio::awaitable<void> serve_next() {
+    if (auto head = co_await read_head()) {
       co_await serve(*std::move(head));
-      first_ = false;
+    } else {
+      ENFORCER_CHECK(after_ != After::kNextRequest);
     }
-    if (after_ != After::kReset) co_await connection_.say_goodbye(guest_);
+    first_ = false;
+    connection_.facts().request.reset();
   }
 
  private:
   asio::awaitable<bool> read_more() {
-    if (received_.empty()) {
-      // A connection may be idle for long: it holds no buffer meanwhile.
-      give_back(received_);
-      (void)co_await guest_.readable();
-    }
     const std::size_t before = received_.size();
     received_.resize(before + net::kHeadReadSize);
     const auto count = co_await guest_.read_some(std::span(received_).subspan(before));
@@ -69,8 +73,6 @@ class Http1Session {
 
   /// The next request head; nothing when there is none, which was dealt with.
   asio::awaitable<std::optional<http::RequestHead>> read_head() {
-    const auto& deadlines = connection_.worker().config().deadlines;
-    if (!first_) connection_.expect_within(received_.empty() ? deadlines.idle : deadlines.request_head);
     http::RequestHeadReader reader;
     while (true) {
       auto outcome = reader.read(received_);
@@ -92,7 +94,7 @@ class Http1Session {
         head_never_came();
         co_return std::nullopt;
       }
-      if (begins && !first_) connection_.expect_within(deadlines.request_head);
+      if (begins && !first_) connection_.expect_within(connection_.worker().config().deadlines.request_head);
     }
   }
 
@@ -100,8 +102,7 @@ class Http1Session {
   void head_never_came() {
     const bool late = connection_.interrupted() == Errc::kTimeout;
     if (late && (first_ || !received_.empty())) {
-      facts_.request.reset();
-      connection_.deny(facts_, policy::Reason::kHelloTimeout);
+      connection_.deny(policy::Reason::kHelloTimeout);
       return;
     }
     connection_.session().closed_as(late || after_ == After::kNextRequest ? metrics::ConnectionResult::kCompleted
@@ -116,19 +117,18 @@ class Http1Session {
       co_return;
     }
     Http1GuestSide side(guest_, received_, head.version, head.connection, head.body);
-    ServedRequest request(connection_, side, facts_, transport_);
+    ServedRequest request(connection_, side, connection_.facts(), transport_);
     after_ = co_await request.serve(std::move(head));
   }
 
   asio::awaitable<void> refuse(policy::Reason reason) {
     Http1GuestSide side(guest_, received_, http::Version::kHttp11, http::Connection::kClose, {});
-    ServedRequest request(connection_, side, facts_, transport_);
+    ServedRequest request(connection_, side, connection_.facts(), transport_);
     after_ = co_await request.refuse(reason);
   }
 
   GuestConnection& connection_;
   net::ByteStream& guest_;
-  policy::Facts facts_;
   const Transport transport_;
   std::vector<std::uint8_t> received_;
   After after_ = After::kNextRequest;
@@ -137,10 +137,14 @@ class Http1Session {
 
 }  // namespace
 
-asio::awaitable<void> serve_http1(GuestConnection& connection, net::ByteStream& guest, policy::Facts facts,
-                                  Transport transport, std::vector<std::uint8_t> received) {
-  Http1Session session(connection, guest, std::move(facts), transport, std::move(received));
-  co_await session.run();
+asio::awaitable<void> serve_http1(GuestConnection& connection, net::ByteStream& guest, Transport transport,
+                                  std::vector<std::uint8_t> received) {
+  Http1Session session(connection, guest, transport, std::move(received));
+  while (session.after() == After::kNextRequest) {
+    if (!session.next_has_begun()) (void)co_await guest.readable();
+    co_await session.serve_next();
+  }
+  if (session.after() == After::kGoodbye) co_await connection.say_goodbye(guest);
 }
 
 }  // namespace enforcer::proxy

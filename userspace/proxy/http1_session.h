@@ -15,7 +15,7 @@ class GuestConnection;
 
 /// Serves requests until one side ends it. `guest` carries the conversation's guest in clear or is TLS over it, which
 /// `transport` says; `received` is what was read from it already. The deadline for the first head is the caller's.
-boost::asio::awaitable<void> serve_http1(GuestConnection& connection, net::ByteStream& guest, policy::Facts facts,
+boost::asio::awaitable<void> serve_http1(GuestConnection& connection, net::ByteStream& guest,
                                          policy::RequestFacts::Transport transport, std::vector<std::uint8_t> received);
 
 }  // namespace enforcer::proxy

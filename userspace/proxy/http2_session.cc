@@ -19,19 +19,18 @@ namespace {
 
 class Http2Session final : public Http2Connection {
  public:
-  Http2Session(GuestConnection& connection, net::ByteStream& guest, policy::Facts facts, Transport transport)
+  Http2Session(GuestConnection& connection, net::ByteStream& guest, Transport transport)
       : Http2Connection(connection.worker(), connection.decisions().view().guest),
         connection_(connection),
         guest_(guest),
-        facts_(std::move(facts)),
         transport_(transport),
         served_(connection.worker().io()) {
-    facts_.layer = policy::Layer::kHttp;
+    connection_.facts().layer = policy::Layer::kHttp;
   }
 
   asio::awaitable<void> run(std::vector<std::uint8_t> received) {
     if (!open(http::Http2Codec::Role::kServer)) {
-      connection_.deny(facts_, policy::Reason::kInternal);
+      connection_.deny(policy::Reason::kInternal);
       co_return;
     }
     co_await exchange_frames(guest_, std::move(received));
@@ -46,9 +45,9 @@ class Http2Session final : public Http2Connection {
     const bool late = connection_.interrupted() == Errc::kTimeout;
     if (fault != http::Http2Error::kNone) {
       const bool abuse = fault == http::Http2Error::kEnhanceYourCalm;
-      connection_.deny(facts_, abuse ? policy::Reason::kH2Abuse : policy::Reason::kH2Malformed);
+      connection_.deny(abuse ? policy::Reason::kH2Abuse : policy::Reason::kH2Malformed);
     } else if (!asked_ && late) {
-      connection_.deny(facts_, policy::Reason::kHelloTimeout);
+      connection_.deny(policy::Reason::kHelloTimeout);
     } else {
       connection_.session().closed_as(asked_ ? metrics::ConnectionResult::kCompleted
                                              : metrics::ConnectionResult::kReset);
@@ -67,7 +66,7 @@ class Http2Session final : public Http2Connection {
       return codec().reset(id, http::Http2Error::kProtocol);  // malformed() follows
     }
     if (!guest.open_stream()) {
-      connection_.deny(facts_, policy::Reason::kLimitConnections);
+      connection_.deny(policy::Reason::kLimitConnections);
       return codec().reset(id, http::Http2Error::kRefusedStream);
     }
     ++running_;
@@ -86,7 +85,7 @@ class Http2Session final : public Http2Connection {
   asio::awaitable<void> serve_stream(http::StreamId id, http::HeadOutcome outcome, http::Http2End end) {
     Http2GuestStream stream(*this, connection_.decisions(), id, end);
     if (is_closing()) stream.connection_ended();
-    policy::Facts facts = facts_;
+    policy::Facts facts = connection_.facts();
     ServedRequest request(stream, stream, facts, transport_);
     auto* head = std::get_if<http::RequestHead>(&outcome);
     auto served = head != nullptr ? request.serve(std::move(*head)) : request.refuse(policy::Reason::kLimitHead);
@@ -96,7 +95,7 @@ class Http2Session final : public Http2Connection {
   /// A stream that runs records it as what its own request came to.
   void malformed(http::StreamId id) override {
     if (find(id) != nullptr) return Http2Connection::malformed(id);
-    connection_.deny(facts_, policy::Reason::kH2Malformed);
+    connection_.deny(policy::Reason::kH2Malformed);
   }
 
   void read_ended() override { close_streams(http::Http2Error::kCancel); }
@@ -120,7 +119,6 @@ class Http2Session final : public Http2Connection {
 
   GuestConnection& connection_;
   net::ByteStream& guest_;
-  policy::Facts facts_;
   const Transport transport_;
   std::size_t running_ = 0;
   bool asked_ = false;    ///< a request came
@@ -130,9 +128,9 @@ class Http2Session final : public Http2Connection {
 
 }  // namespace
 
-asio::awaitable<void> serve_http2(GuestConnection& connection, net::ByteStream& guest, policy::Facts facts,
-                                  Transport transport, std::vector<std::uint8_t> received) {
-  Http2Session session(connection, guest, std::move(facts), transport);
+asio::awaitable<void> serve_http2(GuestConnection& connection, net::ByteStream& guest, Transport transport,
+                                  std::vector<std::uint8_t> received) {
+  Http2Session session(connection, guest, transport);
   co_await session.run(std::move(received));
 }
 

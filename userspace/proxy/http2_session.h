@@ -13,7 +13,7 @@ namespace enforcer::proxy {
 class GuestConnection;
 
 /// Serves streams until one side ends it. The parameters are those of serve_http1() (http1_session.h).
-boost::asio::awaitable<void> serve_http2(GuestConnection& connection, net::ByteStream& guest, policy::Facts facts,
+boost::asio::awaitable<void> serve_http2(GuestConnection& connection, net::ByteStream& guest,
                                          policy::RequestFacts::Transport transport, std::vector<std::uint8_t> received);
 
 }  // namespace enforcer::proxy

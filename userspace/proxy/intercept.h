@@ -4,17 +4,19 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <memory>
 #include <vector>
 
-#include "policy/facts.h"
+#include "tls/stream.h"
 
 namespace enforcer::proxy {
 
 class GuestConnection;
 struct Seen;
 
-/// `received` begins with the ClientHello, whose server name is facts.host.
-boost::asio::awaitable<void> intercept(GuestConnection& conversation, policy::Facts facts, const Seen& seen,
-                                       std::vector<std::uint8_t> received);
+/// `received` begins with the ClientHello, whose server name is the host of the connection's facts. Null: no TLS came
+/// of it, which is recorded. The deadline for the first request has begun.
+boost::asio::awaitable<std::unique_ptr<tls::Stream>> intercept(GuestConnection& conversation, const Seen& seen,
+                                                               std::vector<std::uint8_t> received);
 
 }  // namespace enforcer::proxy

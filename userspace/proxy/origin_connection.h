@@ -45,9 +45,12 @@ class OriginConnection {
   /// What was read and not yet consumed.
   [[nodiscard]] std::vector<std::uint8_t>& received() { return received_; }
 
-  /// An idle connection on which something arrives, or ends, is over: an origin has nothing to say unasked.
-  [[nodiscard]] bool quiet() {
-    socket_->ask_again();  // what tells of the end may not have been looked at yet
+  /// An idle connection on which something arrives, or ends, is over: an origin has nothing to say unasked. What has
+  /// come to the socket a moment ago, and the poller has not told yet, is asked for only where it matters.
+  enum class Ask : std::uint8_t { kPoller, kSocket };
+  [[nodiscard]] bool quiet(Ask whom) {
+    if (whom == Ask::kPoller && !socket_->may_have_more()) return received_.empty();
+    socket_->ask_again();
     std::uint8_t unasked = 0;
     return received_.empty() && !stream().try_read({&unasked, 1}).has_value();
   }

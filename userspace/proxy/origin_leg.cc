@@ -29,10 +29,10 @@ OriginPool& OriginLeg::pool() {
 }
 
 asio::awaitable<OriginLeg::Reached> OriginLeg::reach(const policy::Facts& facts, const policy::Decision& decision,
-                                                     Speak speak) {
+                                                     Speak speak, OriginConnection::Ask whom) {
   conversation_.forget_lateness();
   const OriginKey key = key_of(facts, decision, speak);
-  if (const auto reused = co_await reuse(key, facts, decision, speak)) co_return *reused;
+  if (const auto reused = co_await reuse(key, facts, decision, speak, whom)) co_return *reused;
   const OriginPool::Dial dial(pool(), key);
   switch (co_await conversation_.reach_origin(facts, decision, {})) {
     case Conversation::Reached::kDenied:
@@ -61,14 +61,15 @@ asio::awaitable<OriginLeg::Reached> OriginLeg::reach_again(const policy::Facts& 
 
 /// Nothing: a new connection is needed.
 asio::awaitable<std::optional<OriginLeg::Reached>> OriginLeg::reuse(const OriginKey& key, const policy::Facts& facts,
-                                                                    const policy::Decision& decision, Speak speak) {
+                                                                    const policy::Decision& decision, Speak speak,
+                                                                    OriginConnection::Ask whom) {
   Decisions& decisions = conversation_.decisions();
   const bool may_share = speak == Speak::kHttp2 || (speak == Speak::kWhatItPrefers && key.transport == Transport::kTls);
   if (may_share && !pool().speaks_only_http1(key.place, key.port)) {
     co_await await_dial(key);
   }
   std::shared_ptr<Http2OriginConnection> shared = may_share ? pool().find_shared(key) : nullptr;
-  std::unique_ptr<OriginConnection> idle = shared || speak == Speak::kHttp2 ? nullptr : pool().take(key);
+  std::unique_ptr<OriginConnection> idle = shared || speak == Speak::kHttp2 ? nullptr : pool().take(key, whom);
   if (!shared && !idle) co_return std::nullopt;
   const OriginConnection& connection = shared ? shared->connection() : *idle;
   const IpAddress address = connection.address();

@@ -36,8 +36,9 @@ class OriginLeg {
     kFailed,  ///< allowed and recorded, begun and ended: failure() says why
   };
   /// Records the decision and has a side over which the request may be sent: a checked address, and over TLS an origin
-  /// whose certificate was verified for the decided name.
-  boost::asio::awaitable<Reached> reach(const policy::Facts& facts, const policy::Decision& decision, Speak speak);
+  /// whose certificate was verified for the decided name. `whom` is asked whether a kept connection is still there.
+  boost::asio::awaitable<Reached> reach(const policy::Facts& facts, const policy::Decision& decision, Speak speak,
+                                        OriginConnection::Ask whom);
   /// A new connection for a decision that is recorded already: the one before did not take the request.
   boost::asio::awaitable<Reached> reach_again(const policy::Facts& facts, const policy::Decision& decision,
                                               Speak speak);
@@ -51,7 +52,8 @@ class OriginLeg {
 
  private:
   boost::asio::awaitable<std::optional<Reached>> reuse(const OriginKey& key, const policy::Facts& facts,
-                                                       const policy::Decision& decision, Speak speak);
+                                                       const policy::Decision& decision, Speak speak,
+                                                       OriginConnection::Ask whom);
   boost::asio::awaitable<void> await_dial(const OriginKey& key);
   boost::asio::awaitable<bool> begin(OriginKey key, const policy::Facts& facts, Speak speak);
   boost::asio::awaitable<std::unique_ptr<tls::Stream>> secure(const policy::Facts& facts, Speak speak);

@@ -14,14 +14,14 @@ constexpr std::size_t kMaxRemembered = dns::NameTable::kCapacity;
 
 }  // namespace
 
-std::unique_ptr<OriginConnection> OriginPool::take(const OriginKey& key) {
+std::unique_ptr<OriginConnection> OriginPool::take(const OriginKey& key, OriginConnection::Ask whom) {
   // The youngest first: the others may grow old.
   for (auto idle = idle_.end(); idle != idle_.begin();) {
     --idle;
     if (idle->connection->key() != key) continue;
     auto connection = std::move(idle->connection);
     idle = idle_.erase(idle);
-    if (connection->quiet()) return connection;
+    if (connection->quiet(whom)) return connection;
   }
   return nullptr;
 }

@@ -33,7 +33,7 @@ class OriginPool final : private net::WheelEntry {
   explicit OriginPool(net::TimerWheel& wheel) : wheel_(wheel) {}
 
   /// A quiet HTTP/1 connection, or null.
-  std::unique_ptr<OriginConnection> take(const OriginKey& key);
+  std::unique_ptr<OriginConnection> take(const OriginKey& key, OriginConnection::Ask whom);
   void give_back(std::unique_ptr<OriginConnection> connection);
 
   /// An HTTP/2 connection with room for one more request, or null.

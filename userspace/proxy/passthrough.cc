@@ -16,14 +16,8 @@ namespace {
 /// A hello of either side mostly fits.
 constexpr std::size_t kFlightBuffer = 4096;
 
-void deny_tls(GuestConnection& conversation, const policy::Facts& facts, policy::Reason reason, const Seen& seen,
-              tls::AlertDescription alert = tls::AlertDescription::kAccessDenied) {
-  conversation.deny(facts, reason, seen);
-  conversation.answer_at_once(tls::fatal_alert(alert));
-}
-
 /// Reads until the hello is complete; nothing: it never will be, and that was dealt with.
-asio::awaitable<std::optional<tls::ClientHello>> read_hello(GuestConnection& conversation, const policy::Facts& facts,
+asio::awaitable<std::optional<tls::ClientHello>> read_hello(GuestConnection& conversation,
                                                             std::vector<std::uint8_t>& received,
                                                             tls::ClientHelloReader& reader) {
   Bytes arrived = received;
@@ -31,17 +25,18 @@ asio::awaitable<std::optional<tls::ClientHello>> read_hello(GuestConnection& con
     auto outcome = reader.feed(arrived);
     if (auto* hello = std::get_if<tls::ClientHello>(&outcome)) co_return std::move(*hello);
     if (std::holds_alternative<tls::NotTls>(outcome)) {
-      conversation.deny(facts, policy::Reason::kProtoUnknown);
+      conversation.deny(policy::Reason::kProtoUnknown);
       co_return std::nullopt;
     }
     if (std::holds_alternative<tls::Malformed>(outcome)) {
-      deny_tls(conversation, facts, policy::Reason::kTlsMalformed, {}, tls::AlertDescription::kDecodeError);
+      conversation.deny(policy::Reason::kTlsMalformed);
+      conversation.answer_at_once(tls::fatal_alert(tls::AlertDescription::kDecodeError));
       co_return std::nullopt;
     }
     const std::size_t before = received.size();
     if (!co_await conversation.read_guest(received)) {
       if (conversation.why() == Errc::kTimeout) {
-        conversation.deny(facts, policy::Reason::kHelloTimeout);
+        conversation.deny(policy::Reason::kHelloTimeout);
       } else {
         conversation.session().closed_as(metrics::ConnectionResult::kReset);
       }
@@ -172,13 +167,18 @@ asio::awaitable<void> pass_through(GuestConnection& conversation, const tls::Cli
 
 }  // namespace
 
-asio::awaitable<void> serve_tls(GuestConnection& conversation, policy::Facts facts, std::vector<std::uint8_t> received,
-                                Monotonic::time_point start) {
+asio::awaitable<std::unique_ptr<tls::Stream>> serve_tls(GuestConnection& conversation,
+                                                        std::vector<std::uint8_t> received,
+                                                        Monotonic::time_point start) {
   tls::ClientHelloReader reader;
+  policy::Facts& facts = conversation.facts();
   facts.layer = policy::Layer::kTls;
   LiveSession& session = conversation.session();
-  const auto hello = co_await read_hello(conversation, facts, received, reader);
-  if (!hello) co_return session.classified(metrics::Protocol::kTls);
+  const auto hello = co_await read_hello(conversation, received, reader);
+  if (!hello) {
+    session.classified(metrics::Protocol::kTls);
+    co_return nullptr;
+  }
   session.said_what_it_wants();
   conversation.worker().metrics().overhead(metrics::Stage::kClassify, Monotonic::now() - start);
 
@@ -191,21 +191,23 @@ asio::awaitable<void> serve_tls(GuestConnection& conversation, policy::Facts fac
   if (!decision.allowed()) {
     conversation.deny(facts, decision, seen);
     conversation.answer_at_once(tls::fatal_alert(tls::AlertDescription::kAccessDenied));
-    co_return;
+    co_return nullptr;
   }
+  if (!conversation.notice_leaving()) co_return nullptr;
   if (decision.handling == policy::Handling::kIntercept) {
-    co_return co_await intercept(conversation, std::move(facts), seen, std::move(received));
+    co_return co_await intercept(conversation, seen, std::move(received));
   }
   switch (co_await conversation.reach_origin(facts, decision, seen)) {
     case GuestConnection::Reached::kDenied:
       conversation.answer_at_once(tls::fatal_alert(tls::AlertDescription::kAccessDenied));
-      co_return;
+      co_return nullptr;
     case GuestConnection::Reached::kFailed:
-      co_return;
+      co_return nullptr;
     case GuestConnection::Reached::kConnected:
       break;
   }
   co_await pass_through(conversation, *hello, std::move(received), reader.wire_size());
+  co_return nullptr;
 }
 
 }  // namespace enforcer::proxy

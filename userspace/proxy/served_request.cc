@@ -188,7 +188,8 @@ asio::awaitable<bool> ServedRequest::reached(OriginLeg::Reached leg, RequestRead
 }
 
 asio::awaitable<void> ServedRequest::send(OutgoingRequest request, const policy::Decision& decision) {
-  auto leg = co_await origin_.reach(facts_, decision, speak_);
+  using Ask = OriginConnection::Ask;
+  auto leg = co_await origin_.reach(facts_, decision, speak_, request.may_be_repeated() ? Ask::kPoller : Ask::kSocket);
   if (!co_await reached(leg, how_much_came(request.head))) co_return;
   if (dialect_ == Dialect::kGrpc && origin_.protocol() == tls::ApplicationProtocol::kHttp1) {
     // A call's status comes in trailers, and none would arrive.

@@ -19,61 +19,76 @@ namespace asio = boost::asio;
 namespace {
 
 /// The connection needs no classification: a `protocol: tcp` rule matched, and the server may speak first.
-asio::awaitable<void> relay_opaque(GuestConnection& conversation, const policy::Facts& facts,
-                                   const policy::Decision& decision) {
-  conversation.session().said_what_it_wants();
-  conversation.session().classified(metrics::Protocol::kTcp);
-  const auto reached = co_await conversation.reach_origin(facts, decision, {});
-  if (reached == GuestConnection::Reached::kConnected) conversation.become_relay(0, 0);
+asio::awaitable<void> relay_opaque(GuestConnection& connection, const policy::Decision& decision) {
+  connection.session().said_what_it_wants();
+  connection.session().classified(metrics::Protocol::kTcp);
+  if (!connection.notice_leaving()) co_return;
+  const auto reached = co_await connection.reach_origin(connection.facts(), decision, {});
+  if (reached == GuestConnection::Reached::kConnected) connection.become_relay(0, 0);
 }
 
-/// Reads until it is clear which protocol the guest speaks. Nothing is dialled before that, and who never says gets RST
-/// (invariants 1 and 2).
-asio::awaitable<void> classify(GuestConnection& conversation, policy::Facts facts) {
-  conversation.expect_within(conversation.worker().config().deadlines.classify);
-  const auto start = Monotonic::now();
-  std::vector<std::uint8_t> received;
-  while (co_await conversation.read_guest(received)) {
+enum class Spoken : std::uint8_t { kNothing, kTls, kHttp1, kHttp2 };
+
+/// Reads until it is clear which protocol the guest speaks; kNothing: none that we know, and that was dealt with.
+/// Nothing is dialled before that, and who never says gets RST (invariants 1 and 2).
+asio::awaitable<Spoken> classify(GuestConnection& connection, std::vector<std::uint8_t>& received) {
+  connection.expect_within(connection.worker().config().deadlines.classify);
+  while (co_await connection.read_guest(received)) {
     if (tls::could_be_tls(received)) {
       if (received.size() < 3) continue;
-      co_return co_await serve_tls(conversation, std::move(facts), std::move(received), start);
+      co_return Spoken::kTls;
     }
-    const http::Opening opening = http::judge_opening(received);
-    if (opening == http::Opening::kUndecided) continue;
-    if (opening == http::Opening::kRequest || opening == http::Opening::kHttp2) {
-      conversation.session().classified(metrics::Protocol::kHttp);
-      auto served = (opening == http::Opening::kHttp2 ? serve_http2 : serve_http1)(
-          conversation, conversation.guest(), std::move(facts), policy::RequestFacts::Transport::kClear,
-          std::move(received));
-      co_return co_await std::move(served);
+    switch (http::judge_opening(received)) {
+      case http::Opening::kUndecided:
+        continue;
+      case http::Opening::kRequest:
+        co_return Spoken::kHttp1;
+      case http::Opening::kHttp2:
+        co_return Spoken::kHttp2;
+      case http::Opening::kOther:
+        break;
     }
-    conversation.deny(facts, policy::Reason::kProtoUnknown);
-    co_return;
+    connection.deny(policy::Reason::kProtoUnknown);
+    co_return Spoken::kNothing;
   }
-  if (conversation.why() == Errc::kTimeout) {
-    conversation.deny(facts, policy::Reason::kHelloTimeout);
+  if (connection.why() == Errc::kTimeout) {
+    connection.deny(policy::Reason::kHelloTimeout);
   } else {
-    conversation.session().closed_as(metrics::ConnectionResult::kReset);  // it left before it said anything
+    connection.session().closed_as(metrics::ConnectionResult::kReset);  // it left before it said anything
   }
+  co_return Spoken::kNothing;
 }
 
-asio::awaitable<void> run(std::unique_ptr<GuestConnection> conversation, policy::Facts facts, policy::Decision first) {
-  if (first.handling == policy::Handling::kOpaque) {
-    co_await relay_opaque(*conversation, facts, first);
-  } else {
-    co_await classify(*conversation, std::move(facts));
+/// Each step is over before the next begins, so that a connection that lives long holds no more than its last one.
+asio::awaitable<void> run(std::unique_ptr<GuestConnection> connection, policy::Decision first) {
+  if (first.handling == policy::Handling::kOpaque) co_return co_await relay_opaque(*connection, first);
+  const auto start = Monotonic::now();
+  std::vector<std::uint8_t> received;
+  Spoken spoken = co_await classify(*connection, received);
+  std::unique_ptr<tls::Stream> tls;
+  if (spoken == Spoken::kTls) {
+    tls = co_await serve_tls(*connection, std::exchange(received, {}), start);
+    if (!tls) co_return;
+    spoken = tls->info().protocol == tls::ApplicationProtocol::kHttp2 ? Spoken::kHttp2 : Spoken::kHttp1;
+  } else if (spoken != Spoken::kNothing) {
+    connection->session().classified(metrics::Protocol::kHttp);
+    if (!connection->notice_leaving()) co_return;
   }
+  net::ByteStream& guest = tls ? static_cast<net::ByteStream&>(*tls) : connection->guest();
+  const auto transport = tls ? policy::RequestFacts::Transport::kTls : policy::RequestFacts::Transport::kClear;
+  if (spoken == Spoken::kHttp1) co_await serve_http1(*connection, guest, transport, std::move(received));
+  if (spoken == Spoken::kHttp2) co_await serve_http2(*connection, guest, transport, std::move(received));
 }
 
-asio::awaitable<void> run_dns(std::unique_ptr<GuestConnection> conversation) {
-  co_await serve_dns_stream(*conversation);
+asio::awaitable<void> run_dns(std::unique_ptr<GuestConnection> connection) {
+  if (connection->notice_leaving()) co_await serve_dns_stream(*connection);
 }
 
-std::unique_ptr<GuestConnection> converse(std::unique_ptr<LiveSession> session, Fd socket) {
+/// Most denials are over before the socket was worth watching.
+std::unique_ptr<GuestConnection> converse(std::unique_ptr<LiveSession> session, Fd socket, policy::Facts facts) {
   Worker& worker = session->worker();
-  auto guest = net::AsyncSocket::make(worker.io(), worker.poller(), std::move(socket));
-  if (!guest) return nullptr;  // out of memory for the poller: the socket closes with RST
-  return std::make_unique<GuestConnection>(std::move(session), *std::move(guest));
+  auto guest = net::AsyncSocket::make_unwatched(worker.io(), worker.poller(), std::move(socket));
+  return std::make_unique<GuestConnection>(std::move(session), std::move(guest), std::move(facts));
 }
 
 }  // namespace
@@ -81,15 +96,14 @@ std::unique_ptr<GuestConnection> converse(std::unique_ptr<LiveSession> session, 
 void start_session(std::unique_ptr<LiveSession> session, Fd socket, policy::Facts facts,
                    const policy::Decision& first) {
   Worker& worker = session->worker();
-  auto conversation = converse(std::move(session), std::move(socket));
-  if (!conversation) return;
-  asio::co_spawn(worker.io(), run(std::move(conversation), std::move(facts), first), asio::detached);
+  auto connection = converse(std::move(session), std::move(socket), std::move(facts));
+  asio::co_spawn(worker.io(), run(std::move(connection), first), asio::detached);
 }
 
 void start_dns_stream(std::unique_ptr<LiveSession> session, Fd socket) {
   Worker& worker = session->worker();
-  auto conversation = converse(std::move(session), std::move(socket));
-  if (conversation) asio::co_spawn(worker.io(), run_dns(std::move(conversation)), asio::detached);
+  auto connection = converse(std::move(session), std::move(socket), {});
+  asio::co_spawn(worker.io(), run_dns(std::move(connection)), asio::detached);
 }
 
 }  // namespace enforcer::proxy

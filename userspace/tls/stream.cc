@@ -59,9 +59,10 @@ struct Stream::Impl {
   asio::awaitable<Result<>> wait_for_socket() {
     // Where sending fails, there may still be something to read: the writer hears of it.
     (void)bio.flush();
-    auto wait = bio.flushing() ? socket.readable_or_writable() : socket.readable();
-    co_return co_await std::move(wait);
+    return bio.flushing() ? socket.readable_or_writable() : socket.readable();
   }
+
+  static asio::awaitable<Result<>> at_once() { co_return Result<>{}; }
 
   net::AsyncSocket& socket;
   SocketBio bio;
@@ -180,8 +181,8 @@ asio::awaitable<Result<std::size_t>> Stream::read_some(std::span<std::uint8_t> b
 
 asio::awaitable<Result<>> Stream::readable() {
   Impl& self = *impl_;
-  if (self.broken || SSL_has_pending(self.session.get()) == 1) co_return Result<>{};
-  co_return co_await self.wait_for_socket();
+  const bool now = self.broken || SSL_has_pending(self.session.get()) == 1;
+  return now ? Impl::at_once() : self.wait_for_socket();
 }
 
 asio::awaitable<Result<>> Stream::write_all(Bytes bytes) {
