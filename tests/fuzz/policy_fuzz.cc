@@ -16,16 +16,16 @@ using namespace enforcer;
 using namespace enforcer::policy;
 
 /// Requests that many matchers of the corpus speak about, clear and inside TLS; and none.
-std::vector<std::optional<RequestFacts>> requests() {
-  std::vector<std::optional<RequestFacts>> made{std::nullopt};
+std::vector<std::shared_ptr<const RequestFacts>> requests() {
+  std::vector<std::shared_ptr<const RequestFacts>> made{nullptr};
   for (const auto transport : {RequestFacts::Transport::kClear, RequestFacts::Transport::kTls}) {
-    made.push_back(RequestFacts{.transport = transport, .method = "GET", .path = "/"});
-    made.push_back(RequestFacts{.transport = transport,
-                                .method = "POST",
-                                .path = "/a/b/git-upload-pack",
-                                .query = "q=1&q=%32;d",
-                                .fields = {{"x-a", "b, c"}, {"x-a", "abc"}},
-                                .aws = AwsCall{"ce", "GetCost"}});
+    made.push_back(std::make_shared<RequestFacts>(RequestFacts{.transport = transport, .method = "GET", .path = "/"}));
+    made.push_back(std::make_shared<RequestFacts>(RequestFacts{.transport = transport,
+                                                               .method = "POST",
+                                                               .path = "/a/b/git-upload-pack",
+                                                               .query = "q=1&q=%32;d",
+                                                               .fields = {{"x-a", "b, c"}, {"x-a", "abc"}},
+                                                               .aws = AwsCall{"ce", "GetCost"}}));
   }
   return made;
 }
@@ -47,7 +47,7 @@ void check(const GuestPolicy& policy, const Facts& facts) {
 }
 
 void ask(const GuestPolicy& policy) {
-  static const std::vector<std::optional<RequestFacts>> kRequests = requests();
+  static const std::vector<std::shared_ptr<const RequestFacts>> kRequests = requests();
   static const char* const kNames[] = {"a.test", "x.a.test", "b.a.test", "github.com", "a"};
   static const Port kPorts[] = {kHttpsPort, kHttpPort, Port{5432}, Port{0}};
   for (const char* name : kNames) {

@@ -33,7 +33,7 @@ Facts facts_at(Layer layer, const ExplainTarget& target, WallClock::time_point n
 Facts request_facts(const GuestPolicy& policy, const ExplainTarget& target, WallClock::time_point now) {
   using Transport = policy::RequestFacts::Transport;
   Facts facts = facts_at(Layer::kHttp, target, now);
-  facts.request = target.aws.value_or(policy::RequestFacts{
+  facts.request = std::make_shared<policy::RequestFacts>(target.aws.value_or(policy::RequestFacts{
       .transport = target.speech == Speech::kTls ? Transport::kTls : Transport::kClear,
       .method = target.method,
       .path = target.path,
@@ -41,8 +41,8 @@ Facts request_facts(const GuestPolicy& policy, const ExplainTarget& target, Wall
       .websocket = target.websocket,
       .fields = {},
       .aws = std::nullopt,
-  });
-  if (asks_about_aws(policy, facts)) facts.request->aws = read_aws_call(facts, "");
+  }));
+  if (asks_about_aws(policy, facts)) add_aws_call(facts, "");
   return facts;
 }
 

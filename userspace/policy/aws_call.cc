@@ -204,6 +204,12 @@ AwsCall read_aws_call(const Facts& facts, std::string_view form) {
   return call;
 }
 
+void add_aws_call(Facts& facts, std::string_view form) {
+  auto known = std::make_shared<RequestFacts>(*facts.request);
+  known->aws = read_aws_call(facts, form);
+  facts.request = std::move(known);
+}
+
 Result<AwsQuestion> aws_question(std::string_view action, std::string_view region) {
   const auto colon = action.find(':');
   const std::string_view service = action.substr(0, colon);

@@ -23,6 +23,8 @@ namespace enforcer::policy {
 
 /// Of a question at Layer::kHttp. `form`: the whole body where aws_call_in_body() says so, otherwise empty.
 [[nodiscard]] AwsCall read_aws_call(const Facts& facts, std::string_view form);
+/// Puts it into the facts' request, which there is.
+void add_aws_call(Facts& facts, std::string_view form);
 
 /// A question without a request to read: "cloudformation:DeleteStack" in a region.
 struct AwsQuestion {

@@ -3,6 +3,7 @@
 // exactly what the data path asked.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -52,11 +53,11 @@ struct RequestFacts {
 struct Facts {
   Layer layer = Layer::kL4;
   std::optional<HostName> host;  ///< the one canonical name; none when the destination was never issued for a name
-  std::optional<IpAddress> destination;  ///< only when there is no host: the literal address the guest dialled
-  Port port{};                           ///< 0 for kDns
-  bool ech = false;                      ///< the ClientHello offers Encrypted Client Hello (kTls)
-  std::optional<RequestFacts> request;   ///< kHttp
-  WallClock::time_point now;             ///< for `expires`
+  std::optional<IpAddress> destination;         ///< only when there is no host: the literal address the guest dialled
+  Port port{};                                  ///< 0 for kDns
+  bool ech = false;                             ///< the ClientHello offers Encrypted Client Hello (kTls)
+  std::shared_ptr<const RequestFacts> request;  ///< kHttp; shared by copies of these facts, never changed
+  WallClock::time_point now;                    ///< for `expires`
 };
 
 }  // namespace enforcer::policy

@@ -21,8 +21,8 @@ Facts facts_of(const PolicyTest& test, Layer layer) {
 
 Decision ask_request(const GuestPolicy& policy, const PolicyTest& test, const RequestFacts& request) {
   Facts facts = facts_of(test, Layer::kHttp);
-  facts.request = request;
-  if (asks_about_aws(policy, facts)) facts.request->aws = read_aws_call(facts, "");
+  facts.request = std::make_shared<RequestFacts>(request);
+  if (asks_about_aws(policy, facts)) add_aws_call(facts, "");
   return decide(policy, facts);
 }
 

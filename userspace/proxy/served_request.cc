@@ -48,7 +48,7 @@ ServedRequest::~ServedRequest() {
 
 asio::awaitable<After> ServedRequest::serve(http::RequestHead head) {
   Guest& guest = conversation_.decisions().guest();
-  facts_.request = facts_of(head, transport_);
+  facts_.request = std::make_shared<policy::RequestFacts>(facts_of(head, transport_));
   facts_.now = WallClock::now();
   raw_host_ = head.authority.host_text();
   if (guest_.speaks_http2()) {
@@ -99,7 +99,7 @@ asio::awaitable<bool> ServedRequest::read_aws_call(OutgoingRequest& request) {
     if (!co_await read_whole_body(request)) co_return false;
     form = as_text(*request.body);
   }
-  facts_.request->aws = policy::read_aws_call(facts_, form);
+  policy::add_aws_call(facts_, form);
   co_return true;
 }
 

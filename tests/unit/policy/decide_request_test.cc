@@ -55,17 +55,13 @@ TEST_CASE("invariant_2_a_websocket_needs_a_rule_that_says_so") {
       agent_policy({policy_with("allow: [{name: open, to: [a.test, b.test, d.test], http: [{paths: ['/**']}]}, "
                                 "{name: chat, to: [a.test, d.test], http: [{paths: ['/chat']}], websocket: true}], "
                                 "deny: [{name: closed, to: [d.test], http: [{paths: ['/chat']}]}]")});
-  const auto ask = [&](const std::string& question) {
-    Facts asked = facts(question);
-    asked.request->websocket = true;
-    return decide(*policy, asked);
-  };
-  CHECK(ask("https a.test:443 GET /chat").rule->rule == "chat");
-  CHECK(ask("https a.test:443 GET /chat").allowed());
-  CHECK(ask("https a.test:443 GET /other").reason == Reason::kUpgrade);
-  CHECK(ask("https b.test:443 GET /chat").reason == Reason::kUpgrade);
-  CHECK(ask("https d.test:443 GET /chat").reason == Reason::kRule);
-  CHECK(ask("https none.test:443 GET /chat").reason == Reason::kNoRule);
+  const auto ask = [&](const std::string& question) { return decide(*policy, facts(question)); };
+  CHECK(ask("wss a.test:443 GET /chat").rule->rule == "chat");
+  CHECK(ask("wss a.test:443 GET /chat").allowed());
+  CHECK(ask("wss a.test:443 GET /other").reason == Reason::kUpgrade);
+  CHECK(ask("wss b.test:443 GET /chat").reason == Reason::kUpgrade);
+  CHECK(ask("wss d.test:443 GET /chat").reason == Reason::kRule);
+  CHECK(ask("wss none.test:443 GET /chat").reason == Reason::kNoRule);
   check(*policy,
         {{"https a.test:443 GET /chat", "allow passthrough p/chat"}, {"tls a.test:443", "allow intercept p/chat"}});
 }

@@ -107,9 +107,10 @@ Facts facts(const std::string& question, std::string_view form) {
   facts.ech = layer == "ech";
   if (facts.layer == Layer::kHttp) {
     const auto end = where.find(' ');
-    facts.request = request(end == std::string::npos ? "GET /" : where.substr(end + 1));
-    facts.request->websocket = websocket;
-    if (layer == "https" || layer == "wss") facts.request->transport = RequestFacts::Transport::kTls;
+    auto asked = std::make_shared<RequestFacts>(request(end == std::string::npos ? "GET /" : where.substr(end + 1)));
+    asked->websocket = websocket;
+    if (layer == "https" || layer == "wss") asked->transport = RequestFacts::Transport::kTls;
+    facts.request = std::move(asked);
     where = where.substr(0, end);
   }
   if (facts.layer != Layer::kDns) {
@@ -122,7 +123,7 @@ Facts facts(const std::string& question, std::string_view form) {
   } else if (const auto name = HostName::parse(where)) {
     facts.host = *name;
   }
-  if (facts.request) facts.request->aws = read_aws_call(facts, form);
+  if (facts.request) add_aws_call(facts, form);
   return facts;
 }
 

@@ -156,7 +156,7 @@ class Random {
       facts.host = *HostName::parse(name());
     }
     facts.ech = facts.layer == Layer::kTls && once_in(8);
-    if (facts.layer == Layer::kHttp && !once_in(10)) facts.request = request();
+    if (facts.layer == Layer::kHttp && !once_in(10)) facts.request = std::make_shared<RequestFacts>(request());
     return facts;
   }
 
