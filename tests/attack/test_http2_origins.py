@@ -82,6 +82,9 @@ class Hostile(Http2Origin):
             connection.head(request.stream, OK)
             connection.raw(h2.data(request.stream, b"hi", end=False))
             return connection.raw_head(request.stream, [(":status", "200"), ("x", "y")], h2.END_STREAM)
+        if path == "/cut-at-once":
+            head = h2.head(request.stream, h2.block([*OK, ("content-length", "10")]))
+            return connection.raw(head + h2.data(request.stream, b"begun", end=False) + h2.frame(h2.RST_STREAM, 0, request.stream, bytes(4)))
         if path == "/cut":
             connection.respond(request, b"begun", end=False)
             return connection.do(lambda: connection.h2.reset_stream(request.stream, h2.INTERNAL_ERROR))
@@ -154,7 +157,7 @@ def test_120_origin_that_speaks_no_http2():
         assert not faults, "\n".join(faults)
         end = made.enforcer.wait_record(type="end", reason="upstream_proto")
         equal(end["outcome"], "denied")
-        for path in ("/short", "/long", "/status-in-trailers", "/cut"):
+        for path in ("/short", "/long", "/status-in-trailers", "/cut", "/cut-at-once"):
             for options in ([], ["--http1.1"]):
                 reply = made.guest.curl(f"https://h2.test{path}", *options)
                 assert reply.exit_code != 0 or reply.status == 502, f"{path} {options} looks whole: {reply.talk}"

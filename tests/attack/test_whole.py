@@ -9,7 +9,7 @@ import time
 from lib import dns_client
 from lib.audit_log import audit_bytes
 from lib.dns_client import labels, message
-from lib.expect import equal, unreachable_at_once
+from lib.expect import Skip, equal, unreachable_at_once
 from lib.guest import exchange
 from lib.hostile import (BAD_LABELS, BAD_MESSAGES, DOH, ENCODED, FOREIGN, HOSTILE, KINDS, LITERALS, METADATA_NAMES, OTHER_PROTOCOLS,
                          RESOLVERS, SPELLINGS, TLS_RECORDS)
@@ -20,7 +20,7 @@ from lib.oracles import served
 from lib.processes import wait_for
 from lib.runner import hang_guard
 from lib.sample_frames import judged
-from lib.tls_hello import client_hello, server_name
+from lib.tls_hello import client_hello, is_access_denied, server_name
 from lib.world import DNS_IPV4, HOST_IPV4, SECRET
 
 NAMES = ("ok.test", f"mitm.test {RULE}", f"mitm.test:80 {RULE}")
@@ -110,6 +110,34 @@ def test_194_refusals_that_would_tell_what_exists():
                 return exchange(client, client_hello(server_name(name)), limit=1)[0][:1]
         seen, share = compared((lambda: first_octet("ok.test"), lambda: first_octet("other.test")), 30)
         assert seen[0] != seen[1] and not 0.3 < share < 0.7, share
+        served(made)
+
+
+@hang_guard(120)
+def test_194_guest_that_hammers_is_told_by_a_reset_alone():
+    with lab(limits={"halfOpen": 1000}) as made:
+        address, hello = made.guest.resolve("ok.test"), client_hello(server_name("other.test"))
+        outcomes = []
+        for _ in range(20):  # until it is above the rate
+            clients = [made.guest.connect(address, 443) for _ in range(100)]
+            for client in clients:
+                client.sendall(hello)
+            outcomes += [exchange(client, b"") for client in clients]
+            for client in clients:
+                client.close()
+            if any(not data for data, _ in outcomes):
+                break
+        equal({how for _, how in outcomes}, {"reset"})
+        told = [data for data, _ in outcomes if data]
+        if len(told) == len(outcomes):
+            raise Skip(f"{len(outcomes)} denials came slower than the rate of alerts: this build is too slow on this machine")
+        assert len(told) >= 400, f"{len(told)} of {len(outcomes)} were told by an alert"
+        assert all(is_access_denied(data) for data in told), set(told)
+
+        def told_again():
+            with made.guest.connect(address, 443) as client:
+                return exchange(client, hello)[0]
+        wait_for(told_again, 10, "an alert again")
         served(made)
 
 

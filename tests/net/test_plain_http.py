@@ -9,6 +9,7 @@ from lib.expect import equal
 from lib.guest import exchange, read_response
 from lib.lab import Lab, policy
 from lib.processes import wait_for
+from lib.serving import Serving, read_head
 
 
 def get(host, path="/", more=""):
@@ -115,3 +116,30 @@ def test_head_and_body_that_came_together_leave_together():
             client.sendall(get("ok.test", "/drip/5"))
             equal(len(read_response(client)[2]), 40)
             assert segments_with_data(client) > 1, "five pieces, a tenth of a second apart"
+
+
+class Odd(Serving):
+    """At ws.test. What it says of a path leaves it in one segment: head and body together."""
+
+    SAID = {
+        b"/whole": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        b"/no-chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\nhello\r\n0\r\n\r\n",
+        b"/second-chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nZZ\r\nhello\r\n0\r\n\r\n",
+    }
+
+    def __init__(self, lab):
+        super().__init__(lab.world.netns, lab.world.records["ws.test"][0], 80)
+
+    def serve(self, client):
+        while True:
+            client.sendall(self.SAID[read_head(client).split(b" ")[1]])
+
+
+def test_head_whose_body_is_malformed_never_looks_whole():
+    with Lab(policy("ws.test:80")) as lab, Odd(lab):
+        for number, path in enumerate(("/no-chunk", "/second-chunk"), 1):
+            reply = lab.guest.curl(f"http://ws.test{path}")
+            assert reply.exit_code != 0 or reply.status == 502, f"{path} looks whole: {reply.talk}"
+            wait_for(lambda: len(lab.enforcer.records(type="end", reason="upstream_proto", outcome="denied")) == number, what=f"its end: {path}")
+            reply = lab.guest.curl("http://ws.test/whole")
+            equal((reply.exit_code, reply.status, reply.body), (0, 200, b"hello"), "the control")

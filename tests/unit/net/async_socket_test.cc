@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -27,6 +28,21 @@ struct Pair {
     right = Fd(ends[1]);
   }
 };
+
+/// Both ends of a TCP connection over loopback.
+Pair tcp_pair() {
+  const Fd listener(socket(AF_INET, SOCK_STREAM, 0));
+  sockaddr_in place{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+  socklen_t size = sizeof place;
+  REQUIRE(bind(listener.get(), reinterpret_cast<sockaddr*>(&place), size) == 0);
+  REQUIRE(listen(listener.get(), 1) == 0);
+  REQUIRE(getsockname(listener.get(), reinterpret_cast<sockaddr*>(&place), &size) == 0);
+  Pair pair;
+  pair.right = Fd(socket(AF_INET, SOCK_STREAM, 0));
+  REQUIRE(connect(pair.right.get(), reinterpret_cast<const sockaddr*>(&place), size) == 0);
+  pair.left = Fd(accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK));
+  return pair;
+}
 
 }  // namespace
 
@@ -263,4 +279,83 @@ TEST_CASE("a_descriptor_that_is_used_again_in_the_same_batch_gets_no_news_of_the
   io.run_for(100ms);
   CHECK(news_of_b == 0);
   CHECK(news_of_c == 1);  // its own: it can be written to
+}
+
+TEST_CASE("what_is_behind_urgent_data_is_read_too") {
+  // A read ends at the urgent mark, however much is behind it, and no edge tells of that (tcp(7)).
+  asio::io_context io;
+  auto poller = Poller::make(io).value();
+  Pair pair = tcp_pair();
+  REQUIRE(send(pair.right.get(), "before", 6, 0) == 6);
+  REQUIRE(send(pair.right.get(), "!", 1, MSG_OOB) == 1);
+  REQUIRE(send(pair.right.get(), "behind", 6, 0) == 6);
+  auto socket = AsyncSocket::make(io, *poller, std::move(pair.left)).value();
+  std::string seen;
+  auto read_all = [&]() -> asio::awaitable<void> {
+    while (seen != "beforebehind") {
+      std::uint8_t buffer[64];
+      REQUIRE((co_await socket->readable()).has_value());
+      const auto count = co_await socket->read_some(buffer);
+      REQUIRE(count.has_value());
+      seen.append(reinterpret_cast<char*>(buffer), *count);
+    }
+    io.stop();
+  };
+  asio::co_spawn(
+      io,
+      [&]() -> asio::awaitable<void> {
+        // The events are known before the first read, as they are of a socket that somebody else watched.
+        asio::steady_timer pause(io, 10ms);
+        co_await pause.async_wait(asio::use_awaitable);
+        co_await read_all();
+      },
+      asio::detached);
+  io.run_for(10s);
+  CHECK(seen == "beforebehind");
+}
+
+TEST_CASE("a_socket_that_is_not_watched_yet_waits_like_any_other") {
+  asio::io_context io;
+  auto poller = Poller::make(io).value();
+  Pair pair;
+  auto socket = AsyncSocket::make_unwatched(io, *poller, std::move(pair.left));
+  bool left = false;
+  socket->when_broken([&] { left = true; });
+  std::string seen;
+  auto read_twice = [&]() -> asio::awaitable<void> {
+    std::uint8_t buffer[8];
+    for (int i = 0; i < 2; ++i) {
+      const auto count = co_await socket->read_some(buffer);
+      REQUIRE(count.has_value());
+      seen.append(reinterpret_cast<char*>(buffer), *count);
+    }
+    io.stop();
+  };
+  REQUIRE(write(pair.right.get(), "at once", 7) == 7);
+  asio::co_spawn(io, read_twice, asio::detached);
+  asio::post(io, [&] { REQUIRE(write(pair.right.get(), " later", 6) == 6); });
+  io.run_for(10s);
+  CHECK(seen == "at once later");
+  CHECK_FALSE(left);
+}
+
+TEST_CASE("a_reset_is_told_from_watch_on_while_nobody_waits") {
+  asio::io_context io;
+  auto poller = Poller::make(io).value();
+  for (const bool watched : {false, true}) {
+    Pair pair = tcp_pair();
+    auto socket = AsyncSocket::make_unwatched(io, *poller, std::move(pair.left));
+    bool left = false;
+    socket->when_broken([&] {
+      left = true;
+      io.stop();
+    });
+    if (watched) REQUIRE(socket->watch().has_value());
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    REQUIRE(setsockopt(pair.right.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) == 0);
+    pair.right.reset();
+    io.restart();
+    io.run_for(watched ? 10s : 20ms);
+    CHECK(left == watched);
+  }
 }
