@@ -293,3 +293,34 @@ def test_140_stream_without_end_is_counted():
         assert ends[0]["outcome"] == "denied" and ends[0]["bytes_up"] >= cap // 2, ends
         live_elsewhere = made.guests["g2"].curl("https://h2.test/x", "-d", json.dumps({}))
         equal(live_elsewhere.status, 200, "another guest's limit is its own")
+
+
+class Unasked(Answering):
+    """Behind each answer it says another one, in a record of its own that travels with the first."""
+
+    def serve(self, client):
+        client = self.context.wrap_socket(client, server_side=True)
+        self.clients.append(client)
+        with client:
+            while True:
+                path = read_head(client).split(b" ")[1]
+                self.heads.append(path)
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+                client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(path), path))
+                if path.startswith(b"/twice"):
+                    client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nstolen")
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+
+
+@hang_guard(60)
+def test_132_answer_over_http1_that_nobody_asked_for():
+    """It waits, decrypted by nobody, behind the answer before it: the next request must not find it."""
+    with Lab(policy(f"ws.test {RULE}"), config={"workers": 1}) as made, Unasked(made, {}) as origin:
+        made.guest.trust_enforcer()
+        for number in range(3):
+            for path in (f"/twice/{number}", f"/once/{number}", f"/again/{number}"):
+                reply = made.guest.curl(f"https://ws.test{path}")
+                equal((reply.status, reply.body), (200, path.encode()), path)
+        equal(len(origin.heads), 9)
+        equal(len(origin.clients) // 2, 4, "connections: one that goes on until it says what nobody asked for, three times, and one more")
+        live(made, "https://ws.test/")

@@ -8,7 +8,9 @@
 /// jemalloc(3), TUNING: read before main(). Pages go back to the kernel over about a second after they became free. A
 /// worker serves many requests in one turn of its loop, so it keeps more freed pieces at hand than the default.
 extern "C" const char* malloc_conf;  // NOLINT(readability-identifier-naming)
-const char* malloc_conf = "dirty_decay_ms:1000,muzzy_decay_ms:0,tcache_nslots_small_min:100,lg_tcache_nslots_mul:3,tcache_nslots_small_max:500";
+const char* malloc_conf =
+    "dirty_decay_ms:1000,muzzy_decay_ms:0,"
+    "tcache_nslots_small_min:100,tcache_nslots_small_max:500,lg_tcache_nslots_mul:3";
 #endif
 
 namespace enforcer::enforcerd {

@@ -106,6 +106,8 @@ class Http2Codec {
   void consumed(StreamId stream, std::size_t octets);
   void widen(StreamId stream);
   void reset(StreamId stream, Http2Error error);
+  /// Nothing that comes for this stream means anything.
+  [[nodiscard]] bool is_over(StreamId stream) const;
   /// GOAWAY, and no more streams.
   void terminate(Http2Error error);
 
@@ -127,8 +129,6 @@ class Http2Codec {
   Http2Codec(Role role, Events& events);
   Result<> open();
   void spend(net::RateLimit& budget);
-  /// Nothing that comes for this stream means anything.
-  [[nodiscard]] bool is_over(StreamId stream) const;
   void overspent();
 
   const Role role_;

@@ -22,9 +22,9 @@ GuestConnection::~GuestConnection() {
   if (session_) let_go();
 }
 
-bool GuestConnection::notice_leaving() {
+bool GuestConnection::notice_leaving(const Seen& seen) {
   if (guest_->watch()) return true;
-  deny(policy::Reason::kInternal);
+  deny(policy::Reason::kInternal, seen);
   return false;
 }
 

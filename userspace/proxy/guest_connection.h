@@ -25,7 +25,7 @@ class GuestConnection final : public Conversation {
 
   /// From now on it is noticed when the guest breaks it off, also while nobody reads. False: denied, the system has no
   /// memory for that.
-  bool notice_leaving();
+  bool notice_leaving(const Seen& seen = {});
 
   /// Appends what the guest sends next; false: it ended, broke or was interrupted (why() says which).
   boost::asio::awaitable<bool> read_guest(std::vector<std::uint8_t>& buffer);

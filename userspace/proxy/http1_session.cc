@@ -34,11 +34,9 @@ class Http1Session {
  public:
   Http1Session(GuestConnection& connection, net::ByteStream& guest, Transport transport,
                std::vector<std::uint8_t> received)
-      : connection_(connection), guest_(guest), transport_(transport), received_(std::move(received)) {
-    connection_.facts().layer = policy::Layer::kHttp;
-  }
+      : connection_(connection), guest_(guest), transport_(transport), received_(std::move(received)) {}
 
-  /// What becomes of the connection; kNextRequest: serve_next() is to be called once more.
+  /// What becomes of the connection; kNextRequest: serve_next() may be called once more.
   [[nodiscard]] After after() const { return after_; }
 
   /// Whether something of the next request may be there. A connection that waits for the first octet of it may do so
@@ -51,14 +49,14 @@ class Http1Session {
     return false;
   }
 
-  asio::awaitable<void> serve_next() {
-    if (auto head = co_await read_head()) {
-      co_await serve(*std::move(head));
-    } else {
-      ENFORCER_CHECK(after_ != After::kNextRequest);
-    }
+  /// False: there was none, which was dealt with.
+  asio::awaitable<bool> serve_next() {
+    auto head = co_await read_head();
+    if (!head) co_return false;
+    co_await serve(*std::move(head));
     first_ = false;
     connection_.facts().request.reset();
+    co_return true;
   }
 
  private:
@@ -142,9 +140,9 @@ asio::awaitable<void> serve_http1(GuestConnection& connection, net::ByteStream& 
   Http1Session session(connection, guest, transport, std::move(received));
   while (session.after() == After::kNextRequest) {
     if (!session.next_has_begun()) (void)co_await guest.readable();
-    co_await session.serve_next();
+    if (!co_await session.serve_next()) break;
   }
-  if (session.after() == After::kGoodbye) co_await connection.say_goodbye(guest);
+  if (session.after() != After::kReset) co_await connection.say_goodbye(guest);
 }
 
 }  // namespace enforcer::proxy

@@ -2,6 +2,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <set>
 
 #include "http/http2_fields.h"
 #include "proxy/guest_connection.h"
@@ -24,9 +25,7 @@ class Http2Session final : public Http2Connection {
         connection_(connection),
         guest_(guest),
         transport_(transport),
-        served_(connection.worker().io()) {
-    connection_.facts().layer = policy::Layer::kHttp;
-  }
+        served_(connection.worker().io()) {}
 
   asio::awaitable<void> run(std::vector<std::uint8_t> received) {
     if (!open(http::Http2Codec::Role::kServer)) {
@@ -76,6 +75,7 @@ class Http2Session final : public Http2Connection {
 
   asio::awaitable<void> serve(http::StreamId id, http::HeadOutcome outcome, http::Http2End end) {
     co_await serve_stream(id, std::move(outcome), end);
+    if (!codec().is_over(id)) answered_.insert(id);
     connection_.session().guest().close_stream();
     --running_;
     set_deadline();
@@ -92,10 +92,17 @@ class Http2Session final : public Http2Connection {
     co_await std::move(served);
   }
 
-  /// A stream that runs records it as what its own request came to.
+  /// A stream that runs records it as what its own request came to. What a guest that was answered still sends of its
+  /// request is nobody's matter.
   void malformed(http::StreamId id) override {
     if (find(id) != nullptr) return Http2Connection::malformed(id);
+    if (answered_.contains(id)) return;
     connection_.deny(policy::Reason::kH2Malformed);
+  }
+
+  void stream_closed(http::StreamId id, http::Http2Error error) override {
+    Http2Connection::stream_closed(id, error);
+    answered_.erase(id);
   }
 
   void read_ended() override { close_streams(http::Http2Error::kCancel); }
@@ -123,6 +130,7 @@ class Http2Session final : public Http2Connection {
   std::size_t running_ = 0;
   bool asked_ = false;    ///< a request came
   bool sending_ = false;  ///< the guest has not yet taken what is on its way to it
+  std::set<http::StreamId> answered_;  ///< and not yet closed
   net::Signal served_;
 };
 

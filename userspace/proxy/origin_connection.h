@@ -49,7 +49,7 @@ class OriginConnection {
   /// come to the socket a moment ago, and the poller has not told yet, is asked for only where it matters.
   enum class Ask : std::uint8_t { kPoller, kSocket };
   [[nodiscard]] bool quiet(Ask whom) {
-    if (whom == Ask::kPoller && !socket_->may_have_more()) return received_.empty();
+    if (whom == Ask::kPoller && !(tls_ ? tls_->may_have_more() : socket_->may_have_more())) return received_.empty();
     socket_->ask_again();
     std::uint8_t unasked = 0;
     return received_.empty() && !stream().try_read({&unasked, 1}).has_value();

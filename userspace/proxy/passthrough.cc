@@ -193,7 +193,7 @@ asio::awaitable<std::unique_ptr<tls::Stream>> serve_tls(GuestConnection& convers
     conversation.answer_at_once(tls::fatal_alert(tls::AlertDescription::kAccessDenied));
     co_return nullptr;
   }
-  if (!conversation.notice_leaving()) co_return nullptr;
+  if (!conversation.notice_leaving(seen)) co_return nullptr;
   if (decision.handling == policy::Handling::kIntercept) {
     co_return co_await intercept(conversation, seen, std::move(received));
   }

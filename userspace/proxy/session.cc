@@ -70,7 +70,10 @@ asio::awaitable<void> run(std::unique_ptr<GuestConnection> connection, policy::D
     tls = co_await serve_tls(*connection, std::exchange(received, {}), start);
     if (!tls) co_return;
     spoken = tls->info().protocol == tls::ApplicationProtocol::kHttp2 ? Spoken::kHttp2 : Spoken::kHttp1;
-  } else if (spoken != Spoken::kNothing) {
+  }
+  if (spoken == Spoken::kNothing) co_return;
+  connection->facts().layer = policy::Layer::kHttp;
+  if (!tls) {
     connection->session().classified(metrics::Protocol::kHttp);
     if (!connection->notice_leaving()) co_return;
   }

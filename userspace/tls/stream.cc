@@ -221,6 +221,11 @@ void Stream::end_writing() {
   self.bio.end_when_flushed();
 }
 
+bool Stream::may_have_more() const {
+  const Impl& self = *impl_;
+  return self.stopped() || SSL_has_pending(self.session.get()) == 1 || self.socket.may_have_more();
+}
+
 void Stream::interrupt(Errc why) {
   impl_->socket.interrupt(why);
 }

@@ -71,6 +71,9 @@ class Stream final : public net::ByteStream {
   void end_writing() override;
   void interrupt(Errc why) override;
 
+  /// False: nothing is here that was not read, and the poller has told of nothing more.
+  [[nodiscard]] bool may_have_more() const;
+
   /// Waits until the socket has taken everything, close_notify and FIN included: for who ends the writing and does not
   /// read on. Counts as a write: not while write_all() is awaited.
   boost::asio::awaitable<Result<>> flushed();
