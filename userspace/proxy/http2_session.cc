@@ -128,8 +128,8 @@ class Http2Session final : public Http2Connection {
   net::ByteStream& guest_;
   const Transport transport_;
   std::size_t running_ = 0;
-  bool asked_ = false;    ///< a request came
-  bool sending_ = false;  ///< the guest has not yet taken what is on its way to it
+  bool asked_ = false;                 ///< a request came
+  bool sending_ = false;               ///< the guest has not yet taken what is on its way to it
   std::set<http::StreamId> answered_;  ///< and not yet closed
   net::Signal served_;
 };
