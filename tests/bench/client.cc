@@ -9,7 +9,6 @@
 //   holds them for SECONDS
 //
 // TARGETS is a file with lines "ADDRESS NAME", used in turn, all on port 443.
-#include <arpa/inet.h>
 #include <fmt/core.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -21,13 +20,13 @@
 #include <array>
 #include <chrono>
 #include <cstdlib>
-#include <fstream>
 #include <unordered_map>
 #include <vector>
 
 #include "base/fd.h"
 #include "hello.h"
 #include "quantile.h"
+#include "targets.h"
 
 namespace {
 
@@ -204,22 +203,6 @@ class Load {
   std::array<char, 65536> buffer_{};
 };
 
-std::vector<Target> read_targets(const char* path, const enforcer::bench::Order& order) {
-  std::vector<Target> targets;
-  std::ifstream file(path);
-  std::string address;
-  std::string name;
-  while (file >> address >> name) {
-    Target target;
-    target.address.sin_family = AF_INET;
-    target.address.sin_port = htons(443);
-    if (inet_pton(AF_INET, address.c_str(), &target.address.sin_addr) != 1) continue;
-    target.hello = enforcer::bench::client_hello(name, order);
-    targets.push_back(std::move(target));
-  }
-  return targets;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -236,7 +219,9 @@ int main(int argc, char** argv) {
   enforcer::bench::Order order;
   order.bytes = argc > 5 ? std::strtoull(argv[5], nullptr, 10) : 0;
   order.keep_open = mode == Mode::kIdle;
-  std::vector<Target> targets = read_targets(argv[2], order);
+  auto targets = enforcer::bench::read_targets<Target>(argv[2], [&](const sockaddr_in& place, const std::string& name) {
+    return Target{.address = place, .hello = enforcer::bench::client_hello(name, order)};
+  });
   if (targets.empty()) {
     fmt::print(stderr, "bench_client: no target in {}\n", argv[2]);
     return 1;

@@ -13,7 +13,6 @@
 // verifies chain and name against CA; the others resume nothing and verify nothing, so that this end costs little. An
 // answer that is not "200" with the origin's kBody octets is an error: it is given only for the header that the proxy
 // adds.
-#include <arpa/inet.h>
 #include <fmt/core.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -28,7 +27,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
-#include <fstream>
 #include <memory>
 #include <optional>
 #include <span>
@@ -39,6 +37,7 @@
 #include "base/fd.h"
 #include "http2.h"
 #include "quantile.h"
+#include "targets.h"
 
 namespace {
 
@@ -256,25 +255,6 @@ class Load {
   std::size_t wanted_ = 0;
 };
 
-std::vector<Target> read_targets(const char* path, const Options& options) {
-  std::vector<Target> targets;
-  std::ifstream file(path);
-  std::string address;
-  std::string name;
-  while (file >> address >> name) {
-    Target target;
-    target.address.sin_family = AF_INET;
-    target.address.sin_port = htons(443);
-    if (inet_pton(AF_INET, address.c_str(), &target.address.sin_addr) != 1) continue;
-    const auto& [key, value] = options.header;
-    const std::string header = key.empty() ? "" : fmt::format("{}: {}\r\n", key, value);
-    target.request = fmt::format("GET / HTTP/1.1\r\nHost: {}\r\nAccept: */*\r\n{}\r\n", name, header);
-    target.name = name;
-    targets.push_back(std::move(target));
-  }
-  return targets;
-}
-
 std::optional<Options> read_options(std::span<char*> arguments) {
   Options options;
   for (const std::string_view argument : arguments) {
@@ -325,7 +305,13 @@ int main(int argc, char** argv) {
   }
   std::signal(SIGPIPE, SIG_IGN);
   const Mode mode = modes.at(argv[1]);
-  std::vector<Target> targets = read_targets(argv[2], *options);
+  const auto& [key, value] = options->header;
+  const std::string header = key.empty() ? "" : fmt::format("{}: {}\r\n", key, value);
+  auto targets = enforcer::bench::read_targets<Target>(argv[2], [&](const sockaddr_in& place, const std::string& name) {
+    return Target{.address = place,
+                  .name = name,
+                  .request = fmt::format("GET / HTTP/1.1\r\nHost: {}\r\nAccept: */*\r\n{}\r\n", name, header)};
+  });
   const Context context = make_context(*options, argv[5]);
   if (targets.empty() || !context) {
     fmt::print(stderr, "bench_tls_client: no target in {}, or no certificate in {}\n", argv[2], argv[5]);

@@ -130,10 +130,6 @@ asio::awaitable<Result<>> AsyncSocket::readable_or_writable() {
   co_return waited;
 }
 
-asio::awaitable<Result<>> AsyncSocket::at_once() {
-  co_return Result<>{};
-}
-
 asio::awaitable<Result<>> AsyncSocket::connected() {
   if (auto waited = co_await wait(kWrite); !waited) co_return waited;
   co_return finish_connect(socket_.get());

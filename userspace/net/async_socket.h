@@ -93,7 +93,6 @@ class AsyncSocket final : public ByteStream, public PollTarget {
 
   AsyncSocket(asio::io_context& io, Poller& poller, Fd socket);
   std::optional<Result<std::size_t>> receive(std::span<std::uint8_t> buffer, int flags);
-  static asio::awaitable<Result<>> at_once();
   asio::awaitable<Result<>> wait(Direction direction);
   void ready(std::uint32_t events) override;
   void note(std::uint32_t events);

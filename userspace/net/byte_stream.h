@@ -37,6 +37,10 @@ class ByteStream {
   virtual void end_writing() = 0;
   /// Ends the present waits and every later one with `why`.
   virtual void interrupt(Errc why) = 0;
+
+ protected:
+  /// For a readable() that has nothing to wait for.
+  static boost::asio::awaitable<Result<>> at_once() { co_return Result<>{}; }
 };
 
 }  // namespace enforcer::net

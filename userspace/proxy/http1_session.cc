@@ -39,9 +39,9 @@ class Http1Session {
   /// What becomes of the connection; kNextRequest: serve_next() may be called once more.
   [[nodiscard]] After after() const { return after_; }
 
-  /// Whether something of the next request may be there. A connection that waits for the first octet of it may do so
+  /// Sets the deadline for the next request. False: nothing of it is there. A connection may wait for its first octet
   /// for long, and holds no buffer meanwhile.
-  bool next_has_begun() {
+  bool expect_next() {
     const auto& deadlines = connection_.worker().config().deadlines;
     if (!first_) connection_.expect_within(received_.empty() ? deadlines.idle : deadlines.request_head);
     if (!received_.empty()) return true;
@@ -139,7 +139,7 @@ asio::awaitable<void> serve_http1(GuestConnection& connection, net::ByteStream& 
                                   std::vector<std::uint8_t> received) {
   Http1Session session(connection, guest, transport, std::move(received));
   while (session.after() == After::kNextRequest) {
-    if (!session.next_has_begun()) (void)co_await guest.readable();
+    if (!session.expect_next()) (void)co_await guest.readable();
     if (!co_await session.serve_next()) break;
   }
   if (session.after() != After::kReset) co_await connection.say_goodbye(guest);

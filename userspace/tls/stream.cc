@@ -62,8 +62,6 @@ struct Stream::Impl {
     return bio.flushing() ? socket.readable_or_writable() : socket.readable();
   }
 
-  static asio::awaitable<Result<>> at_once() { co_return Result<>{}; }
-
   net::AsyncSocket& socket;
   SocketBio bio;
   Connection connection;
@@ -182,7 +180,7 @@ asio::awaitable<Result<std::size_t>> Stream::read_some(std::span<std::uint8_t> b
 asio::awaitable<Result<>> Stream::readable() {
   Impl& self = *impl_;
   const bool now = self.broken || SSL_has_pending(self.session.get()) == 1;
-  return now ? Impl::at_once() : self.wait_for_socket();
+  return now ? at_once() : self.wait_for_socket();
 }
 
 asio::awaitable<Result<>> Stream::write_all(Bytes bytes) {
