@@ -21,7 +21,7 @@ from lib.processes import wait_for
 from lib.runner import hang_guard
 from lib.sample_frames import judged
 from lib.tls_hello import client_hello, is_access_denied, server_name
-from lib.world import DNS_IPV4, HOST_IPV4, SECRET
+from lib.world import HOST_IPV4, SECRET
 
 NAMES = ("ok.test", f"mitm.test {RULE}", f"mitm.test:80 {RULE}")
 TWO = ("g1", "g2")
@@ -53,6 +53,7 @@ def test_194_refusals_that_would_tell_what_exists():
     inside = ("loopback.test:2222 tcp", "loopback.test:2223 tcp", f"host.test:80 {RULE}", f"host.test:81 {RULE}")
     with lab(*NAMES, *inside, config={"workers": 1}) as made:
         made.canary(("0.0.0.0", 2222), ("0.0.0.0", 80))
+        made.world.netns.ip("addr add 10.77.0.1/24 dev to-host")  # a LAN that the host reaches by its default route
         made.guest.trust_enforcer()
         place = {name: made.guest.resolve(name) for name in ("ok.test", "mitm.test", "loopback.test", "host.test")}
 
@@ -83,7 +84,7 @@ def test_194_refusals_that_would_tell_what_exists():
             "addresses of the world": (lambda: opened("93.184.216.35", 443), lambda: opened("93.184.216.99", 443)),
             "open and closed ports of the host": (lambda: opened(HOST_IPV4, 2222), lambda: opened(HOST_IPV4, 2223)),
             "open and closed ports of the gateway": (lambda: opened(made.guest.gateway, 80), lambda: opened(made.guest.gateway, 81)),
-            "a LAN that is there and one that is not": (lambda: opened(DNS_IPV4, 853), lambda: opened("10.77.0.1", 853)),
+            "a LAN that is there and one that is not": (lambda: opened("10.77.0.1", 443), lambda: opened("10.78.0.1", 443)),
         }
         made.world.witness.clear()
         for what, probes in pairs.items():
