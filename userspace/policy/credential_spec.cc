@@ -13,6 +13,17 @@ const CredentialSpec::Injection* CredentialSpec::binding_for(const HostName& hos
   return found == inject.end() ? nullptr : &*found;
 }
 
+CredentialSpec::Shape CredentialSpec::source_shape() const {
+  if (std::holds_alternative<GithubAppExchange>(exchange)) return Shape::kPrivateKey;
+  if (std::holds_alternative<AssumeRoleExchange>(exchange)) return Shape::kKeyPair;
+  if (const auto* oauth2 = std::get_if<Oauth2Exchange>(&exchange)) {
+    return oauth2->grant == Oauth2Exchange::Grant::kJwtBearer ? Shape::kPrivateKey : Shape::kLine;
+  }
+  const bool signs =
+      std::ranges::any_of(inject, [](const Injection& binding) { return binding.as == Injection::As::kSigV4; });
+  return signs ? Shape::kKeyPair : Shape::kLine;
+}
+
 const CredentialSpec* find_credential(const Credentials& credentials, std::string_view name) {
   const auto found = std::ranges::lower_bound(credentials, name, {}, &CredentialSpec::name);
   return found == credentials.end() || found->name != name ? nullptr : &*found;
