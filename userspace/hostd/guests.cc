@@ -194,6 +194,12 @@ void Guests::event(std::string name, Slot slot, std::string detail) {
 
 void Guests::drop(Slot slot, std::string why) {
   Guest& guest = guests_.at(slot);
+  // enforcerd hears of it first: what it still sends to the guest would fail when the link is gone, and be recorded as
+  // the guest's doing.
+  if (guest.announced) {
+    log_info("guest {} is gone: {}", guest.record.name.text(), why);
+    outbox_(hostproto::GuestGone{.slot = slot, .why = std::move(why)}, {});
+  }
   // Link first. A microVM's pair ends with its namespace; the namespace of an attached guest lives on without our link.
   const bool machine = std::holds_alternative<Machine>(guest.record.kind);
   if (guest.wire) {
@@ -205,10 +211,7 @@ void Guests::drop(Slot slot, std::string why) {
   if (guest.boot && guest.boot->request) {
     reply(*guest.boot->request, fail(Errc::kConflict, "the guest was deleted while it booted"));
   }
-  const bool announced = guest.announced;
-  if (announced) log_info("guest {} is gone: {}", guest.record.name.text(), why);
   guests_.erase(slot);
-  if (announced) outbox_(hostproto::GuestGone{.slot = slot, .why = std::move(why)}, {});
 }
 
 }  // namespace enforcer::hostd
