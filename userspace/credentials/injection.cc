@@ -15,6 +15,8 @@ using Injection = policy::CredentialSpec::Injection;
 using As = Injection::As;
 
 constexpr std::string_view kPlaceholder = "{}";
+/// "Authenticating as a GitHub App installation", and what a personal token takes as well.
+constexpr std::string_view kGithubUser = "x-access-token";
 
 /// Comparable names of fields in which services take credentials, the common ones whoever the service is.
 constexpr std::string_view kCredentialFields[] = {
@@ -46,7 +48,7 @@ bool is_field_value(std::string_view value) {
 }
 
 Result<> check(const Injection& binding, const Secret& secret) {
-  const bool in_field = binding.as == As::kBearer || binding.as == As::kHeader;
+  const bool in_field = binding.as == As::kBearer || binding.as == As::kHeader || binding.as == As::kGithub;
   if (in_field && !is_field_value(secret.reveal())) {
     return fail(Errc::kInvalid, "the value cannot stand in a header: it is not visible ASCII");
   }
@@ -98,6 +100,22 @@ void add_parameter(std::string_view name, const Secret& secret, http::RequestPat
   path.query = std::move(query);
 }
 
+std::string bearer(const Secret& secret) {
+  return between("Bearer ", secret, "");
+}
+
+void add_authorization(std::string value, http::RequestHead& head) {
+  head.fields.push_back({"Authorization", std::move(value), true});
+}
+
+/// A request of git's own, or of Git LFS: GitHub takes Basic there, and Bearer on its API (gitprotocol-http(5), Git LFS
+/// API "Server Discovery").
+bool speaks_git(const http::RequestPath& path) {
+  const std::string_view text = path.path;
+  return text.ends_with("/info/refs") || text.ends_with("/git-upload-pack") || text.ends_with("/git-receive-pack") ||
+         text.contains("/info/lfs/");
+}
+
 }  // namespace
 
 void remove_own_credentials(http::RequestHead& head) {
@@ -111,11 +129,16 @@ Result<> inject(const Injection& binding, const Secret& secret, http::RequestHea
   TRY_VOID(check(binding, secret));
   remove_own_credentials(head);
   switch (binding.as) {
+    case As::kSigV4:
+      return fail(Errc::kInvalid, "a signature is no value that could be put into a request");
+    case As::kGithub:
+      add_authorization(speaks_git(head.path) ? basic_authorization(kGithubUser, secret) : bearer(secret), head);
+      break;
     case As::kBearer:
-      head.fields.push_back({"Authorization", between("Bearer ", secret, ""), true});
+      add_authorization(bearer(secret), head);
       break;
     case As::kBasic:
-      head.fields.push_back({"Authorization", basic_authorization(binding.username, secret), true});
+      add_authorization(basic_authorization(binding.username, secret), head);
       break;
     case As::kHeader: {
       const std::string declared = http::comparable_name(binding.name);

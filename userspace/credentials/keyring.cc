@@ -36,6 +36,8 @@ Source& Keyring::source_of(const policy::CredentialSpec& spec) {
       return *environment_;
     case Kind::kExec:
       return *commands_;
+    case Kind::kSystemd:
+    case Kind::kVault:
     case Kind::kStored:
       break;
   }

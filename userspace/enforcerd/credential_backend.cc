@@ -10,37 +10,8 @@ namespace {
 
 namespace asio = boost::asio;
 
-using Source = policy::CredentialSpec::Source;
 using Injection = policy::CredentialSpec::Injection;
 using State = credentials::State;
-
-std::string_view label(Source::Kind kind) {
-  switch (kind) {
-    case Source::Kind::kFile:
-      return "file";
-    case Source::Kind::kEnv:
-      return "env";
-    case Source::Kind::kExec:
-      return "exec";
-    case Source::Kind::kStored:
-      break;
-  }
-  return "store";
-}
-
-std::string_view label(Injection::As as) {
-  switch (as) {
-    case Injection::As::kBearer:
-      return "bearer";
-    case Injection::As::kBasic:
-      return "basic";
-    case Injection::As::kHeader:
-      return "header";
-    case Injection::As::kQuery:
-      break;
-  }
-  return "query";
-}
 
 std::string_view label(State::Kind kind) {
   switch (kind) {
@@ -58,7 +29,7 @@ std::string_view label(State::Kind kind) {
 
 control::CredentialInfo to_info(const policy::CredentialSpec& spec, State state) {
   control::CredentialInfo info{.name = spec.name,
-                               .source = std::string(label(spec.source.kind)),
+                               .source = std::string(policy::label(spec.source.kind)),
                                .state = std::string(label(state.kind)),
                                .error = std::move(state.error),
                                .expires = state.expires,
@@ -66,7 +37,7 @@ control::CredentialInfo to_info(const policy::CredentialSpec& spec, State state)
                                .line = spec.place.line};
   for (const Injection& injection : spec.inject) {
     for (const policy::Target& target : injection.to) info.hosts.push_back(target.text);
-    const std::string kind(label(injection.as));
+    const std::string kind(policy::label(injection.as));
     if (std::ranges::find(info.kinds, kind) == info.kinds.end()) info.kinds.push_back(kind);
   }
   return info;

@@ -24,6 +24,44 @@ CredentialSpec::Shape CredentialSpec::source_shape() const {
   return signs ? Shape::kKeyPair : Shape::kLine;
 }
 
+std::string_view label(CredentialSpec::Source::Kind kind) {
+  using enum CredentialSpec::Source::Kind;
+  switch (kind) {
+    case kFile:
+      return "file";
+    case kSystemd:
+      return "systemd";
+    case kEnv:
+      return "env";
+    case kExec:
+      return "exec";
+    case kStored:
+      return "store";
+    case kVault:
+      break;
+  }
+  return "vault";
+}
+
+std::string_view label(CredentialSpec::Injection::As as) {
+  using enum CredentialSpec::Injection::As;
+  switch (as) {
+    case kBearer:
+      return "bearer";
+    case kBasic:
+      return "basic";
+    case kHeader:
+      return "header";
+    case kQuery:
+      return "query";
+    case kGithub:
+      return "github";
+    case kSigV4:
+      break;
+  }
+  return "sigv4";
+}
+
 const CredentialSpec* find_credential(const Credentials& credentials, std::string_view name) {
   const auto found = std::ranges::lower_bound(credentials, name, {}, &CredentialSpec::name);
   return found == credentials.end() || found->name != name ? nullptr : &*found;

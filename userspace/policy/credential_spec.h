@@ -98,6 +98,9 @@ struct CredentialSpec {
   [[nodiscard]] Shape source_shape() const;
 };
 
+[[nodiscard]] std::string_view label(CredentialSpec::Source::Kind kind);  ///< as written: "file"
+[[nodiscard]] std::string_view label(CredentialSpec::Injection::As as);   ///< as written: "bearer"
+
 /// Sorted by name, each name once.
 using Credentials = std::vector<CredentialSpec>;
 /// Null: there is none of that name.
