@@ -51,17 +51,18 @@ struct DecisionRecord {
 };
 
 /// How the life of an allowed connection or exchange ended: NAME, text.
-#define ENFORCER_OUTCOMES(X)                                                    \
-  X(kCompleted, "completed")          /* both directions ended in good order */ \
-  X(kGuestReset, "guest_reset")       /* the guest broke it off */              \
-  X(kOriginReset, "origin_reset")     /* the origin broke it off */             \
-  X(kOriginFailed, "origin_failed")   /* never connected; `reason` says why */  \
-  X(kDenied, "denied")                /* denied later; `reason` says why */     \
-  X(kTimeout, "timeout")              /* idle, or a deadline passed */          \
-  X(kPolicyChanged, "policy_changed") /* a reload took the rule away */         \
-  X(kGuestGone, "guest_gone")         /* the guest was removed */               \
-  X(kShutdown, "shutdown")            /* enforcerd was stopped */               \
-  X(kInternal, "internal")            /* a failure of ours */
+#define ENFORCER_OUTCOMES(X)                                                                   \
+  X(kCompleted, "completed")                  /* both directions ended in good order */        \
+  X(kGuestReset, "guest_reset")               /* the guest broke it off */                     \
+  X(kOriginReset, "origin_reset")             /* the origin broke it off */                    \
+  X(kOriginFailed, "origin_failed")           /* never connected; `reason` says why */         \
+  X(kDenied, "denied")                        /* denied later; `reason` says why */            \
+  X(kTimeout, "timeout")                      /* idle, or a deadline passed */                 \
+  X(kPolicyChanged, "policy_changed")         /* a reload took the rule away */                \
+  X(kCredentialRevoked, "credential_revoked") /* the value it was sent with is good no more */ \
+  X(kGuestGone, "guest_gone")                 /* the guest was removed */                      \
+  X(kShutdown, "shutdown")                    /* enforcerd was stopped */                      \
+  X(kInternal, "internal")                    /* a failure of ours */
 
 enum class Outcome : std::uint8_t {
 #define X(name, text) name,

@@ -66,6 +66,7 @@ asio::awaitable<Result<>> Daemon::set_credential(control::Caller caller, std::st
   if (spec == nullptr) co_return not_loaded(name);
   const auto stored = keyring_.set(*spec, value);
   if (!stored) co_return std::unexpected(stored.error());
+  revoke_value(name);
   log_info("the value of credential {} is set by uid {} (pid {})", name, caller.uid, caller.pid);
   record_event("credential_set", nullptr, fmt::format("{} by uid {}", name, caller.uid));
   co_return Result<>{};
@@ -76,9 +77,15 @@ asio::awaitable<Result<>> Daemon::delete_credential(control::Caller caller, std:
   if (spec == nullptr) co_return not_loaded(name);
   const auto deleted = keyring_.erase(*spec);
   if (!deleted) co_return std::unexpected(deleted.error());
+  revoke_value(name);
   log_info("the value of credential {} is deleted by uid {} (pid {})", name, caller.uid, caller.pid);
   record_event("credential_deleted", nullptr, fmt::format("{} by uid {}", name, caller.uid));
   co_return Result<>{};
+}
+
+/// What was sent with the value before is closed; the next request gets the value of now.
+void Daemon::revoke_value(const std::string& name) {
+  workers_.on_each([name](proxy::Worker& worker) { worker.revoke_credential(name); });
 }
 
 }  // namespace enforcer::enforcerd

@@ -75,6 +75,7 @@ class Daemon final : public HostEvents, public control::Backend {
 
   void enforce_loaded(const LoadReport& report, Monotonic::time_point began, std::string_view who);
   void share_egress_credential();
+  void revoke_value(const std::string& name);
   void record_event(std::string_view name, const GuestEntry* about, std::string_view detail, std::uint64_t count = 1);
   void greet(const GuestEntry& entry);
   void every_second();

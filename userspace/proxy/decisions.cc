@@ -118,6 +118,10 @@ void Decisions::decide_again() {
   close(audit::Outcome::kPolicyChanged);
 }
 
+void Decisions::revoke(std::string_view credential) {
+  if (allowed_id_ && policy::credential_of(decision_) == credential) close(audit::Outcome::kCredentialRevoked);
+}
+
 void Decisions::close(audit::Outcome outcome) {
   closing_ = outcome;
   if (stage_ != nullptr) stage_->interrupt(Errc::kDenied);

@@ -79,6 +79,8 @@ class Decisions {
 
   /// Decides again after a reload; closes what was allowed unless it is still allowed in the same way.
   void decide_again();
+  /// Closes what was allowed with a value of this credential.
+  void revoke(std::string_view credential);
   /// Closes what was allowed: the guest is gone, or the daemon stops. May destroy this.
   void close(audit::Outcome outcome);
 

@@ -72,6 +72,17 @@ bool OriginPool::speaks_only_http1(const std::string& place, Port port) const {
   return only_http1_.contains({place, port});
 }
 
+void OriginPool::revoke(std::string_view credential) {
+  std::erase_if(idle_, [&](const Idle& idle) { return idle.connection->key().credential == credential; });
+  std::vector<std::shared_ptr<Http2OriginConnection>> revoked;
+  std::erase_if(shared_, [&](const auto& connection) {
+    const bool is_its = connection->key().credential == credential;
+    if (is_its) revoked.push_back(connection);
+    return is_its;
+  });
+  for (const auto& connection : revoked) connection->close();
+}
+
 void OriginPool::close() {
   closed_ = true;
   idle_.clear();

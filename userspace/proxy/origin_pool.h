@@ -44,6 +44,9 @@ class OriginPool final : private net::WheelEntry {
   void remember(const OriginKey& key, tls::ApplicationProtocol protocol);
   [[nodiscard]] bool speaks_only_http1(const std::string& place, Port port) const;
 
+  /// The connections over which a value of this credential was sent are closed.
+  void revoke(std::string_view credential);
+
   /// Everything is closed, and nothing is kept any more.
   void close();
 

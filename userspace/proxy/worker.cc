@@ -101,6 +101,14 @@ void Worker::replace_policy(Slot slot, std::shared_ptr<const policy::GuestPolicy
   for (Decisions* each : decided) each->decide_again();
 }
 
+void Worker::revoke_credential(std::string_view name) {
+  for (const auto& [slot, view] : guests_) {
+    const std::vector<Decisions*> decided(view->decided.begin(), view->decided.end());
+    for (Decisions* each : decided) each->revoke(name);
+    view->origin_pool->revoke(name);
+  }
+}
+
 asio::awaitable<Result<std::shared_ptr<const Secret>>> Worker::secret_of(const policy::CredentialSpec& spec,
                                                                          Deadline deadline) {
   auto asked = keyring_->secret_of(spec, deadline);

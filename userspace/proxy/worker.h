@@ -61,6 +61,8 @@ class Worker {
   void remove_guest(Slot slot);
   /// A new generation: every live session of the guest is decided again.
   void replace_policy(Slot slot, std::shared_ptr<const policy::GuestPolicy> policy);
+  /// The value of a credential is good no more: what was sent with it is closed, whoever's it is.
+  void revoke_credential(std::string_view name);
 
   /// The guest behind a socket's mark, or null: not attached.
   [[nodiscard]] std::shared_ptr<GuestView> guest(Slot slot) const;
