@@ -44,12 +44,15 @@ auto sum(std::span<const WorkerCounts> workers, Pick pick) {
   return total;
 }
 
-InjectionCounts sum_injections(std::span<const WorkerCounts> workers, std::string_view credential) {
-  InjectionCounts total{};
+CredentialCounts sum_credential(std::span<const WorkerCounts> workers, std::string_view credential) {
+  CredentialCounts total;
   for (const WorkerCounts& worker : workers) {
-    const auto found = worker.injections.find(credential);
-    if (found == worker.injections.end()) continue;
-    for (std::size_t i = 0; i < total.size(); ++i) total[i] += found->second[i];
+    const auto found = worker.credentials.find(credential);
+    if (found == worker.credentials.end()) continue;
+    const CredentialCounts& counts = found->second;
+    for (std::size_t i = 0; i < counts.injections.size(); ++i) total.injections[i] += counts.injections[i];
+    total.leaks_blocked += counts.leaks_blocked;
+    total.placeholders_strayed += counts.placeholders_strayed;
   }
   return total;
 }
@@ -207,18 +210,26 @@ struct Exposition::Impl {
     }
   }
 
-  void add_injections(Families& out, std::span<const WorkerCounts> workers) const {
-    auto family =
-        out.counter("credential_injections_total", "Requests that asked for a credential, by what came of it.");
-    const auto add = [&](std::string_view name, const InjectionCounts& counts) {
-      for (std::size_t i = 0; i < counts.size(); ++i) {
-        family.add({{"credential", name}, {"result", label_at<InjectionResult>(i)}}, counts[i]);
-      }
-    };
-    for (const std::string& name : credentials) add(name, sum_injections(workers, name));
-    const InjectionCounts other = sum_injections(workers, kOtherCredential);
+  void add_credentials(Families& out, std::span<const WorkerCounts> workers) const {
+    std::vector<std::pair<std::string_view, CredentialCounts>> shown;
+    for (const std::string& name : credentials) shown.emplace_back(name, sum_credential(workers, name));
+    const CredentialCounts other = sum_credential(workers, kOtherCredential);
     const bool is_shown = credentials.contains(kOtherCredential);
-    if (!is_shown && other != InjectionCounts{}) add(kOtherCredential, other);
+    if (!is_shown && other != CredentialCounts{}) shown.emplace_back(kOtherCredential, other);
+
+    auto injections =
+        out.counter("credential_injections_total", "Requests that asked for a credential, by what came of it.");
+    for (const auto& [name, counts] : shown) {
+      for (std::size_t i = 0; i < counts.injections.size(); ++i) {
+        injections.add({{"credential", name}, {"result", label_at<InjectionResult>(i)}}, counts.injections[i]);
+      }
+    }
+    auto leaks = out.counter("secret_leaks_blocked_total",
+                             "Responses in which an origin sent a credential's value back, which was masked.");
+    for (const auto& [name, counts] : shown) leaks.add({{"credential", name}}, counts.leaks_blocked);
+    auto strays = out.counter("placeholders_strayed_total",
+                              "Requests with a guest's placeholder in them to where its credential is not bound.");
+    for (const auto& [name, counts] : shown) strays.add({{"credential", name}}, counts.placeholders_strayed);
   }
 
   void add_datapath(Families& out) const {
@@ -296,7 +307,7 @@ std::string Exposition::render(std::span<const WorkerCounts> workers, const Gaug
   add_connections(out, workers);
   add_durations(out, workers);
   add_interception(out, workers);
-  impl_->add_injections(out, workers);
+  impl_->add_credentials(out, workers);
   impl_->add_datapath(out);
   return out.text();
 }

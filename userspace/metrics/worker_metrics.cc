@@ -29,13 +29,23 @@ void WorkerMetrics::denied(GuestSeries guest, const policy::RuleInfo* rule, poli
 }
 
 void WorkerMetrics::credential_injected(std::string_view credential, InjectionResult result) {
-  auto found = counts_.injections.find(credential);
-  if (found == counts_.injections.end()) {
-    // Credentials that reloads removed stay: what comes back goes on counting.
-    if (counts_.injections.size() >= kMaxCredentials) credential = kOtherCredential;
-    found = counts_.injections.try_emplace(std::string(credential)).first;
-  }
-  ++found->second[index(result)];
+  ++counts_of(credential).injections[index(result)];
+}
+
+void WorkerMetrics::secret_leak_blocked(std::string_view credential) {
+  ++counts_of(credential).leaks_blocked;
+}
+
+void WorkerMetrics::placeholder_strayed(std::string_view credential) {
+  ++counts_of(credential).placeholders_strayed;
+}
+
+CredentialCounts& WorkerMetrics::counts_of(std::string_view credential) {
+  const auto found = counts_.credentials.find(credential);
+  if (found != counts_.credentials.end()) return found->second;
+  // Credentials that reloads removed stay: what comes back goes on counting.
+  if (counts_.credentials.size() >= kMaxCredentials) credential = kOtherCredential;
+  return counts_.credentials[std::string(credential)];
 }
 
 std::uint32_t WorkerMetrics::intern(const policy::RuleInfo* rule) {

@@ -44,7 +44,13 @@ inline constexpr std::uint32_t kOtherRule = 1;
 inline constexpr std::size_t kMaxCredentials = 1024;
 inline constexpr std::string_view kOtherCredential = "other";
 
-using InjectionCounts = std::array<std::uint64_t, kInjectionResultCount>;
+/// Of one credential.
+struct CredentialCounts {
+  std::array<std::uint64_t, kInjectionResultCount> injections{};
+  std::uint64_t leaks_blocked = 0;      ///< responses in which its value came back and was masked
+  std::uint64_t placeholders_strayed = 0;  ///< requests that carried its placeholder to where it is not bound
+  friend bool operator==(const CredentialCounts&, const CredentialCounts&) = default;
+};
 
 /// Everything one worker counted, by value. All of it only ever grows, but `active`.
 struct WorkerCounts {
@@ -69,7 +75,7 @@ struct WorkerCounts {
   std::array<std::uint64_t, kHttpCodeCount> http_responses{};
   std::array<DurationHistogram, kTlsSideCount> tls_handshakes{};
   std::uint64_t certificates_issued = 0;
-  std::map<std::string, InjectionCounts, std::less<>> injections;  ///< by the credential's name
+  std::map<std::string, CredentialCounts, std::less<>> credentials;  ///< by name
 };
 
 class WorkerMetrics {
@@ -118,6 +124,10 @@ class WorkerMetrics {
 
   /// A request that may carry a credential got it, or did not. `credential` is the name of a loaded one.
   void credential_injected(std::string_view credential, InjectionResult result);
+  /// Its value came back in a response, and the guest got something else in its place.
+  void secret_leak_blocked(std::string_view credential);
+  /// A guest sent its placeholder to where the credential is not bound.
+  void placeholder_strayed(std::string_view credential);
 
   /// A copy of everything; on the worker's thread.
   [[nodiscard]] WorkerCounts snapshot() const { return counts_; }
@@ -126,6 +136,7 @@ class WorkerMetrics {
   void forget(std::span<const GuestSeries> gone);
 
  private:
+  CredentialCounts& counts_of(std::string_view credential);
   template <class Enum>
   static constexpr std::size_t index(Enum value) {
     return static_cast<std::size_t>(value);

@@ -259,6 +259,21 @@ TEST_CASE("only_loaded_credentials_have_series_and_one_that_comes_back_goes_on_c
   CHECK(count() == 3);
 }
 
+TEST_CASE("leaks_and_strayed_placeholders_are_counted_by_credential") {
+  Exposition exposition("1", 100);
+  WorkerMetrics one;
+  WorkerMetrics two;
+  exposition.set_credentials({"github", "npm"});
+  one.secret_leak_blocked("github");
+  two.secret_leak_blocked("github");
+  two.placeholder_strayed("npm");
+  const std::string text = render(exposition, {&one, &two});
+  CHECK(sample(text, R"(enforcer_secret_leaks_blocked_total{credential="github"})") == "2");
+  CHECK(sample(text, R"(enforcer_secret_leaks_blocked_total{credential="npm"})") == "0");
+  CHECK(sample(text, R"(enforcer_placeholders_strayed_total{credential="github"})") == "0");
+  CHECK(sample(text, R"(enforcer_placeholders_strayed_total{credential="npm"})") == "1");
+}
+
 TEST_CASE("injections_of_credentials_beyond_the_cap_are_shown_as_other") {
   Exposition exposition("1", 100);
   WorkerMetrics worker;

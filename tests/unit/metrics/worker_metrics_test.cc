@@ -148,9 +148,9 @@ TEST_CASE("invariant_10_credential_names_of_endless_reloads_are_bounded") {
   }
   metrics.credential_injected("github", InjectionResult::kUnavailable);  // known before: not lost
   const WorkerCounts counts = metrics.snapshot();
-  CHECK(counts.injections.size() == kMaxCredentials + 1);
-  CHECK(counts.injections.at("github") == InjectionCounts{1, 1, 0});
-  CHECK(counts.injections.at("other") == InjectionCounts{0, 0, kMaxCredentials + 1});
+  CHECK(counts.credentials.size() == kMaxCredentials + 1);
+  CHECK(counts.credentials.at("github") == CredentialCounts{.injections = {1, 1, 0}});
+  CHECK(counts.credentials.at("other") == CredentialCounts{.injections = {0, 0, kMaxCredentials + 1}});
 }
 
 TEST_CASE("an_rcode_beyond_four_bits_stays_inside_the_table") {
