@@ -7,6 +7,7 @@
 #include "credentials/basic.h"
 #include "credentials/query_parameters.h"
 #include "http/field_rules.h"
+#include "policy/own_credentials.h"
 
 namespace enforcer::credentials {
 namespace {
@@ -17,22 +18,6 @@ using As = Injection::As;
 constexpr std::string_view kPlaceholder = "{}";
 /// "Authenticating as a GitHub App installation", and what a personal token takes as well.
 constexpr std::string_view kGithubUser = "x-access-token";
-
-/// Comparable names of fields in which services take credentials, the common ones whoever the service is.
-constexpr std::string_view kCredentialFields[] = {
-    "authorization",        "proxy-authorization", "cookie",        "x-api-key",      "api-key",   "x-auth-token",
-    "x-amz-security-token", "x-access-token",      "private-token", "x-goog-api-key", "job-token", "deploy-token",
-    "x-auth-key",           "x-auth-email",        "x-vault-token", "x-api-token",    "api-token",
-};
-
-/// Comparable names of parameters: RFC 6750 2.3, and what API keys are called.
-constexpr std::string_view kCredentialParameters[] = {"access-token", "api-key",    "apikey",     "private-token",
-                                                      "job-token",    "auth-token", "oauth-token"};
-
-template <class Names>
-bool contains(const Names& names, std::string_view name) {
-  return std::ranges::find(names, name) != std::end(names);
-}
 
 void remove_parameters(http::RequestPath& path, const std::function<bool(const std::string&)>& refused) {
   if (!path.query) return;
@@ -120,9 +105,9 @@ bool speaks_git(const http::RequestPath& path) {
 
 void remove_own_credentials(http::RequestHead& head) {
   std::erase_if(head.fields, [](const http::HeaderField& field) {
-    return contains(kCredentialFields, http::comparable_name(field.name));
+    return policy::is_credential_field(http::comparable_name(field.name));
   });
-  remove_parameters(head.path, [](const std::string& name) { return contains(kCredentialParameters, name); });
+  remove_parameters(head.path, policy::is_credential_parameter);
 }
 
 Result<> inject(const Injection& binding, const Secret& secret, http::RequestHead& head) {

@@ -5,11 +5,12 @@
 #include <string>
 #include <string_view>
 
+#include "policy/parameters.h"
+
 namespace enforcer::credentials {
 
-/// A parameter's name as origins may compare it: percent-escapes decoded (%75 and IIS's %u0075), lower case, '-' for
-/// '_', '.', ' ' and '+' (PHP), nothing from a NUL or '[' on (PHP arrays), no blanks in front.
-[[nodiscard]] std::string comparable_parameter(std::string_view name);
+/// What policies compare names by, too.
+using policy::comparable_parameter;
 
 /// The query without the parameters whose comparable name is refused; the rest is untouched and in order. ';' separates
 /// as '&' does: some origins read it so.

@@ -188,7 +188,12 @@ std::string action_of(const RequestFacts& request, std::string_view form) {
 }  // namespace
 
 bool asks_about_aws(const GuestPolicy& policy, const Facts& facts) {
-  return any_rule_here(policy.compiled(), facts, [](const Rule& rule) { return rule.matcher.aws.has_value(); });
+  return any_rule_here(policy.compiled(), facts, [](const CompiledRule& rule, const Facts& asked) {
+    if (rule.rule->matcher.aws) return true;
+    if (rule.credential == nullptr || !asked.host) return false;
+    const auto* binding = rule.credential->binding_for(*asked.host, asked.port);
+    return binding != nullptr && binding->as == CredentialSpec::Injection::As::kSigV4;
+  });
 }
 
 bool aws_call_in_body(const RequestFacts& request) {

@@ -15,7 +15,8 @@
 
 namespace enforcer::policy {
 
-/// Some rule on this host and port has an `aws` matcher, so that decide() wants Facts::request->aws.
+/// Some rule on this host and port has an `aws` matcher, or a credential that signs there, so that decide() wants
+/// Facts::request->aws.
 [[nodiscard]] bool asks_about_aws(const GuestPolicy& policy, const Facts& facts);
 
 /// The action may stand in the body, which has to be read first (a POST of a form).

@@ -39,6 +39,16 @@ void check_binding(const Rule& rule, const CredentialSpec& credential, Reader& r
   }
 }
 
+/// A guest signs with its placeholder, so that there is always something of its own.
+void check_signing(const Rule& rule, const CredentialSpec& credential, Reader& reader) {
+  if (!rule.own_credentials_denied || !credential.signs()) return;
+  reader.report(rule.credential_place, Code::kConflict,
+                fmt::format("Credential '{}' signs what the guest has signed, and rule '{}' says 'foreignCredentials: "
+                            "deny'",
+                            credential.name, rule.info.rule),
+                "leave out 'foreignCredentials': the guest's signature is replaced");
+}
+
 /// Allows of every request to the same place with different credentials: each such request would be denied.
 void check_conflicts(const PolicyDocument& document, Reader& reader) {
   const auto adds = [](const Rule& rule) {
@@ -77,6 +87,7 @@ void check_credentials(const PolicyDocument& document, const Credentials& creden
     lint_limits(rule, reader);
     if (const CredentialSpec* credential = find_credential(credentials, rule.credential)) {
       check_binding(rule, *credential, reader);
+      check_signing(rule, *credential, reader);
     } else if (completeness == Completeness::kWhole) {
       report_unknown(rule, credentials, reader);
     }

@@ -1,4 +1,5 @@
-// Reads the spec of a `Credential`: where its secret comes from and where it may go.
+// Reads the spec of a `Credential`: where its secret comes from, what it is exchanged for, where it may go, and what a
+// guest sees instead.
 #pragma once
 
 #include "policy/credential_spec.h"

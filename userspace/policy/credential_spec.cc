@@ -19,9 +19,11 @@ CredentialSpec::Shape CredentialSpec::source_shape() const {
   if (const auto* oauth2 = std::get_if<Oauth2Exchange>(&exchange)) {
     return oauth2->grant == Oauth2Exchange::Grant::kJwtBearer ? Shape::kPrivateKey : Shape::kLine;
   }
-  const bool signs =
-      std::ranges::any_of(inject, [](const Injection& binding) { return binding.as == Injection::As::kSigV4; });
-  return signs ? Shape::kKeyPair : Shape::kLine;
+  return signs() ? Shape::kKeyPair : Shape::kLine;
+}
+
+bool CredentialSpec::signs() const {
+  return std::ranges::any_of(inject, [](const Injection& binding) { return binding.as == Injection::As::kSigV4; });
 }
 
 std::string_view label(CredentialSpec::Source::Kind kind) {

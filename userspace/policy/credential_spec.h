@@ -94,6 +94,8 @@ struct CredentialSpec {
 
   /// The first binding that covers the host and port; null: the secret must not go there.
   [[nodiscard]] const Injection* binding_for(const HostName& host, Port port) const;
+  /// Its places are signatures of AWS: all of them, because such a credential has no other.
+  [[nodiscard]] bool signs() const;
   /// Of what the source gives.
   [[nodiscard]] Shape source_shape() const;
 };

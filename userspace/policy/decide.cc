@@ -4,7 +4,8 @@
 //   nothing     no allow and no review matches: denied, and the reason says what was missing
 //   unknown     a rule that denies or reviews might match: denied, unless requests are to come that will tell
 //   review      nobody can be asked yet: denied
-//   allow       unless a guardrail's ceiling does not reach so far, or two rules disagree about the credential
+//   allow       unless a guardrail's ceiling does not reach so far, the request brings a credential that an allow
+//               does not want, two rules disagree about the credential, or it would be made into another
 //
 // In audit mode a denial that is not a guardrail's becomes an allow that carries what would have been said; guardrails
 // are then asked again, about an implicit allow of everything, which adds no credential.
@@ -14,6 +15,7 @@
 
 #include "policy/compile.h"
 #include "policy/findings.h"
+#include "policy/token_endpoints.h"
 
 namespace enforcer::policy {
 namespace {
@@ -137,7 +139,9 @@ class Verdict {
   [[nodiscard]] Decision request() const {
     if (const auto denial = any_objection()) return *denial;
     const Decision decision = below_ceilings(certain_allow(Handling::kPassthrough), Truth::kYes);
-    return decision.allowed() && scope_ == Scope::kEverything ? with_credential(decision) : decision;
+    if (!decision.allowed() || scope_ == Scope::kGuardrailsOnly) return decision;
+    if (findings_.foreign.found()) return deny(Reason::kForeignCredential, info(findings_.foreign));
+    return with_credential(decision);
   }
 
   [[nodiscard]] Decision certain_allow(Handling handling) const {
@@ -152,10 +156,21 @@ class Verdict {
   [[nodiscard]] Decision with_credential(Decision decision) const {
     if (findings_.opaque.found() || findings_.credential == nullptr) return decision;
     if (findings_.credentials == Wanted::kDifferent) return deny(Reason::kCredentialConflict, decision.rule);
-    if (!facts_.host || findings_.credential->binding_for(*facts_.host, facts_.port) == nullptr)
-      return deny(Reason::kCredentialHostMismatch, decision.rule);
+    const CredentialSpec::Injection* binding =
+        facts_.host ? findings_.credential->binding_for(*facts_.host, facts_.port) : nullptr;
+    if (binding == nullptr) return deny(Reason::kCredentialHostMismatch, decision.rule);
+    if (!findings_.mint_tokens && mints_token(*binding)) return deny(Reason::kTokenMinting, decision.rule);
     decision.credential = findings_.credential;
+    decision.set_cookie = findings_.set_cookie;
     return decision;
+  }
+
+  /// Without a request there is nothing that a credential could be added to.
+  [[nodiscard]] bool mints_token(const CredentialSpec::Injection& binding) const {
+    if (!facts_.request) return true;
+    // Keys of objects are paths, too: where requests are signed, only what is asked of AWS counts.
+    if (binding.as == CredentialSpec::Injection::As::kSigV4) return is_minting_call(*facts_.request, binding.services);
+    return is_token_endpoint(*facts_.request);
   }
 
   /// An allow stands only when every guardrail's ceiling reaches it; `needed` says how surely.

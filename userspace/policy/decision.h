@@ -41,6 +41,7 @@ struct Decision {
   Reason reason = Reason::kInternal;
   const RuleInfo* rule = nullptr;              ///< the rule that decided; null where none matched
   const CredentialSpec* credential = nullptr;  ///< to inject into this request (kHttp allows only); owned like the rule
+  bool set_cookie = false;                     ///< with `credential`: Set-Cookie of the answer goes on to the guest
 
   /// In audit mode: what enforce mode would have said, when that differs.
   struct Would {

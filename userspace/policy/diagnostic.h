@@ -66,6 +66,11 @@ struct Diagnostic {
   X(kCredentialConflict, "E0216", "two allows that want to add different credentials to the same requests")      \
   X(kForbiddenHeader, "E0217", "a header that a credential must not set")                                        \
   X(kExecApplied, "E0218", "an exec source outside the configured files")                                        \
+  X(kMixedInjection, "E0219", "a credential that signs and is sent as it is")                                    \
+  X(kWrongExchange, "E0220", "an exchange for something that its places do not take")                            \
+  X(kOtherService, "E0221", "a host of an AWS service that the credential does not sign for")                    \
+  X(kBadExpansion, "E0222", "braces that stand for nothing")                                                     \
+  X(kNeedsCredential, "E0223", "a key that means something beside 'credential' only")                            \
   X(kPointlessLimit, "W0301", "a wider allow makes this limit pointless")                                        \
   X(kUserContent, "W0302", "the host serves content that anybody may upload")                                    \
   X(kApexExcluded, "W0303", "a wildcard does not include the name it stands before")                             \

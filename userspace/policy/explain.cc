@@ -107,6 +107,10 @@ void apply_request(RuleTrace& trace, const Rule& rule, const Facts& facts) {
     return stop(Stopper::kRequest, matchers_with(rule, *facts.request, truth) + " does not match the request");
   if (rule.list == RuleList::kAllow && needs_tls(rule, facts))
     return stop(Stopper::kScheme, "its credential never goes over clear HTTP");
+  if (refuses_credential(rule, facts)) {
+    trace.detail = "it says 'foreignCredentials: deny', and the request brings one";
+    return;
+  }
   const bool refuses = refuses_upgrade(rule, facts);
   if (refuses && rule.list == RuleList::kAllow) return stop(Stopper::kUpgrade, "it does not say 'websocket: true'");
   if (refuses) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "policy/own_credentials.h"
+
 namespace enforcer::policy {
 namespace {
 
@@ -33,16 +35,22 @@ int rank(const Rule& rule) {
 }
 
 /// Every allow that matches for certain has its say in what is added to the request.
-void take_credential(Findings& findings, const CredentialSpec* credential) {
+void take_credential(Findings& findings, const CompiledRule& compiled) {
+  const CredentialSpec* credential = compiled.credential;
   if (credential == nullptr) return;
   const bool another = findings.credential != nullptr && findings.credential != credential;
   findings.credentials = another || findings.credentials == Wanted::kDifferent ? Wanted::kDifferent : Wanted::kOne;
   findings.credential = credential;
+  findings.set_cookie = findings.set_cookie || compiled.rule->set_cookie;
+  findings.mint_tokens = findings.mint_tokens || compiled.rule->mint_tokens;
 }
 
 void take_allow(Findings& findings, std::uint32_t number, const CompiledRule& compiled, Truth truth,
                 const Facts& facts) {
   const Rule& rule = *compiled.rule;
+  // Whatever else keeps the rule from allowing: adding a credential must not be a way past it, to a rule that asks
+  // less.
+  if (refuses_credential(rule, facts)) findings.foreign.offer(number, truth, rank(rule));
   if (rule.opaque) {
     findings.opaque.offer(number, truth, rank(rule));
   } else if (needs_tls(rule, facts)) {
@@ -54,7 +62,7 @@ void take_allow(Findings& findings, std::uint32_t number, const CompiledRule& co
   } else {
     findings.plain.offer(number, truth, rank(rule));
     findings.never_inspect = findings.never_inspect || rule.never_inspect;
-    take_credential(findings, compiled.credential);
+    take_credential(findings, compiled);
   }
 }
 
@@ -132,6 +140,11 @@ bool refuses_upgrade(const Rule& rule, const Facts& facts) {
   return asked && positive(rule) && !rule.opaque && !rule.websocket;
 }
 
+bool refuses_credential(const Rule& rule, const Facts& facts) {
+  if (!rule.own_credentials_denied || facts.layer != Layer::kHttp) return false;
+  return !facts.request || brings_credential(*facts.request);
+}
+
 Truth means_request(const Rule& rule, const Facts& facts) {
   if (!rule.has_matchers()) return Truth::kYes;
   if (facts.layer != Layer::kHttp || !facts.request) return Truth::kCannotSee;
@@ -139,12 +152,13 @@ Truth means_request(const Rule& rule, const Facts& facts) {
   return matches(rule.matcher, *facts.request, objecting ? Leaning::kObjecting : Leaning::kAllowing);
 }
 
-bool any_rule_here(const CompiledPolicy& policy, const Facts& facts, bool (*has)(const Rule&)) {
+bool any_rule_here(const CompiledPolicy& policy, const Facts& facts, bool (*has)(const CompiledRule&, const Facts&)) {
   const MatchList matches = rules_here(policy, facts);
   for (const auto run : matches.runs) {
     for (const TargetEntry& entry : run) {
-      const Rule& rule = *policy.rules[entry.rule].rule;
-      if (!entry.except && entry.has_port(facts.port) && !rule.expired(facts.now) && has(rule)) return true;
+      const CompiledRule& rule = policy.rules[entry.rule];
+      if (entry.except || !entry.has_port(facts.port) || rule.rule->expired(facts.now)) continue;
+      if (has(rule, facts)) return true;
     }
   }
   return false;

@@ -60,8 +60,11 @@ struct Findings {
   bool wrong_request = false;                  ///< an allow or review speaks about other requests to the host
   bool wrong_upgrade = false;                  ///< an allow or review would match, but must not become a WebSocket
   bool wrong_scheme = false;                   ///< an allow would match, but its credential must not go over clear HTTP
+  Pick foreign;                                ///< allows that want no credential of the guest's own, which is there
   const CredentialSpec* credential = nullptr;  ///< of `plain`
   Wanted credentials = Wanted::kNone;
+  bool set_cookie = false;      ///< one of the allows that add the credential says so
+  bool mint_tokens = false;     ///< likewise
   std::vector<Truth> ceilings;  ///< for each of CompiledPolicy::ceilings
 
   /// Something could let it through. A guardrail's review is not among it: guardrails only take away.
@@ -76,7 +79,8 @@ struct Findings {
 [[nodiscard]] Findings find_for_address(const CompiledPolicy& policy, const Facts& facts, const IpAddress& resolved);
 
 /// Does a rule on this host and port that has not expired have this property?
-[[nodiscard]] bool any_rule_here(const CompiledPolicy& policy, const Facts& facts, bool (*has)(const Rule&));
+[[nodiscard]] bool any_rule_here(const CompiledPolicy& policy, const Facts& facts,
+                                 bool (*has)(const CompiledRule&, const Facts&));
 
 /// Whether the rule's matchers mean the request of the facts.
 [[nodiscard]] Truth means_request(const Rule& rule, const Facts& facts);
@@ -87,6 +91,9 @@ struct Findings {
 
 /// The rule's credential must not be added to what is sent in the clear, so the rule cannot allow that.
 [[nodiscard]] bool needs_tls(const Rule& rule, const Facts& facts);
+
+/// The request brings a credential of the guest's own, and the rule says that such are denied.
+[[nodiscard]] bool refuses_credential(const Rule& rule, const Facts& facts);
 
 /// Port 443 speaks TLS and port 80 clear HTTP; any other port that a rule names may speak either.
 [[nodiscard]] bool port_speaks(const Facts& facts);

@@ -1,5 +1,8 @@
 #include "policy/parameters.h"
 
+#include <algorithm>
+#include <optional>
+
 #include "base/ascii.h"
 
 namespace enforcer::policy {
@@ -23,6 +26,39 @@ bool decode(std::string_view text, std::string& out) {
   return true;
 }
 
+/// The number that `digits` spell; nothing when they are no hexadecimal digits.
+std::optional<int> hex_number(std::string_view digits) {
+  int number = 0;
+  for (const char c : digits) {
+    if (ascii::hex_value(c) < 0) return std::nullopt;
+    number = number * 16 + ascii::hex_value(c);
+  }
+  return number;
+}
+
+/// Decodes once; what is no escape stays as it is.
+std::string decode_loosely(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const bool wide = text.size() >= 6 && text[0] == '%' && (text[1] == 'u' || text[1] == 'U');
+    const std::size_t size = wide ? 6 : 3;
+    const auto octet =
+        text[0] == '%' && text.size() >= size ? hex_number(text.substr(wide ? 2 : 1, wide ? 4 : 2)) : std::nullopt;
+    if (octet && *octet < 0x100) {
+      out += static_cast<char>(*octet);
+      text.remove_prefix(size);
+    } else {
+      out += text[0];
+      text.remove_prefix(1);
+    }
+  }
+  return out;
+}
+
+char comparable(char c) {
+  return std::string_view("_. +").contains(c) ? '-' : ascii::lower(c);
+}
+
 }  // namespace
 
 bool next_parameter(std::string_view& rest, std::string_view separators, Parameter& out) {
@@ -38,6 +74,14 @@ bool next_parameter(std::string_view& rest, std::string_view separators, Paramet
     return true;
   }
   return false;
+}
+
+std::string comparable_parameter(std::string_view name) {
+  std::string out = decode_loosely(name);
+  out.erase(0, std::min(out.find_first_not_of(" +\t\r\n\v\f"), out.size()));
+  out.erase(std::min({out.find('['), out.find('\0'), out.size()}));
+  std::ranges::transform(out, out.begin(), comparable);
+  return out;
 }
 
 }  // namespace enforcer::policy

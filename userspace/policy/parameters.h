@@ -17,4 +17,8 @@ struct Parameter {
 /// `separators`: "&", or "&;" for how some origins read it.
 [[nodiscard]] bool next_parameter(std::string_view& rest, std::string_view separators, Parameter& out);
 
+/// A parameter's name as the most lenient origin may compare it: percent-escapes decoded (%75 and IIS's %u0075), lower
+/// case, '-' for '_', '.', ' ' and '+' (PHP), nothing from a NUL or '[' on (PHP arrays), no blanks in front.
+[[nodiscard]] std::string comparable_parameter(std::string_view name);
+
 }  // namespace enforcer::policy

@@ -32,14 +32,19 @@ struct Rule {
   bool never_inspect = false;  ///< `inspect: never`
   bool broad = false;          ///< `broad: true`
   bool websocket = false;      ///< `websocket: true`: requests may become WebSockets
-  RequestMatcher matcher;      ///< which requests it speaks about
-  std::string credential;      ///< name, or empty
+  bool set_cookie = false;     ///< `setCookie: true`: answers to requests with the credential keep Set-Cookie
+  bool mint_tokens = false;    ///< `mintTokens: true`: the credential may make others (policy/token_endpoints.h)
+  bool own_credentials_denied = false;  ///< `foreignCredentials: deny` (policy/own_credentials.h)
+  RequestMatcher matcher;               ///< which requests it speaks about
+  std::string credential;               ///< name, or empty
   Place credential_place;
 
   /// The requests themselves must be seen to know whether the rule matches, or to apply it.
   [[nodiscard]] bool needs_requests() const { return !takes_all_requests() || websocket; }
   /// It speaks about all requests alike, and adds nothing to them.
-  [[nodiscard]] bool takes_all_requests() const { return !has_matchers() && credential.empty(); }
+  [[nodiscard]] bool takes_all_requests() const {
+    return !has_matchers() && credential.empty() && !own_credentials_denied;
+  }
   /// It speaks about some requests only.
   [[nodiscard]] bool has_matchers() const { return !matcher.empty(); }
   [[nodiscard]] bool expired(WallClock::time_point now) const { return expires && *expires <= now; }

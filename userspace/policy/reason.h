@@ -54,6 +54,9 @@ namespace enforcer::policy {
   X(kCredentialConflict, "credential_conflict", "two rules want to add different credentials")                 \
   X(kCredentialHostMismatch, "credential_host_mismatch", "the credential must not go to this host and port")   \
   X(kCredentialUnavailable, "credential_unavailable", "the credential's secret could not be read")             \
+  X(kForeignCredential, "foreign_credential", "the request brings a credential of its own")                    \
+  X(kTokenMinting, "token_minting", "the request would make a new token or key out of the credential")         \
+  X(kSignature, "signature", "the AWS signature of the request cannot be made again")                          \
   X(kAuditUnavailable, "audit_unavailable", "the decision could not be recorded")                              \
   X(kOriginResolve, "origin_resolve", "the origin's name could not be resolved")                               \
   X(kOriginConnect, "origin_connect", "the origin could not be reached")                                       \
@@ -61,6 +64,7 @@ namespace enforcer::policy {
   X(kOriginTls, "origin_tls", "the origin's certificate or TLS could not be verified")                         \
   X(kOriginTimeout, "origin_timeout", "the origin did not answer in time")                                     \
   X(kOriginProtocol, "upstream_proto", "the origin answered something that is not the protocol")               \
+  X(kSecretReflected, "secret_reflected", "the response would have carried the credential back")               \
   X(kRuleGone, "rule_gone", "a reload removed the rule that allowed this session")                             \
   X(kGuestGone, "guest_gone", "the guest was removed")                                                         \
   X(kDatapath, "datapath", "dropped by the kernel datapath; the drop reason says why")                         \

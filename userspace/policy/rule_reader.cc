@@ -14,6 +14,8 @@ namespace {
 // Names that records and metrics use themselves.
 constexpr std::string_view kReservedNames[] = {"audit-mode", "ceiling", "other"};
 constexpr std::size_t kLongestReason = 500;
+// The keys for which requests must be seen.
+constexpr std::string_view kSeeing = "http, git, aws, graphql, mcp, websocket, credential and foreignCredentials";
 
 void read_rule_name(const YamlNode& node, Rule& rule, Reader& reader) {
   auto name = read_name(node, "a rule", reader);
@@ -67,9 +69,18 @@ constexpr Field<Rule> kConnectionFields[] = {
        rule.credential = read_name(n, "a credential", r).value_or("");
        rule.credential_place = n.place;
      }},
+    {"setCookie", Need::kOptional, "true or false",
+     [](const YamlNode& n, Rule& rule, Reader& r) { rule.set_cookie = read_truth(n, r).value_or(false); }},
+    {"mintTokens", Need::kOptional, "true or false",
+     [](const YamlNode& n, Rule& rule, Reader& r) { rule.mint_tokens = read_truth(n, r).value_or(false); }},
 };
 
-constexpr Field<Rule> kBroadField[] = {
+constexpr Field<Rule> kAllowFields[] = {
+    {"foreignCredentials", Need::kOptional, "deny",
+     [](const YamlNode& n, Rule& rule, Reader& r) {
+       static constexpr std::string_view kWhat[] = {"deny"};
+       rule.own_credentials_denied = read_choice(n, kWhat, r).has_value();
+     }},
     {"broad", Need::kOptional, "true or false",
      [](const YamlNode& n, Rule& rule, Reader& r) { rule.broad = read_truth(n, r).value_or(false); }},
 };
@@ -83,7 +94,7 @@ constexpr Field<Rule> kReviewFields[] = {
 std::span<const Field<Rule>> fields_of(RuleList list) {
   using Fields = std::vector<Field<Rule>>;
   static const Fields narrow = joined<Rule>({kCommonFields, matcher_fields()});
-  static const Fields allow = joined<Rule>({kCommonFields, kConnectionFields, kBroadField, matcher_fields()});
+  static const Fields allow = joined<Rule>({kCommonFields, kConnectionFields, kAllowFields, matcher_fields()});
   static const Fields review = joined<Rule>({kCommonFields, kConnectionFields, kReviewFields, matcher_fields()});
   switch (list) {
     case RuleList::kAllow:
@@ -136,16 +147,26 @@ void check_address_space(const Rule& rule, const Target& target, Reader& reader)
   }
 }
 
+/// What is said about requests with a credential, on a rule that adds none.
+void check_credential_keys(const YamlNode& node, const Rule& rule, Reader& reader) {
+  for (const YamlMember& member : node.members) {
+    if (!rule.credential.empty() || (member.key != "setCookie" && member.key != "mintTokens")) continue;
+    reader.report(
+        member.place, Code::kNeedsCredential,
+        fmt::format("'{}' is about requests with a credential, and rule '{}' adds none", member.key, rule.info.rule));
+  }
+}
+
 void check_rule(const Rule& rule, Reader& reader) {
   if (rule.never_inspect && rule.needs_requests()) {
     reader.report(rule.place, Code::kNeedsRequests,
                   fmt::format("rule '{}' must see requests, and says 'inspect: never'", rule.info.rule),
-                  "leave out 'inspect', or http, git, aws, graphql, mcp, websocket and credential");
+                  fmt::format("leave out 'inspect', or {}", kSeeing));
   }
   if (rule.opaque && rule.needs_requests()) {
     reader.report(rule.place, Code::kNeedsRequests,
                   fmt::format("rule '{}' must see requests, and says 'protocol: tcp'", rule.info.rule),
-                  "leave out 'protocol', or http, git, aws, graphql, mcp, websocket and credential");
+                  fmt::format("leave out 'protocol', or {}", kSeeing));
   }
   if (rule.list != RuleList::kAllow && rule.list != RuleList::kReview) return;
   for (const Target& target : rule.to) {
@@ -189,7 +210,10 @@ void read_rules(const YamlNode& node, RuleList list, PolicyDocument& document, R
       read_targets(member.value, "to", without_port, rule.to, reader);
       complete = complete && reader.errors() == before;
     }
-    if (complete) check_rule(rule, reader);
+    if (complete) {
+      check_credential_keys(item, rule, reader);
+      check_rule(rule, reader);
+    }
     document.rules.push_back(std::move(rule));
   }
 }

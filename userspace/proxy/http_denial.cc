@@ -38,6 +38,7 @@ unsigned status_of(policy::Reason reason) {
     case policy::Reason::kLimitHead:
       return 431;
     case policy::Reason::kCredentialUnavailable:
+    case policy::Reason::kSecretReflected:
       return 502;
     case policy::Reason::kAuditUnavailable:
     case policy::Reason::kInternal:

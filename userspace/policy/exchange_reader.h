@@ -1,0 +1,12 @@
+// Reads `exchange:` of a `Credential`: what its value is exchanged for.
+#pragma once
+
+#include "policy/credential_exchange.h"
+#include "policy/schema.h"
+
+namespace enforcer::policy {
+
+/// On a problem `into` is left alone.
+void read_exchange(const YamlNode& node, CredentialExchange& into, Reader& reader);
+
+}  // namespace enforcer::policy

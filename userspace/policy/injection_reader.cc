@@ -1,0 +1,205 @@
+#include "policy/injection_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "policy/aws_host.h"
+#include "policy/credential_text.h"
+#include "policy/header_name.h"
+#include "policy/rule_reader.h"
+
+namespace enforcer::policy {
+namespace {
+
+using As = CredentialSpec::Injection::As;
+
+constexpr std::size_t kLongestName = 128;
+
+// Fields that say where a message ends, where it goes or what the next hop does with it (RFC 9110 7.6.1, 9112 6): a
+// secret there would be lost, or change which request it is.
+constexpr std::string_view kForbiddenHeaders[] = {
+    "connection",          "content-length",   "expect", "host",    "keep-alive",        "proxy-authenticate",
+    "proxy-authorization", "proxy-connection", "te",     "trailer", "transfer-encoding", "upgrade",
+};
+
+struct InjectionDraft {
+  CredentialSpec::Injection injection;
+  bool has_as = false;
+};
+
+void read_as(const YamlNode& node, InjectionDraft& draft, Reader& reader) {
+  static constexpr std::string_view kWords[] = {"bearer", "basic", "header", "query", "github", "sigv4"};
+  static constexpr As kValues[] = {As::kBearer, As::kBasic, As::kHeader, As::kQuery, As::kGithub, As::kSigV4};
+  const auto choice = read_choice(node, kWords, reader);
+  draft.has_as = choice.has_value();
+  if (choice) draft.injection.as = kValues[*choice];
+}
+
+void check_target(const Target& target, Reader& reader) {
+  if (target.block()) {
+    reader.report(target.place, Code::kBadHost,
+                  fmt::format("'{}' is an address, which no certificate proves", target.text), "name the host");
+    return;
+  }
+  if (target.port == kHttpPort) {
+    reader.report(target.place, Code::kClearCredential, fmt::format("'{}' is clear HTTP", target.text),
+                  "a credential is added inside TLS only");
+  }
+  const Breadth wide = breadth(target);
+  if (wide.kind == Breadth::Kind::kNarrow) return;
+  const bool broad = wide.kind == Breadth::Kind::kBroad;
+  reader.report(target.place, broad ? Code::kBroad : Code::kPrivateSuffix,
+                fmt::format("'{}' covers {}", target.text, wide.what),
+                "a secret must not go to whoever registers a name there: name the hosts");
+}
+
+// Which of them belong to a kind shows when the kind is known; take_for() reads them.
+constexpr Field<InjectionDraft> kInjectionFields[] = {
+    {"to", Need::kRequired, "list of hosts",
+     [](const YamlNode& n, InjectionDraft& draft, Reader& r) {
+       read_targets(n, "to", PortDefault::kHttps, draft.injection.to, r);
+       for (const Target& target : draft.injection.to) check_target(target, r);
+     }},
+    {"as", Need::kRequired, "bearer, basic, header, query, github or sigv4", read_as},
+    {"username", Need::kOptional, "text", [](const YamlNode&, InjectionDraft&, Reader&) {}},
+    {"name", Need::kOptional, "name of a header or parameter", [](const YamlNode&, InjectionDraft&, Reader&) {}},
+    {"format", Need::kOptional, "text with {}", [](const YamlNode&, InjectionDraft&, Reader&) {}},
+    {"services", Need::kOptional, "list of services", [](const YamlNode&, InjectionDraft&, Reader&) {}},
+    {"regions", Need::kOptional, "list of regions", [](const YamlNode&, InjectionDraft&, Reader&) {}},
+};
+
+void take_username(const YamlNode& node, CredentialSpec::Injection& into, Reader& reader) {
+  const auto text = read_text(node, "username", reader);
+  if (!text) return;
+  if (text->empty() || text->size() > kLongestName || text->contains(':') || !is_printable(*text)) {
+    return report_value(node.place, *text, "cannot be a user name", "printable ASCII without ':'", reader);
+  }
+  into.username = *text;
+}
+
+void take_name(const YamlNode& node, CredentialSpec::Injection& into, Reader& reader) {
+  const auto text = read_text(node, "name", reader);
+  if (!text) return;
+  const bool header = into.as == As::kHeader;
+  const bool valid = header ? is_header_name(*text) : !text->empty() && !text->contains(' ') && is_printable(*text);
+  if (!valid || text->size() > kLongestName) {
+    return report_value(node.place, *text, header ? "is not a header name" : "is not the name of a parameter", "",
+                        reader);
+  }
+  if (header && std::ranges::binary_search(kForbiddenHeaders, canonical_header(*text))) {
+    reader.report(node.place, Code::kForbiddenHeader, fmt::format("a credential cannot be '{}'", *text),
+                  "it says where a message goes or ends");
+  }
+  into.name = *text;
+}
+
+void take_format(const YamlNode& node, CredentialSpec::Injection& into, Reader& reader) {
+  const auto text = read_text(node, "format", reader);
+  if (!text) return;
+  if (!has_one_hole(*text) || !is_printable(*text) || text->size() > 4 * kLongestName) {
+    return report_value(node.place, *text, "cannot be a format", "printable ASCII with '{}' once, for the secret",
+                        reader);
+  }
+  into.format = *text;
+}
+
+void take_words(const YamlNode& node, std::string_view what, std::string_view hint, std::vector<std::string>& into,
+                Reader& reader) {
+  for (const YamlNode& item : some_items(node, what, reader)) {
+    const auto text = read_text(item, "an entry", reader);
+    if (!text) continue;
+    if (is_aws_word(*text)) {
+      into.emplace_back(*text);
+    } else {
+      report_value(item.place, *text, fmt::format("cannot stand in '{}'", what), std::string(hint), reader);
+    }
+  }
+}
+
+void take_services(const YamlNode& node, CredentialSpec::Injection& into, Reader& reader) {
+  take_words(node, "services", "name each service as signatures spell it, such as ce: no key is for all of them",
+             into.services, reader);
+}
+
+void take_regions(const YamlNode& node, CredentialSpec::Injection& into, Reader& reader) {
+  take_words(node, "regions",
+             "name each region, such as eu-central-1: what is signed for one is worth nothing in others", into.regions,
+             reader);
+}
+
+/// The service of all names that the pattern matches; none when they are no hosts of AWS or may be of several services.
+std::optional<std::string> service_of_pattern(const HostPattern& pattern) {
+  const auto filled = [&](std::string_view label) -> std::optional<std::string> {
+    std::string text;
+    for (const char c : pattern.text()) {
+      if (c != '*') {
+        text += c;
+      } else if (!text.ends_with(label)) {  // "**" is filled once
+        text += label;
+      }
+    }
+    const auto name = HostName::parse(text);
+    return name ? aws_service_of(*name) : std::nullopt;
+  };
+  // A wildcard mostly stands for the region. Where it stands for the service, both differ.
+  auto one = filled("us-east-1");
+  return one == filled("eu-west-2") ? std::move(one) : std::nullopt;
+}
+
+/// A signature that is made for another service than the host's is refused by AWS: nothing would ever work.
+void check_services(const CredentialSpec::Injection& injection, Reader& reader) {
+  if (injection.services.empty()) return;
+  for (const Target& target : injection.to) {
+    const auto service = target.host() ? service_of_pattern(*target.host()) : std::nullopt;
+    if (!service || std::ranges::find(injection.services, *service) != injection.services.end()) continue;
+    reader.report(target.place, Code::kOtherService,
+                  fmt::format("'{}' serves '{}', which is not among 'services'", target.text, *service),
+                  fmt::format("add '{}', or name another host", *service));
+  }
+}
+
+using Take = void (*)(const YamlNode&, CredentialSpec::Injection&, Reader&);
+
+/// A field that belongs to some kinds only: required there (or not), an error elsewhere.
+void take_for(const YamlNode& object, std::string_view key, bool belongs, Need need, std::string_view kinds, Take take,
+              CredentialSpec::Injection& into, Reader& reader) {
+  const auto member = std::ranges::find(object.members, key, &YamlMember::key);
+  if (member == object.members.end()) {
+    if (belongs && need == Need::kRequired) report_missing_key(object.place, key, kinds, "inject", reader);
+  } else if (belongs) {
+    take(member->value, into, reader);
+  } else {
+    reader.report(member->place, Code::kConflict, fmt::format("'{}' is {}", key, kinds));
+  }
+}
+
+/// What belongs to the kind, and nothing else.
+void take_rest(const YamlNode& node, CredentialSpec::Injection& injection, Reader& reader) {
+  const bool header = injection.as == As::kHeader;
+  const bool signs = injection.as == As::kSigV4;
+  take_for(node, "username", injection.as == As::kBasic, Need::kRequired, "for 'as: basic'", take_username, injection,
+           reader);
+  take_for(node, "name", header || injection.as == As::kQuery, Need::kRequired, "for 'as: header' and 'as: query'",
+           take_name, injection, reader);
+  take_for(node, "format", header, Need::kOptional, "for 'as: header'", take_format, injection, reader);
+  take_for(node, "services", signs, Need::kRequired, "for 'as: sigv4'", take_services, injection, reader);
+  take_for(node, "regions", signs, Need::kRequired, "for 'as: sigv4'", take_regions, injection, reader);
+  check_services(injection, reader);
+}
+
+}  // namespace
+
+void read_injections(const YamlNode& node, std::vector<CredentialSpec::Injection>& into, Reader& reader) {
+  for (const YamlNode& item : some_items(node, "inject", reader)) {
+    InjectionDraft draft;
+    draft.injection.place = item.place;
+    (void)read_object<InjectionDraft>(item, "inject", kInjectionFields, draft, reader);
+    if (item.kind != YamlNode::Kind::kMap || !draft.has_as) continue;
+    take_rest(item, draft.injection, reader);
+    into.push_back(std::move(draft.injection));
+  }
+}
+
+}  // namespace enforcer::policy

@@ -1,0 +1,59 @@
+#include "policy/own_credentials.h"
+
+#include <algorithm>
+#include <iterator>
+#include <string>
+
+#include "policy/parameters.h"
+
+namespace enforcer::policy {
+namespace {
+
+/// The common ones, whoever the service is.
+constexpr std::string_view kCredentialFields[] = {
+    "authorization",        "proxy-authorization", "cookie",        "x-api-key",      "api-key",   "x-auth-token",
+    "x-amz-security-token", "x-access-token",      "private-token", "x-goog-api-key", "job-token", "deploy-token",
+    "x-auth-key",           "x-auth-email",        "x-vault-token", "x-api-token",    "api-token",
+};
+
+/// RFC 6750 2.3, and what API keys are called.
+constexpr std::string_view kCredentialParameters[] = {"access-token", "api-key",    "apikey",     "private-token",
+                                                      "job-token",    "auth-token", "oauth-token"};
+
+/// URLs that somebody else has signed: AWS's signatures of versions 4 and 2, Google's, Azure's. They are not removed
+/// from where a credential of ours is added, because a signature that is to be made again begins with them.
+constexpr std::string_view kSignatureParameters[] = {
+    "x-amz-credential",  "x-amz-signature",  "x-amz-security-token", "awsaccesskeyid",
+    "x-goog-credential", "x-goog-signature", "googleaccessid",       "sig",
+};
+
+template <class Names>
+bool is_among(const Names& names, std::string_view name) {
+  return std::ranges::find(names, name) != std::end(names);
+}
+
+}  // namespace
+
+bool is_credential_field(std::string_view name) {
+  return is_among(kCredentialFields, name);
+}
+
+bool is_credential_parameter(std::string_view name) {
+  return is_among(kCredentialParameters, name);
+}
+
+bool brings_credential(const RequestFacts& request) {
+  const auto carries = [](const FieldFact& field) { return is_credential_field(field.name); };
+  if (std::ranges::any_of(request.fields, carries)) return true;
+  std::string_view rest = request.query ? std::string_view(*request.query) : "";
+  while (!rest.empty()) {
+    const auto end = rest.find_first_of("&;");  // some origins separate at ';' too
+    const std::string_view piece = rest.substr(0, end);
+    const std::string name = comparable_parameter(piece.substr(0, piece.find('=')));
+    if (is_credential_parameter(name) || is_among(kSignatureParameters, name)) return true;
+    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+  }
+  return false;
+}
+
+}  // namespace enforcer::policy
