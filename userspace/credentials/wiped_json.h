@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/wiping_allocator.h"
@@ -15,5 +17,17 @@ namespace enforcer::credentials {
 using WipedString = std::basic_string<char, std::char_traits<char>, WipingAllocator<char>>;
 using WipedJson = nlohmann::basic_json<std::map, std::vector, WipedString, bool, std::int64_t, std::uint64_t, double,
                                        WipingAllocator>;
+
+/// The member of that name; null: there is none, or this is no object.
+inline const WipedJson* member_of(const WipedJson& object, const char* name) {
+  const auto found = object.find(name);
+  return found == object.end() ? nullptr : &*found;
+}
+
+/// A view of the text that the member is; nothing when it is none.
+inline std::optional<std::string_view> text_of(const WipedJson* member) {
+  if (member == nullptr || !member->is_string()) return std::nullopt;
+  return member->get_ref<const WipedString&>();
+}
 
 }  // namespace enforcer::credentials
