@@ -25,11 +25,13 @@ class Paths {
   [[nodiscard]] std::string exec_socket(const GuestName& guest) const;     ///< guest_run_dir/exec.sock
   [[nodiscard]] std::string console_socket(const GuestName& guest) const;  ///< guest_run_dir/console.sock
 
-  [[nodiscard]] std::string state_dir() const;         ///< /var/lib/enforcer/<instance>, owned by enforcerd's user
-  [[nodiscard]] std::string hostd_state_dir() const;   ///< state_dir/hostd, root only
-  [[nodiscard]] std::string policies_dir() const;      ///< state_dir/policies: what `policy apply` stored
-  [[nodiscard]] std::string credentials_dir() const;   ///< state_dir/credentials, 0700: what `credential set` stored
-  [[nodiscard]] std::string guests_state_dir() const;  ///< state_dir/guests
+  [[nodiscard]] std::string state_dir() const;        ///< /var/lib/enforcer/<instance>, owned by enforcerd's user
+  [[nodiscard]] std::string hostd_state_dir() const;  ///< state_dir/hostd, root only
+  [[nodiscard]] std::string policies_dir() const;     ///< state_dir/policies: what `policy apply` stored
+  /// state_dir/credentials, 0700: what `credential set` stored, encrypted under the file credentials.key beside it
+  /// unless the service manager gives a key
+  [[nodiscard]] std::string credentials_dir() const;
+  [[nodiscard]] std::string guests_state_dir() const;                       ///< state_dir/guests
   [[nodiscard]] std::string guest_state_dir(const GuestName& guest) const;  ///< state_dir/guests/<name>
 
  private:

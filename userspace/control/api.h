@@ -213,8 +213,8 @@ class Backend {
   /// Every loaded credential, sorted by name. No command is run for it.
   virtual asio::awaitable<Result<std::vector<CredentialInfo>>> credentials() = 0;
 
-  /// Stores a value; in force for the next request. kNotFound: no credential of that name is loaded; kConflict: its
-  /// value does not come from the store.
+  /// Stores a value, which may have lines; in force for the next request. kNotFound: no credential of that name is
+  /// loaded; kConflict: its value does not come from the store; kInvalid: it is not what the credential wants.
   virtual asio::awaitable<Result<>> set_credential(Caller caller, std::string name, Secret value) = 0;
 
   /// Removes a stored value. kNotFound: there is none; kConflict: as above.

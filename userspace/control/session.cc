@@ -125,7 +125,7 @@ class Session {
     if (admitted->match.endpoint == Endpoint::kSetCredential) {
       // Taken and wiped where it lies: moving a short text would leave a copy behind.
       std::string& body = parser.get().body();
-      auto value = credentials::clean_value(body);
+      auto value = credentials::clean_text(body);
       wipe(body);
       co_return co_await set_credential(std::move(admitted->match.name), std::move(value));
     }

@@ -1,104 +1,63 @@
 #include "credentials/command_output.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <chrono>
-#include <nlohmann/json.hpp>
+
+#include "credentials/wiped_json.h"
 
 namespace enforcer::credentials {
 namespace {
 
-namespace chrono = std::chrono;
+/// The version that kubectl has given up, v1beta1, is what `aws eks get-token` prints; both say the same in `status`.
+constexpr std::string_view kKubernetes[] = {"client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"};
 
-using nlohmann::json;
+/// Where a form keeps what we read.
+struct OutputForm {
+  const WipedJson* value;
+  const WipedJson* expires;  ///< null: it does not say
+  std::string_view value_name;
+  std::string_view expires_name;
+};
 
-/// Takes `digits` decimal digits in front of `text`; nothing when there are fewer.
-std::optional<int> take_number(std::string_view& text, std::size_t digits) {
-  if (text.size() < digits) return std::nullopt;
-  int number = 0;
-  for (const char c : text.substr(0, digits)) {
-    if (c < '0' || c > '9') return std::nullopt;
-    number = number * 10 + (c - '0');
+Result<OutputForm> form_of(const WipedJson& document) {
+  if (text_of(member_of(document, "kind")) != "ExecCredential") {
+    return OutputForm{member_of(document, "value"), member_of(document, "expires"), "value", "expires"};
   }
-  text.remove_prefix(digits);
-  return number;
+  const auto version = text_of(member_of(document, "apiVersion"));
+  if (!version || std::ranges::find(kKubernetes, *version) == std::end(kKubernetes)) {
+    return fail(Errc::kInvalid,
+                "the output is an ExecCredential of another version than client.authentication.k8s.io/v1");
+  }
+  const WipedJson* const status = member_of(document, "status");
+  const auto in_status = [&](const char* name) { return status == nullptr ? nullptr : member_of(*status, name); };
+  return OutputForm{in_status("token"), in_status("expirationTimestamp"), "status.token", "status.expirationTimestamp"};
 }
 
-/// Takes numbers and the characters between them as `form` has them: 'd' for a digit, every run of them a number.
-std::optional<std::vector<int>> take_form(std::string_view& text, std::string_view form) {
-  std::vector<int> numbers;
-  while (!form.empty()) {
-    const auto digits = std::min(form.find_first_not_of('d'), form.size());
-    if (digits > 0) {
-      const auto number = take_number(text, digits);
-      if (!number) return std::nullopt;
-      numbers.push_back(*number);
-      form.remove_prefix(digits);
-    } else {
-      const char upper =
-          text.empty() || text[0] < 'a' ? (text.empty() ? '\0' : text[0]) : static_cast<char>(text[0] - 32);
-      if (upper != form[0]) return std::nullopt;
-      text.remove_prefix(1);
-      form.remove_prefix(1);
-    }
-  }
-  return numbers;
-}
-
-std::optional<chrono::minutes> take_offset(std::string_view& text) {
-  if (text == "Z" || text == "z") return chrono::minutes(0);
-  if (text.empty() || (text[0] != '+' && text[0] != '-')) return std::nullopt;
-  const int sign = text[0] == '-' ? -1 : 1;
-  text.remove_prefix(1);
-  const auto parts = take_form(text, "dd:dd");
-  if (!parts || !text.empty() || (*parts)[0] > 23 || (*parts)[1] > 59) return std::nullopt;
-  return sign * (chrono::hours((*parts)[0]) + chrono::minutes((*parts)[1]));
-}
-
-/// The two fields we read, out of a document whose text is wiped.
-Result<Value> read_json(std::string_view output, WallClock::time_point now) {
-  json document = json::parse(output, nullptr, /*allow_exceptions=*/false);
-  if (document.is_discarded()) return fail(Errc::kInvalid, "the output begins with '{' and is not valid JSON");
-  const auto found = document.find("value");
-  if (found == document.end() || !found->is_string()) {
-    return fail(Errc::kInvalid, "the output is JSON without a text \"value\"");
-  }
-  auto value = value_of(found->get_ref<const std::string&>());
-  wipe(found->get_ref<std::string&>());
-  if (!value) return value;
-  const auto expires = document.find("expires");
-  if (expires == document.end()) return value;
-  if (!expires->is_string()) return fail(Errc::kInvalid, "\"expires\" of the output is not a text");
-  value->expires = TRY(parse_rfc3339(expires->get_ref<const std::string&>()));
-  if (*value->expires <= now) return fail(Errc::kInvalid, "the value in the output has already expired");
+Result<Value> read_json(const WipedJson& document, Shape shape, WallClock::time_point now) {
+  const OutputForm form = TRY(form_of(document));
+  const auto text = text_of(form.value);
+  if (!text) return fail(Errc::kInvalid, fmt::format("the output is JSON without a text \"{}\"", form.value_name));
+  Value value = TRY(value_of(*text, shape, now));
+  if (form.expires == nullptr) return value;
+  const auto expires = text_of(form.expires);
+  if (!expires) return fail(Errc::kInvalid, fmt::format("\"{}\" of the output is not a text", form.expires_name));
+  const auto time = parse_rfc3339(*expires);
+  if (!time) return fail_in(fmt::format("\"{}\" of the output", form.expires_name), time.error());
+  if (*time <= now) return fail(Errc::kInvalid, "the value in the output has already expired");
+  value.expires = value.expires ? std::min(*value.expires, *time) : *time;
   return value;
 }
 
 }  // namespace
 
-Result<WallClock::time_point> parse_rfc3339(std::string_view text) {
-  const auto wrong = [] {
-    return fail(Errc::kInvalid, "\"expires\" is not a time of RFC 3339 (2026-12-31T00:00:00Z)");
-  };
-  const auto parts = take_form(text, "dddd-dd-ddTdd:dd:dd");
-  if (!parts) return wrong();
-  const auto& at = *parts;
-  const chrono::year_month_day day{chrono::year(at[0]), chrono::month(static_cast<unsigned>(at[1])),
-                                   chrono::day(static_cast<unsigned>(at[2]))};
-  if (!day.ok() || at[0] < 1970 || at[0] > 2199 || at[3] > 23 || at[4] > 59 || at[5] > 59) return wrong();
-  if (text.starts_with('.')) {  // cut off: a value that ends a moment early does no harm
-    text.remove_prefix(1);
-    const auto digits = std::min(text.find_first_not_of("0123456789"), text.size());
-    if (digits == 0) return wrong();
-    text.remove_prefix(digits);
-  }
-  const auto offset = take_offset(text);
-  if (!offset) return wrong();
-  return chrono::sys_days(day) + chrono::hours(at[3]) + chrono::minutes(at[4]) + chrono::seconds(at[5]) - *offset;
-}
-
-Result<Value> read_output(std::string_view output, WallClock::time_point now) {
-  if (output.starts_with('{')) return read_json(output, now);
-  return value_of(output);
+Result<Value> read_output(std::string_view output, Shape shape, WallClock::time_point now) {
+  if (!output.starts_with('{')) return value_of(output, shape, now);
+  const WipedJson document = WipedJson::parse(output, nullptr, /*allow_exceptions=*/false);
+  if (document.is_discarded()) return fail(Errc::kInvalid, "the output begins with '{' and is not valid JSON");
+  const bool is_wrapped = member_of(document, "value") != nullptr || member_of(document, "kind") != nullptr;
+  if (shape == Shape::kKeyPair && !is_wrapped) return value_of(output, shape, now);
+  return read_json(document, shape, now);
 }
 
 }  // namespace enforcer::credentials

@@ -2,19 +2,30 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
 namespace enforcer::credentials {
+namespace {
+
+Result<LockedBuffer> copy_of(std::string_view text) {
+  if (text.empty()) return fail(Errc::kInvalid, "the value is empty");
+  LockedBuffer copy = TRY(LockedBuffer::make(text.size()));
+  std::ranges::copy(text, copy.bytes().begin());
+  return copy;
+}
+
+}  // namespace
 
 std::unique_ptr<Environment> Environment::take(std::span<const std::string> variables) {
   auto environment = std::make_unique<Environment>();
   for (const std::string& variable : variables) {
     char* const value = std::getenv(variable.c_str());
     if (value == nullptr) continue;
-    auto taken = value_of(value);
-    environment->taken_.emplace(variable,
-                                taken ? std::move(taken) : fail_in("environment variable " + variable, taken.error()));
+    auto raw = copy_of(value);
+    environment->taken_.emplace(variable, raw ? Result<Taken>(Taken{.raw = *std::move(raw)})
+                                              : fail_in("environment variable " + variable, raw.error()));
     wipe(std::span(value, std::strlen(value)));
     unsetenv(variable.c_str());
   }
@@ -26,12 +37,25 @@ boost::asio::awaitable<Result<Value>> Environment::read(const policy::Credential
 }
 
 std::optional<Result<Value>> Environment::look(const policy::CredentialSpec& spec) {
-  const auto found = taken_.find(spec.source.variable);
-  if (found != taken_.end()) return found->second;
-  return fail(Errc::kNotFound,
-              fmt::format("environment variable {} was not set when enforcerd started, or no credential named it then: "
-                          "set it and restart enforcerd",
-                          spec.source.variable));
+  const std::string& variable = spec.source.variable;
+  const auto found = taken_.find(variable);
+  if (found == taken_.end()) {
+    return fail(
+        Errc::kNotFound,
+        fmt::format("environment variable {} was not set when enforcerd started, or no credential named it then: "
+                    "set it and restart enforcerd",
+                    variable));
+  }
+  if (!found->second) return std::unexpected(found->second.error());
+  Taken& taken = *found->second;
+  const Shape shape = spec.source_shape();
+  if (!taken.value || taken.shape != shape) {
+    const auto raw = taken.raw.bytes();
+    auto value = value_of({raw.data(), raw.size()}, shape, WallClock::now());
+    taken.shape = shape;
+    taken.value = value ? std::move(value) : fail_in("environment variable " + variable, value.error());
+  }
+  return taken.value;
 }
 
 }  // namespace enforcer::credentials

@@ -24,7 +24,12 @@ class Environment final : public Source {
   void forget(std::string_view) override {}  // there is nowhere else to ask
 
  private:
-  std::map<std::string, Result<Value>, std::less<>> taken_;
+  struct Taken {
+    LockedBuffer raw;
+    Shape shape{};  ///< of `value`; a reload may ask for another one
+    std::optional<Result<Value>> value;
+  };
+  std::map<std::string, Result<Taken>, std::less<>> taken_;
 };
 
 }  // namespace enforcer::credentials

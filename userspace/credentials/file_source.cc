@@ -3,11 +3,8 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/sysmacros.h>
-#include <unistd.h>
 
-#include <cerrno>
-
-#include "base/fd.h"
+#include "credentials/private_file.h"
 
 namespace enforcer::credentials {
 namespace {
@@ -31,46 +28,10 @@ bool has_settled(const struct stat& file) {
   return WallClock::now() - changed > kSettled + std::chrono::seconds(1);
 }
 
-Result<Fd> open_file(const std::string& path) {
-  // Non-blocking: a FIFO must be found out, not waited for.
-  Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
-  if (file.valid()) return file;
-  if (errno == ENOENT) return fail(Errc::kNotFound, fmt::format("{}: no such file", path));
-  if (errno == ELOOP) return fail(Errc::kInvalid, fmt::format("{}: is a symbolic link: name the file itself", path));
-  if (errno == EACCES) {
-    return fail(Errc::kDenied, fmt::format("{}: not readable for uid {} of enforcerd: give its group the file and "
-                                           "chmod 0640 it",
-                                           path, geteuid()));
-  }
-  return fail_errno(path);
-}
-
-Result<struct stat> examine(const Fd& file, const std::string& path) {
-  struct stat seen{};
-  if (fstat(file.get(), &seen) != 0) return fail_errno(path);
-  if (!S_ISREG(seen.st_mode)) return fail(Errc::kInvalid, fmt::format("{}: not a regular file", path));
-  const unsigned mode = seen.st_mode & 07777U;
-  if ((mode & (S_IROTH | S_IWOTH | S_IWGRP)) != 0) {
-    return fail(Errc::kInvalid, fmt::format("{}: {} (mode {:04o}): chmod 0640 it, or 0600", path,
-                                            (mode & S_IROTH) != 0   ? "everybody can read it"
-                                            : (mode & S_IWOTH) != 0 ? "everybody can write it"
-                                                                    : "its group can write it",
-                                            mode));
-  }
-  return seen;
-}
-
-Result<Value> read_value(const Fd& file, const std::string& path) {
-  LockedBuffer buffer = TRY(LockedBuffer::make(kMaxRaw));
-  std::size_t size = 0;
-  while (size < kMaxRaw) {
-    const ssize_t count = read(file.get(), buffer.bytes().data() + size, kMaxRaw - size);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return fail_errno(path);
-    if (count == 0) break;
-    size += static_cast<std::size_t>(count);
-  }
-  auto value = value_of({buffer.bytes().data(), size});
+Result<Value> read_value(const PrivateFile& file, const std::string& path, const FileSource::Reading& reading) {
+  LockedBuffer buffer = TRY(LockedBuffer::make(FileSource::kMaxContent));
+  const std::size_t size = TRY(read_private_file(file, buffer.bytes(), path));
+  auto value = reading({buffer.bytes().data(), size});
   if (!value) return fail_in(path, value.error());
   return value;
 }
@@ -78,11 +39,13 @@ Result<Value> read_value(const Fd& file, const std::string& path) {
 }  // namespace
 
 boost::asio::awaitable<Result<Value>> FileSource::read(const policy::CredentialSpec& spec, Deadline) {
-  co_return read_file(spec.name, spec.source.path);
+  co_return *look(spec);
 }
 
 std::optional<Result<Value>> FileSource::look(const policy::CredentialSpec& spec) {
-  return read_file(spec.name, spec.source.path);
+  const Shape shape = spec.source_shape();
+  return read_file(spec.name, spec.source.path, shape,
+                   [shape](std::string_view content) { return value_of(content, shape, WallClock::now()); });
 }
 
 void FileSource::forget(std::string_view name) {
@@ -90,8 +53,8 @@ void FileSource::forget(std::string_view name) {
 }
 
 /// A change of who may read it, or of its name, shows in ctime, too.
-bool FileSource::Kept::still_says(const std::string& asked) const {
-  if (!settled || path != asked) return false;
+bool FileSource::Kept::still_says(const std::string& asked, Shape wanted) const {
+  if (!settled || path != asked || shape != wanted) return false;
   struct statx now{};
   // Of a network file system the server is asked, as open(2) would.
   constexpr int kHow = AT_SYMLINK_NOFOLLOW | AT_STATX_FORCE_SYNC;
@@ -105,20 +68,20 @@ bool FileSource::Kept::still_says(const std::string& asked) const {
          same(now.stx_ctime, seen.st_ctim);
 }
 
-Result<Value> FileSource::read_file(std::string_view name, const std::string& path) {
+Result<Value> FileSource::read_file(std::string_view name, const std::string& path, Shape shape,
+                                    const Reading& reading) {
   const auto found = kept_.find(name);
-  if (found != kept_.end() && found->second.still_says(path)) return found->second.value;
-  auto file = open_file(path);
-  auto seen = file ? examine(*file, path) : std::unexpected(file.error());
+  if (found != kept_.end() && found->second.still_says(path, shape)) return found->second.value;
+  auto opened = open_private_file(path);
   forget(name);  // whatever comes now, the old value is no longer what the file says
-  if (!seen) return std::unexpected(seen.error());
-  Value value = TRY(read_value(*file, path));
+  if (!opened) return std::unexpected(opened.error());
+  Value value = TRY(read_value(*opened, path, reading));
   struct stat after{};
-  if (fstat(file->get(), &after) != 0) return fail_errno(path);
-  if (!same_file(*seen, after)) {
+  if (fstat(opened->file.get(), &after) != 0) return fail_errno(path);
+  if (!same_file(opened->seen, after)) {
     return fail(Errc::kUnavailable, fmt::format("{}: changed while it was read: write a new file and rename it", path));
   }
-  kept_.insert_or_assign(std::string(name), Kept{path, *seen, has_settled(*seen), value});
+  kept_.insert_or_assign(std::string(name), Kept{path, shape, opened->seen, has_settled(opened->seen), value});
   return value;
 }
 

@@ -7,6 +7,7 @@
 
 #include <sys/stat.h>
 
+#include <functional>
 #include <map>
 #include <string>
 
@@ -20,18 +21,23 @@ class FileSource final : public Source {
   std::optional<Result<Value>> look(const policy::CredentialSpec& spec) override;
   void forget(std::string_view name) override;
 
-  /// The file's value, kept under `name`. A regular file that its group cannot write and others can neither read nor
-  /// write, opened without following a symbolic link in the last place.
-  Result<Value> read_file(std::string_view name, const std::string& path);
+  /// What makes a value of a file's content; its errors do not name the file.
+  using Reading = std::function<Result<Value>(std::string_view content)>;
+  /// So much of a file is read: a value, and what the store puts around one.
+  static constexpr std::size_t kMaxContent = kMaxRaw + 64;
+
+  /// The value that `reading` makes of a private file (private_file.h), kept under `name` for that path and shape.
+  Result<Value> read_file(std::string_view name, const std::string& path, Shape shape, const Reading& reading);
 
  private:
   struct Kept {
     std::string path;
+    Shape shape;
     struct stat seen;
     bool settled = false;  ///< had not changed for a while when it was read
     Value value;
 
-    [[nodiscard]] bool still_says(const std::string& asked) const;
+    [[nodiscard]] bool still_says(const std::string& asked, Shape wanted) const;
   };
   std::map<std::string, Kept, std::less<>> kept_;  ///< by the credential's name
 };

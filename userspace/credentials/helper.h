@@ -21,13 +21,15 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "base/secret.h"
+#include "policy/credential_spec.h"
 
 namespace enforcer::credentials {
 
 /// One credential whose value a command prints.
 struct ExecSource {
   std::string name;
-  std::vector<std::string> argv;  ///< argv[0] is an absolute path
+  std::vector<std::string> argv;                                               ///< argv[0] is an absolute path
+  policy::CredentialSpec::Shape shape = policy::CredentialSpec::Shape::kLine;  ///< of what it prints
 };
 
 /// Loads the table; called in the helper, before every command. An error leaves the table as it was and is logged.

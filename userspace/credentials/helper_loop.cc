@@ -25,6 +25,7 @@ using Outcome = HelperReply::Outcome;
 
 struct Run {
   HelperRequest request;
+  Shape shape;
   std::unique_ptr<Command> command;
 };
 
@@ -101,7 +102,7 @@ class Loop {
     if (source == table_.end()) return reply(request.number, Outcome::kNoSuchCredential, "");
     auto command = Command::start(source->argv, Deadline::after(limits_.deadline));
     if (!command) return reply(request.number, Outcome::kFailed, command.error().message);
-    runs_.push_back({request, *std::move(command)});
+    runs_.push_back({request, source->shape, *std::move(command)});
   }
 
   void end(const Run& run) {
@@ -117,7 +118,7 @@ class Loop {
       answer_failed(run, fmt::format("its command was killed by signal {}", exit.signal));
     } else if (exit.code != 0) {
       answer_failed(run, fmt::format("its command ended with exit code {}", exit.code));
-    } else if (const auto value = read_output(command.output(), WallClock::now()); !value) {
+    } else if (const auto value = read_output(command.output(), run.shape, WallClock::now()); !value) {
       answer_failed(run, "its command: " + value.error().message);
     } else {
       log_complaint(run, value->secret->reveal());
@@ -133,14 +134,26 @@ class Loop {
     reply(run.request.number, Outcome::kFailed, why);
   }
 
+  /// Whether a text tells what was printed, or a line of it: keys have several, and one is enough.
+  static bool tells(std::string_view text, std::string_view printed) {
+    constexpr std::size_t kTelling = 8;  // a shorter line may be anything: "{"
+    if (printed.empty()) return false;
+    if (text.contains(printed)) return true;
+    while (!printed.empty()) {
+      const auto end = std::min(printed.find('\n'), printed.size());
+      if (end >= kTelling && text.contains(printed.substr(0, end))) return true;
+      printed.remove_prefix(std::min(end + 1, printed.size()));
+    }
+    return false;
+  }
+
   /// What the program said on standard error; some say the value there.
   static void log_complaint(const Run& run, std::string_view value) {
     std::string_view complaint = run.command->complaint();
     while (complaint.ends_with('\n')) complaint.remove_suffix(1);
     if (complaint.empty()) return;
-    const bool tells = !value.empty() && complaint.contains(value);
     log_warning("credential {}: standard error of its command: {}", run.request.name,
-                tells ? "(left out: the value is in it)" : escape_untrusted(complaint, 1024));
+                tells(complaint, value) ? "(left out: the value is in it)" : escape_untrusted(complaint, 1024));
   }
 
   void reply(std::uint64_t number, Outcome outcome, std::string_view text, WallClock::time_point expires = {}) {

@@ -23,6 +23,7 @@ namespace enforcer::credentials {
 
 class FileSource;
 class CommandSource;
+class ServiceCredentials;
 class Store;
 
 /// How a credential is doing, for `credential list`.
@@ -38,10 +39,15 @@ struct State {
   std::optional<WallClock::time_point> expires;  ///< kOk
 };
 
+/// Where values are kept for enforcerd alone.
+struct Folders {
+  std::string store;                   ///< what `credential set` gave; made (0700) when something is stored
+  std::optional<std::string> service;  ///< what the service manager gave (service_credentials.h)
+};
+
 class Keyring {
  public:
-  /// `store_dir`: the folder of `credential set`, made (0700) when something is stored.
-  Keyring(boost::asio::io_context& io, std::string store_dir, std::unique_ptr<Environment> environment, Helper helper);
+  Keyring(boost::asio::io_context& io, const Folders& folders, std::unique_ptr<Environment> environment, Helper helper);
   ~Keyring();
   Keyring(const Keyring&) = delete;
   Keyring& operator=(const Keyring&) = delete;
@@ -54,8 +60,9 @@ class Keyring {
   /// Nothing is run and nothing is waited for.
   [[nodiscard]] State state_of(const policy::CredentialSpec& spec);
 
-  /// Stores the value of a credential with `source: {store: true}`; kConflict for any other.
-  Result<> set(const policy::CredentialSpec& spec, const Secret& value);
+  /// Stores the value of a credential with `source: {store: true}`; kConflict for any other. `raw` is the text as it
+  /// was given, and may have lines; kInvalid: it is not of the shape that the credential wants.
+  Result<> set(const policy::CredentialSpec& spec, const Secret& raw);
   /// Removes it. kNotFound when there is none; kConflict as above.
   Result<> erase(const policy::CredentialSpec& spec);
 
@@ -67,6 +74,7 @@ class Keyring {
   Source& source_of(const policy::CredentialSpec& spec);
 
   std::unique_ptr<FileSource> files_;
+  std::unique_ptr<ServiceCredentials> service_;
   std::unique_ptr<Environment> environment_;
   std::unique_ptr<CommandSource> commands_;
   std::unique_ptr<Store> store_;

@@ -1,6 +1,5 @@
 #include "credentials/store.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,8 +8,9 @@
 #include <cerrno>
 
 #include "base/ascii.h"
-#include "base/fd.h"
 #include "base/text.h"
+#include "credentials/private_file.h"
+#include "credentials/sealed_text.h"
 
 namespace enforcer::credentials {
 namespace {
@@ -25,22 +25,14 @@ Result<> make_folder(const std::string& path) {
   return fail(Errc::kDenied, fmt::format("{}: must be a folder of uid {} with mode 0700", path, geteuid()));
 }
 
-Result<> write_all(const Fd& file, std::string_view bytes, const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t count = write(file.get(), bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return fail_errno(path);
-    bytes.remove_prefix(static_cast<std::size_t>(count));
-  }
-  if (fsync(file.get()) != 0) return fail_errno(path);
-  return {};
+std::unexpected<Error> set_again(std::string_view name, const Error& error) {
+  return fail(error.code, fmt::format("{}: 'enforcerctl credential set {}' again", error.message, name));
 }
 
-/// A rename or a removal is durable when the folder is.
-Result<> sync_folder(const std::string& path) {
-  const Fd folder(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder.valid() || fsync(folder.get()) != 0) return fail_errno(path);
-  return {};
+/// A value without its key is no missing value.
+std::unexpected<Error> lost_key(std::string_view name, const Error& error) {
+  if (error.code != Errc::kNotFound) return std::unexpected(error);
+  return set_again(name, {Errc::kInvalid, fmt::format("it cannot be decrypted: {}", error.message)});
 }
 
 }  // namespace
@@ -61,27 +53,28 @@ boost::asio::awaitable<Result<Value>> Store::read(const policy::CredentialSpec& 
 std::optional<Result<Value>> Store::look(const policy::CredentialSpec& spec) {
   const auto path = file_of(spec.name);
   if (!path) return std::unexpected(path.error());
-  auto value = files_.read_file(spec.name, *path);
+  const Shape shape = spec.source_shape();
+  auto value = files_.read_file(spec.name, *path, shape, [&](std::string_view content) -> Result<Value> {
+    const auto key = key_.find();
+    if (!key) return lost_key(spec.name, key.error());
+    const auto raw = unseal(*key, spec.name, content);
+    if (!raw) return set_again(spec.name, raw.error());
+    return value_of(raw->reveal(), shape, WallClock::now());
+  });
   if (!value && value.error().code == Errc::kNotFound) {
     return fail(Errc::kNotFound, fmt::format("nothing is stored: 'enforcerctl credential set {}'", spec.name));
   }
   return value;
 }
 
-Result<> Store::set(std::string_view name, const Secret& value) {
-  const std::string path = TRY(file_of(name));
-  const std::string temporary = fmt::format("{}/.{}.new", folder_, name);  // no credential begins with a dot
+Result<> Store::set(const policy::CredentialSpec& spec, const Secret& raw) {
+  const std::string path = TRY(file_of(spec.name));
+  TRY_VOID(value_of(raw.reveal(), spec.source_shape(), WallClock::now()));
   TRY_VOID(make_folder(folder_));
-  if (unlink(temporary.c_str()) != 0 && errno != ENOENT) return fail_errno(temporary);  // of a crash
-  const Fd file(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!file.valid()) return fail_errno(temporary);
-  if (const auto written = write_all(file, value.reveal(), temporary); !written) {
-    unlink(temporary.c_str());
-    return written;
-  }
-  if (rename(temporary.c_str(), path.c_str()) != 0) return fail_errno(path);
-  files_.forget(name);
-  return sync_folder(folder_);
+  const Secret key = TRY(key_.find_or_make());
+  const std::string sealed = TRY(seal(key, spec.name, raw));
+  files_.forget(spec.name);
+  return write_private_file(path, sealed, Existing::kReplace);
 }
 
 Result<> Store::erase(std::string_view name) {

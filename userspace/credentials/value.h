@@ -8,6 +8,7 @@
 
 #include "base/deadline.h"
 #include "base/secret.h"
+#include "policy/credential_spec.h"
 
 namespace enforcer::credentials {
 
@@ -16,12 +17,19 @@ struct Value {
   std::optional<WallClock::time_point> expires;  ///< none: the source did not say
 };
 
+using Shape = policy::CredentialSpec::Shape;
+
+/// The one place where the text that a source gives becomes a value of the shape that is wanted. kLine: one line
+/// (clean_value); kKeyPair: keys of AWS in any of their forms (aws_keys_text.h); kPrivateKey: PEM (private_key.h).
+/// kInvalid, without a byte of the text in the message: it is not of that shape, is too long, or has expired.
+Result<Value> value_of(std::string_view raw, Shape shape, WallClock::time_point now);
+
 /// Removes exactly one newline at the end (LF or CRLF), as editors and `echo` leave it. kInvalid, without a byte of the
 /// value in the message: empty, more than Secret::kMaxSize bytes, or a control character other than tab inside.
 Result<Secret> clean_value(std::string_view raw);
 
-/// The same result as a Value without expiry.
-Result<Value> value_of(std::string_view raw);
+/// The same with line breaks inside: a text that is to become a value of a shape which is not known yet.
+Result<Secret> clean_text(std::string_view raw);
 
 /// Room for the longest raw text that may become a value: what fills it is too long.
 inline constexpr std::size_t kMaxRaw = Secret::kMaxSize + 3;

@@ -28,7 +28,7 @@ Result<Secret> read_value(int fd, const std::string& what) {
     if (count == 0) break;
     size += static_cast<std::size_t>(count);
   }
-  auto value = credentials::clean_value({raw.bytes().data(), size});
+  auto value = credentials::clean_text({raw.bytes().data(), size});
   if (!value) return fail_in(what, value.error());
   return value;
 }
@@ -74,7 +74,9 @@ void add_credential_set(CLI::App& credential, CommandLine& line) {
                              .examples = {"credential set github-bot", "credential set github-bot --from-file token",
                                           "credential set github-bot - < token"},
                              .more = "Asks for the value without showing it, unless it comes from a file or standard\n"
-                                     "input. One newline at the end is removed. It is used from the next request on."});
+                                     "input. One newline at the end is removed. It is used from the next request on.\n"
+                                     "Keys of AWS are given as the tools print them (JSON) or as the lines of a\n"
+                                     "credentials file, private keys as PEM without a passphrase."});
   verb.add_option("NAME", options->name, "The credential")->required();
   verb.add_option("FROM", options->dash, "-: read the value from standard input");
   verb.add_option("--from-file", options->file, "Read the value from this file")->type_name("FILE");

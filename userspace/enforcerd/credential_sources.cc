@@ -36,7 +36,8 @@ credentials::ExecLoader exec_loader(const config::Config& config, const config::
     for (policy::CredentialSpec& spec : TRY(configured_credentials(config, paths))) {
       if (spec.source.kind != Kind::kExec) continue;
       if (belongs_to_root(spec.file) && belongs_to_root(spec.file.substr(0, spec.file.rfind('/') + 1))) {
-        sources.push_back({std::move(spec.name), std::move(spec.source.argv)});
+        const auto shape = spec.source_shape();
+        sources.push_back({std::move(spec.name), std::move(spec.source.argv), shape});
       } else {
         log_warning("credential {}: its command is not run: {} and its folder must belong to root", spec.name,
                     spec.file);

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/service_notify.h"
 #include "control/server.h"
+#include "credentials/service_credentials.h"
 #include "enforcerd/confinement.h"
 #include "enforcerd/credential_sources.h"
 #include "enforcerd/daemon.h"
@@ -62,6 +63,8 @@ int run(const config::Config& config) {
   auto helper = credentials::Helper::start(enforcerd::exec_loader(config, paths));
   if (!helper) return give_up(helper.error());
   auto environment = credentials::Environment::take(enforcerd::secret_variables(config, paths));
+  const credentials::Folders folders{.store = paths.credentials_dir(),
+                                     .service = credentials::ServiceCredentials::folder_from_environment()};
   const auto groups = control::RoleGroups::of_host();  // reads /etc/group: before confinement
   if (const auto confined = enforcerd::confine(); !confined) return give_up(confined.error());
   audit::Syncer syncer(**log);
@@ -69,7 +72,7 @@ int run(const config::Config& config) {
   auto workers = enforcerd::Workers::make(config, **log);
   if (!workers) return give_up(workers.error());
   boost::asio::io_context& io = (*workers)->home().io();
-  credentials::Keyring keyring(io, paths.credentials_dir(), std::move(environment), *std::move(helper));
+  credentials::Keyring keyring(io, folders, std::move(environment), *std::move(helper));
   enforcerd::Daemon daemon(config, paths, **log, **workers, *manager, keyring);
 
   auto metrics = metrics::MetricsServer::open(

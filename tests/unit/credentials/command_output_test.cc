@@ -10,7 +10,7 @@ namespace {
 const WallClock::time_point kNow = std::chrono::sys_days(std::chrono::year(2026) / 6 / 1);
 
 std::string text_of(std::string_view output) {
-  const auto value = read_output(output, kNow);
+  const auto value = read_output(output, Shape::kLine, kNow);
   return value ? std::string(value->secret->reveal()) : "error: " + value.error().message;
 }
 
@@ -24,7 +24,7 @@ std::int64_t seconds(std::string_view text) {
 TEST_CASE("plain_output_is_the_value") {
   CHECK(text_of("token\n") == "token");
   CHECK(text_of("[1]") == "[1]");
-  CHECK_FALSE(read_output("token", kNow)->expires.has_value());
+  CHECK_FALSE(read_output("token", Shape::kLine, kNow)->expires.has_value());
   CHECK(text_of("one\ntwo\n") == "error: the value has a line break inside");
 }
 
@@ -32,7 +32,7 @@ TEST_CASE("output_that_begins_with_a_brace_is_json") {
   CHECK(text_of(R"({"value": "token"})") == "token");
   CHECK(text_of("{\"Version\": 1, \"value\": \"token\"}\n") == "token");
   const auto value =
-      read_output(R"({"value": "token", "expires": "2026-06-01T01:00:00+01:00"})", kNow - std::chrono::hours(1));
+      read_output(R"({"value": "token", "expires": "2026-06-01T01:00:00+01:00"})", Shape::kLine, kNow - std::chrono::hours(1));
   REQUIRE(value.has_value());
   CHECK(value->expires == kNow);
 }

@@ -32,7 +32,7 @@ class Rig {
         {.deadline = std::chrono::seconds(5)});
     REQUIRE(helper.has_value());
     helper_pid = helper->pid();
-    keyring.emplace(io, scratch.at("store"), Environment::take({}), *std::move(helper));
+    keyring.emplace(io, Folders{.store = scratch.at("store")}, Environment::take({}), *std::move(helper));
   }
   ~Rig() {
     keyring.reset();

@@ -1,11 +1,10 @@
-// Files, the environment and the store: what is a value, what is refused and with which words.
+// Files and the environment: what is a value, what is refused and with which words.
 #include <sys/stat.h>
 
 #include <cstring>
 
 #include "credentials/environment.h"
 #include "credentials/file_source.h"
-#include "credentials/store.h"
 #include "scratch.h"
 
 using namespace enforcer;
@@ -155,47 +154,4 @@ TEST_CASE("environment_variables_are_taken_once_and_leave_nothing_behind") {
   CHECK(std::getenv("ENFORCER_TEST_BAD") == nullptr);
   CHECK(std::string_view(std::getenv("ENFORCER_TEST_OTHER")) == "kept");
   CHECK(std::string_view(place, kCanary.size()) == std::string(kCanary.size(), '\0'));
-}
-
-TEST_CASE("the_store_keeps_values_for_its_owner_alone") {
-  const Scratch scratch;
-  Store store(scratch.at("credentials"));
-  const auto stored = spec("bot", {.kind = Kind::kStored});
-  CHECK(text_of(store.look(stored)) == "error: nothing is stored: 'enforcerctl credential set bot'");
-  CHECK(store.erase("bot").error().code == Errc::kNotFound);
-
-  REQUIRE(store.set("bot", *Secret::copy_of("one")));
-  CHECK(text_of(store.look(stored)) == "one");
-  struct stat file{};
-  REQUIRE(stat(scratch.at("credentials/bot").c_str(), &file) == 0);
-  CHECK((file.st_mode & 07777) == 0600);
-  REQUIRE(stat(scratch.at("credentials").c_str(), &file) == 0);
-  CHECK((file.st_mode & 07777) == 0700);
-
-  REQUIRE(store.set("bot", *Secret::copy_of("two")));
-  CHECK(text_of(store.look(stored)) == "two");
-  CHECK(text_of(Store(scratch.at("credentials")).look(stored)) == "two");  // after a restart
-  REQUIRE(store.erase("bot"));
-  CHECK(store.look(stored)->error().code == Errc::kNotFound);
-}
-
-TEST_CASE("the_store_writes_nowhere_else") {
-  const Scratch scratch;
-  const Secret value = *Secret::copy_of("v");
-  Store store(scratch.at("credentials"));
-  for (const std::string_view name : {"", ".", "..", "../x", "a/b", ".hidden", "a b", "a\n"}) {
-    CAPTURE(name);
-    CHECK(store.set(name, value).error().code == Errc::kInvalid);
-    CHECK(store.erase(name).error().code == Errc::kInvalid);
-  }
-  CHECK(store.set("a.b_c-D9", value).has_value());
-  // A folder that others can enter, or that is a link to somewhere else.
-  std::filesystem::create_directory(scratch.at("open"));
-  chmod(scratch.at("open").c_str(), 0755);
-  CHECK(Store(scratch.at("open")).set("a", value).error().message.contains("mode 0700"));
-  REQUIRE(symlink(scratch.at("credentials").c_str(), scratch.at("link").c_str()) == 0);
-  CHECK(Store(scratch.at("link")).set("a", value).error().code == Errc::kDenied);
-  // What a crash left is replaced, not written through.
-  REQUIRE(symlink("/dev/full", scratch.at("credentials/.a.new").c_str()) == 0);
-  CHECK(store.set("a", value).has_value());
 }
