@@ -5,14 +5,12 @@
 #include <cstdint>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <string>
 #include <vector>
 
 #include "base/wiping_allocator.h"
 
 namespace enforcer::credentials {
 
-using WipedString = std::basic_string<char, std::char_traits<char>, WipingAllocator<char>>;
 using WipedJson = nlohmann::basic_json<std::map, std::vector, WipedString, bool, std::int64_t, std::uint64_t, double,
                                        WipingAllocator>;
 
