@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/secret.h"
@@ -29,5 +30,7 @@ struct WipingAllocator {
 
 /// A message that a secret is part of.
 using WipedBytes = std::vector<std::uint8_t, WipingAllocator<std::uint8_t>>;
+/// The same as text. Fewer than 16 characters are inside the object, where nothing wipes them.
+using WipedString = std::basic_string<char, std::char_traits<char>, WipingAllocator<char>>;
 
 }  // namespace enforcer

@@ -14,7 +14,6 @@
 
 namespace enforcer::credentials {
 
-using WipedString = std::basic_string<char, std::char_traits<char>, WipingAllocator<char>>;
 using WipedJson = nlohmann::basic_json<std::map, std::vector, WipedString, bool, std::int64_t, std::uint64_t, double,
                                        WipingAllocator>;
 
