@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <iterator>
 #include <optional>
 #include <utility>
@@ -11,6 +10,7 @@
 #include "base/ascii.h"
 #include "base/text.h"
 #include "policy/aws_host.h"
+#include "policy/aws_scope.h"
 #include "policy/compile.h"
 #include "policy/findings.h"
 #include "policy/parameters.h"
@@ -34,7 +34,6 @@ constexpr std::string_view kQueryOnly[] = {"autoscaling",
                                            "sns",
                                            "sts"};
 constexpr std::size_t kLongestAction = 128;
-constexpr std::size_t kLongestService = 64;
 
 /// Something that a request should say once.
 struct Saying {
@@ -47,14 +46,8 @@ struct Saying {
   }
 };
 
-bool is_lower(char c) {
-  return ascii::is_lower(c) || ascii::is_digit(c) || c == '-';
-}
 bool speaks_query_only(std::string_view service) {
   return std::ranges::find(kQueryOnly, service) != std::end(kQueryOnly);
-}
-bool is_service(std::string_view text) {
-  return !text.empty() && text.size() <= kLongestService && std::ranges::all_of(text, is_lower);
 }
 /// AWS's actions begin with a capital: "GetCostAndUsage".
 bool is_action(std::string_view text) {
@@ -89,19 +82,6 @@ bool find_parameter(std::string_view text, std::string_view name, Saying& into) 
   return true;
 }
 
-/// "AKID/20260101/us-east-1/ce/aws4_request": the service; empty when it is not that.
-std::string_view service_of_scope(std::string_view scope) {
-  std::array<std::string_view, 5> parts;
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    const auto slash = scope.find('/');
-    if ((slash == std::string_view::npos) != (i + 1 == parts.size())) return {};
-    parts[i] = scope.substr(0, slash);
-    if (parts[i].empty()) return {};
-    scope.remove_prefix(slash == std::string_view::npos ? scope.size() : slash + 1);
-  }
-  return parts[4] == "aws4_request" && is_service(parts[3]) ? parts[3] : std::string_view();
-}
-
 /// The Credential of "AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…".
 Saying credential_of(std::string_view authorization) {
   Saying saying;
@@ -133,7 +113,8 @@ std::optional<std::string> signed_service(const RequestFacts& request) {
     scope.text = credential.text;
   }
   if (scope.times == 0) return std::nullopt;
-  return scope.times == 1 ? std::string(service_of_scope(scope.text)) : "";
+  const auto read = scope.times == 1 ? read_aws_scope(scope.text) : std::nullopt;
+  return read ? std::string(read->service) : "";
 }
 
 std::string service_of(const Facts& facts) {
@@ -219,7 +200,7 @@ Result<AwsQuestion> aws_question(std::string_view action, std::string_view regio
   const auto colon = action.find(':');
   const std::string_view service = action.substr(0, colon);
   const std::string_view operation = colon == std::string_view::npos ? "" : action.substr(colon + 1);
-  if (!is_service(service) || !is_action(operation)) {
+  if (!is_aws_service(service) || !is_action(operation)) {
     return fail(Errc::kInvalid, fmt::format("'{}' is not an action of AWS", escape_untrusted(action, 128)));
   }
   const std::string_view domain = region.starts_with("cn-") ? "amazonaws.com.cn" : "amazonaws.com";

@@ -1,0 +1,25 @@
+// AwsScope: what an AWS signature says it is good for: "AKID/20260101/us-east-1/ce/aws4_request".
+//
+// The decision reads the service here, and so does who signs again: they must not read two different ones.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+namespace enforcer::policy {
+
+/// Views of the text that was read; none is empty.
+struct AwsScope {
+  std::string_view key_id;
+  std::string_view date;
+  std::string_view region;
+  std::string_view service;  ///< lower-case letters, digits and '-', at most 64
+};
+
+/// Nothing when the text has not exactly these five parts.
+[[nodiscard]] std::optional<AwsScope> read_aws_scope(std::string_view credential);
+
+/// As services are called in a scope: lower-case letters, digits and '-', 1-64 of them.
+[[nodiscard]] bool is_aws_service(std::string_view text);
+
+}  // namespace enforcer::policy
