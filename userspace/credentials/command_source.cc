@@ -98,6 +98,7 @@ void CommandSource::forget(std::string_view name) {
   const auto found = entries_.find(name);
   if (found == entries_.end()) return;
   found->second.value.reset();
+  found->second.failure.reset();
   found->second.flight.reset();  // its value may be from before; those who wait for it get it
 }
 

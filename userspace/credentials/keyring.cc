@@ -47,9 +47,17 @@ Source& Keyring::source_of(const policy::CredentialSpec& spec) {
 boost::asio::awaitable<Result<std::shared_ptr<const Secret>>> Keyring::secret_of(const policy::CredentialSpec& spec,
                                                                                  Deadline deadline) {
   auto value = co_await source_of(spec).read(spec, deadline);
-  if (value) co_return std::move(value->secret);
+  if (value) {
+    given_.insert_or_assign(spec.name, value->secret);
+    co_return std::move(value->secret);
+  }
   co_return fail(Errc::kUnavailable, fmt::format("credential {} ({}:{}): {}", spec.name, spec.file, spec.place.line,
                                                  value.error().message));
+}
+
+std::shared_ptr<const Secret> Keyring::last_given(std::string_view name) const {
+  const auto found = given_.find(name);
+  return found == given_.end() ? nullptr : found->second;
 }
 
 State Keyring::state_of(const policy::CredentialSpec& spec) {
@@ -63,11 +71,13 @@ State Keyring::state_of(const policy::CredentialSpec& spec) {
 
 Result<> Keyring::set(const policy::CredentialSpec& spec, const Secret& value) {
   TRY_VOID(require_stored(spec));
+  forget(spec.name);
   return store_->set(spec.name, value);
 }
 
 Result<> Keyring::erase(const policy::CredentialSpec& spec) {
   TRY_VOID(require_stored(spec));
+  forget(spec.name);
   return store_->erase(spec.name);
 }
 
@@ -75,6 +85,7 @@ void Keyring::forget(std::string_view name) {
   for (Source* source : std::initializer_list<Source*>{files_.get(), commands_.get(), store_.get()}) {
     source->forget(name);
   }
+  if (const auto found = given_.find(name); found != given_.end()) given_.erase(found);
 }
 
 }  // namespace enforcer::credentials

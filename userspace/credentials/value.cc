@@ -1,6 +1,7 @@
 #include "credentials/value.h"
 
 #include <fmt/format.h>
+#include <openssl/crypto.h>
 
 #include <algorithm>
 
@@ -30,6 +31,12 @@ Result<Secret> clean_value(std::string_view raw) {
 Result<Value> value_of(std::string_view raw) {
   Secret secret = TRY(clean_value(raw));
   return Value{.secret = std::make_shared<const Secret>(std::move(secret)), .expires = std::nullopt};
+}
+
+bool same_value(const Secret& a, const Secret& b) {
+  const std::string_view one = a.reveal();
+  const std::string_view other = b.reveal();
+  return one.size() == other.size() && CRYPTO_memcmp(one.data(), other.data(), one.size()) == 0;
 }
 
 }  // namespace enforcer::credentials

@@ -23,6 +23,9 @@ Result<Secret> clean_value(std::string_view raw);
 /// The same result as a Value without expiry.
 Result<Value> value_of(std::string_view raw);
 
+/// Takes as long for any two values of one length (attack: guessing a value by how long a comparison takes).
+[[nodiscard]] bool same_value(const Secret& a, const Secret& b);
+
 /// Room for the longest raw text that may become a value: what fills it is too long.
 inline constexpr std::size_t kMaxRaw = Secret::kMaxSize + 3;
 
