@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "control/explain.h"
 #include "control/json.h"
 
@@ -87,6 +88,34 @@ asio::awaitable<Answer> answer_credentials(Service& service) {
   co_return ok(encode_credentials(*credentials));
 }
 
+asio::awaitable<Answer> answer_rotate(Service& service, Caller caller, std::string name) {
+  const auto rotation = co_await service.backend.rotate_credential(caller, std::move(name));
+  co_return rotation ? ok(encode_rotation(*rotation)) : answer_error(rotation.error());
+}
+
+Result<TestCredential> read_test(std::string name, const Target& target) {
+  TestCredential request{.name = std::move(name)};
+  for (const auto& [field, value] : target.query) {
+    if (field == "host") {
+      request.host = value;
+    } else if (field == "path") {
+      request.path = value;
+    } else if (field == "guest") {
+      request.guest = TRY(GuestName::parse(value));
+    } else {
+      return fail(Errc::kInvalid, fmt::format("query field \"{}\" is unknown", escape_untrusted(field, 64)));
+    }
+  }
+  return request;
+}
+
+asio::awaitable<Answer> answer_test(Service& service, Caller caller, std::string name, Target target) {
+  auto request = read_test(std::move(name), target);
+  if (!request) co_return answer_error(request.error());
+  const auto tested = co_await service.backend.test_credential(caller, *std::move(request));
+  co_return tested ? ok(encode_credential_test(*tested)) : answer_error(tested.error());
+}
+
 asio::awaitable<Answer> answer_apply(Service& service, Caller caller, std::string body) {
   auto documents = decode_documents(body);
   if (!documents) co_return answer_error(documents.error());
@@ -113,9 +142,9 @@ asio::awaitable<Answer> answer_one_guest(Service& service, Caller caller, Endpoi
     const auto authority = co_await service.backend.authority(std::move(name));
     co_return authority ? ok(encode_authority(*authority)) : answer_error(authority.error());
   }
-  if (endpoint == Endpoint::kAuthority) {
-    const auto authority = co_await service.backend.authority(std::move(name));
-    co_return authority ? ok(encode_authority(*authority)) : answer_error(authority.error());
+  if (endpoint == Endpoint::kEnvironment) {
+    const auto variables = co_await service.backend.guest_environment(std::move(name));
+    co_return variables ? ok(encode_environment(*variables)) : answer_error(variables.error());
   }
   auto guest = co_await guest_named(service, std::move(name));
   if (!guest) co_return answer_error(guest.error());
@@ -146,6 +175,7 @@ asio::awaitable<Answer> answer(Service& service, Caller caller, Match match, Tar
       co_return co_await answer_create(service, caller, std::move(body));
     case Endpoint::kGuest:
     case Endpoint::kAuthority:
+    case Endpoint::kEnvironment:
     case Endpoint::kAttachGuest:
     case Endpoint::kDeleteGuest: {
       auto name = GuestName::parse(match.name);
@@ -156,6 +186,10 @@ asio::awaitable<Answer> answer(Service& service, Caller caller, Match match, Tar
       co_return co_await answer_credentials(service);
     case Endpoint::kDeleteCredential:
       co_return done(co_await service.backend.delete_credential(caller, std::move(match.name)));
+    case Endpoint::kRotateCredential:
+      co_return co_await answer_rotate(service, caller, std::move(match.name));
+    case Endpoint::kTestCredential:
+      co_return co_await answer_test(service, caller, std::move(match.name), std::move(target));
     case Endpoint::kLog:
     case Endpoint::kExec:
     case Endpoint::kSetCredential:

@@ -15,6 +15,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -146,6 +147,31 @@ struct CredentialInfo {
   int line = 0;
 };
 
+/// Variables of a guest's environment, by name. Placeholders: they only look like credentials.
+using Variables = std::map<std::string, std::string, std::less<>>;
+
+/// What came of asking a credential's source again.
+struct Rotation {
+  bool changed = false;                          ///< another value than the last one came, or there was none before
+  std::optional<WallClock::time_point> expires;  ///< none: the source did not say
+};
+
+struct TestCredential {
+  std::string name;
+  std::string host;                ///< "api.github.com", "a.example:8443"; empty: the first one that it is bound to
+  std::string path = "/";          ///< with a query, if any
+  std::optional<GuestName> guest;  ///< as whose request, where values differ by guest; none: nobody's
+};
+
+/// What an origin answered to one GET with the credential in it.
+struct CredentialTest {
+  std::string host;
+  Port port{};
+  std::string path;
+  unsigned status = 0;  ///< of HTTP, 200-599
+  std::chrono::milliseconds took{};
+};
+
 /// The CA that a guest trusts.
 struct AuthorityInfo {
   std::string pem;
@@ -196,6 +222,10 @@ class Backend {
   /// kNotFound: no such guest; kUnavailable: it has no CA.
   virtual asio::awaitable<Result<AuthorityInfo>> authority(GuestName name) = 0;
 
+  /// The placeholders of the credentials that the guest's policies may add. The same while the guest lives and its
+  /// policies stay. kNotFound: no such guest.
+  virtual asio::awaitable<Result<Variables>> guest_environment(GuestName name) = 0;
+
   /// Answers when the guest exists, which is before it has booted. kConflict: the name is taken; kUnavailable: no
   /// hostd.
   virtual asio::awaitable<Result<GuestAnswer>> create_guest(Caller caller, CreateGuest request) = 0;
@@ -219,6 +249,16 @@ class Backend {
 
   /// Removes a stored value. kNotFound: there is none; kConflict: as above.
   virtual asio::awaitable<Result<>> delete_credential(Caller caller, std::string name) = 0;
+
+  /// Asks the source for the value again, now: the one before is good no more, whatever comes of it. What was sent with
+  /// it is closed, also when the same value comes again. kNotFound: no credential of that name is loaded; kConflict:
+  /// its value is stored, so there is nobody to ask; kUnavailable: the source failed.
+  virtual asio::awaitable<Result<Rotation>> rotate_credential(Caller caller, std::string name) = 0;
+
+  /// Sends one GET with the credential, to a host that it is bound to. kNotFound: no such credential or guest;
+  /// kConflict: it is not bound to that host, or to no host in particular and none was given; kInvalid: no host or
+  /// path; kUnavailable, kTimeout: there is no value, or no answer.
+  virtual asio::awaitable<Result<CredentialTest>> test_credential(Caller caller, TestCredential request) = 0;
 };
 
 }  // namespace enforcer::control

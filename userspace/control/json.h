@@ -24,6 +24,9 @@ inline constexpr std::string_view kApiVersion = "v1";
 [[nodiscard]] std::string encode_guest(const GuestAnswer& answer);
 [[nodiscard]] std::string encode_guests(const std::vector<GuestInfo>& guests);
 [[nodiscard]] std::string encode_credentials(const std::vector<CredentialInfo>& credentials);
+[[nodiscard]] std::string encode_rotation(const Rotation& rotation);
+[[nodiscard]] std::string encode_credential_test(const CredentialTest& test);
+[[nodiscard]] std::string encode_environment(const Variables& variables);
 [[nodiscard]] std::string encode_authority(const AuthorityInfo& authority);
 [[nodiscard]] std::string encode_done();
 /// {"error":{"code","message"}}
@@ -37,6 +40,9 @@ Result<LoadAnswer> decode_load(std::string_view text);  ///< both forms, loaded 
 Result<GuestAnswer> decode_guest(std::string_view text);
 Result<std::vector<GuestInfo>> decode_guests(std::string_view text);
 Result<std::vector<CredentialInfo>> decode_credentials(std::string_view text);
+Result<Rotation> decode_rotation(std::string_view text);
+Result<CredentialTest> decode_credential_test(std::string_view text);
+Result<Variables> decode_environment(std::string_view text);
 Result<AuthorityInfo> decode_authority(std::string_view text);
 /// The error that an answer other than 2xx stands for. An answer that is not our JSON becomes kIo with its status.
 [[nodiscard]] Error decode_error(unsigned http_status, std::string_view text);

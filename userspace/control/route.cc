@@ -27,6 +27,7 @@ constexpr Route kRoutes[] = {
     {"GET", "/v1/guests/{}", Endpoint::kGuest, Role::kViewer},
     {"GET", "/v1/credentials", Endpoint::kCredentials, Role::kViewer},
     {"GET", "/v1/guests/{}/ca", Endpoint::kAuthority, Role::kViewer},
+    {"GET", "/v1/guests/{}/environment", Endpoint::kEnvironment, Role::kAdmin},
     {"POST", "/v1/reload", Endpoint::kReload, Role::kAdmin},
     {"POST", "/v1/policies", Endpoint::kApply, Role::kAdmin},
     {"POST", "/v1/guests", Endpoint::kCreateGuest, Role::kAdmin},
@@ -35,6 +36,8 @@ constexpr Route kRoutes[] = {
     {"DELETE", "/v1/guests/{}", Endpoint::kDeleteGuest, Role::kAdmin},
     {"PUT", "/v1/credentials/{}", Endpoint::kSetCredential, Role::kAdmin},
     {"DELETE", "/v1/credentials/{}", Endpoint::kDeleteCredential, Role::kAdmin},
+    {"POST", "/v1/credentials/{}/rotate", Endpoint::kRotateCredential, Role::kAdmin},
+    {"POST", "/v1/credentials/{}/test", Endpoint::kTestCredential, Role::kAdmin},
 };
 
 /// RFC 3986 2.1. A '+' stays a '+': this is a URI, not a form.

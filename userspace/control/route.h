@@ -24,6 +24,7 @@ enum class Endpoint {
   kGuests,
   kGuest,
   kAuthority,
+  kEnvironment,
   kCreateGuest,
   kAttachGuest,
   kDeleteGuest,
@@ -31,6 +32,8 @@ enum class Endpoint {
   kCredentials,
   kSetCredential,
   kDeleteCredential,
+  kRotateCredential,
+  kTestCredential,
 };
 
 /// A request target split: decoded path segments and decoded query fields (a field given twice is refused).

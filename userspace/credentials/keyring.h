@@ -6,6 +6,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -57,6 +58,9 @@ class Keyring {
   boost::asio::awaitable<Result<std::shared_ptr<const Secret>>> secret_of(const policy::CredentialSpec& spec,
                                                                           Deadline deadline);
 
+  /// What secret_of() gave last; null when it gave none since the value was changed or forgotten. Asks nobody.
+  [[nodiscard]] std::shared_ptr<const Secret> last_given(std::string_view name) const;
+
   /// Nothing is run and nothing is waited for.
   [[nodiscard]] State state_of(const policy::CredentialSpec& spec);
 
@@ -66,8 +70,8 @@ class Keyring {
   /// Removes it. kNotFound when there is none; kConflict as above.
   Result<> erase(const policy::CredentialSpec& spec);
 
-  /// The value may have changed: the next request asks the source again. Not on a guest's word alone: that could make
-  /// a command run for each of its requests.
+  /// The value may have changed: the next request asks the source again, also one that failed just now. Not on a
+  /// guest's word alone: that could make a command run for each of its requests.
   void forget(std::string_view name);
 
  private:
@@ -78,6 +82,7 @@ class Keyring {
   std::unique_ptr<Environment> environment_;
   std::unique_ptr<CommandSource> commands_;
   std::unique_ptr<Store> store_;
+  std::map<std::string, std::shared_ptr<const Secret>, std::less<>> given_;  ///< by the credential's name
 };
 
 }  // namespace enforcer::credentials

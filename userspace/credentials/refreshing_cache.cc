@@ -124,7 +124,10 @@ std::optional<Result<Value>> RefreshingCache::look(const Key& key, std::string_v
 
 void RefreshingCache::forget(std::string_view credential) {
   auto entry = entries_.lower_bound(Key{.credential = std::string(credential), .part = {}});
-  for (; entry != entries_.end() && entry->first.credential == credential; ++entry) let_go(entry->second);
+  for (; entry != entries_.end() && entry->first.credential == credential; ++entry) {
+    let_go(entry->second);
+    entry->second.failure.reset();
+  }
 }
 
 std::shared_ptr<RefreshingCache::Flight> RefreshingCache::begin(const Key& key, Entry& entry, Fetch fetch) {

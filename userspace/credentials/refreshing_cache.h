@@ -68,7 +68,7 @@ class RefreshingCache {
   [[nodiscard]] std::optional<Result<Value>> look(const Key& key, std::string_view fingerprint) const;
 
   /// Lets go of all values of this credential: the next get() fetches. What is under way still goes to those who wait
-  /// for it, and is not kept: it may be from before. The quiet after a failure stays.
+  /// for it, and is not kept: it may be from before. Nor is there a quiet after a failure.
   void forget(std::string_view credential);
 
   [[nodiscard]] std::size_t size() const { return entries_.size(); }

@@ -1,6 +1,7 @@
 #include "credentials/value.h"
 
 #include <fmt/format.h>
+#include <openssl/crypto.h>
 
 #include <algorithm>
 
@@ -62,6 +63,12 @@ Result<Value> value_of(std::string_view raw, Shape shape, WallClock::time_point 
   }
   Secret secret = TRY(clean_value(raw));
   return Value{.secret = std::make_shared<const Secret>(std::move(secret)), .expires = std::nullopt};
+}
+
+bool same_value(const Secret& a, const Secret& b) {
+  const std::string_view one = a.reveal();
+  const std::string_view other = b.reveal();
+  return one.size() == other.size() && CRYPTO_memcmp(one.data(), other.data(), one.size()) == 0;
 }
 
 }  // namespace enforcer::credentials

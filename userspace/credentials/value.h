@@ -31,6 +31,9 @@ Result<Secret> clean_value(std::string_view raw);
 /// The same with line breaks inside: a text that is to become a value of a shape which is not known yet.
 Result<Secret> clean_text(std::string_view raw);
 
+/// Takes as long for any two values of one length (attack: guessing a value by how long a comparison takes).
+[[nodiscard]] bool same_value(const Secret& a, const Secret& b);
+
 /// Room for the longest raw text that may become a value: what fills it is too long.
 inline constexpr std::size_t kMaxRaw = Secret::kMaxSize + 3;
 

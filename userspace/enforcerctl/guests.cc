@@ -31,6 +31,11 @@ Result<control::GuestInfo> wait_until_running(const Tool& tool, const GuestName&
   }
 }
 
+Result<control::Variables> environment_of(const Tool& tool, const GuestName& name) {
+  const std::string body = TRY(tool.ask("GET", guest_target(name, "/environment")));
+  return control::decode_environment(body);
+}
+
 Result<> delete_guest(const Tool& tool, const GuestName& name) {
   const auto deleted = tool.ask("DELETE", guest_target(name));
   if (!deleted) return std::unexpected(deleted.error());

@@ -17,6 +17,9 @@ Result<control::GuestInfo> find_guest(const Tool& tool, const GuestName& name);
 Result<control::GuestInfo> wait_until_running(const Tool& tool, const GuestName& name, Deadline deadline,
                                               const std::function<bool()>& interrupted);
 
+/// The guest's placeholders; kNotFound.
+Result<control::Variables> environment_of(const Tool& tool, const GuestName& name);
+
 Result<> delete_guest(const Tool& tool, const GuestName& name);
 
 /// What `create` and `attach` print: the daemon's JSON, or its warning and the guest in one line.

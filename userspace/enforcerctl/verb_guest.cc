@@ -15,6 +15,7 @@ void add_guest(CLI::App& root, CommandLine& line) {
   add_guest_delete(group, line);
   add_guest_attach(group, line);
   add_guest_detach(group, line);
+  add_guest_environment(group, line);
 }
 
 }  // namespace enforcer::ctl

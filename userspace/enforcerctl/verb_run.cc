@@ -39,8 +39,9 @@ GuestName fresh_name() {
   return *std::move(name);
 }
 
-Result<std::string> command_json(const RunOptions& options) {
-  nlohmann::json command = {{"argv", options.command}, {"cwd", options.cwd}, {"env", nlohmann::json::object()}};
+/// The command as the guest is told it; of the guest's placeholders those that no --env replaces.
+Result<std::string> command_json(const RunOptions& options, const control::Variables& placeholders) {
+  nlohmann::json command = {{"argv", options.command}, {"cwd", options.cwd}, {"env", nlohmann::json(placeholders)}};
   for (const std::string& variable : options.env) {
     const auto equals = variable.find('=');
     if (equals == std::string::npos || equals == 0) {
@@ -88,18 +89,21 @@ class OwnGuest {
   GuestName name_;
 };
 
-int exec_in(const Tool& tool, const GuestName& name, const std::string& command, const SignalWatch& signals) {
+int exec_in(const Tool& tool, const GuestName& name, const RunOptions& options, const SignalWatch& signals) {
   const auto daemon = tool.client();
   if (!daemon) return own_failure(tool, daemon.error());
+  const auto placeholders = environment_of(tool, name);
+  if (!placeholders) return own_failure(tool, placeholders.error());
+  const auto command = command_json(options, *placeholders);
+  if (!command) return own_failure(tool, command.error());
   auto connection = daemon->upgrade(guest_target(name, "/exec"), Deadline::after(Tool::kPatience));
   if (!connection) return own_failure(tool, connection.error());
-  ExecSession session(*std::move(connection), command, StandardStreams{}, signals);
+  ExecSession session(*std::move(connection), *command, StandardStreams{}, signals);
   const auto outcome = session.run();
   return outcome ? outcome->status : own_failure(tool, outcome.error());
 }
 
-int run_in_own_guest(const Tool& tool, const RunOptions& options, const std::string& command,
-                     const SignalWatch& signals) {
+int run_in_own_guest(const Tool& tool, const RunOptions& options, const SignalWatch& signals) {
   auto labels = labels_from(options.labels);
   if (!labels) return own_failure(tool, labels.error());
   const GuestName name = fresh_name();
@@ -123,7 +127,7 @@ int run_in_own_guest(const Tool& tool, const RunOptions& options, const std::str
     if (!running && signal == 0) return own_failure(tool, running.error());
   }
   if (signal != 0) return 128 + signal;
-  return exec_in(tool, name, command, signals);
+  return exec_in(tool, name, options, signals);
 }
 
 int apply_policies(const Tool& tool, const std::vector<std::string>& files) {
@@ -136,17 +140,19 @@ int apply_policies(const Tool& tool, const std::vector<std::string>& files) {
 }
 
 int run(Tool& tool, const RunOptions& options) {
-  const auto command = command_json(options);
-  if (!command) return static_cast<int>(tool.usage(command.error().message));
+  // A wrong command line is found out before anything is made for it.
+  if (const auto command = command_json(options, {}); !command) {
+    return static_cast<int>(tool.usage(command.error().message));
+  }
   if (!options.policy.empty()) {
     if (const int failed = apply_policies(tool, options.policy); failed != 0) return failed;
   }
   const auto signals = SignalWatch::begin();
   if (!signals) return own_failure(tool, signals.error());
-  if (options.guest.empty()) return run_in_own_guest(tool, options, *command, *signals);
+  if (options.guest.empty()) return run_in_own_guest(tool, options, *signals);
   const auto name = GuestName::parse(options.guest);
   if (!name) return own_failure(tool, name.error());
-  return exec_in(tool, *name, *command, *signals);
+  return exec_in(tool, *name, options, *signals);
 }
 
 }  // namespace
@@ -162,7 +168,8 @@ void add_run(CLI::App& root, CommandLine& line) {
        .more =
            "Standard input and output, Ctrl-C and the exit status are the command's; 125: run itself failed; 128+n: "
            "the\n"
-           "command died of signal n. Policies select the guest by its labels (-l) or, with --guest, by its name."});
+           "command died of signal n. Policies select the guest by its labels (-l) or, with --guest, by its name.\n"
+           "The placeholders of 'guest environment' are among the command's variables, unless -e says otherwise."});
   verb.positionals_at_end();
   verb.add_option("--guest", options->guest, "Run in this guest, which exists, and leave it alone")->type_name("NAME");
   add_repeatable(verb, "-l,--label", options->labels, "A label of the new guest", "K=V");

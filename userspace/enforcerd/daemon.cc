@@ -73,6 +73,8 @@ void Daemon::enforce_loaded(const LoadReport& report, Monotonic::time_point bega
   exposition_.set_deny_rules(policies_.current()->deny_rules());
   std::vector<std::string> credentials;
   for (const policy::CredentialSpec& spec : policies_.current()->credentials()) credentials.push_back(spec.name);
+  drop_credentials_not_in(credentials);
+  loaded_credentials_ = credentials;
   exposition_.set_credentials(std::move(credentials));
   share_egress_credential();
   exposition_.policy_applied(Monotonic::now() - began);

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "audit/log.h"
 #include "base/service_notify.h"
@@ -59,9 +60,14 @@ class Daemon final : public HostEvents, public control::Backend {
   boost::asio::awaitable<Result<std::unique_ptr<control::ExecChannel>>> exec(control::Caller caller,
                                                                              GuestName name) override;
   // ... in credential_backend.cc
+  boost::asio::awaitable<Result<control::Variables>> guest_environment(GuestName name) override;
   boost::asio::awaitable<Result<std::vector<control::CredentialInfo>>> credentials() override;
   boost::asio::awaitable<Result<>> set_credential(control::Caller caller, std::string name, Secret value) override;
   boost::asio::awaitable<Result<>> delete_credential(control::Caller caller, std::string name) override;
+  boost::asio::awaitable<Result<control::Rotation>> rotate_credential(control::Caller caller,
+                                                                      std::string name) override;
+  boost::asio::awaitable<Result<control::CredentialTest>> test_credential(control::Caller caller,
+                                                                          control::TestCredential request) override;
 
  private:
   // HostEvents
@@ -76,6 +82,13 @@ class Daemon final : public HostEvents, public control::Backend {
   void enforce_loaded(const LoadReport& report, Monotonic::time_point began, std::string_view who);
   void share_egress_credential();
   void revoke_value(const std::string& name);
+  void drop_credentials_not_in(const std::vector<std::string>& loaded);
+  /// One GET of `path` with the credential in it, over TLS that proves `host`, to which the credential is bound; what
+  /// was answered. `guest`: as whose request; null: nobody's. kUnavailable: no value, no connection, no proof, no HTTP;
+  /// kTimeout.
+  boost::asio::awaitable<Result<control::CredentialTest>> ask_origin(std::shared_ptr<const policy::CredentialSpec> spec,
+                                                                     HostName host, Port port, std::string path,
+                                                                     std::shared_ptr<const proxy::Guest> guest);
   void record_event(std::string_view name, const GuestEntry* about, std::string_view detail, std::uint64_t count = 1);
   void greet(const GuestEntry& entry);
   void every_second();
@@ -91,6 +104,7 @@ class Daemon final : public HostEvents, public control::Backend {
   credentials::Keyring& keyring_;
   metrics::Exposition exposition_;
   PolicyStore policies_;
+  std::vector<std::string> loaded_credentials_;  ///< names, of the generation in force, sorted
   Guests guests_;
   proxy::DnsService dns_;
   HostLink link_;

@@ -1,5 +1,7 @@
 #include "policy/guest_policy.h"
 
+#include <algorithm>
+
 #include "policy/compile.h"
 
 namespace enforcer::policy {
@@ -21,6 +23,18 @@ const LimitOverrides& GuestPolicy::limits() const {
 }
 const std::vector<const RuleInfo*>& GuestPolicy::rules() const {
   return compiled_->rule_infos;
+}
+
+std::vector<const CredentialSpec*> GuestPolicy::credentials() const {
+  std::vector<const CredentialSpec*> named;
+  for (const CompiledRule& entry : compiled_->rules) {
+    const bool adds = entry.rule->list == RuleList::kAllow || entry.rule->list == RuleList::kReview;
+    if (adds && entry.credential != nullptr) named.push_back(entry.credential);
+  }
+  std::ranges::sort(named, {}, &CredentialSpec::name);
+  const auto repeated = std::ranges::unique(named);
+  named.erase(repeated.begin(), repeated.end());
+  return named;
 }
 
 }  // namespace enforcer::policy

@@ -43,6 +43,8 @@ class GuestPolicy {
   [[nodiscard]] const LimitOverrides& limits() const;
   /// The rules that can decide about this guest, guardrails included, sorted by policy and rule.
   [[nodiscard]] const std::vector<const RuleInfo*>& rules() const;
+  /// The credentials that its allow and review rules name, sorted by name, each once. They live as long as this.
+  [[nodiscard]] std::vector<const CredentialSpec*> credentials() const;
 
   [[nodiscard]] const CompiledPolicy& compiled() const { return *compiled_; }  ///< for decide() and explain()
 
