@@ -21,7 +21,8 @@ from lib.https_program import Server
 ACCOUNT = "123456789012"
 _S3 = re.compile(r"(?:(?P<bucket>.+)\.)?s3(?:[.-](?P<region>[a-z]+-[a-z-]+-\d))?\.amazonaws\.com")
 _OTHER = re.compile(r"(?P<service>[a-z]+)(?:\.(?P<region>[a-z0-9-]+))?\.amazonaws\.com")
-_XML_NAMESPACES = {"sts": "https://sts.amazonaws.com/doc/2011-06-15/", "cloudformation": "http://cloudformation.amazonaws.com/doc/2010-05-15/"}
+_XML_NAMESPACES = {"sts": "https://sts.amazonaws.com/doc/2011-06-15/",
+                   "cloudformation": "http://cloudformation.amazonaws.com/doc/2010-05-15/"}
 _STACK = ("<Stacks><member><StackName>production</StackName><StackId>arn:aws:cloudformation:us-east-1:123456789012:stack/production/1"
           "</StackId><StackStatus>CREATE_COMPLETE</StackStatus><CreationTime>2026-01-01T00:00:00Z</CreationTime></member></Stacks>")
 _COSTS = {"ResultsByTime": [{"TimePeriod": {"Start": "2026-01-01", "End": "2026-02-01"}, "Estimated": False, "Groups": [],
@@ -139,7 +140,8 @@ def _error(service, refused):
         return (json.dumps({"__type": refused.code, "message": refused.message}).encode(), [("Content-Type", "application/x-amz-json-1.1")])
     inner = f"<Code>{refused.code}</Code><Message>{escape(refused.message)}</Message>"
     if service == "s3":
-        return f'<?xml version="1.0" encoding="UTF-8"?><Error>{inner}<RequestId>1</RequestId></Error>'.encode(), [("Content-Type", "application/xml")]
+        return (f'<?xml version="1.0" encoding="UTF-8"?><Error>{inner}<RequestId>1</RequestId></Error>'.encode(),
+                [("Content-Type", "application/xml")])
     return (f"<ErrorResponse><Error><Type>Sender</Type>{inner}</Error><RequestId>1</RequestId></ErrorResponse>".encode(),
             [("Content-Type", "text/xml")])
 

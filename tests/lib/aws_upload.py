@@ -57,7 +57,8 @@ def chunks(order, body, sign):
     trailer = f"x-amz-checksum-crc32:{base64.b64encode(zlib.crc32(body).to_bytes(4, 'big')).decode()}"
     yield trailer.encode() + b"\r\n"
     if signed:
-        yield f"x-amz-trailer-signature:{sign('AWS4-HMAC-SHA256-TRAILER', hashlib.sha256(f'{trailer}{chr(10)}'.encode()).hexdigest())}\r\n".encode()
+        signature = sign("AWS4-HMAC-SHA256-TRAILER", hashlib.sha256(f"{trailer}\n".encode()).hexdigest())
+        yield f"x-amz-trailer-signature:{signature}\r\n".encode()
     yield b"\r\n"
 
 

@@ -8,7 +8,7 @@ secret. Where it comes back depends on the path, whose first two parts are:
   /trailer            a trailer behind chunks                  /early               a field of 103
   /cookie             Set-Cookie                               /redirect/HOST       307 to HOST, with the secret in Location
   /range/CODING       206, of a piece of the encoded body      /events/NAME         events; the second comes after /release/NAME
-  /bomb               gzip of 1 GiB of zeros                   anything else        the head of the request as a body
+  /bomb/N             gzip of N MiB of zeros                   anything else        the head of the request as a body
 The log has a line for each request: {"event": "request", "method", "target", "fields", "body"}."""
 
 import base64
@@ -82,10 +82,10 @@ class Echo(Server):
             body = _CODINGS[coding](body)
         exchange.reply(200, body, [("Content-Encoding", codings.replace(",", ", ")), ("ETag", '"strong"')])
 
-    def _bomb(self, _request, exchange):
+    def _bomb(self, _request, exchange, mebibytes):
         exchange.head(200, [("Content-Encoding", "gzip"), ("Transfer-Encoding", "chunked")])
         packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-        for _ in range(1024):
+        for _ in range(int(mebibytes)):
             if data := packer.compress(bytes(1 << 20)):
                 exchange.chunk(data)
         exchange.chunk(packer.flush())
@@ -110,7 +110,8 @@ class Echo(Server):
             exchange.wfile.write(piece)
 
     def _field(self, request, exchange, *_):
-        exchange.reply(200, b"in a field\n", [("X-Seen", seen(request).decode()), ("Link", f"<https://echo.test/?k={seen(request).decode()}>")])
+        secret = seen(request).decode()
+        exchange.reply(200, b"in a field\n", [("X-Seen", secret), ("Link", f"<https://echo.test/?k={secret}>")])
 
     def _name(self, request, exchange, *_):
         exchange.reply(200, b"in a name\n", [(seen(request).decode(), "1")])

@@ -17,7 +17,8 @@ class HttpsPeer:
         self.log, self._faults = f"{stem}.jsonl", f"{stem}.faults"
         certificates = {name: lab.world.authority.issue([name])[:2] for name in names}
         with open(f"{stem}.json", "w") as file:
-            json.dump({"address": address, "port": 443, "certificates": certificates, "log": self.log, "faults": self._faults, **spec}, file)
+            json.dump({"address": address, "port": 443, "certificates": certificates, "log": self.log, "faults": self._faults,
+                       **spec}, file)
         process = lab.world.start_process([sys.executable, "-m", f"lib.{program}", f"{stem}.json"], f"{program}.log")
         for name in names:
             if lab.world.records.get(name) != [address]:

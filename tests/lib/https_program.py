@@ -1,4 +1,5 @@
-"""What HTTPS servers of a test's world have in common that are programs: `python3 -m lib.PROGRAM SPEC.json`. HTTP/1.1, a thread for each connection.
+"""What HTTPS servers of a test's world have in common that are programs: `python3 -m lib.PROGRAM SPEC.json`. HTTP/1.1,
+a thread for each connection.
 
 SPEC is {"address", "port", "certificates": {name: [chain, key]}, "log": file, "faults": file, ...}. The log is JSON Lines. The faults
 file, where there is one, is a list of {"path", "delay", "status", "body"}: what comes of requests to a path from now on; "delay" alone

@@ -41,7 +41,7 @@ class Vault:
         token = f"hvs.{secrets.token_urlsafe(60)}"
         self.tokens[token] = time.time() + self.spec["token_seconds"]
         said["minted"] = token
-        return 200, _envelope(auth={"client_token": token, "accessor": "a", "policies": ["default", "lab"], "token_policies": ["default", "lab"],
+        return 200, _envelope(auth={"client_token": token, "accessor": "a", "policies": ["default"], "token_policies": ["default"],
                                     "metadata": {"role_name": "lab"}, "lease_duration": self.spec["token_seconds"], "renewable": True,
                                     "entity_id": "e", "token_type": "service", "orphan": True, "mfa_requirement": None, "num_uses": 0})
 
@@ -64,8 +64,8 @@ class Vault:
 
 def _metadata(kept, number):
     when = "2026-01-01T00:00:00.000000000Z"
-    return {"created_time": when, "custom_metadata": None, "deletion_time": "" if kept[number - 1] is not None else when, "destroyed": False,
-            "version": number}
+    deleted = "" if kept[number - 1] is not None else when
+    return {"created_time": when, "custom_metadata": None, "deletion_time": deleted, "destroyed": False, "version": number}
 
 
 def _envelope(data=None, auth=None):

@@ -25,8 +25,8 @@ def ask(lab, url, *options):
 
 
 def token(lab, *options, **form):
-    status, answer = ask(lab, "https://login.test/token", *[w for key, value in form.items() for w in ("--data-urlencode", f"{key}={value}")],
-                         *options)
+    words = [word for key, value in form.items() for word in ("--data-urlencode", f"{key}={value}")]
+    status, answer = ask(lab, "https://login.test/token", *words, *options)
     return status, answer.get("access_token") or answer["error"], answer.get("refresh_token")
 
 
@@ -52,12 +52,15 @@ def test_oauth_peer_mints_for_its_client_and_for_nobody_else():
 def test_oauth_peer_rotates_refresh_tokens():
     with world() as lab:
         TokenServer(lab)
-        status, _, second = token(lab, grant_type="refresh_token", client_id=CLIENT_ID, refresh_token=REFRESH_TOKEN)
+
+        def refresh(value):
+            return token(lab, grant_type="refresh_token", client_id=CLIENT_ID, refresh_token=value)
+        status, _, second = refresh(REFRESH_TOKEN)
         equal((status, second != REFRESH_TOKEN), (200, True))
-        status, _, third = token(lab, grant_type="refresh_token", client_id=CLIENT_ID, refresh_token=second)
+        status, _, third = refresh(second)
         equal(status, 200)
-        equal(token(lab, grant_type="refresh_token", client_id=CLIENT_ID, refresh_token=second)[:2], (400, "invalid_grant"))
-        equal(token(lab, grant_type="refresh_token", client_id=CLIENT_ID, refresh_token=third)[:2], (400, "invalid_grant"), "revoked by reuse")
+        equal(refresh(second)[:2], (400, "invalid_grant"))
+        equal(refresh(third)[:2], (400, "invalid_grant"), "revoked by the reuse of another")
 
 
 def test_oauth_peer_takes_assertions_of_its_key_only():
@@ -66,8 +69,8 @@ def test_oauth_peer_takes_assertions_of_its_key_only():
         claims = {"iss": CLIENT_ID, "sub": CLIENT_ID, "aud": "https://login.test/token", "iat": now, "exp": now + 300}
         equal(token(lab, grant_type=JWT_BEARER, assertion=sign(claims, server.private_key))[0], 200)
         wrong = [sign(claims, private_key()), sign(claims, server.private_key, "none"), "x.y.z", ""]
-        wrong += [sign({**claims, **change}, server.private_key) for change in
-                  ({"iss": "other"}, {"aud": "https://other.test/"}, {"exp": now - 1}, {"exp": now + 7200}, {"sub": ""}, {"iat": now + 600})]
+        changes = {"iss": "other"}, {"aud": "https://other.test/"}, {"exp": now - 1}, {"exp": now + 7200}, {"sub": ""}, {"iat": now + 600}
+        wrong += [sign({**claims, **change}, server.private_key) for change in changes]
         for assertion in wrong:
             equal(token(lab, grant_type=JWT_BEARER, assertion=assertion)[:2], (400, "invalid_grant"), assertion)
 
