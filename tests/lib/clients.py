@@ -13,8 +13,8 @@ class Clients:
     def __init__(self, lab, guest=None):
         """From now on the guest trusts its own CA."""
         self.guest = (guest or lab.guest).trust_enforcer()
-        self.folder = f"{lab.folder}/clients"
-        os.makedirs(self.folder)
+        self.folder = f"{lab.folder}/clients-{self.guest.name}"
+        os.makedirs(self.folder, exist_ok=True)
         self.certificate = certificate = self.guest._certificate
         self.environment = {
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": self.folder, "LANG": "C.UTF-8",

@@ -57,8 +57,9 @@ class Enforcer:
         with open(f"{self.policies}/{name}", "w") as file:
             file.write(text)
 
-    def write_credential(self, name, binding, source=None, secret=SECRET):
-        """A Credential object; binding: the entries of `inject`. Without a source the secret is in a file of its own."""
+    def write_credential(self, name, binding, source=None, secret=SECRET, **more):
+        """A Credential object; binding: the entries of `inject`; more: other keys of its spec. Without a source the secret is in a file
+        of its own."""
         if source is None:
             path = f"{self.credentials}/{name}.secret"
             with open(path, "w", opener=lambda p, flags: os.open(p, flags, 0o600)) as file:
@@ -67,7 +68,7 @@ class Enforcer:
             source = {"file": path}
         with open(f"{self.credentials}/{name}.yaml", "w") as file:
             json.dump({"apiVersion": "enforcer.dev/v1", "kind": "Credential", "metadata": {"name": name},
-                       "spec": {"source": source, "inject": binding}}, file)
+                       "spec": {"source": source, "inject": binding, **more}}, file)
 
     def start(self, wait=True):
         self.start_hostd(wait)

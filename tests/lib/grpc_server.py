@@ -72,11 +72,20 @@ def hang(request, context):
     return b""
 
 
+def mirror(request, context):
+    """Sends the call's authorization back in every place that there is."""
+    seen = dict(context.invocation_metadata()).get("authorization", "none")
+    context.send_initial_metadata((("x-initial", seen),))
+    context.set_trailing_metadata((("x-trailing", seen), ("x-trailing-bin", seen.encode())))
+    return seen.encode()
+
+
 def main():
     handlers = {"Unary": grpc.unary_unary_rpc_method_handler(unary), "Collect": grpc.stream_unary_rpc_method_handler(collect),
                 "Split": grpc.unary_stream_rpc_method_handler(split), "Talk": grpc.stream_stream_rpc_method_handler(talk),
                 "Meet": grpc.stream_stream_rpc_method_handler(meet),
                 "Fail": grpc.unary_unary_rpc_method_handler(fail), "Hang": grpc.unary_unary_rpc_method_handler(hang),
+                "Mirror": grpc.unary_unary_rpc_method_handler(mirror),
                 "Denied": grpc.unary_unary_rpc_method_handler(unary)}
     server = grpc.server(futures.ThreadPoolExecutor(16), options=[("grpc.max_receive_message_length", 1 << 26)])
     server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("lab.Echo", handlers)])

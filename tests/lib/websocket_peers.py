@@ -48,6 +48,10 @@ class WebSocketServer:
         self.sockets.append(connection)
         if connection.path.startswith("/first"):
             await connection.send("the server speaks first")
+        if connection.path.startswith("/mirror"):  # what the handshake carried: whole, in fragments, as octets
+            seen = self.handshakes[-1][1].get("authorization", "none")
+            for message in (f"seen: {seen}", [seen[:15], seen[15:16], seen[16:]], seen.encode()):
+                await connection.send(message)
         try:
             async for message in connection:
                 self.received.append(message)

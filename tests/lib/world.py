@@ -55,6 +55,16 @@ RECORDS = {
     "h1.test": ["93.184.216.71"],
     "grpc.test": ["93.184.216.72"],
     "ws.test": ["93.184.216.73"],
+    # AWS, what mints tokens, and what sends back what it is sent (aws_server.py, token_server.py, echo_server.py).
+    "s3.us-east-1.amazonaws.com": ["93.184.216.60"],
+    "lab-bucket.s3.us-east-1.amazonaws.com": ["93.184.216.60"],
+    "sts.us-east-1.amazonaws.com": ["93.184.216.60"],
+    "cloudformation.eu-west-1.amazonaws.com": ["93.184.216.60"],
+    "login.test": ["93.184.216.61"],
+    "service.test": ["93.184.216.61"],
+    "api.github.test": ["93.184.216.61"],
+    "vault.test": ["93.184.216.61"],
+    "echo.test": ["93.184.216.62"],
 }
 TLS_NAMES = ["ok.test", "other.test", "a.wild.test", "b.a.wild.test", "cdn.test", "hidden.test", "six.test", "mitm.test",
              "cred.test", "evil.test", "ce.us-east-1.amazonaws.com", "cloudformation.us-east-1.amazonaws.com",
