@@ -94,14 +94,18 @@ bool check_expansions(Place place, std::string_view text, Reader& reader) {
 }
 
 // What STS takes beside letters and digits, in ASCII.
-constexpr std::string_view kInSession = "_+=,.@-";
-constexpr std::string_view kInTag = " _.:/=+-@";
+struct Alphabet {
+  std::string_view others;
+  std::string_view words;
+};
+constexpr Alphabet kInSession{"_+=,.@-", "letters, digits and _+=,.@-"};
+constexpr Alphabet kInTag{" _.:/=+-@", "letters, digits, blanks and _.:/=+-@"};
 
-bool consists_of(std::string_view text, std::string_view others) {
-  return std::ranges::all_of(text, [&](char c) { return ascii::is_alphanumeric(c) || others.contains(c); });
+bool consists_of(std::string_view text, const Alphabet& alphabet) {
+  return std::ranges::all_of(text, [&](char c) { return ascii::is_alphanumeric(c) || alphabet.others.contains(c); });
 }
 
-std::optional<std::string> read_template(const YamlNode& node, std::string_view what, std::string_view others,
+std::optional<std::string> read_template(const YamlNode& node, std::string_view what, const Alphabet& alphabet,
                                          Reader& reader) {
   const auto text = read_text(node, what, reader);
   if (!text || !check_expansions(node.place, *text, reader)) return std::nullopt;
@@ -113,9 +117,9 @@ std::optional<std::string> read_template(const YamlNode& node, std::string_view 
     if (!inside) sent += c;
     if (c == '}') inside = false;
   }
-  if (consists_of(sent, others) && text->size() <= kLongestTemplate) return std::string(*text);
+  if (consists_of(sent, alphabet) && text->size() <= kLongestTemplate) return std::string(*text);
   report_value(node.place, *text, fmt::format("cannot be {}", what),
-               fmt::format("at most {} letters, digits and {}", kLongestTemplate, others), reader);
+               fmt::format("at most {} {}", kLongestTemplate, alphabet.words), reader);
   return std::nullopt;
 }
 
@@ -141,7 +145,7 @@ void read_tags(const YamlNode& node, RoleDraft& draft, Reader& reader) {
                        !member.key.starts_with("aws:");
     if (!valid) {
       report_value(member.place, member.key, "cannot be the key of a tag",
-                   fmt::format("1-{} letters, digits and {}, not beginning with aws:", kLongestTagKey, kInTag), reader);
+                   fmt::format("1-{} {}, not beginning with aws:", kLongestTagKey, kInTag.words), reader);
     } else if (value) {
       draft.tags.emplace_back(member.key, *std::move(value));
     }

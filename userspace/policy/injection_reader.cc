@@ -119,13 +119,12 @@ void take_words(const YamlNode& node, std::string_view what, std::string_view hi
 }
 
 void take_services(const YamlNode& node, CredentialSpec::Injection& into, Reader& reader) {
-  take_words(node, "services", "name each service as signatures spell it, such as ce: no key is for all of them",
+  take_words(node, "services", "name each service as signatures spell it, such as ce: the keys sign for no other",
              into.services, reader);
 }
 
 void take_regions(const YamlNode& node, CredentialSpec::Injection& into, Reader& reader) {
-  take_words(node, "regions",
-             "name each region, such as eu-central-1: what is signed for one is worth nothing in others", into.regions,
+  take_words(node, "regions", "name each region, such as eu-central-1: the keys sign for no other", into.regions,
              reader);
 }
 

@@ -132,6 +132,7 @@ std::string answer(const Decision& decision) {
   if (!decision.allowed() || decision.would) text += fmt::format(" {}", policy::label(decision.reason));
   text += named(decision.rule);
   if (decision.credential) text += " with " + decision.credential->name;
+  if (decision.set_cookie) text += " and cookies";
   if (decision.would) {
     text += fmt::format(" would {} {}{}", policy::label(decision.would->action), policy::label(decision.would->reason),
                         named(decision.would->rule));

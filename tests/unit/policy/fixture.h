@@ -37,8 +37,8 @@ WallClock::time_point test_time();
 Facts facts(const std::string& question, std::string_view form = "");
 
 /// "allow opaque p/rule", "allow classify …", "allow p/rule" (kNone), "allow passthrough p/rule with bot" (a
-/// credential), "deny dst_private", "deny rule g/closed"; in audit mode "allow passthrough audit_mode p/audit-mode
-/// would deny name".
+/// credential; "and cookies" where the answer may set some), "deny dst_private", "deny rule g/closed"; in audit mode
+/// "allow passthrough audit_mode p/audit-mode would deny name".
 std::string answer(const Decision& decision);
 std::string answer(const GuestPolicy& policy, const std::string& question);
 

@@ -71,9 +71,10 @@ struct Seen {
   bool other_request = false;
   bool wrong_scheme = false;
   bool wrong_upgrade = false;
+  bool foreign = false;
   Truth truth = kYes;
   [[nodiscard]] bool needs_requests() const {
-    return !rule->matcher.empty() || !rule->credential.empty() || rule->websocket;
+    return !rule->matcher.empty() || !rule->credential.empty() || rule->websocket || rule->foreign;
   }
   [[nodiscard]] bool unknown() const { return truth == kCannotSee || truth == kCannotTell; }
   [[nodiscard]] std::string name() const { return policy->name + "/" + rule->name; }
@@ -120,6 +121,8 @@ Seen look(const NaivePolicy& policy, const NaiveRule& rule, const Facts& facts) 
     seen.truth = asked ? naive_ask(rule.matcher, objects, *facts.request) : kCannotSee;
   }
   seen.other_request = seen.truth == kNo;
+  seen.foreign = rule.foreign && !seen.other_request && facts.layer == Layer::kHttp &&
+                 (!facts.request || naive_brings_credential(*facts.request));
   seen.wrong_scheme = seen.truth != kNo && allow && !rule.tcp && !rule.credential.empty() &&
                       facts.layer == Layer::kHttp && in_the_clear(facts);
   const bool asked = facts.request && facts.request->websocket;
@@ -300,10 +303,17 @@ class Naive {
     const std::string certain = certain_allow("passthrough", everything);
     if (!certain.starts_with("allow")) return certain;
     const std::string allowed = below_ceilings(certain, true);
-    if (!allowed.starts_with("allow") || !everything || tcp()) return allowed;
+    if (!allowed.starts_with("allow") || !everything) return allowed;
+    if (const auto named = foreign()) return "deny foreign_credential " + *named;
+    if (tcp()) return allowed;
     std::set<std::string> credentials;
+    bool mints = false;
+    bool cookies = false;
     for (const Seen& seen : seen_) {
-      if (seen.matches && is_plain(seen) && !seen.rule->credential.empty()) credentials.insert(seen.rule->credential);
+      if (!seen.matches || !is_plain(seen) || seen.rule->credential.empty()) continue;
+      credentials.insert(seen.rule->credential);
+      mints = mints || seen.rule->mints;
+      cookies = cookies || seen.rule->cookies;
     }
     if (credentials.empty()) return allowed;
     const std::string name = plain()->name();
@@ -312,7 +322,21 @@ class Naive {
                          return naive_match(pattern, facts_.host->text());
                        });
     const bool on_port = *credentials.begin() == "bot" || facts_.port == kHttpsPort;
-    return bound && on_port ? allowed + " with " + *credentials.begin() : "deny credential_host_mismatch " + name;
+    if (!bound || !on_port) return "deny credential_host_mismatch " + name;
+    if (!mints && naive_mints(*facts_.request)) return "deny token_minting " + name;
+    return allowed + " with " + *credentials.begin() + (cookies ? " and cookies" : "");
+  }
+
+  /// Of the rules that want no credentials of the guest's own, the first, whether or not it could have allowed.
+  std::optional<std::string> foreign() const {
+    std::optional<std::pair<int, std::string>> best;
+    for (const Seen& seen : seen_) {
+      if (!seen.foreign) continue;
+      const int rank = !seen.rule->credential.empty() ? 0 : seen.rule->private_destination ? 1 : 2;
+      const std::pair key(rank, seen.name());
+      if (!best || key < *best) best = key;
+    }
+    return best ? std::optional(best->second) : std::nullopt;
   }
 
   std::string missing() const {

@@ -26,6 +26,9 @@ struct NaiveRule {
   bool private_destination = false;
   bool websocket = false;
   std::string credential{};
+  bool mints = false;     ///< mintTokens: true
+  bool cookies = false;   ///< setCookie: true
+  bool foreign = false;   ///< foreignCredentials: deny
   std::string expires{};  ///< "", "past", "future"
 };
 

@@ -74,6 +74,14 @@ Truth naive_ask(const std::string& matcher, bool objects, const RequestFacts& re
   return kCannotSee;
 }
 
+bool naive_brings_credential(const RequestFacts& request) {
+  return !header_values(request, "authorization").empty() || !query_values(request, "api_key").empty();
+}
+
+bool naive_mints(const RequestFacts& request) {
+  return request.path == "/oauth/token" || (request.path == "/user/keys" && request.method != "GET");
+}
+
 std::string naive_matcher_yaml(const std::string& matcher) {
   static const std::map<std::string, std::string> kYaml{
       {"get", "http: [{methods: [GET]}]"},

@@ -53,6 +53,9 @@ std::string to_yaml(const NaivePolicy& policy) {
       if (rule.websocket) rules += ", websocket: true";
       if (rule.private_destination) rules += ", private: true";
       if (!rule.credential.empty()) rules += ", credential: " + rule.credential;
+      if (rule.mints) rules += ", mintTokens: true";
+      if (rule.cookies) rules += ", setCookie: true";
+      if (rule.foreign) rules += ", foreignCredentials: deny";
       if (rule.expires == "past") rules += ", expires: 2020-01-01T00:00:00Z";
       if (rule.expires == "future") rules += ", expires: 2100-01-01T00:00:00Z";
       rules += "}\n";

@@ -78,7 +78,10 @@ class Random {
     if (!rule.tcp && once_in(3)) rule.matcher = kNaiveMatchers[below(std::size(kNaiveMatchers))];
     if (list == "allow" && !rule.tcp && once_in(3)) add_credential(rule);
     if (connection && !rule.tcp && once_in(4)) rule.websocket = true;
-    const bool looks = !rule.matcher.empty() || !rule.credential.empty() || rule.websocket;
+    if (list == "allow" && !rule.tcp && once_in(8)) rule.foreign = true;
+    rule.mints = !rule.credential.empty() && once_in(4);
+    rule.cookies = !rule.credential.empty() && once_in(4);
+    const bool looks = !rule.matcher.empty() || !rule.credential.empty() || rule.websocket || rule.foreign;
     if (connection && !looks && once_in(6)) rule.never = true;
     if (connection && once_in(5)) rule.private_destination = true;
     return rule;
@@ -130,13 +133,15 @@ class Random {
     RequestFacts request;
     if (!once_in(3)) request.transport = RequestFacts::Transport::kTls;
     request.method = one_of({"GET", "GET", "POST", "PUT"});
-    request.path = one_of({"/", "/a", "/a/b/c", "/ab", "/a/w.git/info/refs", "/a/w.git/git-upload-pack"});
-    request.query =
-        one_of<const char*>({"s=open", "s=open&s=closed", "t=open", "service=git-upload-pack", "s=&s=open"});
+    request.path = one_of(
+        {"/", "/a", "/a/b/c", "/ab", "/a/w.git/info/refs", "/a/w.git/git-upload-pack", "/oauth/token", "/user/keys"});
+    request.query = one_of<const char*>(
+        {"s=open", "s=open&s=closed", "t=open", "service=git-upload-pack", "s=&s=open", "api_key=1"});
     if (once_in(4)) request.query.reset();
     for (std::size_t n = below(3); n > 0; --n)
       request.fields.push_back(
           {once_in(3) ? "x-role" : "role", one_of({"user", "user1, user2", "user, admin", "admin"})});
+    if (once_in(6)) request.fields.push_back({"authorization", "Bearer mine"});
     request.websocket = once_in(4);
     if (!once_in(3)) request.aws = AwsCall{one_of({"ce", "ce", "iam", ""}), one_of({"GetX", "GetX", "ListX", ""})};
     return request;
@@ -207,6 +212,9 @@ TEST_CASE("invariant_2_the_fast_decision_equals_the_naive_one_on_random_policies
                                   "credential_conflict",
                                   "credential_host_mismatch",
                                   "inspection_unavailable",
+                                  "foreign_credential",
+                                  "token_minting",
+                                  " and cookies",
                                   "would deny request"};
   for (unsigned seed = 0; seed < 1500; ++seed) {
     Random random(seed);
