@@ -31,8 +31,8 @@ TEST_CASE("plain_output_is_the_value") {
 TEST_CASE("output_that_begins_with_a_brace_is_json") {
   CHECK(text_of(R"({"value": "token"})") == "token");
   CHECK(text_of("{\"Version\": 1, \"value\": \"token\"}\n") == "token");
-  const auto value =
-      read_output(R"({"value": "token", "expires": "2026-06-01T01:00:00+01:00"})", Shape::kLine, kNow - std::chrono::hours(1));
+  const auto value = read_output(R"({"value": "token", "expires": "2026-06-01T01:00:00+01:00"})", Shape::kLine,
+                                 kNow - std::chrono::hours(1));
   REQUIRE(value.has_value());
   CHECK(value->expires == kNow);
 }
