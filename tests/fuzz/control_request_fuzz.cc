@@ -56,6 +56,11 @@ void check_answers(std::string_view text) {
   static_cast<void>(decode_guest(text));
   static_cast<void>(decode_credentials(text));
   static_cast<void>(decode_authority(text));
+  static_cast<void>(decode_rotation(text));
+  static_cast<void>(decode_credential_test(text));
+  if (const auto variables = decode_environment(text)) {
+    ENFORCER_CHECK(decode_environment(encode_environment(*variables)).value() == *variables);
+  }
   ENFORCER_CHECK(!decode_error(500, text).message.empty());
   if (const auto time = parse_time(text)) ENFORCER_CHECK(parse_time(format_time(*time)).has_value());
 }

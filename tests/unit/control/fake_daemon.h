@@ -90,7 +90,10 @@ struct Shared {
   std::vector<CredentialInfo> credentials;
   std::map<std::string, std::string> values;  ///< what was set
   std::optional<AuthorityInfo> authority;     ///< of every guest
-  std::optional<Error> error;                 ///< what every change answers instead
+  Variables environment;                      ///< likewise
+  Rotation rotation;
+  CredentialTest test{.host = "a.test", .port = Port{443}, .path = "/", .status = 200};
+  std::optional<Error> error;  ///< what every change answers instead
   LoadAnswer load{.loaded = true, .generation = 2, .problems = {}};
   std::shared_ptr<const policy::Snapshot> snapshot;
   std::string audit_path;
@@ -202,6 +205,13 @@ class FakeBackend : public Backend {
     if (!shared_.authority) co_return fail(Errc::kUnavailable, "the guest has no CA");
     co_return *shared_.authority;
   }
+  asio::awaitable<Result<Variables>> guest_environment(GuestName name) override {
+    const std::lock_guard lock(shared_.mutex);
+    if (std::ranges::find(shared_.guests, name, &GuestInfo::name) == shared_.guests.end()) {
+      co_return fail(Errc::kNotFound, "there is no guest " + name.text());
+    }
+    co_return shared_.environment;
+  }
   asio::awaitable<Result<GuestAnswer>> create_guest(Caller, CreateGuest request) override {
     called("create " + request.name.text() + " " + request.image + " " + std::to_string(request.memory_mib));
     co_return made(request.name, "microvm");
@@ -239,6 +249,19 @@ class FakeBackend : public Backend {
     if (shared_.error) co_return std::unexpected(*shared_.error);
     if (shared_.values.erase(name) == 0) co_return fail(Errc::kNotFound, "nothing is stored for credential " + name);
     co_return Result<>{};
+  }
+  asio::awaitable<Result<Rotation>> rotate_credential(Caller, std::string name) override {
+    called("rotate credential " + name);
+    const std::lock_guard lock(shared_.mutex);
+    if (shared_.error) co_return std::unexpected(*shared_.error);
+    co_return shared_.rotation;
+  }
+  asio::awaitable<Result<CredentialTest>> test_credential(Caller, TestCredential request) override {
+    called("test credential " + request.name + " at " + request.host + " " + request.path + " as " +
+           (request.guest ? request.guest->text() : "nobody"));
+    const std::lock_guard lock(shared_.mutex);
+    if (shared_.error) co_return std::unexpected(*shared_.error);
+    co_return shared_.test;
   }
 
  private:

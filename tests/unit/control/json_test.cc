@@ -21,3 +21,62 @@ TEST_CASE("a_time_is_read_as_it_is_written_and_in_no_other_way") {
     CHECK_FALSE(parse_time(text).has_value());
   }
 }
+
+TEST_CASE("a_rotation_is_read_as_it_is_written") {
+  const Rotation lasting{.changed = true, .expires = std::nullopt};
+  CHECK(encode_rotation(lasting) == R"({"api_version":"v1","changed":true,"expires":""})");
+  const auto again = decode_rotation(encode_rotation(lasting));
+  REQUIRE(again.has_value());
+  CHECK((again->changed && !again->expires));
+  const Rotation ending{.changed = false, .expires = WallClock::time_point(std::chrono::seconds(1'700'000'000))};
+  const auto ends = decode_rotation(encode_rotation(ending));
+  REQUIRE(ends.has_value());
+  CHECK_FALSE(ends->changed);
+  CHECK(ends->expires == ending.expires);
+  for (const char* text : {"", R"({"api_version":"v1","changed":true})", R"({"api_version":"v1","expires":""})",
+                           R"({"api_version":"v1","changed":1,"expires":""})",
+                           R"({"api_version":"v1","changed":true,"expires":"soon"})"}) {
+    CAPTURE(text);
+    CHECK_FALSE(decode_rotation(text).has_value());
+  }
+}
+
+TEST_CASE("the_outcome_of_a_test_is_read_as_it_is_written") {
+  const CredentialTest test{.host = "a.test",
+                            .port = Port{8443},
+                            .path = "/x?y=\x1b\xff",
+                            .status = 403,
+                            .took = std::chrono::milliseconds(1234)};
+  const std::string text = encode_credential_test(test);
+  CHECK_FALSE(text.contains('\x1b'));
+  const auto again = decode_credential_test(text);
+  REQUIRE(again.has_value());
+  CHECK((again->host == "a.test" && again->port == Port{8443} && again->status == 403));
+  CHECK(again->path.starts_with("/x?y="));
+  CHECK(again->took == test.took);
+  for (const char* wrong :
+       {R"("port":0,"status":200,"took_milliseconds":1)", R"("port":65536,"status":200,"took_milliseconds":1)",
+        R"("port":443,"status":99,"took_milliseconds":1)", R"("port":443,"status":600,"took_milliseconds":1)",
+        R"("port":443,"status":"200","took_milliseconds":1)", R"("port":443,"status":200,"took_milliseconds":-1)",
+        R"("port":443,"status":200)"}) {
+    CAPTURE(wrong);
+    CHECK_FALSE(decode_credential_test(R"({"api_version":"v1","host":"a.test","path":"/",)" + std::string(wrong) + "}")
+                    .has_value());
+  }
+  CHECK(decode_credential_test(
+            R"({"api_version":"v1","host":"a","path":"/","port":1,"status":599,"took_milliseconds":0,"later":[]})")
+            .has_value());
+}
+
+TEST_CASE("variables_are_read_as_they_are_written") {
+  const Variables variables{{"A", "b=c"}, {"GH_TOKEN", "x 'y' \"z\""}};
+  CHECK(decode_environment(encode_environment(variables)).value() == variables);
+  CHECK(encode_environment({}) == R"({"api_version":"v1","environment":{}})");
+  CHECK(decode_environment(encode_environment({})).value().empty());
+  for (const char* text : {R"({"api_version":"v1"})", R"({"api_version":"v1","environment":[]})",
+                           R"({"api_version":"v1","environment":{"A":1}})",
+                           R"({"api_version":"v1","environment":{"A":"1","A":"2"}})", R"({"environment":{}})"}) {
+    CAPTURE(text);
+    CHECK_FALSE(decode_environment(text).has_value());
+  }
+}

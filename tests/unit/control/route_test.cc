@@ -44,7 +44,8 @@ TEST_CASE("what_percent_encode_makes_is_read_back") {
 TEST_CASE("everything_that_changes_something_needs_admin") {
   for (const char* method : {"POST", "DELETE", "PUT", "PATCH"}) {
     for (const char* path : {"/v1/reload", "/v1/policies", "/v1/guests", "/v1/guests/a", "/v1/guests/a/attach",
-                             "/v1/guests/a/exec", "/v1/status", "/v1/log", "/v1/credentials", "/v1/credentials/a"}) {
+                             "/v1/guests/a/exec", "/v1/status", "/v1/log", "/v1/credentials", "/v1/credentials/a",
+                             "/v1/credentials/a/rotate", "/v1/credentials/a/test"}) {
       const auto match = find_route(method, *parse_request_target(path));
       if (match) CHECK(match->role == Role::kAdmin);
     }
@@ -55,6 +56,23 @@ TEST_CASE("everything_that_changes_something_needs_admin") {
   // There is no way to ask for a value.
   CHECK(find_route("GET", *parse_request_target("/v1/credentials/a")).error().allow == "PUT, DELETE");
   CHECK(find_route("GET", *parse_request_target("/v1/guests/a/ca"))->role == Role::kViewer);
+  // Placeholders are worth nothing, but whoever gets them may start commands with them.
+  CHECK(find_route("GET", *parse_request_target("/v1/guests/a/environment"))->role == Role::kAdmin);
+}
+
+TEST_CASE("a_credential_is_rotated_and_tested_by_post_alone") {
+  for (const auto& [path, endpoint] : {std::pair{"/v1/credentials/bot/rotate", control::Endpoint::kRotateCredential},
+                                       std::pair{"/v1/credentials/bot/test", control::Endpoint::kTestCredential}}) {
+    CAPTURE(path);
+    const auto match = find_route("POST", *parse_request_target(path));
+    REQUIRE(match.has_value());
+    CHECK(match->endpoint == endpoint);
+    CHECK(match->name == "bot");
+    CHECK(match->role == Role::kAdmin);
+    CHECK(find_route("GET", *parse_request_target(path)).error().allow == "POST");
+  }
+  CHECK(find_route("POST", *parse_request_target("/v1/credentials/bot")).error().allow == "PUT, DELETE");
+  CHECK(find_route("POST", *parse_request_target("/v1/credentials/bot/other")).error().allow.empty());
 }
 
 TEST_CASE("roles_are_ordered_and_come_from_groups") {

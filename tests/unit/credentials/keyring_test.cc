@@ -170,6 +170,60 @@ TEST_CASE("a_forgotten_value_is_asked_for_again_and_so_is_one_of_another_command
   CHECK(rig.runs("counted") == 3);
 }
 
+TEST_CASE("a_failure_that_is_forgotten_does_not_keep_the_command_from_being_asked_again") {
+  Rig rig;
+  const auto heals = rig.command("heals", "if [ -e " + rig.scratch.at("healed") + " ]; then echo v; else exit 1; fi");
+  CHECK(rig.text(heals).starts_with("error: "));
+  rig.scratch.write("healed", "");
+  CHECK(rig.text(heals).starts_with("error: "));  // the control: it is left alone for a while
+  CHECK(rig.runs("heals") == 1);
+  rig.keyring->forget("heals");
+  CHECK(rig.text(heals) == "v");
+}
+
+TEST_CASE("the_value_that_was_given_last_is_known_until_it_is_forgotten_or_changed") {
+  Rig rig;
+  const auto last = [&](std::string_view name) {
+    const Shared given = rig.keyring->last_given(name);
+    return given ? std::string(given->reveal()) : "none";
+  };
+  const auto file = file_spec(rig.scratch.write("token", "one"));
+  CHECK(last("bot") == "none");
+  CHECK(rig.keyring->state_of(file).kind == State::Kind::kOk);
+  CHECK(last("bot") == "none");  // looked at, not given
+  CHECK(rig.text(file) == "one");
+  rig.scratch.write("token", "two");
+  CHECK(rig.keyring->state_of(file).kind == State::Kind::kOk);
+  CHECK(last("bot") == "one");
+  CHECK(rig.text(file) == "two");
+  CHECK(last("bot") == "two");
+  rig.keyring->forget("other");
+  CHECK(last("bot") == "two");
+  rig.keyring->forget("bot");
+  CHECK(last("bot") == "none");
+
+  const auto stored = spec("stored", {.kind = Kind::kStored});
+  for (const bool erased : {false, true}) {
+    REQUIRE(rig.keyring->set(stored, *Secret::copy_of("v")));
+    CHECK(rig.text(stored) == "v");
+    CHECK(last("stored") == "v");
+    REQUIRE((erased ? rig.keyring->erase(stored) : rig.keyring->set(stored, *Secret::copy_of("w"))));
+    CHECK(last("stored") == "none");
+  }
+}
+
+TEST_CASE("values_are_the_same_when_every_octet_is") {
+  const auto same = [](std::string_view a, std::string_view b) {
+    return same_value(*Secret::copy_of(a), *Secret::copy_of(b));
+  };
+  CHECK(same("S3CR3T", "S3CR3T"));
+  CHECK(same(std::string(65536, 'x'), std::string(65536, 'x')));
+  CHECK_FALSE(same("S3CR3T", "S3CR3U"));
+  CHECK_FALSE(same("S3CR3T", "s3CR3T"));
+  CHECK_FALSE(same("S3CR3T", "S3CR3"));
+  CHECK_FALSE(same("S3CR3", "S3CR3T"));
+}
+
 TEST_CASE("without_the_helper_commands_are_unavailable_and_everything_else_goes_on") {
   Rig rig;
   const auto slow = rig.command("slow", "sleep 600");

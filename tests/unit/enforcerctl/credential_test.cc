@@ -208,3 +208,60 @@ TEST_CASE("credentials_are_listed_with_where_they_go_and_how_they_are") {
   CHECK(json.out.contains(R"("expires":"2023-11-14T22:13:20.000Z")"));
   CHECK(json.out.contains(R"("hosts":["api.github.com","*.example.org:8443"])"));
 }
+
+TEST_CASE("a_rotation_says_whether_another_value_came_and_until_when") {
+  FakeDaemon daemon;
+  const Ran same = run_with(daemon, {"credential", "rotate", "a/b"});
+  CHECK(same.status == 0);
+  CHECK(same.out.empty());
+  CHECK(same.err == "credential a/b has the same value as before\n");
+  daemon.locked()->rotation = {.changed = true, .expires = WallClock::time_point(std::chrono::seconds(1'700'000'000))};
+  CHECK(run_with(daemon, {"credential", "rotate", "bot"}).err ==
+        "credential bot has a new value, until 2023-11-14T22:13:20.000Z\n");
+  CHECK(run_with(daemon, {"credential", "rotate", "bot", "-o", "json"}).out ==
+        "{\"api_version\":\"v1\",\"changed\":true,\"expires\":\"2023-11-14T22:13:20.000Z\"}\n");
+  CHECK(daemon.shared.calls_now() ==
+        std::vector<std::string>{"rotate credential a/b", "rotate credential bot", "rotate credential bot"});
+  CHECK(run_with(daemon, {"credential", "rotate"}).status == 2);
+  daemon.locked()->error = Error{Errc::kConflict, "the value of credential bot is stored"};
+  const Ran stored = run_with(daemon, {"credential", "rotate", "bot"});
+  CHECK(stored.status == 7);
+  CHECK(stored.err == "enforcerctl: the value of credential bot is stored\n");
+}
+
+TEST_CASE("a_test_says_what_was_answered_and_fails_from_400_on") {
+  FakeDaemon daemon;
+  daemon.locked()->test.took = std::chrono::milliseconds(120);
+  const Ran good = run_with(daemon, {"credential", "test", "bot"});
+  CHECK(good.status == 0);
+  CHECK(good.out == "a.test answered 200 to GET / in 0.12 s\n");
+  CHECK(good.err.empty());
+  for (const auto& [answered, status] : {std::pair{200U, 0}, {399U, 0}, {400U, 1}, {401U, 1}, {599U, 1}}) {
+    CAPTURE(answered);
+    daemon.locked()->test.status = answered;
+    CHECK(run_with(daemon, {"credential", "test", "bot"}).status == status);
+    CHECK(run_with(daemon, {"credential", "test", "bot", "-o", "json"}).status == status);
+  }
+  daemon.locked()->test = {.host = "b.test", .port = Port{8443}, .path = "/\x1b", .status = 204};
+  CHECK(run_with(daemon, {"credential", "test", "bot"}).out == "b.test:8443 answered 204 to GET /\\x1b in 0.00 s\n");
+  CHECK(run_with(daemon, {"credential", "test", "bot", "-o", "json"}).out.contains(R"("port":8443)"));
+  daemon.locked()->error = Error{Errc::kUnavailable, "b.test: connection refused"};
+  const Ran failed = run_with(daemon, {"credential", "test", "bot"});
+  CHECK(failed.status == 1);
+  CHECK(failed.out.empty());
+  CHECK(failed.err == "enforcerctl: b.test: connection refused\n");
+}
+
+TEST_CASE("a_test_asks_what_it_was_told_to") {
+  FakeDaemon daemon;
+  CHECK(run_with(daemon, {"credential", "test", "a/b?c"}).status == 0);
+  CHECK(run_with(daemon, {"credential", "test", "bot", "--host", "b.test:8443", "--path", "/x?y=1&host=c.test#d",
+                          "--guest", "vm"})
+            .status == 0);
+  CHECK(daemon.shared.calls_now() ==
+        std::vector<std::string>{"test credential a/b?c at  / as nobody",
+                                 "test credential bot at b.test:8443 /x?y=1&host=c.test#d as vm"});
+  CHECK(run_with(daemon, {"credential", "test", "bot", "--guest", "No Guest"}).status == 1);
+  CHECK(daemon.ask("POST", "/v1/credentials/bot/test?hots=b.test").status == 400);
+  CHECK(daemon.shared.calls_now().size() == 2);
+}

@@ -310,6 +310,31 @@ TEST_CASE("run_in_a_named_guest_leaves_it_alone_and_needs_no_dashes") {
   CHECK(daemon.locked()->guests.size() == 1);
 }
 
+TEST_CASE("run_sets_the_placeholders_of_the_guest_unless_the_command_line_says_otherwise") {
+  FakeDaemon daemon;
+  daemon.locked()->guests.push_back(guest_info("vm"));
+  daemon.locked()->environment = {{"GH_TOKEN", "placeholder"}, {"KEY", "placeholder"}};
+  daemon.locked()->script = [](const Frame& frame) -> std::vector<Frame> {
+    if (frame.type != FrameType::kExec) return {};
+    return {{FrameType::kStdout, frame.payload}, {FrameType::kResult, R"({"exit":0})"}};
+  };
+  const std::string out = daemon.folder.file("out");
+  for (const std::vector<std::string>& where : std::vector<std::vector<std::string>>{{"--guest", "vm"}, {}}) {
+    std::vector<std::string> arguments{"run", "--socket", daemon.socket(), "-e", "KEY=mine", "-e", "X=y"};
+    arguments.insert(arguments.end(), where.begin(), where.end());
+    arguments.insert(arguments.end(), {"--", "true"});
+    Ran ran;
+    {
+      const Redirected redirected("/dev/null", out);
+      ran = run(arguments);
+    }
+    CAPTURE(ran.err);
+    CHECK(ran.status == 0);
+    CHECK(read_file(out).contains(R"("env":{"GH_TOKEN":"placeholder","KEY":"mine","X":"y"})"));
+  }
+  CHECK(run({"run", "--socket", daemon.socket(), "--guest", "nobody", "--", "true"}).status == 125);
+}
+
 TEST_CASE("failures_of_run_itself_are_125_and_leave_no_guest") {
   FakeDaemon daemon;
   daemon.locked()->script = [](const Frame& frame) -> std::vector<Frame> {

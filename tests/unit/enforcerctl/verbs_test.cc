@@ -142,6 +142,28 @@ TEST_CASE("ca_of_a_guest_is_shown_and_exported") {
   CHECK(run_with(daemon, {"ca", "export", "vm", "-o", "json"}).out == authority_info().pem);
 }
 
+TEST_CASE("environment_of_a_guest_is_printed_for_a_shell") {
+  FakeDaemon daemon;
+  CHECK(run_with(daemon, {"guest", "environment", "vm"}).status == 5);
+  CHECK(run_with(daemon, {"guest", "environment", "VM"}).status == 2);
+  daemon.locked()->guests.push_back(guest_info("vm"));
+  const Ran none = run_with(daemon, {"guest", "environment", "vm"});
+  CHECK(none.status == 0);
+  CHECK(none.out.empty());
+  CHECK(none.err == "no credential of its policies has a placeholder\n");
+
+  daemon.locked()->environment = {{"A", "ghp_enforcer-x2"}, {"B", "it's $HOME"}, {"C", ""}, {"D", "\x1b[2J"}};
+  const Ran lines = run_with(daemon, {"guest", "environment", "vm"});
+  CHECK(lines.status == 0);
+  CHECK(lines.out == "A=ghp_enforcer-x2\nB='it'\\''s $HOME'\nC=''\nD='\\x1b[2J'\n");
+  CHECK(lines.err.empty());
+  daemon.locked()->environment.erase("D");
+  const std::string file = daemon.folder.write("env", run_with(daemon, {"guest", "environment", "vm"}).out);
+  const std::string command = "sh -c '. " + file + "; test \"$B\" = \"it'\\''s \\$HOME\" && test -z \"${C-x}\"'";
+  CHECK(std::system(command.c_str()) == 0);
+  CHECK(run_with(daemon, {"guest", "environment", "vm", "-o", "json"}).out.contains(R"({"A":"ghp_enforcer-x2",)"));
+}
+
 TEST_CASE("log_shows_a_table_or_the_records_themselves") {
   FakeDaemon daemon;
   const std::string deny =
