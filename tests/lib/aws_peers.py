@@ -13,6 +13,8 @@ STS, CE = "sts.us-east-1.amazonaws.com", "ce.us-east-1.amazonaws.com"
 CLOUDFORMATION, ELSEWHERE = "cloudformation.us-east-1.amazonaws.com", "cloudformation.eu-west-1.amazonaws.com"
 HOSTS = [S3, BUCKET_HOST, STS, CE, CLOUDFORMATION, ELSEWHERE]
 ACCESS_KEY, SECRET_KEY = "AKIALABLABLABLABLAB1", "Sh4/lab+only+the+origin+knows+this+key/0"
+# As a program for `credential_process` prints them.
+KEYS = json.dumps({"Version": 1, "AccessKeyId": ACCESS_KEY, "SecretAccessKey": SECRET_KEY})
 # What a guest has instead: they look right, and are good for nothing.
 PLACEHOLDERS = ("AKIAPLACEHOLDER00001", "placeholder/placeholder/placeholder/0000")
 
