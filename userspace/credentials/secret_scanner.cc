@@ -71,10 +71,14 @@ std::size_t SecretScanner::read_on(Needles::Reading& reading, Bytes text, std::s
   return place;
 }
 
-std::size_t redact(const std::shared_ptr<const Needles>& needles, std::string& text) {
+std::uint64_t redact(const std::shared_ptr<const Needles>& needles, std::span<std::uint8_t> text) {
   SecretScanner scanner(needles);
-  scanner.scan({reinterpret_cast<std::uint8_t*>(text.data()), text.size()}, 0, SecretScanner::More::kNothing);
+  scanner.scan(text, 0, SecretScanner::More::kNothing);
   return scanner.findings();
+}
+
+std::uint64_t redact(const std::shared_ptr<const Needles>& needles, std::string& text) {
+  return redact(needles, std::span(reinterpret_cast<std::uint8_t*>(text.data()), text.size()));
 }
 
 }  // namespace enforcer::credentials

@@ -30,7 +30,7 @@ class SecretScanner {
   [[nodiscard]] std::uint64_t findings() const { return findings_; }
 
  private:
-  friend std::size_t redact(const std::shared_ptr<const Needles>& needles, std::string& text);
+  friend std::uint64_t redact(const std::shared_ptr<const Needles>& needles, std::span<std::uint8_t> text);
 
   enum class More : std::uint8_t { kMayFollow, kNothing };
 
@@ -47,7 +47,8 @@ class SecretScanner {
   std::uint64_t findings_ = 0;
 };
 
-/// The same for a whole text, a header's value for instance. How often a secret was found.
-std::size_t redact(const std::shared_ptr<const Needles>& needles, std::string& text);
+/// The same for a whole text in its place. How often a secret was found.
+std::uint64_t redact(const std::shared_ptr<const Needles>& needles, std::span<std::uint8_t> text);
+std::uint64_t redact(const std::shared_ptr<const Needles>& needles, std::string& text);
 
 }  // namespace enforcer::credentials
