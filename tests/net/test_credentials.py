@@ -37,7 +37,7 @@ def everything_enforcer_wrote(lab):
         for folder, _, names in os.walk(place):
             for name in names:
                 path = os.path.join(folder, name)
-                if not name.endswith(".secret") and not name.startswith("origins.") and os.path.isfile(path) and "credentials/" not in path:
+                if not name.endswith(".secret") and not name.startswith("origins.") and os.path.isfile(path):
                     with open(path, "rb") as file:
                         found += file.read()
     return found
@@ -185,6 +185,8 @@ def test_stored_values_are_set_used_and_deleted_by_the_tool():
         equal(done.returncode, 0, done.stderr)
         assert SECRET not in done.stdout + done.stderr
         equal(lab.guest.curl("https://cred.test/").status, 200)
+        assert os.path.getsize(f"{lab.enforcer.state_dir}/credentials/token") > len(SECRET), "the control: it is stored"
+        assert_absent(SECRET, everything_enforcer_wrote(lab), "a file")
         lab.enforcer.enforcerd.stop()
         lab.enforcer.start_enforcerd()
         equal(lab.guest.curl("https://cred.test/").status, 200)

@@ -23,9 +23,7 @@ std::unique_ptr<Environment> Environment::take(std::span<const std::string> vari
   for (const std::string& variable : variables) {
     char* const value = std::getenv(variable.c_str());
     if (value == nullptr) continue;
-    auto raw = copy_of(value);
-    environment->taken_.emplace(variable, raw ? Result<Taken>(Taken{.raw = *std::move(raw)})
-                                              : fail_in("environment variable " + variable, raw.error()));
+    environment->taken_.emplace(variable, copy_of(value));
     wipe(std::span(value, std::strlen(value)));
     unsetenv(variable.c_str());
   }
@@ -46,16 +44,12 @@ std::optional<Result<Value>> Environment::look(const policy::CredentialSpec& spe
                     "set it and restart enforcerd",
                     variable));
   }
-  if (!found->second) return std::unexpected(found->second.error());
-  Taken& taken = *found->second;
-  const Shape shape = spec.source_shape();
-  if (!taken.value || taken.shape != shape) {
-    const auto raw = taken.raw.bytes();
-    auto value = value_of({raw.data(), raw.size()}, shape, WallClock::now());
-    taken.shape = shape;
-    taken.value = value ? std::move(value) : fail_in("environment variable " + variable, value.error());
-  }
-  return taken.value;
+  const std::string place = "environment variable " + variable;
+  if (!found->second) return fail_in(place, found->second.error());
+  const auto raw = found->second->bytes();
+  auto value = value_of({raw.data(), raw.size()}, spec.source_shape(), WallClock::now());
+  if (!value) return fail_in(place, value.error());
+  return value;
 }
 
 }  // namespace enforcer::credentials

@@ -24,12 +24,8 @@ class Environment final : public Source {
   void forget(std::string_view) override {}  // there is nowhere else to ask
 
  private:
-  struct Taken {
-    LockedBuffer raw;
-    Shape shape{};  ///< of `value`; a reload may ask for another one
-    std::optional<Result<Value>> value;
-  };
-  std::map<std::string, Result<Taken>, std::less<>> taken_;
+  /// As they were set: what shape they have is for whoever reads them to say, and a second copy is not kept.
+  std::map<std::string, Result<LockedBuffer>, std::less<>> taken_;
 };
 
 }  // namespace enforcer::credentials

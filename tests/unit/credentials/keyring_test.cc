@@ -1,6 +1,7 @@
 // The keyring over real files, a real store and a real helper: one flight, caching, refreshing, expiry, errors.
 #include "credentials/keyring.h"
 
+#include <fmt/chrono.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -17,7 +18,7 @@ namespace {
 namespace asio = boost::asio;
 using Shared = std::shared_ptr<const Secret>;
 
-/// A keyring whose helper runs the scripts of one folder: credential NAME runs FOLDER/NAME.
+/// A keyring whose helper runs the scripts of one folder: credential NAME runs FOLDER/NAME, and "keys" prints keys.
 class Rig {
  public:
   Rig() {
@@ -25,7 +26,8 @@ class Rig {
         [folder = scratch.at("")]() -> Result<std::vector<ExecSource>> {
           std::vector<ExecSource> sources;
           for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-            sources.push_back({entry.path().filename(), {entry.path()}});
+            const std::string name = entry.path().filename();
+            sources.push_back({name, {entry.path()}, name == "keys" ? Shape::kKeyPair : Shape::kLine});
           }
           return sources;
         },
@@ -255,4 +257,42 @@ TEST_CASE("values_are_stored_for_credentials_of_the_store_only") {
   CHECK(rig.keyring->erase(file).error().message ==
         "the value of credential bot does not come from the store: credentials.yaml:7 says where");
   CHECK(rig.text(file) == "v");
+}
+
+TEST_CASE("keys_that_have_ended_are_unavailable_whatever_their_file_says") {
+  Rig rig;
+  const auto in = [](int seconds) {
+    const auto time = std::chrono::floor<std::chrono::seconds>(WallClock::now()) + std::chrono::seconds(seconds);
+    return fmt::format(R"({{"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "b", "Expiration": "{:%FT%TZ}"}})",
+                       time);
+  };
+  auto keys = file_spec(rig.scratch.write("keys", in(3)));
+  keys.inject.push_back({.as = policy::CredentialSpec::Injection::As::kSigV4});
+  CHECK(rig.text(keys) == "a\nb");
+  CHECK(rig.keyring->state_of(keys).expires.has_value());
+  CHECK(rig.until([&] { return rig.text(keys).starts_with("error: "); }));
+  CHECK(rig.keyring->state_of(keys).kind == State::Kind::kFailing);
+  rig.scratch.write("keys", in(60));
+  CHECK(rig.text(keys) == "a\nb");
+}
+
+TEST_CASE("commands_print_keys_and_private_keys_where_the_credential_wants_them") {
+  Rig rig;
+  auto keys =
+      rig.command("keys", R"(echo '{"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "b", "SessionToken": "c",
+"Expiration": "2100-01-01T00:00:00Z"}')");
+  keys.inject.push_back({.as = policy::CredentialSpec::Injection::As::kSigV4});
+  CHECK(rig.text(keys) == "a\nb\nc");
+  CHECK(rig.keyring->state_of(keys).expires ==
+        WallClock::time_point(std::chrono::sys_days(std::chrono::year(2100) / 1 / 1)));
+  // Helper and daemon may read the files at different moments: a value of the other shape is none.
+  keys.inject.clear();
+  CHECK(rig.text(keys).contains("the value has a line break inside"));
+}
+
+TEST_CASE("what_systemd_gave_is_read_from_its_folder_only") {
+  Rig rig;
+  CHECK(rig.text(spec("bot", {.kind = Kind::kSystemd, .variable = "token"})).contains("LoadCredential=token:"));
+  CHECK(rig.keyring->state_of(spec("bot", {.kind = Kind::kSystemd, .variable = "token"})).kind ==
+        State::Kind::kMissing);
 }
