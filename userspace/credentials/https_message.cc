@@ -17,6 +17,8 @@ Result<HttpsRequest> HttpsRequest::make(std::string_view method, const policy::H
   }
   auto path = http::canonical_path(target);
   if (!path) return fail_in(fmt::format("the path '{}'", target), path.error());
+  // What resolves to another path is a mistake, or an attempt at one ("app/../../sys").
+  if (path->path != target) return fail(Errc::kInvalid, fmt::format("the path '{}' is to be '{}'", target, path->path));
   const auto port = url.port == kHttpsPort ? std::nullopt : std::optional(url.port);
   http::RequestHead head{.method = std::string(method),
                          .authority = {.host = url.host, .port = port},

@@ -15,8 +15,8 @@ inline constexpr std::string_view kJsonType = "application/json";
 inline constexpr std::string_view kFormType = "application/x-www-form-urlencoded";
 
 struct HttpsRequest {
-  /// To `below` under the URL's path ("/v1/secret/data/app": escaped, without a query). kInvalid: origins could read
-  /// the path in more than one way.
+  /// To `below` under the URL's path ("/v1/secret/data/app": escaped, without a query). kInvalid: the path
+  /// has another canonical form (http/path.h), or origins could read it in more than one way.
   static Result<HttpsRequest> make(std::string_view method, const policy::HttpsUrl& url, std::string_view below = {});
   HttpsRequest(HttpsRequest&&) noexcept = default;
   HttpsRequest& operator=(HttpsRequest&&) = delete;
