@@ -8,7 +8,9 @@
 //   kTls   allow+kPassthrough and denials are final. allow+kIntercept: a rule here speaks about requests or adds a
 //          credential, or the name is encrypted; TLS is to be terminated, and each request is asked about at kHttp.
 //   kHttp  final, for one request, clear or intercepted. allow+kPassthrough: send the decoded request, with
-//          Decision::credential added where there is one. Or a denial.
+//          Decision::credential added where there is one. Or a denial: also of what brings a credential of its own
+//          where a matching allow says `foreignCredentials: deny`, and of what would make a token or key out of the
+//          credential where none of those that add it says `mintTokens: true`.
 // A request that asks for a WebSocket is one that only allows and reviews with `websocket: true` let through; other
 // rules mean it as any other request. Port 443 speaks TLS only and port 80 clear HTTP only; on other ports that a rule
 // names, either may come.
