@@ -57,7 +57,7 @@ class Enforcer:
         with open(f"{self.policies}/{name}", "w") as file:
             file.write(text)
 
-    def write_credential(self, name, binding, source=None, secret=SECRET):
+    def write_credential(self, name, binding, source=None, secret=SECRET, placeholder=None):
         """A Credential object; binding: the entries of `inject`. Without a source the secret is in a file of its own."""
         if source is None:
             path = f"{self.credentials}/{name}.secret"
@@ -65,9 +65,9 @@ class Enforcer:
                 file.write(secret + "\n")
             os.chown(path, ENFORCERD_UID, ENFORCERD_UID)
             source = {"file": path}
+        spec = {"source": source, "inject": binding, **({"placeholder": placeholder} if placeholder else {})}
         with open(f"{self.credentials}/{name}.yaml", "w") as file:
-            json.dump({"apiVersion": "enforcer.dev/v1", "kind": "Credential", "metadata": {"name": name},
-                       "spec": {"source": source, "inject": binding}}, file)
+            json.dump({"apiVersion": "enforcer.dev/v1", "kind": "Credential", "metadata": {"name": name}, "spec": spec}, file)
 
     def start(self, wait=True):
         self.start_hostd(wait)
