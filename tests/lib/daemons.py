@@ -57,17 +57,18 @@ class Enforcer:
         with open(f"{self.policies}/{name}", "w") as file:
             file.write(text)
 
-    def write_credential(self, name, binding, source=None, secret=SECRET, placeholder=None):
-        """A Credential object; binding: the entries of `inject`. Without a source the secret is in a file of its own."""
+    def write_credential(self, name, binding, source=None, secret=SECRET, **more):
+        """A Credential object; binding: the entries of `inject`; more: other keys of its spec. Without a source the secret is in a file
+        of its own."""
         if source is None:
             path = f"{self.credentials}/{name}.secret"
             with open(path, "w", opener=lambda p, flags: os.open(p, flags, 0o600)) as file:
                 file.write(secret + "\n")
             os.chown(path, ENFORCERD_UID, ENFORCERD_UID)
             source = {"file": path}
-        spec = {"source": source, "inject": binding, **({"placeholder": placeholder} if placeholder else {})}
         with open(f"{self.credentials}/{name}.yaml", "w") as file:
-            json.dump({"apiVersion": "enforcer.dev/v1", "kind": "Credential", "metadata": {"name": name}, "spec": spec}, file)
+            json.dump({"apiVersion": "enforcer.dev/v1", "kind": "Credential", "metadata": {"name": name},
+                       "spec": {"source": source, "inject": binding, **more}}, file)
 
     def start(self, wait=True):
         self.start_hostd(wait)

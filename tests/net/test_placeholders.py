@@ -10,7 +10,7 @@ from lib.processes import wait_for
 from lib.world import SECRET
 
 KEYS = {"token": {"binding": [{"to": ["cred.test"], "as": "bearer"}],
-                  "placeholder": {"env": {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret"}}}}
+                  "placeholder": {"env": {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "GH_TOKEN": "ghp_{}", "KEY": "token"}}}}
 RULE = 'cred.test http: [{paths: ["/**"]}], credential: token'
 
 
@@ -21,9 +21,12 @@ def environment(lab, guest="g1"):
 def test_placeholders_have_the_names_and_forms_that_the_credential_says():
     with Lab(policy(RULE), credentials=KEYS) as lab:
         found = environment(lab)
-        equal(set(found), {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"})
+        equal(set(found), {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "GH_TOKEN", "KEY"})
         assert re.fullmatch("ENFORCER[A-Z2-7]{12}", found["AWS_ACCESS_KEY_ID"]), found
         assert re.fullmatch("[A-Za-z0-9]{40}", found["AWS_SECRET_ACCESS_KEY"]), found
+        assert re.fullmatch("ghp_enforcer-[a-z2-7]{32}", found["GH_TOKEN"]), found
+        assert re.fullmatch("enforcer-[a-z2-7]{32}", found["KEY"]), found
+        equal(len(set(found.values())), 4)
         equal(lab.enforcer.ctl_ok("guest", "environment", "g1"),
               "".join(f"{name}={found[name]}\n" for name in sorted(found)))
         assert SECRET not in json.dumps(found)
@@ -51,7 +54,7 @@ def test_placeholders_are_others_for_each_guest_and_each_boot_and_the_same_acros
 def test_guest_has_placeholders_of_what_its_own_policies_add_and_of_nothing_else():
     both = policy(RULE, guests="{names: [g1]}") + "---\n" + policy('cred.test http: [{paths: ["/**"]}]', name="q", guests="{names: [g2]}")
     with Lab(both, guests=("g1", "g2"), credentials=KEYS) as lab:
-        equal((len(environment(lab, "g1")), environment(lab, "g2")), (2, {}))
+        equal((len(environment(lab, "g1")), environment(lab, "g2")), (4, {}))
         done = lab.enforcer.ctl("guest", "environment", "g2")
         equal((done.returncode, done.stdout), (0, ""), done.stderr)
         lab.enforcer.write_policy(both.replace(", credential: token", ""))
@@ -65,4 +68,4 @@ def test_environment_is_for_those_who_may_start_commands():
                              lab.enforcer.program("enforcerctl"), "--socket", f"{lab.enforcer.run_dir}/enforcerd.sock",
                              "guest", "environment", "g1"])
         equal((done.returncode, done.stdout), (4, ""), done.stderr)
-        equal(len(environment(lab)), 2, "the control")
+        equal(len(environment(lab)), 4, "the control")
