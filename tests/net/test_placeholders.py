@@ -9,8 +9,8 @@ from lib.lab import Lab, policy
 from lib.processes import wait_for
 from lib.world import SECRET
 
-KEYS = {"token": {"binding": [{"to": ["cred.test"], "as": "bearer"}],
-                  "placeholder": {"env": {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "GH_TOKEN": "ghp_{}", "KEY": "token"}}}}
+FORMS = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "GH_TOKEN": "ghp_{}", "KEY": "token"}
+KEYS = {"token": {"binding": [{"to": ["cred.test"], "as": "bearer"}], "placeholder": {"env": FORMS}}}
 RULE = 'cred.test http: [{paths: ["/**"]}], credential: token'
 
 
@@ -21,7 +21,7 @@ def environment(lab, guest="g1"):
 def test_placeholders_have_the_names_and_forms_that_the_credential_says():
     with Lab(policy(RULE), credentials=KEYS) as lab:
         found = environment(lab)
-        equal(set(found), {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "GH_TOKEN", "KEY"})
+        equal(set(found), set(FORMS))
         assert re.fullmatch("ENFORCER[A-Z2-7]{12}", found["AWS_ACCESS_KEY_ID"]), found
         assert re.fullmatch("[A-Za-z0-9]{40}", found["AWS_SECRET_ACCESS_KEY"]), found
         assert re.fullmatch("ghp_enforcer-[a-z2-7]{32}", found["GH_TOKEN"]), found
