@@ -194,3 +194,30 @@ def test_stored_values_are_set_used_and_deleted_by_the_tool():
         equal(lab.guest.curl("https://cred.test/").status, 502)
         equal(lab.enforcer.ctl("credential", "delete", "token", "-y").returncode, 5)
         assert_absent(SECRET, everything_enforcer_wrote(lab), "a file")
+
+
+def test_credential_is_tried_where_it_is_bound_and_nowhere_else():
+    wide = {"token": {"binding": [{"to": ["*.evil.test", "cred.test"], "as": "bearer"}]},
+            "open": {"binding": [{"to": ["*.evil.test"], "as": "bearer"}]}}
+    with Lab(policy(RULE), credentials=wide) as lab:
+        tried = lambda *arguments: lab.enforcer.ctl("credential", "test", *arguments)
+        for arguments, code, said in ((("token", "--host", "mitm.test"), 7, "not bound to mitm.test:443"),
+                                      (("token", "--host", "cred.test:8443"), 7, "not bound to cred.test:8443"),
+                                      (("token", "--host", "93.184.216.41"), 1, "no certificate proves"),
+                                      (("token", "--path", "x"), 1, "is not a path"),
+                                      (("token", "--guest", "nobody"), 5, "no guest 'nobody'"),
+                                      (("open",), 7, "no host in particular"), (("unknown",), 5, "no credential 'unknown'")):
+            done = tried(*arguments)
+            equal((done.returncode, done.stdout), (code, ""), done.stderr)
+            assert said in done.stderr, done.stderr
+        equal(lab.world.events(event="request"), [])
+        done = tried("token")
+        equal(done.returncode, 0, done.stderr)
+        assert done.stdout.startswith("cred.test answered 200 to GET / in "), done.stdout
+        assert f"Authorization: Bearer {SECRET}\r\n" in heads(lab, "93.184.216.41")[0], "it was sent"
+        assert_absent(SECRET, (done.stdout + done.stderr).encode() + everything_enforcer_wrote(lab), "what was said")
+        with open(f"{lab.enforcer.credentials}/token.secret", "w") as file:
+            file.write("another\n")
+        done = tried("token", "--path", "/x", "--guest", "g1", "--host", "cred.test")
+        equal(done.returncode, 1, done.stderr)
+        assert done.stdout.startswith("cred.test answered 401 to GET /x in "), done.stdout

@@ -1,4 +1,8 @@
-"""A value that is replaced or taken away: the next request has the new one, and what was sent with the old one is closed."""
+"""A value that is replaced, asked for again or taken away: the next request has the new one, and what was sent with the old one is
+closed."""
+
+import json
+import os
 
 from lib.expect import equal
 from lib.lab import Lab, policy
@@ -66,3 +70,73 @@ def test_idle_connections_to_the_origin_are_not_used_with_the_next_value():
         for host, count in (("cred.test", 2), ("evil.test", 1)):
             equal(lab.guest.curl(f"https://{host}/").status, 200)
             equal(handshakes(host), count, host)
+
+
+def test_rotated_command_is_asked_again_and_what_was_sent_with_its_value_ends():
+    with Lab(policy(RULES[0]), start=False) as lab:
+        path = f"{lab.folder}/printed"
+
+        def prints(value):
+            with open(path, "w") as file:
+                file.write(value + "\n")
+
+        def rotates_a_live_credential(status, said):
+            with held(lab, "cred.test") as client:
+                done = lab.enforcer.ctl("credential", "rotate", "token")
+                equal((done.returncode, done.stdout), (status, ""), done.stderr)
+                assert said in done.stderr and SECRET not in done.stderr, done.stderr
+                assert ended(client), f"the response went on: {said}"
+        lab.enforcer.write_credential("token", STORED["token"]["binding"], source={"exec": ["/bin/cat", path]})
+        prints(SECRET)
+        lab.enforcer.start()
+        lab.attach("g1").trust_enforcer()
+        equal(lab.guest.curl("https://cred.test/").status, 200)
+        prints("another")
+        equal(lab.guest.curl("https://cred.test/").status, 200, "the control: what the command printed before is used")
+        rotates_a_live_credential(0, "a new value")
+        equal(lab.guest.curl("https://cred.test/").status, 401)
+        prints(SECRET)
+        equal(json.loads(lab.enforcer.ctl_ok("credential", "rotate", "token", "-o", "json"))["changed"], True)
+        rotates_a_live_credential(0, "the same value")
+        equal(lab.guest.curl("https://cred.test/").status, 200)
+        with held(lab, "cred.test") as client:
+            os.unlink(path)
+            done = lab.enforcer.ctl("credential", "rotate", "token")
+            equal((done.returncode, done.stdout), (1, ""), done.stderr)
+            assert ended(client), "the response went on without a value"
+        equal(lab.guest.curl("https://cred.test/").status, 502)
+        equal(len(lab.enforcer.records(type="event", event="credential_rotated")), 4)
+
+
+def test_rotated_file_is_compared_with_what_was_sent_before():
+    file = {"token": {"binding": STORED["token"]["binding"]}, "other": STORED["other"]}
+    with Lab(policy(*RULES), credentials=file) as lab:
+        lab.guest.trust_enforcer()
+        equal(lab.guest.curl("https://cred.test/").status, 200)
+        assert "the same value" in lab.enforcer.ctl("credential", "rotate", "token").stderr
+        equal(lab.guest.curl("https://cred.test/").status, 200)
+        with open(f"{lab.enforcer.credentials}/token.secret", "w") as secret:
+            secret.write("another\n")
+        lab.enforcer.ctl_ok("credential", "list")  # looks at the file, too
+        assert "a new value" in lab.enforcer.ctl("credential", "rotate", "token").stderr
+        equal(lab.guest.curl("https://cred.test/").status, 401)
+        stored(lab, "other")
+        done = lab.enforcer.ctl("credential", "rotate", "other")
+        equal(done.returncode, 7, done.stderr)
+        assert "credential set other" in done.stderr, done.stderr
+        equal(lab.guest.curl("https://evil.test/").status, 200, "what is stored stays")
+        equal(lab.enforcer.ctl("credential", "rotate", "unknown").returncode, 5)
+
+
+def test_live_responses_end_when_their_credential_is_loaded_no_more():
+    with Lab(policy(*RULES), credentials=STORED) as lab:
+        lab.guest.trust_enforcer()
+        for name in ("token", "other"):
+            stored(lab, name)
+        with held(lab, "cred.test") as client, held(lab, "evil.test") as untouched:
+            os.unlink(f"{lab.enforcer.credentials}/token.yaml")
+            lab.enforcer.write_policy(policy('cred.test http: [{paths: ["/**"]}]', RULES[1]))
+            lab.enforcer.ctl_ok("reload")
+            assert ended(client), "the response went on"
+            assert untouched.recv(1000), "the control: the response with the other credential goes on"
+        equal(lab.guest.curl("https://cred.test/").status, 401)

@@ -13,7 +13,7 @@ struct CredentialDeleteOptions {
   bool yes = false;
 };
 
-ExitCode remove(Tool& tool, const CredentialDeleteOptions& options) {
+ExitCode remove_value(Tool& tool, const CredentialDeleteOptions& options) {
   if (!options.yes && !input_is_a_terminal()) return tool.usage("add -y: there is no terminal to ask at");
   const std::string question = fmt::format("Delete the stored value of {}? Requests that need it will be denied.",
                                            printable_lines(options.name));
@@ -42,7 +42,7 @@ void add_credential_delete(CLI::App& credential, CommandLine& line) {
                              .more = ""});
   verb.add_option("NAME", options->name, "The credential")->required();
   verb.add_flag("-y,--yes", options->yes, "Do not ask");
-  when_chosen(verb, line, options, remove);
+  when_chosen(verb, line, options, remove_value);
 }
 
 }  // namespace enforcer::ctl

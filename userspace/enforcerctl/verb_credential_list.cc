@@ -14,7 +14,7 @@ std::string state_text(const control::CredentialInfo& info) {
   return info.error.empty() ? info.state : fmt::format("{}: {}", info.state, info.error);
 }
 
-ExitCode list(Tool& tool, const CredentialListOptions&) {
+ExitCode list_credentials(Tool& tool, const CredentialListOptions&) {
   const auto body = tool.ask("GET", "/v1/credentials");
   if (!body) return tool.report(body.error());
   if (tool.json()) {
@@ -46,7 +46,7 @@ void add_credential_list(CLI::App& credential, CommandLine& line) {
                 .summary = "Lists the credentials, never their values",
                 .examples = {"credential list", "credential list -o json"},
                 .more = "A credential whose value a command gives is 'not asked' until a request needs it."});
-  when_chosen(verb, line, std::make_shared<CredentialListOptions>(), list);
+  when_chosen(verb, line, std::make_shared<CredentialListOptions>(), list_credentials);
 }
 
 }  // namespace enforcer::ctl

@@ -12,7 +12,7 @@ struct GuestDeleteOptions {
   std::string name;
 };
 
-ExitCode remove(Tool& tool, const GuestDeleteOptions& options) {
+ExitCode remove_guest(Tool& tool, const GuestDeleteOptions& options) {
   const auto name = GuestName::parse(options.name);
   if (!name) return tool.usage(name.error().message);
   const auto deleted = delete_guest(tool, *name);
@@ -29,7 +29,7 @@ ExitCode detach(Tool& tool, const GuestDeleteOptions& options) {
   if (guest->kind != "attached") {
     return tool.report({Errc::kConflict, fmt::format("guest {} is a microVM: 'guest delete' ends it", name->text())});
   }
-  return remove(tool, options);
+  return remove_guest(tool, options);
 }
 
 }  // namespace
@@ -42,7 +42,7 @@ void add_guest_delete(CLI::App& guest, CommandLine& line) {
                              .examples = {"guest delete agent-1"},
                              .more = ""});
   verb.add_option("NAME", options->name, "The guest")->required();
-  when_chosen(verb, line, options, remove);
+  when_chosen(verb, line, options, remove_guest);
 }
 
 void add_guest_detach(CLI::App& guest, CommandLine& line) {

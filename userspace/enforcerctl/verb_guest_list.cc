@@ -8,7 +8,7 @@ namespace {
 
 struct GuestListOptions {};
 
-ExitCode list(Tool& tool, const GuestListOptions&) {
+ExitCode list_guests(Tool& tool, const GuestListOptions&) {
   const auto body = tool.ask("GET", "/v1/guests");
   if (!body) return tool.report(body.error());
   if (tool.json()) {
@@ -36,7 +36,7 @@ void add_guest_list(CLI::App& guest, CommandLine& line) {
   CLI::App& verb = add_verb(
       guest, line,
       {.name = "list", .summary = "Lists the guests", .examples = {"guest list", "guest list -o json"}, .more = ""});
-  when_chosen(verb, line, std::make_shared<GuestListOptions>(), list);
+  when_chosen(verb, line, std::make_shared<GuestListOptions>(), list_guests);
 }
 
 }  // namespace enforcer::ctl

@@ -9,7 +9,7 @@ namespace {
 
 struct PolicyListOptions {};
 
-ExitCode list(Tool& tool, const PolicyListOptions&) {
+ExitCode list_policies(Tool& tool, const PolicyListOptions&) {
   const auto body = tool.ask("GET", "/v1/policies");
   if (!body) return tool.report(body.error());
   if (tool.json()) {
@@ -40,7 +40,7 @@ void add_policy_list(CLI::App& policy, CommandLine& line) {
                              .summary = "Lists the policies in force",
                              .examples = {"policy list", "policy list -o json"},
                              .more = ""});
-  when_chosen(verb, line, std::make_shared<PolicyListOptions>(), list);
+  when_chosen(verb, line, std::make_shared<PolicyListOptions>(), list_policies);
 }
 
 }  // namespace enforcer::ctl
