@@ -89,9 +89,9 @@ Result<> ChunkSigner::chunk_begins(std::vector<std::uint8_t>& out) {
       !is_signature(line.substr(mark + kChunkSignature.size())))
     return broken("a chunk does not begin with its size and signature");
   std::uint64_t size = 0;
-  const auto [stopped, error] = std::from_chars(line.data(), line.data() + mark, size, 16);
-  if (error != std::errc{} || stopped != line.data() + mark)
-    return broken("a chunk does not begin with its size and signature");
+  const char* const end = &line[mark];
+  const auto [stopped, error] = std::from_chars(&line[0], end, size, 16);
+  if (error != std::errc{} || stopped != end) return broken("a chunk does not begin with its size and signature");
   if (size > kMaxChunk) return broken("a chunk is larger than 1 MiB");
   size_digits_ = line.substr(0, mark);
   size_ = size;
