@@ -125,15 +125,14 @@ def test_147_field_in_the_credentials_place_in_every_spelling():
     kept = (b"Authorization: Bearer mine\r\nauthorization: Bearer mine\r\nAUTHORIZATION: Basic bWluZTptaW5l",
             b"Authorization:\tBearer mine",
             b"Connection: authorization, keep-alive", b"Connection: close, Authorization\r\nAuthorization: mine",
-            b"Proxy-Authorization: Bearer mine", b"X_Api_Key: mine", b"Authorization: Bearer mine, Bearer mine",
-            b"Trailer: Authorization\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nAuthorization: mine")
+            b"Proxy-Authorization: Bearer mine", b"X_Api_Key: mine", b"Authorization: Bearer mine, Bearer mine")
     refused = (b"Authorization : Bearer mine", b" Authorization: Bearer mine", b"X: y\r\n Authorization: mine", b"Authorization\t: mine",
-               b"Author\0ization: mine", b"Authorization: a\rAuthorization: mine", b"\x0bAuthorization: mine")
+               b"Author\0ization: mine", b"Authorization: a\rAuthorization: mine", b"\x0bAuthorization: mine",
+               b"Trailer: Authorization\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nAuthorization: mine")
     with lab() as made:
         made.guest.trust_enforcer()
         for number, lines in enumerate(kept):
-            method = b"POST" if b"chunked" in lines else b"GET"
-            data, how = ask(made, method + b" /%d HTTP/1.1\r\nHost: cred.test\r\n" % number + lines + b"\r\n\r\n" +
+            data, how = ask(made, b"GET /%d HTTP/1.1\r\nHost: cred.test\r\n" % number + lines + b"\r\n\r\n" +
                             b"GET /end HTTP/1.1\r\nHost: cred.test\r\nConnection: close\r\n\r\n", host="cred.test")
             assert data.startswith(b"HTTP/1.1 200 "), (lines, data, how)
             (head,) = [h for h in heads(made) if f" /{number} " in h]
@@ -142,10 +141,10 @@ def test_147_field_in_the_credentials_place_in_every_spelling():
             equal([value for value in fields(head, "connection") if "authorization" in value.lower()], [], lines)
         before = len(heads(made))
         for lines in refused:
-            data, how = ask(made, b"GET / HTTP/1.1\r\nHost: cred.test\r\n" + lines + b"\r\n\r\n", host="cred.test")
+            data, how = ask(made, b"POST / HTTP/1.1\r\nHost: cred.test\r\n" + lines + b"\r\n\r\n", host="cred.test")
             assert is_refusal(data) or not data, (lines, data, how)
         equal(len(heads(made)), before)
-        equal([e for e in made.world.events(event="partial") if "mine" in e["text"]], [], "trailers that were passed on")
+        equal([e for e in made.world.events(event="partial") if "mine" in e["text"]], [], "what was passed on of a trailer")
         served(made)
 
 
@@ -172,7 +171,7 @@ def test_150_credential_for_a_hostile_object_of_the_same_host():
         for path in spellings:
             made.guest.curl(f"https://cred.test{path}", "--path-as-is")
         arrived = {head.split(" ")[1] for head in heads(made)}
-        outside = [path for path in arrived if not path.startswith("/mine/") or "/.." in path]
+        outside = [path for path in arrived if not (path + "/").startswith("/mine/") or "/.." in path]
         equal(outside, [], "paths outside of the scope that were sent with the secret")
     with lab(f"cred.test {scoped}, credential: token", f"cred.test {RULE}", test=f"{os.environ['ENFORCER_TEST']} two rules") as made:
         made.guest.trust_enforcer()
