@@ -50,7 +50,7 @@ class AwsClients(Clients):
     def upload(self, key, size, **more):
         """(status, body) of an upload that is signed chunk by chunk (aws_upload.py)."""
         order = {"host": BUCKET_HOST, "key": key, "size": size, "keys": self.keys, "certificate": self.certificate, **more}
-        return tuple(json.loads(self.ok(sys.executable, "-m", "lib.aws_upload", json.dumps(order), cwd=_TESTS)))
+        return tuple(json.loads(self.ok(sys.executable, "-B", "-m", "lib.aws_upload", json.dumps(order), cwd=_TESTS)))
 
 
 _TESTS = __file__.rpartition("/lib/")[0]

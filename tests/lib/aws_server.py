@@ -3,9 +3,11 @@ before S3, STS, Cost Explorer or CloudFormation answers it in its own protocol; 
 
 SPEC has also "keys": {access key: secret key}, "buckets": [name] and "session_seconds": how long keys of a session are good, whatever
 was asked for. The log has a line for each request: {"event": "request", "host", "method", "target", "fields", "verdict" ("ok" or AWS's
-code), "access_key", "payload", "action", ...}; an AssumeRole has also its form and the keys that were issued."""
+code), "access_key", "payload", "action", ...}; one of S3 has also "key" and "digest", SHA-256 of what was uploaded; an AssumeRole has
+its form and the keys that were issued."""
 
 import datetime
+import hashlib
 import itertools
 import json
 import re
@@ -67,7 +69,7 @@ class Aws(Server):
         path = request.path[1:]
         if bucket is None:
             bucket, _, path = path.partition("/")
-        said["key"] = urllib.parse.unquote(path)
+        said.update(key=urllib.parse.unquote(path), digest=hashlib.sha256(verified.body).hexdigest())
         action, status, body, fields = self.store.answer(request, bucket, path, verified.body)
         return action, status, body, [*fields, ("Content-Type", "application/xml")] if body.startswith(b"<?xml") else fields
 

@@ -1,6 +1,7 @@
 """The AWS of the world without Enforcer before it: real clients are served with its key and refused with any other. What the tests
 of signing conclude from its verdicts rests on this."""
 
+import hashlib
 import json
 
 from botocore.auth import S3SigV4Auth, SigV4Auth
@@ -14,6 +15,7 @@ from lib.https_peers import Outsider
 from lib.https_program import Request
 from lib.lab import Lab
 from lib.origin import blob
+from lib.runner import hang_guard
 
 KEYS = (ACCESS_KEY, SECRET_KEY)
 ODD_KEYS = ["a b", "\u00e4\u20ac", "a+b", "~t", "a//b", "q?x=1&y", "p%20q", "(x)!'*"]
@@ -27,6 +29,7 @@ def clients(lab, keys=KEYS):
     return AwsClients(lab, Outsider(lab), keys)
 
 
+@hang_guard(300)
 def test_aws_peer_serves_the_real_tool():
     with world() as lab:
         server, mine = AwsServer(lab), clients(lab)
@@ -103,6 +106,7 @@ def test_aws_peer_refuses_a_request_that_is_not_what_was_signed():
                 equal(verdict(service, [method, target, same, body]), "signed", name)
 
 
+@hang_guard(240)
 def test_aws_peer_verifies_each_chunk():
     with world() as lab:
         server, mine = AwsServer(lab), clients(lab)
@@ -110,6 +114,7 @@ def test_aws_peer_verifies_each_chunk():
         for form in forms:
             for size in (0, 1, 65_536, 200_000):
                 equal(mine.upload("k", size, form=form), (200, ""), f"{form} {size}")
+                equal(server.events(event="request")[-1]["digest"], hashlib.sha256(blob(size)).hexdigest(), f"{form} {size}")
         equal(mine.upload("k", 200_000, piece=977), (200, ""))
         for number in (1, 2, 3, 4, 5):
             equal(mine.upload("k", 200_000, **{"break": number})[0], 403, f"chunk {number}")

@@ -1,6 +1,7 @@
 """AWS signatures: real clients sign with placeholders, Enforcer signs again with the keys of a credential, and the world's AWS verifies
 every one with botocore's own code (lib/aws_server.py; what it makes of them without Enforcer is in test_peers_aws.py)."""
 
+import hashlib
 import json
 import os
 
@@ -42,7 +43,7 @@ def costs(scope="us-east-1:ce", *more):
     return f"https://{CE}/", "--aws-sigv4", f"aws:amz:{scope}", "--user", ":".join(PLACEHOLDERS), *JSON, *(more or ("-d", "{}"))
 
 
-@hang_guard(240)
+@hang_guard(400)
 def test_command_line_tool_works_with_keys_that_are_worth_nothing():
     with lab() as made:
         server = AwsServer(made)
@@ -84,13 +85,14 @@ def test_boto3_names_objects_oddly():
         for prefix in ("a b", "a+", "\u00e4", "q?x=1&", "p%20"):
             found = mine.boto(f"print(s3.list_objects_v2(Bucket='{BUCKET}', Prefix={prefix!r})['KeyCount'] is not None)")
             equal(found, "True\n", prefix)
-        equal({e["payload"] for e in server.events(event="request", action="s3:PutObject")}, {"unsigned", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"})
+        equal({e["payload"] for e in server.events(event="request", action="s3:PutObject")}, {"unsigned", FORMS[2]})
         equal({e["verdict"] for e in server.events(event="request")}, {"ok"})
         signed_by_us(server)
         mine.boto(f"try:\n  s3.put_object(Bucket='{BUCKET}', Key='dots/../up', Body=b'x')\nexcept Exception as error:\n  print(error)")
         assert "up" not in {e.get("key") for e in server.events(event="request")}, "it is that object or none"
 
 
+@hang_guard(180)
 def test_presigned_urls_are_signed_again_in_the_query():
     with lab() as made:
         server, mine = AwsServer(made), AwsClients(made)
@@ -107,6 +109,7 @@ def test_presigned_urls_are_signed_again_in_the_query():
         equal(mine.aws("s3", "cp", f"s3://{BUCKET}/put", "-"), "an object\n")
 
 
+@hang_guard(180)
 def test_service_or_region_outside_of_the_binding_is_denied():
     with lab(services=["ce", "cloudformation"]) as made:
         server, mine = AwsServer(made), AwsClients(made)
@@ -164,9 +167,7 @@ def test_uploads_are_signed_again_chunk_by_chunk():
                 equal(mine.upload(key, size, form=form, chunk=chunk, piece=piece), (200, ""), key)
                 event = server.events(event="request", key=key)[-1]
                 equal((event["verdict"], event["payload"], event["chunks"]), ("ok", form, -(-size // chunk) + 1), key)
-                mine.aws("s3", "cp", f"s3://{BUCKET}/{key}", "down")
-                with open(mine.path("down"), "rb") as file:
-                    equal(file.read() == blob(size), True, key)
+                equal(event["digest"], hashlib.sha256(blob(size)).hexdigest(), key)
 
 
 def test_body_whose_hash_is_not_stated_is_read_before_it_is_signed():
@@ -183,6 +184,7 @@ def test_body_whose_hash_is_not_stated_is_read_before_it_is_signed():
             "the control: the client states none"
 
 
+@hang_guard(180)
 def test_guests_session_token_is_replaced_by_the_credentials_own():
     with lab() as made:
         server = AwsServer(made)
@@ -205,6 +207,7 @@ def test_guests_session_token_is_replaced_by_the_credentials_own():
         equal(made.guest.curl(mine.aws("s3", "presign", f"s3://{BUCKET}/x").strip()).status, 200)
 
 
+@hang_guard(240)
 def test_keys_that_a_guest_could_take_along_are_minted_by_rule_only():
     words = ("sts", "assume-role", "--role-arn", "arn:aws:iam::123456789012:role/agent", "--role-session-name", "x")
     for keys, status in (("", 1), (", mintTokens: true", 0)):
