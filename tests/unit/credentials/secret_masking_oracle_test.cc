@@ -182,7 +182,7 @@ class RandomTexts {
 TEST_CASE("masking_agrees_with_a_naive_implementation") {
   std::uint64_t findings = 0;
   std::uint64_t clean = 0;
-  for (unsigned seed = 1; seed <= 60; ++seed) {
+  for (unsigned seed = 1; seed <= 40; ++seed) {
     CAPTURE(seed);
     RandomTexts texts(seed);
     // Few letters, so that forms begin in each other; characters that are escaped, and in every second round those that
@@ -193,7 +193,7 @@ TEST_CASE("masking_agrees_with_a_naive_implementation") {
     std::vector<Row> rows = rows_of(first);
     for (Row& row : rows_of(second)) rows.push_back(std::move(row));
     const auto needles = needles_of({first, second});
-    for (int round = 0; round < 12; ++round) {
+    for (int round = 0; round < 8; ++round) {
       const std::string text = texts.about(rows, alphabet);
       CAPTURE(first);
       CAPTURE(second);
@@ -207,6 +207,6 @@ TEST_CASE("masking_agrees_with_a_naive_implementation") {
       clean += expected.findings == 0 ? 1 : 0;
     }
   }
-  CHECK(findings > 500);
-  CHECK(clean > 50);
+  CHECK(findings > 200);
+  CHECK(clean > 20);
 }
