@@ -8,13 +8,12 @@
 #include "base/deadline.h"
 #include "base/host_name.h"
 #include "base/ip.h"
+#include "credentials/interrupt_at.h"
 #include "net/async_socket.h"
+#include "net/connect_race.h"
 
 namespace enforcer::dns {
 class Resolver;
-}
-namespace enforcer::net {
-class TimerWheel;
 }
 
 namespace enforcer::credentials {
@@ -30,6 +29,8 @@ class Connector {
   /// the deadline passed; any other error says what failed, and the caller names the host.
   virtual boost::asio::awaitable<Result<std::unique_ptr<net::AsyncSocket>>> connect(HostName host, Port port,
                                                                                     Deadline deadline) = 0;
+  /// What is under way ends now, and what comes later at once, with kUnavailable.
+  virtual void stop() = 0;
 };
 
 /// To the host itself. No address is judged: the name is the operator's word, and a vault's address is mostly private.
@@ -41,12 +42,15 @@ class DirectConnector final : public Connector {
 
   boost::asio::awaitable<Result<std::unique_ptr<net::AsyncSocket>>> connect(HostName host, Port port,
                                                                             Deadline deadline) override;
+  void stop() override;
 
  private:
   boost::asio::io_context& io_;
   net::Poller& poller_;
   net::TimerWheel& wheel_;
   dns::Resolver& resolver_;
+  InterruptAt<net::ConnectRace>::All races_;
+  bool stopped_ = false;
 };
 
 }  // namespace enforcer::credentials

@@ -7,7 +7,6 @@
 
 #include "base/secret.h"
 #include "credentials/https_answer.h"
-#include "credentials/interrupt_at.h"
 #include "tls/stream.h"
 
 namespace enforcer::credentials {
@@ -71,7 +70,8 @@ asio::awaitable<Result<HttpsResponse>> HttpsClient::exchange(const HttpsRequest&
   ENFORCER_CHECK(whom.name() != nullptr);  // HttpsUrl has no other
   auto socket = co_await connector_.connect(*whom.name(), whom.port.value_or(kHttpsPort), deadline);
   if (!socket) co_return failed_to("cannot connect", socket.error());
-  const InterruptAt guard(wheel_, deadline, **socket);
+  if (stopped_) co_return fail(Errc::kUnavailable, "enforcerd ends");
+  const InterruptAt guard(wheel_, deadline, **socket, open_);
   const tls::ApplicationProtocols protocols{tls::ApplicationProtocol::kHttp1};
   auto made = tls::Stream::connect(**socket, trust_, *whom.name(), protocols);
   if (!made) co_return failed_to("cannot begin TLS", made.error());
@@ -86,6 +86,12 @@ asio::awaitable<Result<HttpsResponse>> HttpsClient::exchange(const HttpsRequest&
   auto answer = co_await read_answer(stream, request.head.method);
   stream.end_writing();
   co_return answer;
+}
+
+void HttpsClient::stop() {
+  stopped_ = true;
+  connector_.stop();
+  for (auto* each : open_) each->interrupt(Errc::kUnavailable);
 }
 
 }  // namespace enforcer::credentials

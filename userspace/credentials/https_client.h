@@ -10,6 +10,7 @@
 #include "base/deadline.h"
 #include "credentials/connector.h"
 #include "credentials/https_message.h"
+#include "credentials/interrupt_at.h"
 #include "net/timer_wheel.h"
 #include "tls/client_context.h"
 
@@ -25,12 +26,18 @@ class HttpsClient {
   /// request cannot be sent. The message names the host and holds no byte of the request or the answer.
   boost::asio::awaitable<Result<HttpsResponse>> ask(HttpsRequest request, Deadline deadline);
 
+  /// What is under way ends when its coroutine is next resumed, and what comes later at once, with kUnavailable; the
+  /// connector's, too. Before the loop is left for good: a question that waits for ever would never be given back.
+  void stop();
+
  private:
   boost::asio::awaitable<Result<HttpsResponse>> exchange(const HttpsRequest& request, Deadline deadline);
 
   net::TimerWheel& wheel_;
   const tls::ClientContext& trust_;
   Connector& connector_;
+  InterruptAt<net::AsyncSocket>::All open_;
+  bool stopped_ = false;
 };
 
 }  // namespace enforcer::credentials

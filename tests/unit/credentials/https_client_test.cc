@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <boost/asio/steady_timer.hpp>
+
 #include "../dns/toy_server.h"
 #include "answers.h"
 #include "dns/resolver.h"
@@ -142,6 +144,22 @@ TEST_CASE("a_server_that_never_shakes_hands_is_given_up") {
   CHECK(silent.error().message == "ok.test: no TLS (connection): no answer in time");
 }
 
+TEST_CASE("a_client_that_stops_ends_what_is_under_way_and_asks_nothing_more") {
+  ToyHttps server([](const std::string&) { return Reply{"", Reply::End::kSilent}; });
+  Asking asking(server);
+  boost::asio::steady_timer soon(asking.io, 200ms);
+  soon.async_wait([&](const boost::system::error_code&) { asking.client.stop(); });
+  const auto start = Monotonic::now();
+  const auto answer = asking.ask(question());
+  CHECK(Monotonic::now() - start < 10s);
+  REQUIRE_FALSE(answer.has_value());
+  CHECK(answer.error().code == Errc::kUnavailable);
+  CHECK(server.heard().size() == 1);
+  CHECK(asking.connector.stopped);
+  CHECK(asking.ask(question()).error().message == "ok.test: enforcerd ends");
+  CHECK(server.heard().size() == 1);
+}
+
 TEST_CASE("a_field_with_a_line_break_is_not_sent") {
   ToyHttps server([](const std::string&) { return reply(200, "hello"); });
   for (const std::string_view value : {"S3CR3T-CANARY\r\nX: y", "S3CR3T-CANARY\n", "S3CR3T-CANARY\xff"}) {
@@ -177,5 +195,8 @@ TEST_CASE("the_direct_way_resolves_the_name_and_connects") {
   REQUIRE_FALSE(nobody.has_value());
   CHECK(nobody.error().code == Errc::kUnavailable);
   CHECK(nobody.error().message.starts_with("none.test: cannot connect: "));
+  direct.stop();
+  CHECK(asking.run(client.ask(question("https://ok.test:" + port + "/"), Deadline::after(20s))).error().message ==
+        "ok.test:" + port + ": cannot connect: enforcerd ends");
   names.stop();
 }

@@ -137,7 +137,10 @@ class LoopbackConnector final : public Connector {
     co_return *std::move(socket);
   }
 
+  void stop() override { stopped = true; }
+
   std::string asked;
+  bool stopped = false;
 
  private:
   boost::asio::io_context& io_;
