@@ -52,7 +52,7 @@ Result<std::shared_ptr<const Needles>> Needles::make(std::span<const std::string
     }
     room += room_for(secret);
   }
-  const auto needles = std::shared_ptr<Needles>(new Needles(TRY(LockedBuffer::make(room))));
+  auto needles = std::shared_ptr<Needles>(new Needles(TRY(LockedBuffer::make(room))));
   needles->first_pairs_.resize(kPairs / kBitsOfWord);
   needles->second_pairs_.resize(kPairs / kBitsOfWord);
   for (const std::string_view secret : secrets) {
@@ -132,9 +132,10 @@ bool Needles::advance(Reading& reading, std::uint8_t octet) const {
   const Form& form = forms_[reading.form];
   const auto wanted = static_cast<std::uint8_t>(characters_.bytes()[form.begin + reading.characters]);
   if (reading.next.at_beginning()) {
-    const bool same = form.alphabet == Alphabet::kText     ? octet == wanted && !begins_spelling(wanted, form.spellings)
-                      : form.alphabet == Alphabet::kBase64 ? same_in_base64(wanted, octet)
-                                                           : ascii::lower(static_cast<char>(octet)) == wanted;
+    const bool same = form.alphabet == Alphabet::kText ? octet == wanted && !begins_spelling(wanted, form.spellings)
+                      : form.alphabet == Alphabet::kBase64
+                          ? same_in_base64(wanted, octet)
+                          : ascii::lower(static_cast<char>(octet)) == static_cast<char>(wanted);
     if (same) {
       ++reading.characters;
       return true;

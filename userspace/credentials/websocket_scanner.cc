@@ -132,7 +132,6 @@ void WebsocketScanner::end_data() {
   if ((frame_[0] & kFinal) != 0) {
     pass_on(message_.finish());
     in_message_ = false;
-    taken_ = passed_ = 0;
   }
   frame_.clear();
   step_ = Step::kHead;

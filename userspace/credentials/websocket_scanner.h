@@ -32,7 +32,7 @@ class WebsocketScanner {
 
  private:
   enum class Step : std::uint8_t { kHead, kData, kControl };
-  /// Octets that belong behind so many octets of the message.
+  /// Octets that belong behind so many octets of messages.
   struct Waiting {
     std::uint64_t behind;
     WipedBytes octets;
@@ -58,8 +58,8 @@ class WebsocketScanner {
   WipedBytes frame_;          ///< its head as far as it has come; of a control frame the payload, too
   std::uint64_t left_ = 0;    ///< octets of the frame's payload
   bool in_message_ = false;   ///< a message has begun and not ended
-  std::uint64_t taken_ = 0;   ///< octets of the message that were scanned
-  std::uint64_t passed_ = 0;  ///< octets of the message that were passed on
+  std::uint64_t taken_ = 0;   ///< octets of messages that were scanned
+  std::uint64_t passed_ = 0;  ///< octets of messages that were passed on
   std::deque<Waiting> waiting_;
   std::size_t waiting_octets_ = 0;
   std::uint64_t in_control_frames_ = 0;
