@@ -52,22 +52,26 @@ class Netns:
         options.setdefault("text", True)
         return subprocess.run(self.command(argv), timeout=timeout, **options)
 
-    @contextlib.contextmanager
     def entered(self):
-        """This thread is inside the namespace meanwhile. What is opened there stays there."""
-        home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        there = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            _setns(there)
-            yield
-        finally:
-            _setns(home)
-            os.close(home)
-            os.close(there)
+        return entered(self.path)
 
     def socket(self, family=socket.AF_INET, kind=socket.SOCK_STREAM, protocol=0):
         with self.entered():
             return socket.socket(family, kind, protocol)
+
+
+@contextlib.contextmanager
+def entered(path):
+    """This thread is inside the namespace meanwhile. What is opened there stays there."""
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    there = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _setns(there)
+        yield
+    finally:
+        _setns(home)
+        os.close(home)
+        os.close(there)
 
 
 def _setns(descriptor):

@@ -1,11 +1,13 @@
 """Where the bytes of a secret are in the daemon: in locked memory that no core file has, and nowhere else."""
 
+import base64
 import json
 import os
 import re
 
 from lib.daemons import ENFORCERD_UID
 from lib.expect import equal
+from lib.http2_origin import Http2Origin
 from lib.lab import Lab, policy
 
 # What is searched is the end: freeing may overwrite the beginning of a copy that nobody wiped.
@@ -110,3 +112,22 @@ def test_the_helper_is_as_confined_as_a_process_that_starts_programs_can_be():
         equal(os.stat(f"/proc/{helper}/mem").st_uid, 0, "owner of /proc/PID of a process that is not dumpable")
         links = {os.readlink(f"/proc/{helper}/fd/{fd}").split(":")[0] for fd in os.listdir(f"/proc/{helper}/fd")}
         assert len(os.listdir(f"/proc/{helper}/fd")) <= 5, links  # the three, its socket, its signals
+
+
+def test_invariant_6_what_was_sent_to_origins_stays_in_locked_memory_alone():
+    bindings = [{"to": ["cred.test", "h2.test"], "as": "bearer"}, {"to": ["mitm.test"], "as": "query", "name": "key"},
+                {"to": ["evil.test"], "as": "basic", "username": "bot"}]
+    hosts = ("cred.test", "h2.test", "mitm.test", "evil.test")
+    rules = policy(*(f'{host} http: [{{paths: ["/**"]}}], credential: token' for host in hosts))
+    with Lab(rules, credentials={"token": {"binding": bindings, "secret": SECRET}}) as lab, Http2Origin(lab) as origin:
+        lab.guest.trust_enforcer()
+        for _ in range(10):
+            for host in hosts:
+                lab.guest.curl(f"https://{host}/", "-d", "x" * 3000)
+        assert SECRET in str(origin.requests[-1].fields), "the control: it was sent over HTTP/2"
+        assert any(f"key={SECRET}" in event["head"] for event in lab.world.events(event="request")), "the control: in a query"
+        spoken = base64.b64encode(f"bot:{SECRET}".encode())[-24:-4]
+        for needle in (END.encode(), spoken):
+            for flags in places(lab.enforcer.enforcerd.pid, needle):
+                assert {"lo", "dd", "wf"} <= flags, f"{needle} is in ordinary memory: {flags}"
+        assert places(lab.enforcer.enforcerd.pid, END.encode()), "the control: it is found"

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/ascii.h"
-#include "credentials/command_output.h"
+#include "credentials/rfc3339.h"
 #include "credentials/service_answer.h"
 #include "credentials/sts_xml.h"
 

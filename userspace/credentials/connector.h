@@ -2,19 +2,12 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/io_context.hpp>
 #include <memory>
 
 #include "base/deadline.h"
 #include "base/host_name.h"
 #include "base/ip.h"
-#include "credentials/interrupt_at.h"
 #include "net/async_socket.h"
-#include "net/connect_race.h"
-
-namespace enforcer::dns {
-class Resolver;
-}
 
 namespace enforcer::credentials {
 
@@ -31,26 +24,6 @@ class Connector {
                                                                                     Deadline deadline) = 0;
   /// What is under way ends now, and what comes later at once, with kUnavailable.
   virtual void stop() = 0;
-};
-
-/// To the host itself. No address is judged: the name is the operator's word, and a vault's address is mostly private.
-class DirectConnector final : public Connector {
- public:
-  /// All of one worker, and outlive it.
-  DirectConnector(boost::asio::io_context& io, net::Poller& poller, net::TimerWheel& wheel, dns::Resolver& resolver)
-      : io_(io), poller_(poller), wheel_(wheel), resolver_(resolver) {}
-
-  boost::asio::awaitable<Result<std::unique_ptr<net::AsyncSocket>>> connect(HostName host, Port port,
-                                                                            Deadline deadline) override;
-  void stop() override;
-
- private:
-  boost::asio::io_context& io_;
-  net::Poller& poller_;
-  net::TimerWheel& wheel_;
-  dns::Resolver& resolver_;
-  InterruptAt<net::ConnectRace>::All races_;
-  bool stopped_ = false;
 };
 
 }  // namespace enforcer::credentials

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "credentials/command_output.h"
+#include "credentials/rfc3339.h"
 #include "credentials/jwt.h"
 #include "credentials/query_parameters.h"
 #include "credentials/service_answer.h"

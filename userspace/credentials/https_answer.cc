@@ -39,6 +39,11 @@ Result<bool> HttpsAnswerReader::read_head() {
 }
 
 Result<> HttpsAnswerReader::begin_body(const http::ResponseHead& head) {
+  response_.status = head.status;
+  if (what_ == Read::kHead) {
+    body_.emplace(http::BodyFraming{});
+    return {};
+  }
   for (const std::string_view coding : http::values_of(head.fields, "content-encoding")) {
     if (!boost::beast::iequals(coding, "identity"))
       return unusable_answer("it is encoded, though nothing was accepted");
@@ -46,7 +51,6 @@ Result<> HttpsAnswerReader::begin_body(const http::ResponseHead& head) {
   if (head.body.kind == http::BodyFraming::Kind::kLength && head.body.length > HttpsResponse::kMaxBody) {
     return answer_too_large();
   }
-  response_.status = head.status;
   until_close_ = head.body.kind == http::BodyFraming::Kind::kUntilClose;
   body_.emplace(head.body, http::BodyReader::Extras::kDropped);
   return {};

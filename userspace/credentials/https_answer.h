@@ -18,7 +18,11 @@ class HttpsAnswerReader {
   /// So many interim answers (1xx) are read over.
   static constexpr unsigned kMaxInterim = 8;
 
-  explicit HttpsAnswerReader(std::string method) : method_(std::move(method)) { head_.emplace(method_); }
+  enum class Read : std::uint8_t { kAll, kHead };
+
+  explicit HttpsAnswerReader(std::string method, Read read = Read::kAll) : method_(std::move(method)), what_(read) {
+    head_.emplace(method_);
+  }
 
   /// What has arrived. Nothing: there is more to come. kUnavailable: it is no answer that could be used, with a text
   /// that holds nothing of it; the connection is to be closed, as it is after the answer.
@@ -32,6 +36,7 @@ class HttpsAnswerReader {
   Result<std::optional<HttpsResponse>> take_body(Bytes arrived);
 
   const std::string method_;
+  const Read what_;
   std::optional<http::ResponseHeadReader> head_;
   std::optional<http::BodyReader> body_;  ///< once the head is there
   WipedBytes buffered_;                   ///< from the head's first octet on; empty from then on

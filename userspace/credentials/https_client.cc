@@ -42,8 +42,9 @@ std::unexpected<Error> failed_to(std::string_view what, const Error& cause) {
   return fail(Errc::kUnavailable, fmt::format("{}: {}", what, cause.message));
 }
 
-asio::awaitable<Result<HttpsResponse>> read_answer(net::ByteStream& stream, std::string method) {
-  HttpsAnswerReader reader(std::move(method));
+asio::awaitable<Result<HttpsResponse>> read_answer(net::ByteStream& stream, std::string method,
+                                                    HttpsAnswerReader::Read what) {
+  HttpsAnswerReader reader(std::move(method), what);
   WipedBytes buffer(net::kBodyReadSize);
   while (true) {
     const auto count = co_await stream.read_some(buffer);
@@ -83,7 +84,9 @@ asio::awaitable<Result<HttpsResponse>> HttpsClient::exchange(const HttpsRequest&
   if (const auto sent = co_await stream.write_all(as_bytes(message)); !sent) {
     co_return failed_to("cannot send", sent.error());
   }
-  auto answer = co_await read_answer(stream, request.head.method);
+  using Read = HttpsAnswerReader::Read;
+  auto answer =
+      co_await read_answer(stream, request.head.method, request.wants_body ? Read::kAll : Read::kHead);
   stream.end_writing();
   co_return answer;
 }

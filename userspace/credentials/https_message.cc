@@ -31,6 +31,7 @@ HttpsRequest::~HttpsRequest() {
   for (http::HeaderField& field : head.fields) {
     if (field.secret) wipe(field.value);
   }
+  if (head.secret_target && head.path.query) wipe(*head.path.query);
 }
 
 void HttpsRequest::set_body(WipedString content, std::string_view type) {

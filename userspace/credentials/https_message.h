@@ -20,7 +20,7 @@ struct HttpsRequest {
   static Result<HttpsRequest> make(std::string_view method, const policy::HttpsUrl& url, std::string_view below = {});
   HttpsRequest(HttpsRequest&&) noexcept = default;
   HttpsRequest& operator=(HttpsRequest&&) = delete;
-  ~HttpsRequest();  ///< wipes the fields that are marked as secret
+  ~HttpsRequest();  ///< wipes the fields and the query that are marked as secret
 
   void add(std::string name, std::string_view value) { head.fields.push_back({std::move(name), std::string(value)}); }
   /// The value is wiped with the request.
@@ -34,6 +34,7 @@ struct HttpsRequest {
 
   http::RequestHead head;  ///< authority: a name; framing of `body` included
   WipedString body;
+  bool wants_body = true;  ///< false: of the answer, only the status is read
   /// The secret that is in it, as the server will see it. Servers repeat in their errors what they were asked.
   WipedString confidential;
 

@@ -13,7 +13,10 @@
 
 #include "base/secret.h"
 #include "credentials/environment.h"
+#include "credentials/guest_identity.h"
 #include "credentials/helper.h"
+#include "credentials/lease.h"
+#include "credentials/refreshing_cache.h"
 #include "credentials/source.h"
 
 namespace boost::asio {
@@ -23,6 +26,9 @@ class io_context;
 namespace enforcer::credentials {
 
 class FileSource;
+class HttpsClient;
+class TokenExchange;
+class VaultSource;
 class CommandSource;
 class ServiceCredentials;
 class Store;
@@ -48,13 +54,20 @@ struct Folders {
 
 class Keyring {
  public:
-  Keyring(boost::asio::io_context& io, const Folders& folders, std::unique_ptr<Environment> environment, Helper helper);
+  /// `client` is of the worker whose loop `io` is, and outlives it.
+  Keyring(boost::asio::io_context& io, HttpsClient& client, const Folders& folders,
+          std::unique_ptr<Environment> environment, Helper helper);
   ~Keyring();
   Keyring(const Keyring&) = delete;
   Keyring& operator=(const Keyring&) = delete;
 
-  /// The value as it is now, never past its expiry. `spec` outlives the call. kUnavailable for whatever went wrong,
-  /// with the credential's name, its place and what to do; the request is denied `credential_unavailable`.
+  /// What goes into a request of this guest, as it is now, never past its expiry: what the source gives, or what that
+  /// was exchanged for. `spec` outlives the call. kUnavailable for whatever went wrong, with the credential's name, its
+  /// place and what to do; the request is denied `credential_unavailable`.
+  boost::asio::awaitable<Result<Lease>> lease_of(const policy::CredentialSpec& spec, GuestIdentity guest,
+                                                 Deadline deadline);
+
+  /// What the source gives. Errors as above.
   boost::asio::awaitable<Result<std::shared_ptr<const Secret>>> secret_of(const policy::CredentialSpec& spec,
                                                                           Deadline deadline);
 
@@ -75,13 +88,30 @@ class Keyring {
   void forget(std::string_view name);
 
  private:
+  using SharedSpec = std::shared_ptr<const policy::CredentialSpec>;
+  struct Searched {
+    std::weak_ptr<const Secret> value;
+    std::shared_ptr<const Needles> needles;
+  };
+
   Source& source_of(const policy::CredentialSpec& spec);
+  boost::asio::awaitable<Result<Value>> from_source(const policy::CredentialSpec& spec, Deadline deadline);
+  boost::asio::awaitable<Result<Value>> from_vault(const policy::CredentialSpec& spec, Deadline deadline);
+  boost::asio::awaitable<Result<Value>> exchanged(const policy::CredentialSpec& spec, GuestIdentity guest,
+                                                  Deadline deadline);
+  boost::asio::awaitable<Result<Value>> mint(SharedSpec spec, GuestIdentity guest, Deadline deadline);
+  void keep_base(const policy::CredentialSpec& spec, const Secret& next);
+  Result<Lease> lease(const policy::CredentialSpec& spec, const Value& value);
 
   std::unique_ptr<FileSource> files_;
   std::unique_ptr<ServiceCredentials> service_;
   std::unique_ptr<Environment> environment_;
   std::unique_ptr<CommandSource> commands_;
   std::unique_ptr<Store> store_;
+  std::unique_ptr<VaultSource> vault_;
+  std::unique_ptr<TokenExchange> exchange_;
+  RefreshingCache asked_for_;                   ///< values of vaults, and what values were exchanged for
+  std::map<const Secret*, Searched> searched_;  ///< of values in use
   std::map<std::string, std::shared_ptr<const Secret>, std::less<>> given_;  ///< by the credential's name
 };
 

@@ -30,15 +30,8 @@ Result<WipedJson> object_in(const HttpsResponse& response) {
   return document;
 }
 
-const WipedJson* member_of(const WipedJson& object, std::string_view name) {
-  const auto found = object.find(WipedString(name));  // the end for what is no object
-  return found == object.end() ? nullptr : &*found;
-}
-
 std::optional<std::string_view> text_in(const WipedJson& object, std::string_view name) {
-  const WipedJson* member = member_of(object, name);
-  if (member == nullptr || !member->is_string()) return std::nullopt;
-  return member->get_ref<const WipedString&>();
+  return text_of(member_of(object, name));
 }
 
 Result<std::shared_ptr<const Secret>> token_of(std::string_view text) {

@@ -12,8 +12,6 @@ namespace enforcer::credentials {
 
 /// The answer's object. kUnavailable: the body is no JSON, or no object.
 Result<WipedJson> object_in(const HttpsResponse& response);
-/// Null: `object` is none, or has no such member.
-[[nodiscard]] const WipedJson* member_of(const WipedJson& object, std::string_view name);
 /// Nothing: there is no such member, or it is no text. The view is into `object`.
 [[nodiscard]] std::optional<std::string_view> text_in(const WipedJson& object, std::string_view name);
 

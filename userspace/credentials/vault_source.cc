@@ -12,7 +12,9 @@ VaultSource::LoginPlace VaultSource::login_place(const policy::VaultPlace& place
 
 /// A file that is not there is no value that is not there.
 Result<std::shared_ptr<const Secret>> VaultSource::read_own(const std::string& path) {
-  auto value = files_.read_file(path, path);
+  auto value = files_.read_file(path, path, Shape::kLine, [](std::string_view content) {
+    return value_of(content, Shape::kLine, WallClock::now());
+  });
   if (!value) return fail(Errc::kUnavailable, std::move(value).error().message);
   return value->secret;
 }
@@ -61,7 +63,7 @@ asio::awaitable<Result<Value>> VaultSource::read(const policy::CredentialSpec& s
     if (!token) co_return std::unexpected(std::move(token).error());
     const auto text = co_await read_with(place, *token->secret, deadline);
     if (text) {
-      auto value = value_of(*text);
+      auto value = value_of(*text, spec.source_shape(), WallClock::now());
       if (!value) co_return fail_in(policy::text_of(place.address), value.error());
       co_return value;
     }

@@ -18,8 +18,8 @@ using WipedJson = nlohmann::basic_json<std::map, std::vector, WipedString, bool,
                                        WipingAllocator>;
 
 /// The member of that name; null: there is none, or this is no object.
-inline const WipedJson* member_of(const WipedJson& object, const char* name) {
-  const auto found = object.find(name);
+inline const WipedJson* member_of(const WipedJson& object, std::string_view name) {
+  const auto found = object.find(WipedString(name));
   return found == object.end() ? nullptr : &*found;
 }
 

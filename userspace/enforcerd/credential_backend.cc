@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "credentials/placeholder.h"
+#include "credentials/trial.h"
 #include "credentials/value.h"
 #include "enforcerd/daemon.h"
 #include "http/authority.h"
@@ -113,6 +114,13 @@ Result<> check_path(std::string_view path) {
                           escape_untrusted(path, 64), kLongestPath));
 }
 
+/// As whom a credential is tried that is another one for each guest, when no guest is named.
+GuestName trial_guest() {
+  auto name = GuestName::parse("credential-test");
+  ENFORCER_CHECK(name.has_value());
+  return *std::move(name);
+}
+
 }  // namespace
 
 asio::awaitable<Result<control::Variables>> Daemon::guest_environment(GuestName name) {
@@ -162,7 +170,8 @@ asio::awaitable<Result<control::Rotation>> Daemon::rotate_credential(control::Ca
   const auto snapshot = policies_.current();  // the spec lives in it
   const policy::CredentialSpec* spec = policy::find_credential(snapshot->credentials(), name);
   if (spec == nullptr) co_return not_loaded(name);
-  if (spec->source.kind == policy::CredentialSpec::Source::Kind::kStored) {
+  const bool exchanges = !std::holds_alternative<std::monostate>(spec->exchange);
+  if (spec->source.kind == policy::CredentialSpec::Source::Kind::kStored && !exchanges) {
     co_return fail(Errc::kConflict, fmt::format("the value of credential {} is stored: give the new one with "
                                                 "'enforcerctl credential set {}'",
                                                 name, name));
@@ -202,11 +211,22 @@ asio::awaitable<Result<control::CredentialTest>> Daemon::test_credential(control
   co_return co_await ask_origin(shared, origin->host, origin->port, std::move(request.path), std::move(guest));
 }
 
-// MERGE: replaced by the body that asks.
 asio::awaitable<Result<control::CredentialTest>> Daemon::ask_origin(std::shared_ptr<const policy::CredentialSpec> spec,
-                                                                    HostName, Port, std::string,
-                                                                    std::shared_ptr<const proxy::Guest>) {
-  co_return fail(Errc::kUnavailable, fmt::format("credential {}: not built", spec->name));
+                                                                    HostName host, Port port, std::string path,
+                                                                    std::shared_ptr<const proxy::Guest> guest) {
+  const Deadline deadline = Deadline::after(kSourcePatience);
+  credentials::GuestIdentity identity{.name = trial_guest(), .epoch = random_epoch(), .labels = {}};
+  if (guest) identity = {guest->identity().name, guest->identity().epoch, guest->identity().labels};
+  auto lease = co_await keyring_.lease_of(*spec, std::move(identity), deadline);
+  if (!lease) co_return std::unexpected(std::move(lease).error());
+  control::CredentialTest test{.host = host.text(), .port = port, .path = path};
+  const auto began = Monotonic::now();
+  const auto status = co_await credentials::try_credential(https_, *spec, *std::move(lease), std::move(host), port,
+                                                           std::move(path), deadline);
+  if (!status) co_return std::unexpected(status.error());
+  test.status = *status;
+  test.took = std::chrono::duration_cast<std::chrono::milliseconds>(Monotonic::now() - began);
+  co_return test;
 }
 
 /// What is kept of credentials that the generation in force has no more, and what was sent with them, goes.

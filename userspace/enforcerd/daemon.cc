@@ -24,12 +24,14 @@ constexpr std::string_view kDropLabels[] = {
 }  // namespace
 
 Daemon::Daemon(const config::Config& config, const config::Paths& paths, audit::Log& log, Workers& workers,
-               const ServiceNotify& manager, credentials::Keyring& keyring)
+               const ServiceNotify& manager, credentials::Keyring& keyring,
+               credentials::HttpsClient& https)
     : config_(config),
       log_(log),
       workers_(workers),
       manager_(manager),
       keyring_(keyring),
+      https_(https),
       exposition_(ENFORCER_VERSION, config.metrics.per_guest_series),
       policies_(config, paths),
       guests_(config, paths, workers, exposition_),
@@ -54,6 +56,7 @@ void Daemon::start() {
 void Daemon::stop() {
   second_.cancel();
   guests_.close_channels();
+  https_.stop();
   workers_.stop();
 }
 

@@ -15,6 +15,7 @@
 #include "config/config.h"
 #include "config/paths.h"
 #include "control/api.h"
+#include "credentials/https_client.h"
 #include "credentials/keyring.h"
 #include "enforcerd/datapath_counters.h"
 #include "enforcerd/guests.h"
@@ -29,7 +30,8 @@ namespace enforcer::enforcerd {
 class Daemon final : public HostEvents, public control::Backend {
  public:
   Daemon(const config::Config& config, const config::Paths& paths, audit::Log& log, Workers& workers,
-         const ServiceNotify& manager, credentials::Keyring& keyring);
+         const ServiceNotify& manager, credentials::Keyring& keyring,
+         credentials::HttpsClient& https);
 
   /// Loads the policies and begins to look for hostd.
   void start();
@@ -102,6 +104,7 @@ class Daemon final : public HostEvents, public control::Backend {
   Workers& workers_;
   const ServiceNotify& manager_;
   credentials::Keyring& keyring_;
+  credentials::HttpsClient& https_;
   metrics::Exposition exposition_;
   PolicyStore policies_;
   std::vector<std::string> loaded_credentials_;  ///< names, of the generation in force, sorted

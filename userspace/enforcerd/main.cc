@@ -10,12 +10,14 @@
 #include "base/log.h"
 #include "base/service_notify.h"
 #include "control/server.h"
+#include "credentials/https_client.h"
 #include "credentials/service_credentials.h"
 #include "enforcerd/confinement.h"
 #include "enforcerd/credential_sources.h"
 #include "enforcerd/daemon.h"
 #include "enforcerd/free_memory.h"
 #include "metrics/endpoint.h"
+#include "proxy/egress_connector.h"
 
 namespace {
 
@@ -72,8 +74,10 @@ int run(const config::Config& config) {
   auto workers = enforcerd::Workers::make(config, **log);
   if (!workers) return give_up(workers.error());
   boost::asio::io_context& io = (*workers)->home().io();
-  credentials::Keyring keyring(io, folders, std::move(environment), *std::move(helper));
-  enforcerd::Daemon daemon(config, paths, **log, **workers, *manager, keyring);
+  proxy::EgressConnector connector((*workers)->home());
+  credentials::HttpsClient https((*workers)->home().wheel(), (*workers)->home().tls_client(), connector);
+  credentials::Keyring keyring(io, https, folders, std::move(environment), *std::move(helper));
+  enforcerd::Daemon daemon(config, paths, **log, **workers, *manager, keyring, https);
 
   auto metrics = metrics::MetricsServer::open(
       io, config.metrics.listen.to_string(),

@@ -104,6 +104,12 @@ void Decisions::end(const Ending& ending) {
   facts_.request.reset();
 }
 
+void Decisions::report(std::string_view name, std::string_view detail) {
+  const GuestIdentity& identity = view_->guest->identity();
+  worker_.audit().append(audit::EventRecord{
+      .event = name, .subject = {&identity.name, identity.epoch, &identity.labels}, .detail = detail});
+}
+
 void Decisions::decide_again() {
   policy_ = view_->policy;
   if (!allowed_id_) return;  // nothing decided yet: the next step decides with the new policy

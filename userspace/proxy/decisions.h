@@ -71,6 +71,9 @@ class Decisions {
   /// One of the allowed things ended: writes the end record. Bytes are counted in metrics too.
   void end(const Ending& ending);
 
+  /// Writes down something about this guest that is no decision: `name` is a literal, `detail` one line for people.
+  void report(std::string_view name, std::string_view detail);
+
   /// The origin's checked address; which proxy went there in our place is the configuration's (`via` in end records).
   void dialled(const IpAddress& address) { dialled_ = address; }
 

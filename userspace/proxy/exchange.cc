@@ -39,12 +39,13 @@ bool fits_in_socket(const http::RequestHead& head) {
 
 }  // namespace
 
-Exchange::Exchange(Conversation& conversation, GuestSide& guest, OriginLeg& origin, const policy::Facts& facts)
+Exchange::Exchange(Conversation& conversation, GuestSide& guest, BodySource& upload, OriginSide& origin,
+                   const policy::Facts& facts)
     : conversation_(conversation),
       guest_(guest),
-      origin_(origin.side()),
+      origin_(origin),
       facts_(facts),
-      upload_(guest, origin_),
+      upload_(upload, origin_),
       download_(origin_, guest) {}
 
 asio::awaitable<Exchange::Result> Exchange::run(const OutgoingRequest& request, OriginLeg::Reached leg,
@@ -177,6 +178,8 @@ void Exchange::no_head(OriginSide::NoHead why) {
   switch (why) {
     case OriginSide::NoHead::kMalformed:
       return broke(audit::Outcome::kDenied, policy::Reason::kOriginProtocol);
+    case OriginSide::NoHead::kUnsearchable:
+      return broke(audit::Outcome::kDenied, policy::Reason::kSecretReflected);
     case OriginSide::NoHead::kRefused:
     case OriginSide::NoHead::kNeedsHttp1:
       refused_ = why;

@@ -39,8 +39,10 @@ struct OutgoingRequest {
 
 class Exchange {
  public:
-  /// `facts` are those decided on. Everything outlives the exchange.
-  Exchange(Conversation& conversation, GuestSide& guest, OriginLeg& origin, const policy::Facts& facts);
+  /// `upload` has the request's body: the guest, or what makes another one of its. `facts` are those decided on.
+  /// Everything outlives the exchange.
+  Exchange(Conversation& conversation, GuestSide& guest, BodySource& upload, OriginSide& origin,
+           const policy::Facts& facts);
 
   /// What has come of it.
   enum class Result : std::uint8_t {

@@ -85,8 +85,8 @@ class OriginSide : public BodySource, public BodySink {
  public:
   virtual boost::asio::awaitable<bool> send_head(const http::RequestHead& head) = 0;
   /// Why there is none. kRefused, kNeedsHttp1: the origin says that it has not looked at the request, which may be sent
-  /// again (RFC 9113 8.7), or must be by HTTP/1.
-  enum class NoHead : std::uint8_t { kMalformed, kBroken, kRefused, kNeedsHttp1 };
+  /// again (RFC 9113 8.7), or must be by HTTP/1. kUnsearchable: guarded_origin.h.
+  enum class NoHead : std::uint8_t { kMalformed, kBroken, kRefused, kNeedsHttp1, kUnsearchable };
   using Head = std::variant<http::ResponseHead, NoHead>;
   virtual boost::asio::awaitable<Head> read_head() = 0;
   /// Behind a head: whether the first part of the body, or its end, came with it.

@@ -1,9 +1,8 @@
 #include "proxy/served_request.h"
 
-#include "credentials/injection.h"
+#include "base/secret.h"
 #include "http/field_rules.h"
 #include "policy/aws_call.h"
-#include "policy/credential_spec.h"
 #include "proxy/conversation.h"
 #include "proxy/http_denial.h"
 #include "proxy/worker.h"
@@ -32,6 +31,23 @@ policy::RequestFacts facts_of(const http::RequestHead& head, Transport transport
   }
   return facts;
 }
+
+/// What a credential has put into a head does not stay in memory behind the request.
+class WipedSecrets {
+ public:
+  explicit WipedSecrets(http::RequestHead& head) : head_(head) {}
+  ~WipedSecrets() {
+    for (http::HeaderField& field : head_.fields) {
+      if (field.secret) wipe(field.value);
+    }
+    if (head_.secret_target && head_.path.query) wipe(*head_.path.query);
+  }
+  WipedSecrets(const WipedSecrets&) = delete;
+  WipedSecrets& operator=(const WipedSecrets&) = delete;
+
+ private:
+  http::RequestHead& head_;
+};
 
 /// A denied request whose body is still to come, or what a client takes for a tunnel, leaves a connection that cannot
 /// go on.
@@ -65,7 +81,7 @@ asio::awaitable<After> ServedRequest::serve(http::RequestHead head) {
     const policy::Decision decision = conversation_.decisions().decide(facts_);
     if (!decision.allowed()) {
       co_await refuse_request(request.head, decision);
-    } else if (co_await add_credential(request.head, decision)) {
+    } else if (co_await add_credential(request, decision)) {
       co_await send(std::move(request), decision);
     }
   }
@@ -96,14 +112,14 @@ asio::awaitable<bool> ServedRequest::read_aws_call(OutgoingRequest& request) {
   if (!policy::asks_about_aws(conversation_.decisions().policy_in_force(), facts_)) co_return true;
   std::string form;
   if (policy::aws_call_in_body(*facts_.request)) {
-    if (!co_await read_whole_body(request)) co_return false;
+    if (!co_await read_whole_body(request, kMaxDecidedBody)) co_return false;
     form = as_text(*request.body);
   }
   policy::add_aws_call(facts_, form);
   co_return true;
 }
 
-asio::awaitable<bool> ServedRequest::read_whole_body(OutgoingRequest& request) {
+asio::awaitable<bool> ServedRequest::read_whole_body(OutgoingRequest& request, std::size_t most) {
   if (!co_await invite_body(request.head)) co_return false;
   conversation_.expect_within(conversation_.worker().config().deadlines.request_body);
   std::vector<std::uint8_t> body;
@@ -113,7 +129,7 @@ asio::awaitable<bool> ServedRequest::read_whole_body(OutgoingRequest& request) {
     if (part.kind == BodyPart::Kind::kBroken) co_return body_never_came();
     const bool malformed = part.kind == BodyPart::Kind::kMalformed;
     body.insert(body.end(), part.data.begin(), part.data.end());
-    if (!malformed && body.size() <= kMaxDecidedBody && hold(part.data.size())) continue;
+    if (!malformed && body.size() <= most && hold(part.data.size())) continue;
     const policy::Reason framing = guest_.speaks_http2() ? policy::Reason::kH2Malformed : policy::Reason::kH1Framing;
     conversation_.deny(facts_, malformed ? framing : policy::Reason::kLimitBody, {.host = raw_host_});
     co_await answer_denied(RequestRead::kNotWhole);
@@ -150,28 +166,15 @@ asio::awaitable<bool> ServedRequest::invite_body(http::RequestHead& head) {
   co_return told;
 }
 
-/// Invariant 6: `decision` names a credential only for a host it is bound to, over TLS. False: refused.
-asio::awaitable<bool> ServedRequest::add_credential(http::RequestHead& head, const policy::Decision& decision) {
+/// False: refused.
+asio::awaitable<bool> ServedRequest::add_credential(OutgoingRequest& request, const policy::Decision& decision) {
   if (decision.credential == nullptr) co_return true;
-  Worker& worker = conversation_.worker();
-  const policy::CredentialSpec& spec = *decision.credential;
-  const auto* binding = spec.binding_for(*facts_.host, facts_.port);
-  const auto start = Monotonic::now();
-  conversation_.expect_within(worker.config().deadlines.origin_connect * 2);
-  const auto secret = co_await worker.secret_of(spec, Deadline::after(worker.config().deadlines.origin_connect));
-  worker.metrics().overhead(metrics::Stage::kCredential, Monotonic::now() - start);
-  const bool injected =
-      secret && binding != nullptr && transport_ == Transport::kTls && credentials::inject(*binding, **secret, head);
-  worker.metrics().credential_injected(
-      spec.name, injected ? metrics::InjectionResult::kInjected : metrics::InjectionResult::kUnavailable);
-  if (injected) {
-    // Frames that were compressed could not be searched for the secret.
-    std::erase_if(head.fields, [](const http::HeaderField& field) {
-      return http::comparable_name(field.name) == "sec-websocket-extensions";
-    });
-    co_return true;
-  }
-  co_await refuse_request(head, {.reason = policy::Reason::kCredentialUnavailable, .rule = decision.rule, .would = {}});
+  credential_.emplace(conversation_, facts_, decision);
+  const bool read = !request.body && credential_->wants_whole_body(request.head);
+  if (read && !co_await read_whole_body(request, CredentialUse::kMaxSignedBody)) co_return false;
+  const auto refused = co_await credential_->add(request);
+  if (!refused) co_return true;
+  co_await refuse_request(request.head, {.reason = *refused, .rule = decision.rule, .would = {}});
   co_return false;
 }
 
@@ -189,6 +192,7 @@ asio::awaitable<bool> ServedRequest::reached(OriginLeg::Reached leg, RequestRead
 
 asio::awaitable<void> ServedRequest::send(OutgoingRequest request, const policy::Decision& decision) {
   using Ask = OriginConnection::Ask;
+  const WipedSecrets wiped(request.head);
   auto leg = co_await origin_.reach(facts_, decision, speak_, request.may_be_repeated() ? Ask::kPoller : Ask::kSocket);
   if (!co_await reached(leg, how_much_came(request.head))) co_return;
   if (dialect_ == Dialect::kGrpc && origin_.protocol() == tls::ApplicationProtocol::kHttp1) {
@@ -199,7 +203,9 @@ asio::awaitable<void> ServedRequest::send(OutgoingRequest request, const policy:
   }
   if (!co_await invite_body(request.head)) co_return;
   for (int attempt = 1;; ++attempt) {
-    Exchange exchange(conversation_, guest_, origin_, facts_);
+    BodySource& upload = credential_ ? credential_->upload(guest_) : guest_;
+    OriginSide& origin = credential_ ? credential_->guard(origin_.side()) : origin_.side();
+    Exchange exchange(conversation_, guest_, upload, origin, facts_);
     const auto which = attempt == kMaxAttempts ? Exchange::Attempt::kLast : Exchange::Attempt::kOneOfMore;
     const auto result = co_await exchange.run(request, leg, which);
     if (result == Exchange::Result::kOver) co_return settle(exchange, decision);

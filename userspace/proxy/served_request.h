@@ -12,6 +12,7 @@
 
 #include "policy/decision.h"
 #include "policy/facts.h"
+#include "proxy/credential_use.h"
 #include "proxy/exchange.h"
 #include "proxy/message_sides.h"
 #include "proxy/origin_leg.h"
@@ -40,11 +41,11 @@ class ServedRequest {
  private:
   [[nodiscard]] std::optional<policy::Reason> wrong_authority(const http::RequestHead& head) const;
   boost::asio::awaitable<bool> read_aws_call(OutgoingRequest& request);
-  boost::asio::awaitable<bool> read_whole_body(OutgoingRequest& request);
+  boost::asio::awaitable<bool> read_whole_body(OutgoingRequest& request, std::size_t most);
   bool hold(std::size_t octets);
   bool body_never_came();
   boost::asio::awaitable<bool> invite_body(http::RequestHead& head);
-  boost::asio::awaitable<bool> add_credential(http::RequestHead& head, const policy::Decision& decision);
+  boost::asio::awaitable<bool> add_credential(OutgoingRequest& request, const policy::Decision& decision);
   boost::asio::awaitable<void> send(OutgoingRequest request, const policy::Decision& decision);
 
   boost::asio::awaitable<bool> reached(OriginLeg::Reached leg, RequestRead read);
@@ -59,6 +60,7 @@ class ServedRequest {
   GuestSide& guest_;
   policy::Facts& facts_;
   const policy::RequestFacts::Transport transport_;
+  std::optional<CredentialUse> credential_;
   OriginLeg origin_;
   OriginLeg::Speak speak_ = OriginLeg::Speak::kWhatItPrefers;
   Dialect dialect_ = Dialect::kProblem;

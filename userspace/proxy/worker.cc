@@ -109,19 +109,25 @@ void Worker::revoke_credential(std::string_view name) {
   }
 }
 
-asio::awaitable<Result<std::shared_ptr<const Secret>>> Worker::secret_of(const policy::CredentialSpec& spec,
-                                                                         Deadline deadline) {
-  auto asked = keyring_->secret_of(spec, deadline);
-  if (keyring_home_ == &io_) co_return complain(co_await std::move(asked));
-  co_return complain(co_await asio::co_spawn(*keyring_home_, std::move(asked), asio::use_awaitable));
+asio::awaitable<Result<credentials::Lease>> Worker::lease_of(const policy::CredentialSpec& spec,
+                                                            const GuestIdentity& guest, Deadline deadline) {
+  return ask_keyring(keyring_->lease_of(spec, {guest.name, guest.epoch, guest.labels}, deadline));
 }
 
-Result<std::shared_ptr<const Secret>> Worker::complain(Result<std::shared_ptr<const Secret>> found) {
+asio::awaitable<Result<std::shared_ptr<const Secret>>> Worker::secret_of(const policy::CredentialSpec& spec,
+                                                                         Deadline deadline) {
+  return ask_keyring(keyring_->secret_of(spec, deadline));
+}
+
+template <class T>
+asio::awaitable<Result<T>> Worker::ask_keyring(asio::awaitable<Result<T>> asked) {
+  auto found = keyring_home_ == &io_ ? co_await std::move(asked)
+                                     : co_await asio::co_spawn(*keyring_home_, std::move(asked), asio::use_awaitable);
   if (!found && Monotonic::now() >= next_complaint_) {
     log_warning("{}", found.error().message);
     next_complaint_ = Monotonic::now() + std::chrono::seconds(1);
   }
-  return found;
+  co_return found;
 }
 
 std::shared_ptr<GuestView> Worker::guest(Slot slot) const {

@@ -81,15 +81,19 @@ class Worker {
     keyring_ = &keyring;
     keyring_home_ = &home;
   }
-  /// The value of a credential; `spec` outlives the call. kUnavailable, which is written to the log (once a second at
-  /// most).
+  /// What goes into a request of this guest; `spec` outlives the call. kUnavailable, which is written to the log (once a
+  /// second at most).
+  boost::asio::awaitable<Result<credentials::Lease>> lease_of(const policy::CredentialSpec& spec,
+                                                              const GuestIdentity& guest, Deadline deadline);
+  /// What the credential's source gives. As above.
   boost::asio::awaitable<Result<std::shared_ptr<const Secret>>> secret_of(const policy::CredentialSpec& spec,
                                                                           Deadline deadline);
 
  private:
   Worker(const config::Config& config, audit::Log& log);
   void tick();
-  Result<std::shared_ptr<const Secret>> complain(Result<std::shared_ptr<const Secret>> found);
+  template <class T>
+  boost::asio::awaitable<Result<T>> ask_keyring(boost::asio::awaitable<Result<T>> asked);
   void end_sessions();
 
   boost::asio::io_context io_{1};  ///< run by one thread

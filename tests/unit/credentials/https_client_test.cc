@@ -4,9 +4,7 @@
 
 #include <boost/asio/steady_timer.hpp>
 
-#include "../dns/toy_server.h"
 #include "answers.h"
-#include "dns/resolver.h"
 #include "toy_https.h"
 
 using namespace enforcer;
@@ -171,32 +169,4 @@ TEST_CASE("a_field_with_a_line_break_is_not_sent") {
     CHECK(answer.error().message == "ok.test: what goes into the header 'X-Vault-Token' is not visible ASCII");
   }
   CHECK(server.connections() == 0);
-}
-
-TEST_CASE("the_direct_way_resolves_the_name_and_connects") {
-  using dns::test::Asked;
-  using dns::test::Says;
-  ToyHttps server([](const std::string&) { return reply(200, "hello"); });
-  Asking asking(server);
-  dns::test::ToyServer names(asking.io, [](const Asked& asked) -> Says {
-    if (asked.name != "ok.test") return {.flags = 0x8183};
-    if (asked.type != 1) return {};
-    return {.answers = {dns::test::record(asked.name, 1, 60, std::string("\x7f\0\0\x01", 4))}};
-  });
-  const Endpoint at[] = {names.endpoint()};
-  const auto resolver = dns::Resolver::make(asking.io, at).value();
-  DirectConnector direct(asking.io, *asking.poller, asking.wheel, *resolver);
-  HttpsClient client(asking.wheel, *asking.trust, direct);
-  const std::string port = std::to_string(static_cast<unsigned>(server.port()));
-  const auto answer = asking.run(client.ask(question("https://ok.test:" + port + "/"), Deadline::after(20s)));
-  REQUIRE(answer.has_value());
-  CHECK(answer->body == "hello");
-  const auto nobody = asking.run(client.ask(question("https://none.test/"), Deadline::after(20s)));
-  REQUIRE_FALSE(nobody.has_value());
-  CHECK(nobody.error().code == Errc::kUnavailable);
-  CHECK(nobody.error().message.starts_with("none.test: cannot connect: "));
-  direct.stop();
-  CHECK(asking.run(client.ask(question("https://ok.test:" + port + "/"), Deadline::after(20s))).error().message ==
-        "ok.test:" + port + ": cannot connect: enforcerd ends");
-  names.stop();
 }

@@ -8,6 +8,7 @@
 #include <boost/asio/detached.hpp>
 
 #include "scratch.h"
+#include "toy_https.h"
 
 using namespace enforcer;
 using namespace enforcer::credentials;
@@ -34,7 +35,7 @@ class Rig {
         {.deadline = std::chrono::seconds(5)});
     REQUIRE(helper.has_value());
     helper_pid = helper->pid();
-    keyring.emplace(io, Folders{.store = scratch.at("store")}, Environment::take({}), *std::move(helper));
+    keyring.emplace(io, client, Folders{.store = scratch.at("store")}, Environment::take({}), *std::move(helper));
   }
   ~Rig() {
     keyring.reset();
@@ -70,6 +71,12 @@ class Rig {
   const Scratch scratch;
   asio::io_context io;
   pid_t helper_pid = 0;
+  // Nothing here is asked over a network.
+  std::unique_ptr<net::Poller> poller = net::Poller::make(io).value();
+  net::TimerWheel wheel;
+  std::unique_ptr<tls::ClientContext> trust = tls::ClientContext::make({.system = false, .files = {}}).value();
+  LoopbackConnector nowhere{io, *poller, Port{1}};
+  HttpsClient client{wheel, *trust, nowhere};
   std::optional<Keyring> keyring;
 };
 

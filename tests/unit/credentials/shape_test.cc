@@ -19,7 +19,7 @@ const WallClock::time_point kShapeNow = std::chrono::sys_days(std::chrono::year(
 // The examples of AWS's documentation, of which no key is real.
 constexpr std::string_view kId = "ASIAIOSFODNN7EXAMPLE";
 constexpr std::string_view kSecretKey = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
-constexpr std::string_view kToken =
+constexpr std::string_view kSessionToken =
     "AQoDYXdzEJr//////////wEXAMPLEtc764bNrC9SAPBSM22wDOk4x4HIZ8j4FZTwdQWLWsKWHGBuFqwAeMic==";
 
 std::string value_text(const Result<Value>& value) {
@@ -69,9 +69,9 @@ std::string without_last_newline(std::string text) {
 
 TEST_CASE("keys_of_aws_are_taken_in_every_form_that_tools_give") {
   const std::string two = fmt::format("{}\n{}", kId, kSecretKey);
-  const std::string three = fmt::format("{}\n{}", two, kToken);
+  const std::string three = fmt::format("{}\n{}", two, kSessionToken);
   const auto fields = fmt::format(R"("AccessKeyId": "{}", "SecretAccessKey": "{}")", kId, kSecretKey);
-  const auto session = fmt::format(R"({}, "SessionToken": "{}")", fields, kToken);
+  const auto session = fmt::format(R"({}, "SessionToken": "{}")", fields, kSessionToken);
   CHECK(key_pair(fmt::format(R"({{"Version": 1, {}}})", fields)) == two);
   CHECK(key_pair(fmt::format(R"({{"Version": 1, {}, "SessionToken": null, "Expiration": null}})", fields)) == two);
   CHECK(key_pair(fmt::format("\n {{\"Version\": 1, {}}}\n", session)) == three);
@@ -79,7 +79,7 @@ TEST_CASE("keys_of_aws_are_taken_in_every_form_that_tools_give") {
   const auto lines = fmt::format("aws_access_key_id = {}\naws_secret_access_key={}\n", kId, kSecretKey);
   CHECK(key_pair(lines) == two);
   CHECK(key_pair("[default]\n" + lines) == two);
-  CHECK(key_pair(fmt::format("# a comment\r\n\r\n[x]\r\n; another\r\naws_session_token\t=\t{}\r\n{}", kToken, lines)) ==
+  CHECK(key_pair(fmt::format("# a comment\r\n\r\n[x]\r\n; another\r\naws_session_token\t=\t{}\r\n{}", kSessionToken, lines)) ==
         three);
   CHECK(key_pair("[default]\nregion = us-east-1\n" + lines) == two);
   CHECK(key_pair(two + "\n") == two);
@@ -94,9 +94,9 @@ TEST_CASE("keys_are_views_of_their_value") {
   CHECK(two.secret_access_key == kSecretKey);
   CHECK(two.session_token.empty());
   CHECK(two.access_key_id.data() == long_lived.reveal().data());
-  const Secret session = *secret_of({.access_key_id = kId, .secret_access_key = kSecretKey, .session_token = kToken});
+  const Secret session = *secret_of({.access_key_id = kId, .secret_access_key = kSecretKey, .session_token = kSessionToken});
   CHECK(keys_in(session).secret_access_key == kSecretKey);
-  CHECK(keys_in(session).session_token == kToken);
+  CHECK(keys_in(session).session_token == kSessionToken);
   const std::string big(Secret::kMaxSize, 'x');
   CHECK_FALSE(secret_of({.access_key_id = kId, .secret_access_key = kSecretKey, .session_token = big}).has_value());
 }

@@ -1,0 +1,132 @@
+#include "proxy/credential_use.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "credentials/aws_keys.h"
+#include "credentials/injection.h"
+#include "credentials/sigv4.h"
+#include "policy/aws_host.h"
+#include "policy/credential_spec.h"
+#include "proxy/conversation.h"
+#include "proxy/worker.h"
+
+namespace enforcer::proxy {
+
+namespace asio = boost::asio;
+
+namespace {
+
+using As = policy::CredentialSpec::Injection::As;
+
+/// The guest's body with every chunk's signature made again.
+class SignedBody final : public BodySource {
+ public:
+  SignedBody(BodySource& guest, credentials::ChunkSigner& signer) : guest_(guest), signer_(signer) {}
+
+  asio::awaitable<BodyPart> read_body() override {
+    while (true) {
+      const BodyPart part = co_await guest_.read_body();
+      out_.clear();
+      if (part.kind == BodyPart::Kind::kEnd && !signer_.finish()) co_return BodyPart{.kind = BodyPart::Kind::kMalformed};
+      if (part.kind != BodyPart::Kind::kData) co_return part;
+      if (!signer_.take(part.data, out_)) co_return BodyPart{.kind = BodyPart::Kind::kMalformed};
+      if (!out_.empty()) co_return BodyPart{.kind = BodyPart::Kind::kData, .data = out_};
+    }
+  }
+
+ private:
+  BodySource& guest_;
+  credentials::ChunkSigner& signer_;
+  std::vector<std::uint8_t> out_;
+};
+
+bool lists(const std::vector<std::string>& words, std::string_view word) {
+  return std::ranges::find(words, word) != words.end();
+}
+
+}  // namespace
+
+CredentialUse::CredentialUse(Conversation& conversation, const policy::Facts& facts, const policy::Decision& decision)
+    : conversation_(conversation), facts_(facts), decision_(decision) {}
+
+bool CredentialUse::wants_whole_body(const http::RequestHead& head) const {
+  const auto* binding = spec().binding_for(*facts_.host, facts_.port);
+  if (binding == nullptr || binding->as != As::kSigV4 || head.body.kind == http::BodyFraming::Kind::kNone) return false;
+  const auto signature = credentials::read_signature(head);
+  return signature && signature->needs_body();
+}
+
+asio::awaitable<std::optional<policy::Reason>> CredentialUse::add(OutgoingRequest& request) {
+  Worker& worker = conversation_.worker();
+  const auto start = Monotonic::now();
+  conversation_.expect_within(worker.config().deadlines.origin_connect * 2);
+  auto lease = co_await worker.lease_of(spec(), conversation_.decisions().guest().identity(),
+                                        Deadline::after(worker.config().deadlines.origin_connect));
+  worker.metrics().overhead(metrics::Stage::kCredential, Monotonic::now() - start);
+  std::optional<policy::Reason> refused = policy::Reason::kCredentialUnavailable;
+  if (lease) {
+    lease_ = *std::move(lease);
+    refused = put_in(request);
+  }
+  using metrics::InjectionResult;
+  const auto result = !refused                                             ? InjectionResult::kInjected
+                      : *refused == policy::Reason::kCredentialUnavailable ? InjectionResult::kUnavailable
+                                                                           : InjectionResult::kDenied;
+  worker.metrics().credential_injected(spec().name, result);
+  co_return refused;
+}
+
+/// Invariant 6: the decision names a credential only for a host it is bound to, over TLS.
+std::optional<policy::Reason> CredentialUse::put_in(OutgoingRequest& request) {
+  const auto* binding = spec().binding_for(*facts_.host, facts_.port);
+  if (binding == nullptr || facts_.request->transport != policy::RequestFacts::Transport::kTls) {
+    return policy::Reason::kCredentialHostMismatch;
+  }
+  // Objects of S3 are large, and are not what an echo would be: clients fetch them in parts.
+  const bool signs = binding->as == As::kSigV4;
+  ask_for_searchable(request.head, signs ? Ranges::kAllowed : Ranges::kRefused);
+  if (signs) return sign(request);
+  if (credentials::inject(*binding, *lease_.value, request.head)) return std::nullopt;
+  return policy::Reason::kCredentialUnavailable;
+}
+
+std::optional<policy::Reason> CredentialUse::sign(OutgoingRequest& request) {
+  const auto* binding = spec().binding_for(*facts_.host, facts_.port);
+  const auto signature = credentials::read_signature(request.head);
+  if (!signature) return policy::Reason::kSignature;
+  const auto service = policy::aws_service_of(*facts_.host);
+  if (!lists(binding->services, signature->service) || !lists(binding->regions, signature->region) ||
+      (service && *service != signature->service)) {
+    return policy::Reason::kCredentialHostMismatch;
+  }
+  const std::string_view body = request.body ? as_text(*request.body) : std::string_view();
+  auto seed = credentials::sign(request.head, *signature, credentials::keys_in(*lease_.value), WallClock::now(), body);
+  if (!seed) return policy::Reason::kCredentialUnavailable;
+  using Payload = credentials::GuestSignature::Payload;
+  using Trailer = credentials::ChunkSigner::Trailer;
+  if (signature->payload == Payload::kChunks) chunks_.emplace(*std::move(seed), Trailer::kNone);
+  if (signature->payload == Payload::kChunksTrailer) chunks_.emplace(*std::move(seed), Trailer::kSigned);
+  return std::nullopt;
+}
+
+BodySource& CredentialUse::upload(GuestSide& guest) {
+  if (!chunks_) return guest;
+  signed_body_ = std::make_unique<SignedBody>(guest, *chunks_);
+  return *signed_body_;
+}
+
+OriginSide& CredentialUse::guard(OriginSide& origin) {
+  const auto cookies = decision_.set_cookie ? GuardedOrigin::Cookies::kKept : GuardedOrigin::Cookies::kRemoved;
+  guarded_ = std::make_unique<GuardedOrigin>(origin, lease_.needles, cookies, [this] { report_leak(); });
+  return *guarded_;
+}
+
+void CredentialUse::report_leak() {
+  conversation_.worker().metrics().secret_leak_blocked(spec().name);
+  conversation_.decisions().report("secret_leak_blocked",
+                                   fmt::format("credential {} in a response of {}", spec().name, facts_.host->text()));
+}
+
+}  // namespace enforcer::proxy

@@ -1,0 +1,161 @@
+#include "proxy/guarded_origin.h"
+
+#include <algorithm>
+#include <array>
+
+#include "http/field_rules.h"
+
+namespace enforcer::proxy {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::size_t kRoom = std::size_t{64} * 1024;
+constexpr unsigned kPartialContent = 206;
+
+/// They speak of a body in the form it had.
+constexpr std::string_view kOfEncodedBodies[] = {"content-encoding", "content-md5", "content-digest", "digest",
+                                                 "accept-ranges"};
+
+void erase_fields(std::vector<http::HeaderField>& fields, std::span<const std::string_view> names) {
+  std::erase_if(fields, [&](const http::HeaderField& field) {
+    return std::ranges::find(names, http::comparable_name(field.name)) != names.end();
+  });
+}
+
+bool is_identity(std::string_view coding) {
+  return coding.empty() || coding == "identity";
+}
+
+}  // namespace
+
+void ask_for_searchable(http::RequestHead& head, Ranges ranges) {
+  static constexpr std::string_view kEncodings[] = {"accept-encoding", "grpc-accept-encoding",
+                                                    "sec-websocket-extensions"};
+  static constexpr std::string_view kParts[] = {"range", "if-range"};
+  const bool grpc = http::is_grpc(head);
+  erase_fields(head.fields, kEncodings);
+  if (ranges == Ranges::kRefused) erase_fields(head.fields, kParts);
+  if (head.tunnel == http::RequestHead::Tunnel::kNone) head.fields.push_back({"Accept-Encoding", "identity"});
+  if (grpc) head.fields.push_back({"grpc-accept-encoding", "identity"});
+}
+
+GuardedOrigin::GuardedOrigin(OriginSide& origin, std::shared_ptr<const credentials::Needles> needles, Cookies cookies,
+                             std::function<void()> found)
+    : origin_(origin), needles_(std::move(needles)), cookies_(cookies), found_(std::move(found)), scanner_(needles_) {}
+
+asio::awaitable<bool> GuardedOrigin::send_head(const http::RequestHead& head) {
+  return origin_.send_head(head);
+}
+
+asio::awaitable<bool> GuardedOrigin::write_body(Bytes data, BodyPart::Next next) {
+  return origin_.write_body(data, next);
+}
+
+asio::awaitable<bool> GuardedOrigin::end_body(const Trailers& trailers) {
+  return origin_.end_body(trailers);
+}
+
+asio::awaitable<OriginSide::Head> GuardedOrigin::read_head() {
+  auto read = co_await origin_.read_head();
+  auto* head = std::get_if<http::ResponseHead>(&read);
+  if (head != nullptr && !guard(*head)) co_return NoHead::kUnsearchable;
+  co_return read;
+}
+
+/// False: its body could not be searched.
+bool GuardedOrigin::guard(http::ResponseHead& head) {
+  static constexpr std::string_view kCookies[] = {"set-cookie", "set-cookie2"};
+  if (cookies_ == Cookies::kRemoved) erase_fields(head.fields, kCookies);
+  redact(head.phrase);
+  redact(head.fields);
+  if (head.interim()) return true;
+  for (const std::string_view coding : http::values_of(head.fields, "grpc-encoding")) {
+    if (!is_identity(coding)) return false;
+  }
+  std::string codings;
+  for (const std::string_view each : http::values_of(head.fields, "content-encoding")) {
+    if (!codings.empty()) codings += ", ";
+    codings += each;
+  }
+  if (is_identity(codings)) return true;
+  if (head.status == kPartialContent) return false;
+  auto decoder = http::ContentDecoder::make(codings);
+  if (!decoder) return false;
+  erase_fields(head.fields, kOfEncodedBodies);
+  head.announced.reset();
+  if (head.body.kind == http::BodyFraming::Kind::kNone) return true;
+  head.body = {.kind = http::BodyFraming::Kind::kChunked};
+  decoder_ = *std::move(decoder);
+  decoded_.resize(kRoom);
+  return true;
+}
+
+void GuardedOrigin::redact(std::vector<http::HeaderField>& fields) {
+  for (http::HeaderField& field : fields) {
+    redact(field.name);
+    redact(field.value);
+  }
+}
+
+void GuardedOrigin::redact(std::string& text) {
+  if (credentials::redact(needles_, text) > 0 && found_) std::exchange(found_, nullptr)();
+}
+
+Trailers GuardedOrigin::trailers() {
+  Trailers trailers = origin_.trailers();
+  redact(trailers);
+  return trailers;
+}
+
+/// Something may be held back of what is there, so more of it can only be told where nothing is changed.
+BodyPart::Next GuardedOrigin::next_part() {
+  return BodyPart::Next::kUnknown;
+}
+
+void GuardedOrigin::become_tunnel() {
+  frames_.emplace(needles_);
+  origin_.become_tunnel();
+}
+
+asio::awaitable<BodyPart> GuardedOrigin::read_body() {
+  while (true) {
+    BodyPart part = ended_ ? search_end() : search();
+    if (part.kind != BodyPart::Kind::kData || !part.data.empty()) co_return part;
+    part = co_await origin_.read_body();
+    if (part.kind == BodyPart::Kind::kMalformed || part.kind == BodyPart::Kind::kBroken) co_return part;
+    ended_ = part.kind == BodyPart::Kind::kEnd;
+    arrived_ = part.data;
+  }
+}
+
+/// Of what has arrived; no data: there is none, or all of it is held back.
+BodyPart GuardedOrigin::search() {
+  if (frames_) {
+    const auto frames = frames_->feed(std::exchange(arrived_, {}));
+    return frames ? passed(*frames) : BodyPart{.kind = BodyPart::Kind::kMalformed};
+  }
+  if (!decoder_) return passed(scanner_.feed(std::exchange(arrived_, {})));
+  while (true) {
+    const auto count = decoder_->decode(arrived_, decoded_);
+    if (!count) return {.kind = BodyPart::Kind::kMalformed};
+    if (*count == 0) return passed({});
+    const BodyPart part = passed(scanner_.feed(Bytes(decoded_).first(*count)));
+    if (!part.data.empty()) return part;
+  }
+}
+
+/// What was held back until the end, once; then the end.
+BodyPart GuardedOrigin::search_end() {
+  if (decoder_ && !decoder_->complete()) return {.kind = BodyPart::Kind::kMalformed};
+  const BodyPart part = passed(frames_ ? frames_->finish() : scanner_.finish());
+  return part.data.empty() ? BodyPart{.kind = BodyPart::Kind::kEnd} : part;
+}
+
+BodyPart GuardedOrigin::passed(Bytes data) {
+  if (found_ && (scanner_.findings() > 0 || (frames_ && frames_->findings() > 0))) std::exchange(found_, nullptr)();
+  return {.kind = BodyPart::Kind::kData, .data = data};
+}
+
+}  // namespace enforcer::proxy
