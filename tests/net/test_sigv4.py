@@ -18,15 +18,15 @@ from lib.runner import hang_guard
 ANY = 'http: [{methods: [GET, HEAD, PUT, POST, DELETE], paths: ["/**"]}], credential: aws'
 SERVICES = ["s3", "sts", "ce", "cloudformation"]
 FORMS = ("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER", "STREAMING-UNSIGNED-PAYLOAD-TRAILER")
-ODD_KEYS = ["a b", "\u00e4\u20ac", "a+b", "~t", "a//b", "/a", "q?x=1&y", "p%20q", "(x)!'*"]
+ODD_KEYS = ["a b", "\u00e4\u20ac", "a+b", "~t", "q?x=1&y", "p%20q", "(x)!'*"]
 JSON = ("-H", "Content-Type: application/x-amz-json-1.1", "-H", "X-Amz-Target: AWSInsightsIndexService.GetCostAndUsage")
 COSTS = ("ce", "get-cost-and-usage", "--time-period", "Start=2026-01-01,End=2026-02-01", "--granularity", "MONTHLY", "--metrics",
          "UnblendedCost")
 
 
-def lab(services=SERVICES, keys="", secret=KEYS, **options):
-    binding = [{"to": HOSTS, "as": "sigv4", "services": services, "regions": ["us-east-1"]}]
-    return Lab(policy(*[f"{host} {ANY}{keys}" for host in HOSTS]), credentials={"aws": {"binding": binding, "secret": secret}}, **options)
+def lab(services=SERVICES, keys="", secret=KEYS, bound=HOSTS, **options):
+    binding = [{"to": bound, "as": "sigv4", "services": services, "regions": ["us-east-1"]}]
+    return Lab(policy(*[f"{host} {ANY}{keys}" for host in bound]), credentials={"aws": {"binding": binding, "secret": secret}}, **options)
 
 
 def signed_by_us(server):
@@ -82,9 +82,17 @@ def test_boto3_names_objects_oddly():
                              f"  s3.head_object(Bucket='{BUCKET}', Key=key)\n"
                              f"print(json.dumps(sorted(o['Key'] for o in s3.list_objects_v2(Bucket='{BUCKET}')['Contents'])))")
             equal(json.loads(done), sorted(ODD_KEYS))
+        mine.boto("for key in ('a//b', '/a'):  # which are not the objects that rules would have been asked about\n"
+                  "  try:\n"
+                  f"    s3.get_object(Bucket='{BUCKET}', Key=key)\n"
+                  "  except botocore.exceptions.ClientError as error:\n"
+                  "    assert error.response['ResponseMetadata']['HTTPStatusCode'] == 403, error\n"
+                  "  else:\n"
+                  "    raise AssertionError(key)")
+        equal({r["reason"] for r in made.enforcer.records(type="decision", decision="deny")}, {"signature"})
         for prefix in ("a b", "a+", "\u00e4", "q?x=1&", "p%20"):
-            found = mine.boto(f"print(s3.list_objects_v2(Bucket='{BUCKET}', Prefix={prefix!r})['KeyCount'] is not None)")
-            equal(found, "True\n", prefix)
+            found = mine.boto(f"print(json.dumps([o['Key'] for o in s3.list_objects_v2(Bucket='{BUCKET}', Prefix={prefix!r})['Contents']]))")
+            equal(json.loads(found), [key for key in sorted(ODD_KEYS) if key.startswith(prefix)], prefix)
         equal({e["payload"] for e in server.events(event="request", action="s3:PutObject")}, {"unsigned", FORMS[2]})
         equal({e["verdict"] for e in server.events(event="request")}, {"ok"})
         signed_by_us(server)
@@ -111,16 +119,13 @@ def test_presigned_urls_are_signed_again_in_the_query():
 
 @hang_guard(180)
 def test_service_or_region_outside_of_the_binding_is_denied():
-    with lab(services=["ce", "cloudformation"]) as made:
+    with lab(services=["ce", "cloudformation"], bound=[CE, CLOUDFORMATION, ELSEWHERE]) as made:
         server, mine = AwsServer(made), AwsClients(made)
         assert "12.34" in mine.aws(*COSTS)
-        attempts = [(STS, ["sts", "get-caller-identity"]), (BUCKET_HOST, ["s3", "ls", f"s3://{BUCKET}/"]),
-                    (ELSEWHERE, ["cloudformation", "describe-stacks", "--region", "eu-west-1"])]
-        for host, words in attempts:
-            with denies(made, "credential_host_mismatch"):
-                done = mine.run("/usr/bin/aws", *words)
-            assert done.returncode != 0, done.stdout
-            assert made.enforcer.records(type="decision", decision="deny", host=host), host
+        with denies(made, "credential_host_mismatch"):
+            done = mine.run("/usr/bin/aws", "cloudformation", "describe-stacks", "--region", "eu-west-1")
+        assert done.returncode != 0, done.stdout
+        assert made.enforcer.records(type="decision", decision="deny", host=ELSEWHERE)
         for scope in ("eu-west-1:ce", "us-east-1:sts", "us-east-1:s3"):  # the guest writes what it says it wants
             reply = made.guest.curl(*costs(scope))
             equal((reply.status, json.loads(reply.body)["reason"]), (403, "credential_host_mismatch"), scope)
@@ -141,7 +146,7 @@ def test_requests_without_a_signature_of_version_4_are_refused():
                "20261126T000000Z&X-Amz-Region-Set=us-east-1&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=30",
                "?X-Amz-Algorithm=AWS4-HMAC-SHA256", "?X-Amz-Signature=00",
                f"?AWSAccessKeyId={PLACEHOLDERS[0]}&Signature=nzf8TUe6OZg1viju8mvwTwRGfSU%3D&Expires=1795734573"]
-    with lab() as made:
+    with lab(services=["ce"], bound=[CE]) as made:
         server = AwsServer(made)
         made.guest.trust_enforcer()
         equal(made.guest.curl(*costs()).status, 200, "the control")
@@ -209,7 +214,7 @@ def test_guests_session_token_is_replaced_by_the_credentials_own():
 
 @hang_guard(240)
 def test_keys_that_a_guest_could_take_along_are_minted_by_rule_only():
-    words = ("sts", "assume-role", "--role-arn", "arn:aws:iam::123456789012:role/agent", "--role-session-name", "x")
+    words = ("sts", "assume-role", "--role-arn", "arn:aws:iam::123456789012:role/agent", "--role-session-name", "xy")
     for keys, status in (("", 1), (", mintTokens: true", 0)):
         with lab(keys=keys, test=f"{os.environ['ENFORCER_TEST']}{keys}") as made:
             server, mine = AwsServer(made), AwsClients(made)

@@ -156,6 +156,11 @@ asio::awaitable<Result<Lease>> Keyring::lease_of(const policy::CredentialSpec& s
 
 asio::awaitable<Result<Value>> Keyring::exchanged(const policy::CredentialSpec& spec, GuestIdentity guest,
                                                   Deadline deadline) {
+  const auto base = co_await from_source(spec, deadline);
+  if (!base) co_return std::unexpected(base.error());
+  auto& known = exchanged_[spec.name];
+  if (known && !same_value(*known, *base->secret)) asked_for_.forget(spec.name);  // what was made of another is void
+  known = base->secret;
   const auto kept = std::make_shared<const policy::CredentialSpec>(spec);
   const auto fetch = [this, kept, guest](Deadline by) { return mint(kept, guest, by); };
   co_return co_await asked_for_.get(minted_key(spec, &guest), fingerprint_of(spec.exchange), fetch, deadline);
@@ -166,20 +171,24 @@ asio::awaitable<Result<Value>> Keyring::mint(SharedSpec spec, GuestIdentity gues
   if (!base) co_return std::unexpected(base.error());
   auto minted = co_await exchange_->mint(spec->name, spec->exchange, base->secret, std::move(guest), deadline);
   if (!minted) co_return std::unexpected(minted.error());
-  if (minted->next_base) keep_base(*spec, *minted->next_base);
+  if (minted->next_base) keep_base(*spec, minted->next_base);
   co_return std::move(minted->value);
 }
 
 /// The server has replaced what the source gives (RFC 6749 6): where it is ours to keep, it is kept.
-void Keyring::keep_base(const policy::CredentialSpec& spec, const Secret& next) {
+void Keyring::keep_base(const policy::CredentialSpec& spec, std::shared_ptr<const Secret> next) {
   if (spec.source.kind != Kind::kStored) {
     log_warning("credential {}: its server has given another refresh token, which only this process knows: with "
                 "source: {{store: true}} it would outlive a restart",
                 spec.name);
-  } else if (const auto stored = store_->set(spec, next); !stored) {
+    return;
+  }
+  if (const auto stored = store_->set(spec, *next); !stored) {
     log_error("credential {}: the refresh token that its server has given cannot be stored: {}", spec.name,
               stored.error().message);
+    return;
   }
+  exchanged_[spec.name] = std::move(next);
 }
 
 Result<Lease> Keyring::lease(const policy::CredentialSpec& spec, const Value& value) {
@@ -226,6 +235,7 @@ Result<> Keyring::set(const policy::CredentialSpec& spec, const Secret& raw) {
 
 Result<> Keyring::erase(const policy::CredentialSpec& spec) {
   TRY_VOID(require_stored(spec));
+  forget(spec.name);
   return store_->erase(spec.name);
 }
 

@@ -100,7 +100,7 @@ class Keyring {
   boost::asio::awaitable<Result<Value>> exchanged(const policy::CredentialSpec& spec, GuestIdentity guest,
                                                   Deadline deadline);
   boost::asio::awaitable<Result<Value>> mint(SharedSpec spec, GuestIdentity guest, Deadline deadline);
-  void keep_base(const policy::CredentialSpec& spec, const Secret& next);
+  void keep_base(const policy::CredentialSpec& spec, std::shared_ptr<const Secret> next);
   Result<Lease> lease(const policy::CredentialSpec& spec, const Value& value);
 
   std::unique_ptr<FileSource> files_;
@@ -111,6 +111,7 @@ class Keyring {
   std::unique_ptr<VaultSource> vault_;
   std::unique_ptr<TokenExchange> exchange_;
   RefreshingCache asked_for_;                   ///< values of vaults, and what values were exchanged for
+  std::map<std::string, std::shared_ptr<const Secret>, std::less<>> exchanged_;  ///< of what, by the credential's name
   std::map<const Secret*, Searched> searched_;  ///< of values in use
   std::map<std::string, std::shared_ptr<const Secret>, std::less<>> given_;  ///< by the credential's name
 };

@@ -128,7 +128,8 @@ Result<> resolve_segment(std::vector<std::string>& stack, std::string segment) {
   return {};
 }
 
-Result<std::string> canonical_segments(std::string_view path) {
+Result<RequestPath> canonical_segments(std::string_view path) {
+  RequestPath result;
   std::vector<std::string> stack;
   bool directory = false;  // does the path end with a slash?
   while (true) {
@@ -136,16 +137,17 @@ Result<std::string> canonical_segments(std::string_view path) {
     std::string segment = TRY(canonical_segment(path.substr(0, slash)));
     const bool last = slash == std::string_view::npos;
     directory = last && (segment.empty() || segment == "." || segment == "..");
+    result.shortened |= segment == "." || segment == ".." || (segment.empty() && !last);
     if (!last || !segment.empty()) TRY_VOID(resolve_segment(stack, std::move(segment)));
     if (last) break;
     path.remove_prefix(slash + 1);
   }
-  std::string out;
+  result.path.clear();
   for (const std::string& segment : stack) {
-    if (!segment.empty()) out += "/" + segment;
+    if (!segment.empty()) result.path += "/" + segment;
   }
-  if (directory || out.empty()) out += '/';
-  return out;
+  if (directory || result.path.empty()) result.path += '/';
+  return result;
 }
 
 }  // namespace
@@ -157,8 +159,7 @@ std::string RequestPath::target() const {
 Result<RequestPath> canonical_path(std::string_view target) {
   if (!target.starts_with('/')) return fail(Errc::kInvalid, "path does not begin with '/'");
   const auto mark = target.find('?');
-  RequestPath result;
-  result.path = TRY(canonical_segments(target.substr(1, mark == std::string_view::npos ? mark : mark - 1)));
+  RequestPath result = TRY(canonical_segments(target.substr(1, mark == std::string_view::npos ? mark : mark - 1)));
   if (mark != std::string_view::npos) {
     result.query = std::string(target.substr(mark + 1));
     for (const std::uint8_t octet : as_bytes(*result.query)) {

@@ -22,6 +22,8 @@ struct RequestPath {
   std::string path = "/";            ///< canonical, begins with '/'
   std::optional<std::string> query;  ///< behind the '?', untouched; printable ASCII
 
+  bool shortened = false;  ///< empty and dot segments were taken out: not for services to which they mean something
+
   [[nodiscard]] std::string target() const;  ///< path, or path?query
 };
 

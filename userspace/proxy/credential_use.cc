@@ -7,6 +7,7 @@
 #include "credentials/aws_keys.h"
 #include "credentials/injection.h"
 #include "credentials/sigv4.h"
+#include "credentials/sigv4_canonical.h"
 #include "policy/aws_host.h"
 #include "policy/credential_spec.h"
 #include "proxy/conversation.h"
@@ -96,6 +97,8 @@ std::optional<policy::Reason> CredentialUse::sign(OutgoingRequest& request) {
   const auto* binding = spec().binding_for(*facts_.host, facts_.port);
   const auto signature = credentials::read_signature(request.head);
   if (!signature) return policy::Reason::kSignature;
+  // "a//b" is an object of its own, which is not what was decided on and would be asked for.
+  if (request.head.path.shortened && credentials::signs_as_s3(signature->service)) return policy::Reason::kSignature;
   const auto service = policy::aws_service_of(*facts_.host);
   if (!lists(binding->services, signature->service) || !lists(binding->regions, signature->region) ||
       (service && *service != signature->service)) {

@@ -79,11 +79,18 @@ bool GuardedOrigin::guard(http::ResponseHead& head) {
     if (!codings.empty()) codings += ", ";
     codings += each;
   }
-  if (is_identity(codings)) return true;
+  if (is_identity(codings)) {
+    erase_fields(head.fields, std::span(kOfEncodedBodies).first(1));
+    return true;
+  }
   if (head.status == kPartialContent) return false;
   auto decoder = http::ContentDecoder::make(codings);
   if (!decoder) return false;
   erase_fields(head.fields, kOfEncodedBodies);
+  for (http::HeaderField& field : head.fields) {  // what names the octets of the encoded form, names another form's now
+    const bool strong = http::comparable_name(field.name) == "etag" && !field.value.starts_with("W/");
+    if (strong) field.value.insert(0, "W/");
+  }
   head.announced.reset();
   if (head.body.kind == http::BodyFraming::Kind::kNone) return true;
   head.body = {.kind = http::BodyFraming::Kind::kChunked};
