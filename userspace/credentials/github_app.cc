@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include "credentials/rfc3339.h"
 #include "credentials/jwt.h"
 #include "credentials/query_parameters.h"
+#include "credentials/rfc3339.h"
 #include "credentials/service_answer.h"
 
 namespace enforcer::credentials {

@@ -43,7 +43,7 @@ std::unexpected<Error> failed_to(std::string_view what, const Error& cause) {
 }
 
 asio::awaitable<Result<HttpsResponse>> read_answer(net::ByteStream& stream, std::string method,
-                                                    HttpsAnswerReader::Read what) {
+                                                   HttpsAnswerReader::Read what) {
   HttpsAnswerReader reader(std::move(method), what);
   WipedBytes buffer(net::kBodyReadSize);
   while (true) {
@@ -85,8 +85,7 @@ asio::awaitable<Result<HttpsResponse>> HttpsClient::exchange(const HttpsRequest&
     co_return failed_to("cannot send", sent.error());
   }
   using Read = HttpsAnswerReader::Read;
-  auto answer =
-      co_await read_answer(stream, request.head.method, request.wants_body ? Read::kAll : Read::kHead);
+  auto answer = co_await read_answer(stream, request.head.method, request.wants_body ? Read::kAll : Read::kHead);
   stream.end_writing();
   co_return answer;
 }

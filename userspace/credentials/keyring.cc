@@ -43,11 +43,11 @@ RefreshingCache::Key vault_key(const policy::CredentialSpec& spec) {
 }
 
 std::string fingerprint_of(const policy::VaultPlace& place) {
-  return fmt::format("{}", fmt::join(std::initializer_list<std::string>{policy::text_of(place.address), place.mount,
-                                                                        place.path, place.key, place.name_space,
-                                                                        place.token_file, place.role_id,
-                                                                        place.secret_id_file},
-                                     "\n"));
+  return fmt::format(
+      "{}", fmt::join(std::initializer_list<std::string>{policy::text_of(place.address), place.mount, place.path,
+                                                         place.key, place.name_space, place.token_file, place.role_id,
+                                                         place.secret_id_file},
+                      "\n"));
 }
 
 using Pairs = std::vector<std::pair<std::string, std::string>>;
@@ -178,9 +178,10 @@ asio::awaitable<Result<Value>> Keyring::mint(SharedSpec spec, GuestIdentity gues
 /// The server has replaced what the source gives (RFC 6749 6): where it is ours to keep, it is kept.
 void Keyring::keep_base(const policy::CredentialSpec& spec, std::shared_ptr<const Secret> next) {
   if (spec.source.kind != Kind::kStored) {
-    log_warning("credential {}: its server has given another refresh token, which only this process knows: with "
-                "source: {{store: true}} it would outlive a restart",
-                spec.name);
+    log_warning(
+        "credential {}: its server has given another refresh token, which only this process knows: with "
+        "source: {{store: true}} it would outlive a restart",
+        spec.name);
     return;
   }
   if (const auto stored = store_->set(spec, *next); !stored) {
@@ -240,8 +241,8 @@ Result<> Keyring::erase(const policy::CredentialSpec& spec) {
 }
 
 void Keyring::forget(std::string_view name) {
-  for (Source* source : std::initializer_list<Source*>{files_.get(), service_.get(), commands_.get(), store_.get(),
-                                                       vault_.get()}) {
+  for (Source* source :
+       std::initializer_list<Source*>{files_.get(), service_.get(), commands_.get(), store_.get(), vault_.get()}) {
     source->forget(name);
   }
   asked_for_.forget(name);

@@ -110,10 +110,10 @@ class Keyring {
   std::unique_ptr<Store> store_;
   std::unique_ptr<VaultSource> vault_;
   std::unique_ptr<TokenExchange> exchange_;
-  RefreshingCache asked_for_;                   ///< values of vaults, and what values were exchanged for
+  RefreshingCache asked_for_;  ///< values of vaults, and what values were exchanged for
   std::map<std::string, std::shared_ptr<const Secret>, std::less<>> exchanged_;  ///< of what, by the credential's name
-  std::map<const Secret*, Searched> searched_;  ///< of values in use
-  std::map<std::string, std::shared_ptr<const Secret>, std::less<>> given_;  ///< by the credential's name
+  std::map<const Secret*, Searched> searched_;                                   ///< of values in use
+  std::map<std::string, std::shared_ptr<const Secret>, std::less<>> given_;      ///< by the credential's name
 };
 
 }  // namespace enforcer::credentials

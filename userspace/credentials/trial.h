@@ -12,7 +12,8 @@ namespace enforcer::credentials {
 
 /// GET `target` (a path, and a query behind '?') with the value in it, over TLS that proves `host`. The status of the
 /// answer. kConflict: the credential is not bound to that host and port. kInvalid: the target is no path, or the value
-/// cannot stand where it belongs. kUnavailable, kTimeout: as of HttpsClient::ask(). No byte of the value is in a message.
+/// cannot stand where it belongs. kUnavailable, kTimeout: as of HttpsClient::ask(). No byte of the value is in a
+/// message.
 boost::asio::awaitable<Result<unsigned>> try_credential(HttpsClient& client, const policy::CredentialSpec& spec,
                                                         Lease lease, HostName host, Port port, std::string target,
                                                         Deadline deadline);

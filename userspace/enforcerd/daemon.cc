@@ -24,8 +24,7 @@ constexpr std::string_view kDropLabels[] = {
 }  // namespace
 
 Daemon::Daemon(const config::Config& config, const config::Paths& paths, audit::Log& log, Workers& workers,
-               const ServiceNotify& manager, credentials::Keyring& keyring,
-               credentials::HttpsClient& https)
+               const ServiceNotify& manager, credentials::Keyring& keyring, credentials::HttpsClient& https)
     : config_(config),
       log_(log),
       workers_(workers),

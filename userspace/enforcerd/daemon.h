@@ -30,8 +30,7 @@ namespace enforcer::enforcerd {
 class Daemon final : public HostEvents, public control::Backend {
  public:
   Daemon(const config::Config& config, const config::Paths& paths, audit::Log& log, Workers& workers,
-         const ServiceNotify& manager, credentials::Keyring& keyring,
-         credentials::HttpsClient& https);
+         const ServiceNotify& manager, credentials::Keyring& keyring, credentials::HttpsClient& https);
 
   /// Loads the policies and begins to look for hostd.
   void start();

@@ -1,11 +1,14 @@
 #include "http/http2_codec.h"
 
+#include <malloc.h>
 #include <nghttp2/nghttp2.h>
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <cstring>
 
+#include "base/secret.h"
 #include "http/head_scanner.h"
 
 namespace enforcer::http {
@@ -64,6 +67,38 @@ bool is_peers_fault(std::uint32_t code) {
 
 bool ends_stream(const nghttp2_frame& frame) {
   return (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+}
+
+// What a client's session writes may hold a secret of ours: its copies of fields, and its frames. The memory is wiped
+// when it is given back.
+
+void* allocate(std::size_t size, void*) {
+  return std::malloc(size);
+}
+
+void give_back(void* memory, void*) {
+  if (memory != nullptr) wipe({static_cast<char*>(memory), malloc_usable_size(memory)});
+  std::free(memory);
+}
+
+void* allocate_zeros(std::size_t count, std::size_t size, void*) {
+  return std::calloc(count, size);
+}
+
+void* allocate_again(void* memory, std::size_t size, void*) {
+  void* const larger = std::malloc(size);
+  if (larger == nullptr || memory == nullptr) return larger;
+  std::memcpy(larger, memory, std::min(size, malloc_usable_size(memory)));
+  give_back(memory, nullptr);
+  return larger;
+}
+
+nghttp2_mem wiped_memory() {
+  return {.mem_user_data = nullptr,
+          .malloc = allocate,
+          .free = give_back,
+          .calloc = allocate_zeros,
+          .realloc = allocate_again};
 }
 
 }  // namespace
@@ -264,8 +299,9 @@ Result<> Http2Codec::open() {
   nghttp2_option_set_stream_reset_rate_limit(option, std::uint64_t{2} * kResets, kResets);
 
   nghttp2_session* session = nullptr;
+  nghttp2_mem memory = wiped_memory();
   const int opened = role_ == Role::kServer ? nghttp2_session_server_new2(&session, made, this, option)
-                                            : nghttp2_session_client_new2(&session, made, this, option);
+                                            : nghttp2_session_client_new3(&session, made, this, option, &memory);
   if (opened != 0) return fail(Errc::kUnavailable, "nghttp2: out of memory");
   session_.reset(session);
 

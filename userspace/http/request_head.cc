@@ -21,12 +21,13 @@ HeadOutcome RequestHeadReader::read(Bytes buffered) {
 std::string serialise(const RequestHead& head) {
   const bool websocket = head.tunnel == RequestHead::Tunnel::kWebSocket;
   ENFORCER_CHECK(websocket || head.tunnel == RequestHead::Tunnel::kNone);
-  const std::string target = head.path.target();
-  std::size_t size = kUsualSize + target.size();
+  const std::string_view question = head.path.query ? "?" : "";
+  const std::string_view query = head.path.query ? std::string_view(*head.path.query) : std::string_view();
+  std::size_t size = kUsualSize + head.path.path.size() + query.size();
   for (const HeaderField& field : head.fields) size += field.name.size() + field.value.size() + 4;
   std::string out;
   out.reserve(size);  // no growing, or a piece of a secret would stay behind
-  append_line(out, head.method, " ", target, " ", label(head.version));
+  append_line(out, head.method, " ", head.path.path, question, query, " ", label(head.version));
   append_line(out, "Host: ", head.authority.to_string());
   for (const HeaderField& field : head.fields) append_line(out, field.name, ": ", field.value);
   if (head.body.kind == BodyFraming::Kind::kLength)

@@ -30,7 +30,8 @@ class SignedBody final : public BodySource {
     while (true) {
       const BodyPart part = co_await guest_.read_body();
       out_.clear();
-      if (part.kind == BodyPart::Kind::kEnd && !signer_.finish()) co_return BodyPart{.kind = BodyPart::Kind::kMalformed};
+      if (part.kind == BodyPart::Kind::kEnd && !signer_.finish())
+        co_return BodyPart{.kind = BodyPart::Kind::kMalformed};
       if (part.kind != BodyPart::Kind::kData) co_return part;
       if (!signer_.take(part.data, out_)) co_return BodyPart{.kind = BodyPart::Kind::kMalformed};
       if (!out_.empty()) co_return BodyPart{.kind = BodyPart::Kind::kData, .data = out_};

@@ -1,6 +1,6 @@
-// CredentialUse: what a credential is to one request: its value is asked for and put in, and the response is searched for
-// it. For AWS the value is a pair of keys, and what is put in is a signature of the request with them; a body that is
-// signed chunk by chunk is signed again as it passes.
+// CredentialUse: what a credential is to one request: its value is asked for and put in, and the response is searched
+// for it. For AWS the value is a pair of keys, and what is put in is a signature of the request with them; a body that
+// is signed chunk by chunk is signed again as it passes.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>

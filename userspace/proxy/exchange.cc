@@ -32,7 +32,7 @@ bool accepts_websocket(const http::ResponseHead& head, const http::RequestHead& 
 /// An origin that does not read takes it all the same, and its answer can be waited for behind it.
 bool fits_in_socket(const http::RequestHead& head) {
   constexpr std::size_t kSmall = 8 * 1024;
-  std::size_t size = head.path.path.size() + head.path.query.value_or("").size();
+  std::size_t size = head.path.path.size() + (head.path.query ? head.path.query->size() : 0);
   for (const http::HeaderField& field : head.fields) size += field.name.size() + field.value.size();
   return size <= kSmall;
 }

@@ -1,6 +1,6 @@
-// GuardedOrigin: the origin's side of an exchange whose request carries a secret of ours. What comes back is searched for
-// it in every form it could have (credentials/needles.h), and the guest gets '*' in its place: in the head, the body, the
-// trailers and the frames of a WebSocket, each while it streams.
+// GuardedOrigin: the origin's side of an exchange whose request carries a secret of ours. What comes back is searched
+// for it in every form it could have (credentials/needles.h), and the guest gets '*' in its place: in the head, the
+// body, the trailers and the frames of a WebSocket, each while it streams.
 //
 // So that there is something to search, the origin is asked for what is not encoded; what comes encoded all the same is
 // passed on decoded. What cannot be searched is not passed on.
@@ -18,7 +18,8 @@
 namespace enforcer::proxy {
 
 /// Before a request goes to a GuardedOrigin: asks for no encoding, no frame compression and, unless `ranges` may be
-/// asked for, for the whole (a guest that chooses where a part ends could have a secret cut to pieces too short to find).
+/// asked for, for the whole (a guest that chooses where a part ends could have a secret cut to pieces too short to
+/// find).
 enum class Ranges : std::uint8_t { kRefused, kAllowed };
 void ask_for_searchable(http::RequestHead& head, Ranges ranges);
 
@@ -60,7 +61,7 @@ class GuardedOrigin final : public OriginSide {
   std::optional<http::ContentDecoder> decoder_;
   Bytes arrived_;                      ///< and was not searched yet
   std::vector<std::uint8_t> decoded_;  ///< room for it
-  bool ended_ = false;  ///< the origin's body
+  bool ended_ = false;                 ///< the origin's body
 };
 
 }  // namespace enforcer::proxy

@@ -110,7 +110,7 @@ void Worker::revoke_credential(std::string_view name) {
 }
 
 asio::awaitable<Result<credentials::Lease>> Worker::lease_of(const policy::CredentialSpec& spec,
-                                                            const GuestIdentity& guest, Deadline deadline) {
+                                                             const GuestIdentity& guest, Deadline deadline) {
   return ask_keyring(keyring_->lease_of(spec, {guest.name, guest.epoch, guest.labels}, deadline));
 }
 

@@ -81,8 +81,8 @@ class Worker {
     keyring_ = &keyring;
     keyring_home_ = &home;
   }
-  /// What goes into a request of this guest; `spec` outlives the call. kUnavailable, which is written to the log (once a
-  /// second at most).
+  /// What goes into a request of this guest; `spec` outlives the call. kUnavailable, which is written to the log (once
+  /// a second at most).
   boost::asio::awaitable<Result<credentials::Lease>> lease_of(const policy::CredentialSpec& spec,
                                                               const GuestIdentity& guest, Deadline deadline);
   /// What the credential's source gives. As above.
