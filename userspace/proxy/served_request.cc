@@ -169,7 +169,7 @@ asio::awaitable<bool> ServedRequest::invite_body(http::RequestHead& head) {
 /// False: refused.
 asio::awaitable<bool> ServedRequest::add_credential(OutgoingRequest& request, const policy::Decision& decision) {
   if (decision.credential == nullptr) co_return true;
-  credential_.emplace(conversation_, facts_, decision);
+  credential_ = std::make_unique<CredentialUse>(conversation_, facts_, decision);
   const bool read = !request.body && credential_->wants_whole_body(request.head);
   if (read && !co_await read_whole_body(request, CredentialUse::kMaxSignedBody)) co_return false;
   const auto refused = co_await credential_->add(request);
@@ -202,8 +202,10 @@ asio::awaitable<void> ServedRequest::send(OutgoingRequest request, const policy:
     co_return co_await answer_failed(policy::Reason::kOriginProtocol, how_much_came(request.head));
   }
   if (!co_await invite_body(request.head)) co_return;
+  look_for_placeholders(request);
   for (int attempt = 1;; ++attempt) {
-    BodySource& upload = credential_ ? credential_->upload(guest_) : guest_;
+    BodySource& body = credential_ ? credential_->upload(guest_) : guest_;
+    BodySource& upload = placeholders_ ? placeholders_->over(body) : body;
     OriginSide& origin = credential_ ? credential_->guard(origin_.side()) : origin_.side();
     Exchange exchange(conversation_, guest_, upload, origin, facts_);
     const auto which = attempt == kMaxAttempts ? Exchange::Attempt::kLast : Exchange::Attempt::kOneOfMore;
@@ -213,6 +215,14 @@ asio::awaitable<void> ServedRequest::send(OutgoingRequest request, const policy:
     leg = co_await origin_.reach_again(facts_, decision, speak_);
     if (!co_await reached(leg, RequestRead::kNotWhole)) co_return;
   }
+}
+
+void ServedRequest::look_for_placeholders(const OutgoingRequest& request) {
+  auto known = conversation_.decisions().view().placeholders(conversation_.worker().config().instance);
+  if (known->all().empty()) return;
+  placeholders_ = std::make_unique<PlaceholderWatch>(conversation_, facts_, std::move(known));
+  placeholders_->look_at(request.head);
+  if (request.body) placeholders_->look_at(*request.body);
 }
 
 void ServedRequest::settle(const Exchange& exchange, const policy::Decision& decision) {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <memory>
 #include <string>
 
 #include "policy/decision.h"
@@ -16,6 +17,7 @@
 #include "proxy/exchange.h"
 #include "proxy/message_sides.h"
 #include "proxy/origin_leg.h"
+#include "proxy/placeholder_watch.h"
 
 namespace enforcer::proxy {
 
@@ -49,6 +51,7 @@ class ServedRequest {
   boost::asio::awaitable<void> send(OutgoingRequest request, const policy::Decision& decision);
 
   boost::asio::awaitable<bool> reached(OriginLeg::Reached leg, RequestRead read);
+  void look_for_placeholders(const OutgoingRequest& request);
   void settle(const Exchange& exchange, const policy::Decision& decision);
   boost::asio::awaitable<void> refuse_request(const http::RequestHead& head, policy::Decision denial);
   boost::asio::awaitable<void> refuse_request(const http::RequestHead& head, policy::Reason reason);
@@ -60,7 +63,8 @@ class ServedRequest {
   GuestSide& guest_;
   policy::Facts& facts_;
   const policy::RequestFacts::Transport transport_;
-  std::optional<CredentialUse> credential_;
+  std::unique_ptr<CredentialUse> credential_;       ///< where the decision names one
+  std::unique_ptr<PlaceholderWatch> placeholders_;  ///< where the guest has some
   OriginLeg origin_;
   OriginLeg::Speak speak_ = OriginLeg::Speak::kWhatItPrefers;
   Dialect dialect_ = Dialect::kProblem;

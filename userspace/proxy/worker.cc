@@ -97,6 +97,7 @@ void Worker::replace_policy(Slot slot, std::shared_ptr<const policy::GuestPolicy
   const auto view = guest(slot);
   if (!view) return;
   view->policy = std::move(policy);
+  view->known_placeholders.reset();
   const std::vector<Decisions*> decided(view->decided.begin(), view->decided.end());
   for (Decisions* each : decided) each->decide_again();
 }
