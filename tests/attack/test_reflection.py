@@ -152,6 +152,20 @@ def test_141_echo_in_an_encoding_that_nobody_asked_for():
         served(made)
 
 
+def test_141_parts_that_would_cut_the_secret():
+    with lab() as made:
+        origin = EchoServer(made)
+        made.guest.trust_enforcer()
+        for version in ("--http1.1", "--http2"):
+            for more in ((), ("-H", "If-Range: \"strong\""), ("-H", "range: bytes=1-2")):
+                equal(made.guest.curl("https://echo.test/head", version, "-r", "0-9", *more).status, 200)
+        equal([name for fields in origin.seen("/head") for name in fields if "range" in name], [], "what the origin is asked")
+        equal(made.guest.curl("https://mitm.test/head", "-r", "0-9").status, 200)
+        head = made.world.events(event="request")[-1]["head"]
+        assert "range: bytes=0-9" in head.lower(), f"the control: without a credential it is the guest's matter: {head}"
+        served(made)
+
+
 @hang_guard(240)
 def test_141_encoded_body_that_grows_without_end():
     small_quarantine()

@@ -11,6 +11,7 @@ from lib.http2_origin import Http2Origin
 from lib.lab import RULE, Lab, policy
 from lib.processes import wait_for
 from lib.serving import Serving, read_head
+from lib.token_peers import CLIENT_ID, CLIENT_SECRET, TokenServer
 from lib.world import HOST_IPV4, HOST_IPV6, SECRET
 
 BEARER = {"token": {"binding": [{"to": ["cred.test"], "as": "bearer"}]}}
@@ -231,3 +232,15 @@ def test_configuration_names_the_proxy_without_a_password():
             assert daemon.wait() != 0
             assert "E0105" in daemon.output() and PASSWORD not in daemon.output()
         lab.enforcer.write_config()
+
+
+def test_token_services_are_asked_through_the_proxy_too():
+    exchange_of = {"oauth2": {"grant": "clientCredentials", "tokenUrl": "https://login.test/token", "clientId": CLIENT_ID}}
+    token = {"token": {"binding": [{"to": ["service.test"], "as": "bearer"}], "exchange": exchange_of, "secret": CLIENT_SECRET}}
+    with Lab(policy(f"service.test {RULE}, credential: token"), config=egress(credential="corp"),
+             credentials={**token, **credential()}) as lab, Tinyproxy(lab, PASSWORD) as proxy:
+        server = TokenServer(lab)
+        lab.guest.trust_enforcer()
+        equal(lab.guest.curl("https://service.test/x").status, 200)
+        equal((proxy.asked("CONNECT login.test:443 "), proxy.asked("CONNECT service.test:443 ")), (1, 1))
+        equal(len(server.asked("login.test")), 1)

@@ -92,11 +92,14 @@ TEST_CASE("a_value_comes_from_standard_input_or_a_file_without_its_newline") {
   CHECK(daemon.locked()->values["bot"] == longest);
   CHECK(run_fed(daemon, "{\"a\": 1}", {"credential", "set", "bot", "-"}).status == 0);
   CHECK(daemon.locked()->values["bot"] == "{\"a\": 1}");
+  // Keys have lines. Whether this credential's value may, the daemon knows.
+  CHECK(run_fed(daemon, "one\ntwo\n", {"credential", "set", "bot", "-"}).status == 0);
+  CHECK(daemon.locked()->values["bot"] == "one\ntwo");
 }
 
 TEST_CASE("what_is_no_value_is_refused_before_the_daemon_is_asked_and_not_repeated") {
   FakeDaemon daemon;
-  for (const std::string_view text : {"", "\n", "S3CR3T\nCANARY", "S3CR3T-CANARY\n\n", "S3CR3T\x1b"}) {
+  for (const std::string_view text : {"", "\n", "S3CR3T\x1b", "S3CR3T\x7f"}) {
     CAPTURE(text);
     const Ran ran = run_fed(daemon, text, {"credential", "set", "bot", "-"});
     CHECK(ran.status == 1);
