@@ -6,7 +6,7 @@ import sys
 from lib.clients import Clients
 from lib.https_peers import HttpsPeer
 
-ADDRESS = "93.184.216.60"
+ADDRESS = "93.184.216.64"
 S3, BUCKET = "s3.us-east-1.amazonaws.com", "lab-bucket"
 BUCKET_HOST = f"{BUCKET}.{S3}"
 STS, CE = "sts.us-east-1.amazonaws.com", "ce.us-east-1.amazonaws.com"

@@ -4,7 +4,7 @@ import subprocess
 
 from lib.https_peers import HttpsPeer
 
-ADDRESS = "93.184.216.61"
+ADDRESS = "93.184.216.65"
 HOSTS = ["login.test", "service.test", "api.github.test", "vault.test"]
 CLIENT_ID, CLIENT_SECRET = "lab-client", "client/secret+of:the%lab"
 REFRESH_TOKEN = "refresh-0-of-the-lab-0123456789"

@@ -323,7 +323,7 @@ def test_token_endpoint_must_prove_its_name():
         unavailable(made)
         said_in_the_log(made, "login.test", "certificate")
         equal((server.asked("login.test"), made.world.events(event="request")), ([], []))
-        made.world.set_addresses("login.test", ["93.184.216.61"])
+        made.world.set_addresses("login.test", ["93.184.216.65"])
         heals(made)
 
 

@@ -2,6 +2,7 @@
 were sent with, although the origin sends it back in every response."""
 
 import base64
+import json
 import os
 import socket
 
@@ -17,7 +18,7 @@ RULE = 'cred.test http: [{paths: ["/**"]}], credential: token'
 ASK = """
 set -e
 for path in /head /head-again; do
-  curl -sSk -i "https://cred.test$path" -H "Authorization: Bearer of-the-guest" | tee -a /tmp/answers
+  curl -sSk -i "https://cred.test$path" -H "Authorization: Bearer $API_TOKEN" | tee -a /tmp/answers
 done
 curl -sSk --http1.1 -i https://cred.test/head-of-http1 >> /tmp/answers
 openssl base64 -in /tmp/answers > /tmp/other-clothes
@@ -43,9 +44,8 @@ def files_below(folder):
 
 @hang_guard(300)
 def test_141_nothing_of_a_secret_is_in_a_real_guest():
-    with vm_lab(RULE) as lab:
-        lab.enforcer.write_credential("token", [{"to": ["cred.test"], "as": "bearer"}])
-        lab.enforcer.ctl_ok("reload")
+    token = {"binding": [{"to": ["cred.test"], "as": "bearer"}], "placeholder": {"env": {"API_TOKEN": "token"}}}
+    with vm_lab(RULE, credentials={"token": token}) as lab:
         create(lab, "g1")
         pid = lab.enforcer.qemu("g1")
         with entered(f"/proc/{pid}/ns/net"):
@@ -63,6 +63,9 @@ def test_141_nothing_of_a_secret_is_in_a_real_guest():
         sent = [event["head"] for event in lab.world.events(event="request")]
         assert len(sent) == 3 and all(SECRET in head for head in sent), f"the control: the origin got it: {sent}"
         equal(answers.stdout.count("Bearer " + "*" * len(SECRET)), 3, "the control: the origin sent it back")
+        expected = json.loads(lab.enforcer.ctl_ok("guest", "environment", "g1", "-o", "json"))["environment"]["API_TOKEN"]
+        assert f"API_TOKEN={expected}\n" in answers.stdout, "run delivers the placeholder"
+        assert expected not in "".join(sent), "the guest's own credential was replaced"
         assert len(captured) > 10_000, "the control: frames were seen"
         found, searched = search_memory(pid, b"Bearer " + b"*" * len(SECRET), *clothes(SECRET))
         assert found.pop(b"Bearer " + b"*" * len(SECRET)) and searched > 200 << 20, "the control: the guest's memory is searched"

@@ -171,6 +171,10 @@ asio::awaitable<Result<Value>> Keyring::mint(SharedSpec spec, GuestIdentity gues
   if (!base) co_return std::unexpected(base.error());
   auto minted = co_await exchange_->mint(spec->name, spec->exchange, base->secret, std::move(guest), deadline);
   if (!minted) co_return std::unexpected(minted.error());
+  const auto known = exchanged_.find(spec->name);
+  if (known == exchanged_.end() || !same_value(*known->second, *base->secret)) {
+    co_return fail(Errc::kUnavailable, "it was replaced or deleted while a token was made of it");
+  }
   if (minted->next_base) keep_base(*spec, minted->next_base);
   co_return std::move(minted->value);
 }
@@ -246,6 +250,7 @@ void Keyring::forget(std::string_view name) {
     source->forget(name);
   }
   asked_for_.forget(name);
+  if (const auto found = exchanged_.find(name); found != exchanged_.end()) exchanged_.erase(found);
   if (const auto found = given_.find(name); found != given_.end()) given_.erase(found);
 }
 

@@ -40,6 +40,9 @@ class ChunkSigner {
   /// later call fails as well.
   Result<> take(Bytes arrived, std::vector<std::uint8_t>& out);
 
+  /// Octets that wait for the rest of their chunk.
+  [[nodiscard]] std::size_t held() const { return data_.size(); }
+
   /// The body is over. kInvalid: it should have gone on.
   [[nodiscard]] Result<> finish() const;
 

@@ -53,6 +53,8 @@ Bytes WebsocketScanner::finish() {
   pass_on(message_.finish());
   if (step_ == Step::kControl) end_control();  // cut off, but nothing follows
   if (step_ == Step::kHead) out_.insert(out_.end(), frame_.begin(), frame_.end());
+  frame_.clear();
+  step_ = Step::kHead;
   return out_;
 }
 

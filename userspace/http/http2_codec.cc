@@ -1,15 +1,13 @@
 #include "http/http2_codec.h"
 
-#include <malloc.h>
 #include <nghttp2/nghttp2.h>
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <cstring>
 
-#include "base/secret.h"
 #include "http/head_scanner.h"
+#include "http/http2_memory.h"
 
 namespace enforcer::http {
 namespace {
@@ -67,38 +65,6 @@ bool is_peers_fault(std::uint32_t code) {
 
 bool ends_stream(const nghttp2_frame& frame) {
   return (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-}
-
-// What a client's session writes may hold a secret of ours: its copies of fields, and its frames. The memory is wiped
-// when it is given back.
-
-void* allocate(std::size_t size, void*) {
-  return std::malloc(size);
-}
-
-void give_back(void* memory, void*) {
-  if (memory != nullptr) wipe({static_cast<char*>(memory), malloc_usable_size(memory)});
-  std::free(memory);
-}
-
-void* allocate_zeros(std::size_t count, std::size_t size, void*) {
-  return std::calloc(count, size);
-}
-
-void* allocate_again(void* memory, std::size_t size, void*) {
-  void* const larger = std::malloc(size);
-  if (larger == nullptr || memory == nullptr) return larger;
-  std::memcpy(larger, memory, std::min(size, malloc_usable_size(memory)));
-  give_back(memory, nullptr);
-  return larger;
-}
-
-nghttp2_mem wiped_memory() {
-  return {.mem_user_data = nullptr,
-          .malloc = allocate,
-          .free = give_back,
-          .calloc = allocate_zeros,
-          .realloc = allocate_again};
 }
 
 }  // namespace

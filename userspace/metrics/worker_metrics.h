@@ -47,7 +47,7 @@ inline constexpr std::string_view kOtherCredential = "other";
 /// Of one credential.
 struct CredentialCounts {
   std::array<std::uint64_t, kInjectionResultCount> injections{};
-  std::uint64_t leaks_blocked = 0;      ///< responses in which its value came back and was masked
+  std::uint64_t leaks_blocked = 0;         ///< responses in which its value came back and was masked
   std::uint64_t placeholders_strayed = 0;  ///< requests that carried its placeholder to where it is not bound
   friend bool operator==(const CredentialCounts&, const CredentialCounts&) = default;
 };

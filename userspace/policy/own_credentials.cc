@@ -11,14 +11,39 @@ namespace {
 
 /// The common ones, whoever the service is.
 constexpr std::string_view kCredentialFields[] = {
-    "authorization",        "proxy-authorization", "cookie",        "x-api-key",      "api-key",   "x-auth-token",
-    "x-amz-security-token", "x-access-token",      "private-token", "x-goog-api-key", "job-token", "deploy-token",
-    "x-auth-key",           "x-auth-email",        "x-vault-token", "x-api-token",    "api-token",
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "x-api-key",
+    "api-key",
+    "x-auth-token",
+    "x-amz-security-token",
+    "x-access-token",
+    "private-token",
+    "x-goog-api-key",
+    "job-token",
+    "deploy-token",
+    "x-auth-key",
+    "x-auth-email",
+    "x-vault-token",
+    "x-api-token",
+    "api-token",
+    "apikey",
+    "x-jfrog-art-api",
+    "x-nuget-apikey",
+    "dd-api-key",
+    "xi-api-key",
+    "x-consul-token",
+    "dd-application-key",
+    "x-figma-token",
+    "x-shopify-access-token",
+    "ocp-apim-subscription-key",
 };
 
 /// RFC 6750 2.3, and what API keys are called.
-constexpr std::string_view kCredentialParameters[] = {"access-token", "api-key",    "apikey",     "private-token",
-                                                      "job-token",    "auth-token", "oauth-token"};
+constexpr std::string_view kCredentialParameters[] = {"access-token",  "api-key",   "apikey",
+                                                      "private-token", "job-token", "auth-token",
+                                                      "oauth-token",   "token",     "subscription-key"};
 
 /// URLs that somebody else has signed: AWS's signatures of versions 4 and 2, Google's, Azure's. They are not removed
 /// from where a credential of ours is added, because a signature that is to be made again begins with them.

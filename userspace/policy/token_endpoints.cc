@@ -97,8 +97,18 @@ constexpr std::string_view kCreatingPaths[] = {
 };
 
 // The service has no protocol in which an action is told.
-constexpr std::string_view kCodeArtifact = "codeartifact";
-constexpr std::string_view kCodeArtifactToken = "/v1/authorization-token";
+struct MintingPath {
+  std::string_view service;
+  std::string_view path;
+};
+constexpr MintingPath kMintingPaths[] = {
+    {"codeartifact", "/v1/authorization-token"},
+    {"s3", "/v20180820/accessgrantsinstance/dataaccess"},
+    {"lakeformation", "/GetTemporaryGlueTableCredentials"},
+    {"lakeformation", "/GetTemporaryGluePartitionCredentials"},
+    {"lakeformation", "/GetTemporaryDataLocationCredentials"},
+    {"rolesanywhere", "/sessions"},
+};
 
 /// Globs of actions, as IAM writes them.
 struct Minting {
@@ -130,6 +140,11 @@ constexpr Minting kMinting[] = {
     {"ecr-public", "GetAuthorizationToken"},
     {"redshift", "GetClusterCredentials*"},
     {"redshift-serverless", "GetCredentials"},
+    {"datazone", "GetEnvironmentCredentials"},
+    {"elasticmapreduce", "GetClusterSessionCredentials"},
+    {"gamelift", "GetComputeAuthToken"},
+    {"gamelift", "GetInstanceAccess"},
+    {"ssm", "StartSession"},
 };
 
 bool reads_only(const RequestFacts& request) {
@@ -158,7 +173,7 @@ bool fits(const HttpMatcher& matcher, const RequestFacts& request) {
 }
 
 bool mints(std::string_view service) {
-  return service == kCodeArtifact || std::ranges::find(kMinting, service, &Minting::service) != std::end(kMinting);
+  return std::ranges::find(kMinting, service, &Minting::service) != std::end(kMinting);
 }
 
 }  // namespace
@@ -173,7 +188,11 @@ bool is_token_endpoint(const RequestFacts& request) {
 
 bool is_minting_call(const RequestFacts& request, std::span<const std::string> services) {
   const AwsCall call = request.aws.value_or(AwsCall());
-  if (call.service == kCodeArtifact) return path_matches(kCodeArtifactToken, request.path, Letters::kFolded);
+  const auto by_path = [&](const MintingPath& minting) {
+    return (call.service.empty() || minting.service == call.service) &&
+           path_matches(minting.path, request.path, Letters::kFolded);
+  };
+  if (std::ranges::any_of(kMintingPaths, by_path)) return true;
   if (call.service.empty()) return std::ranges::any_of(services, mints);
   if (call.action.empty()) return mints(call.service);
   return std::ranges::any_of(kMinting, [&](const Minting& minting) {

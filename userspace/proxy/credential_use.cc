@@ -24,23 +24,37 @@ using As = policy::CredentialSpec::Injection::As;
 /// The guest's body with every chunk's signature made again.
 class SignedBody final : public BodySource {
  public:
-  SignedBody(BodySource& guest, credentials::ChunkSigner& signer) : guest_(guest), signer_(signer) {}
+  SignedBody(BodySource& body, credentials::ChunkSigner& signer, Guest& guest)
+      : body_(body), signer_(signer), guest_(guest) {}
+  ~SignedBody() override { guest_.release_body(held_); }
+  SignedBody(const SignedBody&) = delete;
+  SignedBody& operator=(const SignedBody&) = delete;
 
   asio::awaitable<BodyPart> read_body() override {
     while (true) {
-      const BodyPart part = co_await guest_.read_body();
+      const BodyPart part = co_await body_.read_body();
       out_.clear();
       if (part.kind == BodyPart::Kind::kEnd && !signer_.finish())
         co_return BodyPart{.kind = BodyPart::Kind::kMalformed};
       if (part.kind != BodyPart::Kind::kData) co_return part;
-      if (!signer_.take(part.data, out_)) co_return BodyPart{.kind = BodyPart::Kind::kMalformed};
+      if (!signer_.take(part.data, out_) || !hold()) co_return BodyPart{.kind = BodyPart::Kind::kMalformed};
       if (!out_.empty()) co_return BodyPart{.kind = BodyPart::Kind::kData, .data = out_};
     }
   }
 
  private:
-  BodySource& guest_;
+  /// A chunk that is not whole yet is memory of the guest's. False: it has as much of it as it may.
+  bool hold() {
+    guest_.release_body(std::exchange(held_, 0));
+    if (!guest_.hold_body(signer_.held())) return false;
+    held_ = signer_.held();
+    return true;
+  }
+
+  BodySource& body_;
   credentials::ChunkSigner& signer_;
+  Guest& guest_;
+  std::size_t held_ = 0;
   std::vector<std::uint8_t> out_;
 };
 
@@ -64,6 +78,7 @@ asio::awaitable<std::optional<policy::Reason>> CredentialUse::add(OutgoingReques
   Worker& worker = conversation_.worker();
   const auto start = Monotonic::now();
   conversation_.expect_within(worker.config().deadlines.origin_connect * 2);
+  conversation_.decisions().asks_for(spec().name);
   auto lease = co_await worker.lease_of(spec(), conversation_.decisions().guest().identity(),
                                         Deadline::after(worker.config().deadlines.origin_connect));
   worker.metrics().overhead(metrics::Stage::kCredential, Monotonic::now() - start);
@@ -86,10 +101,8 @@ std::optional<policy::Reason> CredentialUse::put_in(OutgoingRequest& request) {
   if (binding == nullptr || facts_.request->transport != policy::RequestFacts::Transport::kTls) {
     return policy::Reason::kCredentialHostMismatch;
   }
-  // Objects of S3 are large, and are not what an echo would be: clients fetch them in parts.
-  const bool signs = binding->as == As::kSigV4;
-  ask_for_searchable(request.head, signs ? Ranges::kAllowed : Ranges::kRefused);
-  if (signs) return sign(request);
+  if (binding->as == As::kSigV4) return sign(request);
+  ask_for_searchable(request.head, Ranges::kRefused);
   if (credentials::inject(*binding, *lease_.value, request.head)) return std::nullopt;
   return policy::Reason::kCredentialUnavailable;
 }
@@ -105,6 +118,8 @@ std::optional<policy::Reason> CredentialUse::sign(OutgoingRequest& request) {
       (service && *service != signature->service)) {
     return policy::Reason::kCredentialHostMismatch;
   }
+  // Objects of S3 are large, and are not what an echo would be: clients fetch them in parts.
+  ask_for_searchable(request.head, credentials::signs_as_s3(signature->service) ? Ranges::kAllowed : Ranges::kRefused);
   const std::string_view body = request.body ? as_text(*request.body) : std::string_view();
   auto seed = credentials::sign(request.head, *signature, credentials::keys_in(*lease_.value), WallClock::now(), body);
   if (!seed) return policy::Reason::kCredentialUnavailable;
@@ -117,13 +132,14 @@ std::optional<policy::Reason> CredentialUse::sign(OutgoingRequest& request) {
 
 BodySource& CredentialUse::upload(GuestSide& guest) {
   if (!chunks_) return guest;
-  signed_body_ = std::make_unique<SignedBody>(guest, *chunks_);
+  signed_body_ = std::make_unique<SignedBody>(guest, *chunks_, conversation_.decisions().guest());
   return *signed_body_;
 }
 
 OriginSide& CredentialUse::guard(OriginSide& origin) {
   const auto cookies = decision_.set_cookie ? GuardedOrigin::Cookies::kKept : GuardedOrigin::Cookies::kRemoved;
-  guarded_ = std::make_unique<GuardedOrigin>(origin, lease_.needles, cookies, [this] { report_leak(); });
+  guarded_ = std::make_unique<GuardedOrigin>(origin, conversation_.decisions().guest(), lease_.needles, cookies,
+                                             [this] { report_leak(); });
   return *guarded_;
 }
 

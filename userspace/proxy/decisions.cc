@@ -21,6 +21,8 @@ Decisions::~Decisions() {
 }
 
 policy::Decision Decisions::decide(const policy::Facts& facts) {
+  asked_for_.clear();
+  revoked_ = false;
   const auto start = Monotonic::now();
   decided_with_ = policy_;
   policy::Decision decision = policy::decide(*decided_with_, facts);
@@ -78,6 +80,7 @@ boost::asio::awaitable<bool> Decisions::allow(const policy::Facts& facts, const 
   allowed_id_ = allowed.id;
   allowed_at_ = Monotonic::now();
   if (decided_with_ != policy_) decide_again();  // a reload came while it was being written
+  if (revoked_) close(audit::Outcome::kCredentialRevoked);
   co_return true;
 }
 
@@ -125,7 +128,9 @@ void Decisions::decide_again() {
 }
 
 void Decisions::revoke(std::string_view credential) {
-  if (allowed_id_ && policy::credential_of(decision_) == credential) close(audit::Outcome::kCredentialRevoked);
+  if (asked_for_ != credential) return;
+  revoked_ = true;
+  if (allowed_id_) close(audit::Outcome::kCredentialRevoked);
 }
 
 void Decisions::close(audit::Outcome outcome) {

@@ -82,7 +82,9 @@ class Decisions {
 
   /// Decides again after a reload; closes what was allowed unless it is still allowed in the same way.
   void decide_again();
-  /// Closes what was allowed with a value of this credential.
+  /// A value of this credential is asked for, for what was decided last.
+  void asks_for(std::string_view credential) { asked_for_ = credential; }
+  /// Closes what was allowed with a value of this credential, or is about to be.
   void revoke(std::string_view credential);
   /// Closes what was allowed: the guest is gone, or the daemon stops. May destroy this.
   void close(audit::Outcome outcome);
@@ -108,6 +110,8 @@ class Decisions {
   DecisionId denied_id_{};
   Monotonic::time_point allowed_at_;
   std::optional<IpAddress> dialled_;
+  std::string asked_for_;  ///< a credential, since the last decision
+  bool revoked_ = false;   ///< it was, since then
   std::optional<audit::Outcome> closing_;
   Interruptible* stage_ = nullptr;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.h"
 #include "http/field_rules.h"
 
 namespace enforcer::proxy {
@@ -15,8 +16,13 @@ constexpr std::size_t kRoom = std::size_t{64} * 1024;
 constexpr unsigned kPartialContent = 206;
 
 /// They speak of a body in the form it had.
-constexpr std::string_view kOfEncodedBodies[] = {"content-encoding", "content-md5", "content-digest", "digest",
-                                                 "accept-ranges"};
+constexpr std::string_view kOfEncodedBodies[] = {"content-encoding", "content-md5",     "content-digest",
+                                                 "digest",           "repr-digest",     "accept-ranges",
+                                                 "x-goog-hash",      "x-ms-content-md5"};
+constexpr std::string_view kChecksumsOfAws = "x-amz-checksum-";
+constexpr std::string_view kCookies[] = {"set-cookie", "set-cookie2"};
+/// RFC 3229 10.4.1: a difference to what the guest has.
+constexpr unsigned kImUsed = 226;
 
 void erase_fields(std::vector<http::HeaderField>& fields, std::span<const std::string_view> names) {
   std::erase_if(fields, [&](const http::HeaderField& field) {
@@ -28,22 +34,53 @@ bool is_identity(std::string_view coding) {
   return coding.empty() || coding == "identity";
 }
 
+/// Another encoding than that of the whole body: of the messages in it (gRPC, Connect), for instance.
+bool has_inner_encoding(const http::ResponseHead& head) {
+  return std::ranges::any_of(head.fields, [](const http::HeaderField& field) {
+    const std::string name = http::comparable_name(field.name);
+    const bool inner = name.ends_with("-encoding") && name != "content-encoding" && !name.ends_with("accept-encoding");
+    return inner && !is_identity(field.value);
+  });
+}
+
+/// In which what is ASCII is no ASCII.
+bool has_odd_charset(const http::ResponseHead& head) {
+  static constexpr std::string_view kOdd[] = {"utf-16", "utf16",  "utf-32", "utf32", "utf-7",    "utf7", "ucs-2",
+                                              "ucs-4",  "ebcdic", "ibm0",   "cp037", "iso-2022", "hz-gb"};
+  return std::ranges::any_of(http::values_of(head.fields, "content-type"), [](std::string_view value) {
+    std::string type(value);
+    std::ranges::transform(type, type.begin(), ascii::lower);
+    return std::ranges::any_of(kOdd, [&](std::string_view odd) { return type.contains(odd); });
+  });
+}
+
 }  // namespace
 
 void ask_for_searchable(http::RequestHead& head, Ranges ranges) {
-  static constexpr std::string_view kEncodings[] = {"accept-encoding", "grpc-accept-encoding",
-                                                    "sec-websocket-extensions"};
-  static constexpr std::string_view kParts[] = {"range", "if-range"};
+  static constexpr std::string_view kOtherForms[] = {"sec-websocket-extensions", "accept-charset", "a-im"};
+  static constexpr std::string_view kParts[] = {"range", "if-range", "x-ms-range"};
   const bool grpc = http::is_grpc(head);
-  erase_fields(head.fields, kEncodings);
+  erase_fields(head.fields, kOtherForms);
+  std::erase_if(head.fields, [](const http::HeaderField& field) {  // gRPC, Connect and others have their own
+    return http::comparable_name(field.name).ends_with("accept-encoding");
+  });
   if (ranges == Ranges::kRefused) erase_fields(head.fields, kParts);
   if (head.tunnel == http::RequestHead::Tunnel::kNone) head.fields.push_back({"Accept-Encoding", "identity"});
   if (grpc) head.fields.push_back({"grpc-accept-encoding", "identity"});
 }
 
-GuardedOrigin::GuardedOrigin(OriginSide& origin, std::shared_ptr<const credentials::Needles> needles, Cookies cookies,
-                             std::function<void()> found)
-    : origin_(origin), needles_(std::move(needles)), cookies_(cookies), found_(std::move(found)), scanner_(needles_) {}
+GuardedOrigin::GuardedOrigin(OriginSide& origin, Guest& guest, std::shared_ptr<const credentials::Needles> needles,
+                             Cookies cookies, std::function<void()> found)
+    : origin_(origin),
+      guest_(guest),
+      needles_(std::move(needles)),
+      cookies_(cookies),
+      found_(std::move(found)),
+      scanner_(needles_) {}
+
+GuardedOrigin::~GuardedOrigin() {
+  if (decoder_) guest_.close_decoder();
+}
 
 asio::awaitable<bool> GuardedOrigin::send_head(const http::RequestHead& head) {
   return origin_.send_head(head);
@@ -66,14 +103,11 @@ asio::awaitable<OriginSide::Head> GuardedOrigin::read_head() {
 
 /// False: its body could not be searched.
 bool GuardedOrigin::guard(http::ResponseHead& head) {
-  static constexpr std::string_view kCookies[] = {"set-cookie", "set-cookie2"};
   if (cookies_ == Cookies::kRemoved) erase_fields(head.fields, kCookies);
   redact(head.phrase);
   redact(head.fields);
   if (head.interim()) return true;
-  for (const std::string_view coding : http::values_of(head.fields, "grpc-encoding")) {
-    if (!is_identity(coding)) return false;
-  }
+  if (has_inner_encoding(head) || has_odd_charset(head) || head.status == kImUsed) return false;
   std::string codings;
   for (const std::string_view each : http::values_of(head.fields, "content-encoding")) {
     if (!codings.empty()) codings += ", ";
@@ -87,12 +121,16 @@ bool GuardedOrigin::guard(http::ResponseHead& head) {
   auto decoder = http::ContentDecoder::make(codings);
   if (!decoder) return false;
   erase_fields(head.fields, kOfEncodedBodies);
+  std::erase_if(head.fields, [](const http::HeaderField& field) {
+    return http::comparable_name(field.name).starts_with(kChecksumsOfAws);
+  });
   for (http::HeaderField& field : head.fields) {  // what names the octets of the encoded form, names another form's now
     const bool strong = http::comparable_name(field.name) == "etag" && !field.value.starts_with("W/");
     if (strong) field.value.insert(0, "W/");
   }
   head.announced.reset();
   if (head.body.kind == http::BodyFraming::Kind::kNone) return true;
+  if (!guest_.open_decoder()) return false;
   head.body = {.kind = http::BodyFraming::Kind::kChunked};
   decoder_ = *std::move(decoder);
   decoded_.resize(kRoom);
@@ -112,6 +150,7 @@ void GuardedOrigin::redact(std::string& text) {
 
 Trailers GuardedOrigin::trailers() {
   Trailers trailers = origin_.trailers();
+  if (cookies_ == Cookies::kRemoved) erase_fields(trailers, kCookies);
   redact(trailers);
   return trailers;
 }
@@ -155,6 +194,7 @@ BodyPart GuardedOrigin::search() {
 
 /// What was held back until the end, once; then the end.
 BodyPart GuardedOrigin::search_end() {
+  if (std::exchange(flushed_, true)) return {.kind = BodyPart::Kind::kEnd};
   if (decoder_ && !decoder_->complete()) return {.kind = BodyPart::Kind::kMalformed};
   const BodyPart part = passed(frames_ ? frames_->finish() : scanner_.finish());
   return part.data.empty() ? BodyPart{.kind = BodyPart::Kind::kEnd} : part;

@@ -13,6 +13,7 @@
 #include "credentials/secret_scanner.h"
 #include "credentials/websocket_scanner.h"
 #include "http/content_decoder.h"
+#include "proxy/guest.h"
 #include "proxy/message_sides.h"
 
 namespace enforcer::proxy {
@@ -28,9 +29,12 @@ class GuardedOrigin final : public OriginSide {
   /// What becomes of Set-Cookie: with a session of the identity that is ours, the guest would not need us any more.
   enum class Cookies : std::uint8_t { kRemoved, kKept };
 
-  /// `origin` outlives it. `found` is called when the secret is found for the first time.
-  GuardedOrigin(OriginSide& origin, std::shared_ptr<const credentials::Needles> needles, Cookies cookies,
+  /// For this guest; both outlive it. `found` is called when the secret is found for the first time.
+  GuardedOrigin(OriginSide& origin, Guest& guest, std::shared_ptr<const credentials::Needles> needles, Cookies cookies,
                 std::function<void()> found);
+  ~GuardedOrigin() override;
+  GuardedOrigin(const GuardedOrigin&) = delete;
+  GuardedOrigin& operator=(const GuardedOrigin&) = delete;
 
   boost::asio::awaitable<bool> send_head(const http::RequestHead& head) override;
   boost::asio::awaitable<bool> write_body(Bytes data, BodyPart::Next next) override;
@@ -53,6 +57,7 @@ class GuardedOrigin final : public OriginSide {
   BodyPart passed(Bytes data);
 
   OriginSide& origin_;
+  Guest& guest_;
   const std::shared_ptr<const credentials::Needles> needles_;
   const Cookies cookies_;
   std::function<void()> found_;  ///< empty once it was called
@@ -61,6 +66,7 @@ class GuardedOrigin final : public OriginSide {
   std::optional<http::ContentDecoder> decoder_;
   Bytes arrived_;                      ///< and was not searched yet
   std::vector<std::uint8_t> decoded_;  ///< room for it
+  bool flushed_ = false;               ///< what was held back is passed on
   bool ended_ = false;                 ///< the origin's body
 };
 

@@ -98,6 +98,15 @@ class Guest {
   void close_wide_window() { wide_windows_.fetch_sub(1, std::memory_order_relaxed); }
   static constexpr std::uint32_t kMaxWideWindows = 32;
 
+  /// Answers whose encoding is taken off: up to 16 MiB of window each (http/content_decoder.h).
+  [[nodiscard]] bool open_decoder() {
+    if (decoders_.fetch_add(1, std::memory_order_relaxed) < kMaxDecoders) return true;
+    decoders_.fetch_sub(1, std::memory_order_relaxed);
+    return false;
+  }
+  void close_decoder() { decoders_.fetch_sub(1, std::memory_order_relaxed); }
+  static constexpr std::uint32_t kMaxDecoders = 32;
+
   void close_session() { sessions_.fetch_sub(1, std::memory_order_relaxed); }
 
   /// May one more decision be made now? A refused one is counted for the summary of the second.
@@ -138,6 +147,7 @@ class Guest {
   std::atomic<std::uint32_t> streams_ = 0;
   std::atomic<std::size_t> held_bodies_ = 0;
   std::atomic<std::uint32_t> wide_windows_ = 0;
+  std::atomic<std::uint32_t> decoders_ = 0;
   std::atomic<std::uint64_t> undecided_ = 0;
 };
 

@@ -79,8 +79,8 @@ TEST_CASE("keys_of_aws_are_taken_in_every_form_that_tools_give") {
   const auto lines = fmt::format("aws_access_key_id = {}\naws_secret_access_key={}\n", kId, kSecretKey);
   CHECK(key_pair(lines) == two);
   CHECK(key_pair("[default]\n" + lines) == two);
-  CHECK(key_pair(fmt::format("# a comment\r\n\r\n[x]\r\n; another\r\naws_session_token\t=\t{}\r\n{}", kSessionToken, lines)) ==
-        three);
+  CHECK(key_pair(fmt::format("# a comment\r\n\r\n[x]\r\n; another\r\naws_session_token\t=\t{}\r\n{}", kSessionToken,
+                             lines)) == three);
   CHECK(key_pair("[default]\nregion = us-east-1\n" + lines) == two);
   CHECK(key_pair(two + "\n") == two);
   CHECK(key_pair(three) == three);
@@ -94,7 +94,8 @@ TEST_CASE("keys_are_views_of_their_value") {
   CHECK(two.secret_access_key == kSecretKey);
   CHECK(two.session_token.empty());
   CHECK(two.access_key_id.data() == long_lived.reveal().data());
-  const Secret session = *secret_of({.access_key_id = kId, .secret_access_key = kSecretKey, .session_token = kSessionToken});
+  const Secret session =
+      *secret_of({.access_key_id = kId, .secret_access_key = kSecretKey, .session_token = kSessionToken});
   CHECK(keys_in(session).secret_access_key == kSecretKey);
   CHECK(keys_in(session).session_token == kSessionToken);
   const std::string big(Secret::kMaxSize, 'x');
