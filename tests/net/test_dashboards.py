@@ -95,7 +95,7 @@ def substituted(text):
     return text
 
 
-CREDENTIALS = {"token": {"binding": [{"to": ["cred.test"], "as": "bearer"}]}}
+CREDENTIALS = {"token": {"binding": [{"to": ["cred.test"], "as": "bearer"}], "placeholder": {"env": {"API_TOKEN": "token"}}}}
 POLICY = policy("ok.test", "ok.test:80", "tcp.test:7 tcp", "garbage.test",
                 'cred.test http: [{paths: ["/**"]}], credential: token', extra="""  deny:
     - {name: closed, to: [hidden.test], reason: "Closed."}
@@ -116,6 +116,8 @@ def make_traffic(lab):
         raw.send(raw.getsockname()[4] * 2 + b"\x88\xcc" + bytes(60))
     guest.curl("https://garbage.test/")
     equal(guest.curl("https://cred.test/", "-k").status, 200)  # intercepted, and given a credential
+    placeholder = json.loads(lab.enforcer.ctl_ok("guest", "environment", "g1", "-o", "json"))["environment"]["API_TOKEN"]
+    equal(guest.curl("https://cred.test/head", "-k", "-d", placeholder).status, 200)  # which is sent back; and a stray
     lab.enforcer.ctl_ok("reload")
     opened = guest.connect("tcp.test", 7)
     opened.sendall(b"still here")
