@@ -18,7 +18,7 @@ RULE = 'cred.test http: [{paths: ["/**"]}], credential: token'
 ASK = """
 set -e
 for path in /head /head-again; do
-  curl -sSk -i "https://cred.test$path" -H "Authorization: Bearer $API_TOKEN" | tee -a /tmp/answers
+  curl -sSk -i "https://cred.test$path" -H "Authorization: Bearer $API_TOKEN" >> /tmp/answers
 done
 curl -sSk --http1.1 -i https://cred.test/head-of-http1 >> /tmp/answers
 openssl base64 -in /tmp/answers > /tmp/other-clothes
