@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <bitset>
 
 #include "base/ascii.h"
 
@@ -10,31 +11,39 @@ namespace enforcer::credentials {
 namespace {
 
 constexpr std::size_t kPairs = std::size_t{1} << 16;
+/// A row has about 50 ways to begin, a secret of 2 KiB about 600 forms: one of eight bits is set.
+constexpr int kFoursBits = 18;
 constexpr std::size_t kBitsOfWord = 64;
 
 std::size_t pair(std::uint8_t first, std::uint8_t second) {
   return first | std::size_t{second} << 8;
 }
 
+/// Fibonacci hashing.
+std::size_t hash(std::uint32_t four) {
+  return four * std::uint32_t{0x9e3779b1} >> (32 - kFoursBits);
+}
+
+/// Octets of spellings behind the first.
+constexpr std::string_view kInSpellings = "0123456789abcdefABCDEFuUxX#;/\"\\tTlLgGqQoOsSmMpP";
+
 /// Characters in the base64 of so many octets, with padding and the NUL that EVP_EncodeBlock puts behind it.
 std::size_t base64_room(std::size_t octets) {
   return (octets + 2) / 3 * 4 + 1;
 }
 
-/// Room for all forms of a secret: itself, hex, and base64 three times with up to two octets in front.
+/// Room for all rows of a secret: itself, hex, and base64 three times with up to two octets in front.
 std::size_t room_for(std::string_view secret) {
   return 3 * secret.size() + 3 * base64_room(secret.size() + 2);
 }
 
-/// RFC 7519 3: "header.payload.signature", where the header is an object of JSON, which begins with '{"'.
-std::size_t anchor_of(std::string_view secret) {
-  std::size_t known = 0;
-  if (secret.starts_with("eyJ")) {
-    const std::size_t payload = secret.find('.');
-    const std::size_t signature = payload == std::string_view::npos ? payload : secret.find('.', payload + 1);
-    if (signature != std::string_view::npos) known = signature + 1;
-  }
-  return std::min(secret.size(), known + Needles::kAnchor);
+/// The part of a JSON Web Token in front of its signature, empty if it is none. RFC 7519 3: "header.payload.signature",
+/// where the header is an object of JSON, which begins with '{"'.
+std::string_view known_of(std::string_view secret) {
+  if (!secret.starts_with("eyJ")) return {};
+  const std::size_t payload = secret.find('.');
+  const std::size_t signature = payload == std::string_view::npos ? payload : secret.find('.', payload + 1);
+  return signature == std::string_view::npos ? std::string_view() : secret.substr(0, signature + 1);
 }
 
 /// RFC 4648 4 and 5 differ in two characters.
@@ -50,45 +59,57 @@ Result<std::shared_ptr<const Needles>> Needles::make(std::span<const std::string
     if (secret.empty() || secret.size() > Secret::kMaxSize) {
       return fail(Errc::kInvalid, "a secret to be kept out of answers is empty or too long");
     }
-    room += room_for(secret);
+    room += 2 * room_for(secret);  // a signature is a second secret
   }
   auto needles = std::shared_ptr<Needles>(new Needles(TRY(LockedBuffer::make(room))));
-  needles->first_pairs_.resize(kPairs / kBitsOfWord);
-  needles->second_pairs_.resize(kPairs / kBitsOfWord);
+  needles->pairs_.resize(kPairs / kBitsOfWord);
+  needles->fours_.resize((std::size_t{1} << kFoursBits) / kBitsOfWord);
   for (const std::string_view secret : secrets) {
-    const std::size_t anchor = anchor_of(secret);
-    needles->add_text(secret, anchor);
-    needles->add_hexadecimal(secret, anchor);
-    needles->add_base64(secret, anchor);
+    const std::string_view known = known_of(secret);
+    const std::string_view signature = secret.substr(known.size());
+    needles->add({.secret = secret,
+                  .anchor = std::min(secret.size(), known.size() + kAnchor),
+                  .has_windows = known.empty() && secret.size() > kWhole});
+    if (known.empty() || signature.size() < kAnchor) continue;
+    needles->add({.secret = signature, .anchor = kAnchor, .has_windows = signature.size() > kWhole});
   }
   return needles;
 }
 
+void Needles::add(const Wanted& wanted) {
+  add_text(wanted);
+  add_hexadecimal(wanted);
+  add_base64(wanted);
+}
+
 /// One form for all spellings, unless the secret has a character that begins some: then it stands for itself in one
 /// kind of text and is escaped in the other.
-void Needles::add_text(std::string_view secret, std::size_t anchor) {
+void Needles::add_text(const Wanted& wanted) {
+  const std::string_view secret = wanted.secret;
   std::ranges::copy(secret, characters_.bytes().data() + used_);
-  Form form{used_, static_cast<std::uint32_t>(secret.size()), static_cast<std::uint32_t>(anchor), Alphabet::kText,
-            kAllSpellings};
+  Form form{used_, static_cast<std::uint32_t>(secret.size()), static_cast<std::uint32_t>(wanted.anchor),
+            Alphabet::kText, kAllSpellings};
   used_ += form.size;
-  if (secret.find_first_of("%\\&") == std::string_view::npos) return add_form(form);
+  if (secret.find_first_of("%\\&") == std::string_view::npos) return add_row(wanted, form);
   for (const SpellingSet spellings : {SpellingSet{0}, kUriSpellings, kJsonSpellings, kHtmlSpellings}) {
     form.spellings = spellings;
-    add_form(form);
+    add_row(wanted, form);
   }
 }
 
-void Needles::add_hexadecimal(std::string_view secret, std::size_t anchor) {
+void Needles::add_hexadecimal(const Wanted& wanted) {
+  const std::string_view secret = wanted.secret;
   if (2 * secret.size() < kShortest) return;
-  const Form form{used_, static_cast<std::uint32_t>(2 * secret.size()), static_cast<std::uint32_t>(2 * anchor),
+  const Form form{used_, static_cast<std::uint32_t>(2 * secret.size()), static_cast<std::uint32_t>(2 * wanted.anchor),
                   Alphabet::kHexadecimal, 0};
   for (const std::uint8_t octet : as_bytes(secret)) {
     for (const int nibble : {octet >> 4, octet & 0xf}) characters_.bytes()[used_++] = "0123456789abcdef"[nibble];
   }
-  add_form(form);
+  add_row(wanted, form);
 }
 
-void Needles::add_base64(std::string_view secret, std::size_t anchor) {
+void Needles::add_base64(const Wanted& wanted) {
+  const std::string_view secret = wanted.secret;
   for (const std::size_t in_front : {0, 1, 2}) {
     // Octets in front of the secret determine the character in which it begins, if it begins inside one.
     const std::size_t first = (8 * in_front + 5) / 6;
@@ -99,33 +120,73 @@ void Needles::add_base64(std::string_view secret, std::size_t anchor) {
     octets.insert(octets.end(), secret.begin(), secret.end());
     const std::span<char> room = characters_.bytes().subspan(used_);
     EVP_EncodeBlock(reinterpret_cast<unsigned char*>(room.data()), octets.data(), static_cast<int>(octets.size()));
-    add_form({used_ + static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(characters(secret.size())),
-              static_cast<std::uint32_t>(characters(anchor)), Alphabet::kBase64, kAllSpellings});
+    add_row(wanted, {used_ + static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(characters(secret.size())),
+                     static_cast<std::uint32_t>(characters(wanted.anchor)), Alphabet::kBase64, kAllSpellings});
     used_ += static_cast<std::uint32_t>(base64_room(octets.size()));
   }
 }
 
-void Needles::add_form(const Form& form) {
-  forms_.push_back(form);
-  note_pairs({.form = count() - 1}, 0, 0);
+/// A row from its beginning and, if the secret has windows, from what stands for every kAnchor-th octet on. Wherever a
+/// window begins in a row of base64, its characters are determined: the row has no others.
+void Needles::add_row(const Wanted& wanted, const Form& row) {
+  add_form(row);
+  if (!wanted.has_windows) return;
+  const std::size_t step = row.alphabet == Alphabet::kText     ? kAnchor
+                           : row.alphabet == Alphabet::kBase64 ? 8 * kAnchor / 6
+                                                               : 2 * kAnchor;
+  const auto add_window = [&](std::size_t from) {
+    const auto skipped = static_cast<std::uint32_t>(from);
+    const Form window{row.begin + skipped, row.size - skipped, static_cast<std::uint32_t>(step), row.alphabet,
+                      row.spellings};
+    if (!varied(window)) return;
+    forms_.back().window = static_cast<std::uint32_t>(forms_.size());
+    add_form(window);
+  };
+  const std::size_t last = row.size - step;
+  const std::size_t stride = step * (last / step / kWindows + 1);
+  for (std::size_t from = stride; from < last; from += stride) add_window(from);
+  add_window(last);
 }
 
-/// Every way to read four octets: as each octet of a row has few spellings, these are a few dozen.
-void Needles::note_pairs(const Reading& reading, std::size_t depth, std::uint8_t before) {
-  if (depth == 4) return;
-  for (unsigned value = 0; value < 256; ++value) {
-    const auto octet = static_cast<std::uint8_t>(value);
-    Reading next = reading;
-    // Behind the end of a form anything may stand.
-    if (!at_end(next) && !advance(next, octet)) continue;
-    if (depth % 2 == 1) {
-      PairSet& pairs = depth == 1 ? first_pairs_ : second_pairs_;
-      const std::size_t bit = pair(before, octet);
-      pairs[bit / kBitsOfWord] |= std::uint64_t{1} << bit % kBitsOfWord;
-    }
-    if (depth == 1 && at_end(reading) && value != 0) continue;  // all the same from here on
-    note_pairs(next, depth + 1, octet);
+bool Needles::varied(const Form& form) const {
+  std::bitset<256> seen;
+  for (const char c : characters_.bytes().subspan(form.begin, form.anchor)) seen.set(static_cast<std::uint8_t>(c));
+  return seen.count() >= kVaried;
+}
+
+void Needles::add_form(const Form& form) {
+  const auto number = static_cast<std::uint32_t>(forms_.size());
+  forms_.push_back(form);
+  note_beginnings({.form = number}, 0, 0);
+  for (unsigned octet = 0; octet < 256; ++octet) {
+    Reading reading{.form = number};
+    if (advance(reading, static_cast<std::uint8_t>(octet)) && reading.characters == 1) plain_[octet].push_back(number);
   }
+  if (form.spellings != 0) spelled_[static_cast<std::uint8_t>(characters_.bytes()[form.begin])].push_back(number);
+}
+
+/// Every way to read four octets: as each octet of a row has few spellings, these are a few dozen. Behind the end of a
+/// form anything may stand.
+void Needles::note_beginnings(const Reading& reading, std::size_t depth, std::uint32_t octets) {
+  const auto set = [](Bits& bits, std::size_t bit) {
+    bits[bit / kBitsOfWord] |= std::uint64_t{1} << bit % kBitsOfWord;
+  };
+  if (depth == 2) set(pairs_, octets);
+  if (depth == 4) return set(fours_, hash(octets));
+  if (at_end(reading)) {
+    any_fours_ = true;
+    for (unsigned octet = 0; depth == 1 && octet < 256; ++octet) set(pairs_, pair(octets & 0xff, octet & 0xff));
+    return;
+  }
+  const auto note = [&](std::uint8_t octet) {
+    Reading next = reading;
+    if (advance(next, octet)) note_beginnings(next, depth + 1, octets | std::uint32_t{octet} << 8 * depth);
+  };
+  if (!reading.next.at_beginning()) {
+    for (const std::uint8_t octet : as_bytes(kInSpellings)) note(octet);
+    return;
+  }
+  for (unsigned octet = 0; octet < 256; ++octet) note(static_cast<std::uint8_t>(octet));
 }
 
 bool Needles::advance(Reading& reading, std::uint8_t octet) const {
@@ -153,15 +214,23 @@ bool Needles::advance(Reading& reading, std::uint8_t octet) const {
   return false;
 }
 
+std::optional<std::uint32_t> Needles::window_at(const Reading& reading) const {
+  const std::uint32_t place = forms_[reading.form].begin + reading.characters;
+  const std::uint32_t window = forms_[reading.window].window;
+  return window != 0 && reading.next.at_beginning() && forms_[window].begin == place ? std::optional(window)
+                                                                                     : std::nullopt;
+}
+
 std::size_t Needles::candidate(Bytes text, std::size_t from) const {
-  const auto holds = [](const PairSet& pairs, std::size_t bit) {
-    return (pairs[bit / kBitsOfWord] >> bit % kBitsOfWord & 1) != 0;
+  const auto holds = [](const Bits& bits, std::size_t bit) {
+    return (bits[bit / kBitsOfWord] >> bit % kBitsOfWord & 1) != 0;
   };
   std::size_t at = from;
   for (; at + 4 <= text.size(); ++at) {
-    if (holds(first_pairs_, pair(text[at], text[at + 1])) && holds(second_pairs_, pair(text[at + 2], text[at + 3]))) {
-      return at;
-    }
+    const std::size_t first = pair(text[at], text[at + 1]);
+    if (!holds(pairs_, first)) continue;
+    const auto four = static_cast<std::uint32_t>(first | pair(text[at + 2], text[at + 3]) << 16);
+    if (any_fours_ || holds(fours_, hash(four))) return at;
   }
   return at;  // what is so near to the end has to be read to be told
 }

@@ -2,7 +2,22 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
+
 namespace enforcer::credentials {
+namespace {
+
+bool breaks_line(std::uint8_t octet) {
+  return octet == '\r' || octet == '\n';
+}
+
+/// Tokens, base64, and what percent-encoding and escapes are made of.
+bool in_tail(std::uint8_t octet) {
+  const char c = static_cast<char>(octet);
+  return ascii::is_alphanumeric(c) || std::string_view("+/=_%\\.~-").contains(c);
+}
+
+}  // namespace
 
 Bytes SecretScanner::feed(Bytes arrived) {
   buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(passed_));
@@ -29,8 +44,7 @@ void SecretScanner::scan(std::span<std::uint8_t> text, std::size_t known, More m
 
   std::size_t overwritten = 0;
   const auto overwrite_to = [&](std::size_t place) {
-    const std::size_t end = std::min(place, masked_);
-    if (overwritten < end) std::ranges::fill(text.subspan(overwritten, end - overwritten), '*');
+    overwrite(text, overwritten, place);
     overwritten = place;
   };
   std::size_t place = needles_->candidate(text, 0);
@@ -40,24 +54,58 @@ void SecretScanner::scan(std::span<std::uint8_t> text, std::size_t known, More m
   }
   overwrite_to(place);
   passed_ = place;
-  masked_ -= std::min(masked_, place);
-  if (more == More::kNothing) going_on_.clear();
+  move_origin(place);
+  if (more == More::kMayFollow) return;
+  going_on_.clear();
+  stops_.clear();
+  reached_.clear();
+  tail_ = 0;
+}
+
+/// Every form that begins in front of `to` has been read, as far as the text goes.
+void SecretScanner::overwrite(std::span<std::uint8_t> text, std::size_t from, std::size_t to) {
+  for (std::size_t at = from; at < to; ++at) {
+    if (stops_.empty() && at >= masked_ && at >= tail_) return;
+    if (!stops_.empty() && stops_.begin()->first == at) {
+      const std::size_t limit = stops_.begin()->second;
+      tail_ = limit == kComplete ? 0 : std::max(tail_, limit);
+      stops_.erase(stops_.begin());
+    }
+    if (at >= tail_ || !in_tail(text[at])) tail_ = 0;
+    if ((at < masked_ || at < tail_) && !breaks_line(text[at])) text[at] = '*';
+  }
+}
+
+void SecretScanner::move_origin(std::size_t by) {
+  masked_ -= std::min(masked_, by);
+  tail_ -= std::min(tail_, by);
+  std::map<std::size_t, std::size_t> moved;
+  for (const auto& [at, limit] : stops_) moved.emplace(at - by, limit == kComplete ? limit : limit - by);
+  stops_ = std::move(moved);
+  std::set<std::pair<std::size_t, std::uint32_t>> reached;
+  for (const auto& [at, window] : reached_) {
+    if (at >= by) reached.emplace(at - by, window);
+  }
+  reached_ = std::move(reached);
 }
 
 /// False: more must come before it is known whether a form begins here.
 bool SecretScanner::look_at(Bytes text, std::size_t place, More more) {
   found_.clear();
   std::size_t masked = place;
-  for (std::uint32_t form = 0; form < needles_->count(); ++form) {
+  bool undecided = false;
+  needles_->each_form_at(text.subspan(place), [&](std::uint32_t form) {
+    if (reached_.contains({place, form})) return;
     Needles::Reading reading{.form = form};
     const std::size_t end = read_on(reading, text, place);
     if (needles_->anchored(reading)) {
       masked = std::max(masked, end);
       if (end == text.size() && !needles_->at_end(reading)) found_.push_back(reading);
     } else if (end == text.size() && more == More::kMayFollow) {
-      return false;
+      undecided = true;
     }
-  }
+  });
+  if (undecided) return false;
   if (masked == place) return true;
   if (place >= masked_) ++findings_;
   masked_ = std::max(masked_, masked);
@@ -65,10 +113,39 @@ bool SecretScanner::look_at(Bytes text, std::size_t place, More more) {
   return true;
 }
 
-/// Where the text stops to agree with the form, or the form ends.
-std::size_t SecretScanner::read_on(Needles::Reading& reading, Bytes text, std::size_t place) const {
-  while (place < text.size() && !needles_->at_end(reading) && needles_->advance(reading, text[place])) ++place;
+/// Where the text stops to agree with the form, or the form ends. Line breaks that were passed over are in front of it.
+std::size_t SecretScanner::read_on(Needles::Reading& reading, Bytes text, std::size_t place) {
+  while (place < text.size() && !needles_->at_end(reading)) {
+    Needles::Reading next = reading;
+    if (needles_->advance(next, text[place])) {
+      reading = next;
+      if (const auto window = needles_->window_at(reading)) {
+        reading.window = *window;
+        reached_.emplace(place + 1, *window);
+      }
+    } else if (!pass_over(reading, text[place])) {
+      break;
+    }
+    ++place;
+  }
+  if (needles_->anchored(reading)) note_stop(reading, text, place);
   return place;
+}
+
+bool SecretScanner::pass_over(Needles::Reading& reading, std::uint8_t octet) const {
+  if (!breaks_line(octet) || !needles_->anchored(reading) || !reading.next.at_beginning()) return false;
+  reading.line = reading.characters;
+  return true;
+}
+
+void SecretScanner::note_stop(const Needles::Reading& reading, Bytes text, std::size_t place) {
+  if (needles_->at_end(reading)) {
+    stops_[place] = kComplete;
+  } else if (place < text.size() && reading.characters - reading.line >= kLine) {
+    const auto [stop, is_new] = stops_.emplace(place, 0);
+    const std::size_t limit = place + needles_->remaining(reading) * kLongestSpelling;
+    if (is_new || stop->second != kComplete) stop->second = std::max(stop->second, limit);
+  }
 }
 
 std::uint64_t redact(const std::shared_ptr<const Needles>& needles, std::span<std::uint8_t> text) {

@@ -4,11 +4,25 @@
 // Octets are passed on as they come. Only an end that could be the beginning of a form, and is not yet as long as its
 // anchor, waits for what follows: a message whose last octets begin no form is never delayed. What follows an anchor
 // is masked octet by octet, for as long as it agrees. Nothing depends on how the octets arrive in pieces.
+//
+// Between an anchor and the end of its form an echo may be interrupted:
+//
+//   by line breaks     CR and LF are passed over, and what follows has to agree again (wrapped base64). They are never
+//                      masked: heads and events of a stream keep their lines.
+//   by anything else   what follows is probably the rest of the secret in a spelling that we do not know. This tail is
+//                      masked as long as it is made of characters that tokens and their encodings have, and no further
+//                      than the rest of the form could go in its longest spelling. It also ends where any form is
+//                      complete: what stands behind a whole secret is not touched.
+//
+// A form of which less than kLine characters were read behind a line break has no tail: they may agree by chance.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "credentials/needles.h"
@@ -32,18 +46,29 @@ class SecretScanner {
  private:
   friend std::uint64_t redact(const std::shared_ptr<const Needles>& needles, std::span<std::uint8_t> text);
 
+  static constexpr std::size_t kLine = 4;
+  /// In `stops_`: a form was complete.
+  static constexpr std::size_t kComplete = 0;
+
   enum class More : std::uint8_t { kMayFollow, kNothing };
 
   void scan(std::span<std::uint8_t> text, std::size_t known, More more);
   bool look_at(Bytes text, std::size_t place, More more);
-  std::size_t read_on(Needles::Reading& reading, Bytes text, std::size_t place) const;
+  std::size_t read_on(Needles::Reading& reading, Bytes text, std::size_t place);
+  bool pass_over(Needles::Reading& reading, std::uint8_t octet) const;
+  void note_stop(const Needles::Reading& reading, Bytes text, std::size_t place);
+  void overwrite(std::span<std::uint8_t> text, std::size_t from, std::size_t to);
+  void move_origin(std::size_t by);
 
   const std::shared_ptr<const Needles> needles_;
   WipedBytes buffer_;       ///< what was passed on last, and what is held
   std::size_t passed_ = 0;  ///< of the buffer
   std::size_t masked_ = 0;  ///< of the text that is scanned: so far it is masked; afterwards: of what is held
-  std::vector<Needles::Reading> going_on_;  ///< forms that agreed to the end of what came
-  std::vector<Needles::Reading> found_;     ///< in one place
+  std::map<std::size_t, std::size_t> stops_;  ///< where anchored forms stopped, and how far a tail from there may go
+  std::set<std::pair<std::size_t, std::uint32_t>> reached_;  ///< places and windows that are being read from in front
+  std::size_t tail_ = 0;                                     ///< how far what is being masked as a tail may go
+  std::vector<Needles::Reading> going_on_;                   ///< forms that agreed to the end of what came
+  std::vector<Needles::Reading> found_;                      ///< in one place
   std::uint64_t findings_ = 0;
 };
 

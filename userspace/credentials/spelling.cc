@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <string_view>
+#include <unordered_map>
 
 #include "base/ascii.h"
 
@@ -58,6 +58,10 @@ class Spelled {
       case Spelling::kPercent:
         append("%");
         return append_hexadecimal(octet);
+      case Spelling::kPercentTwice:
+        if (octet == '%') return;
+        append("%25");
+        return append_hexadecimal(octet);
       case Spelling::kPlus:
         return append(octet == ' ' ? "+" : "");
       case Spelling::kUnicode:
@@ -65,6 +69,9 @@ class Spelled {
         return append_hexadecimal(octet);
       case Spelling::kBackslash:
         return append(behind_backslash(octet));
+      case Spelling::kBackslashX:
+        append("\\x");
+        return append_hexadecimal(octet);
       case Spelling::kDecimal:
         return append_decimal(octet, octet >= 100 ? 0 : octet >= 10 ? 1 : 2);
       case Spelling::kPaddedDecimal:
@@ -92,14 +99,32 @@ class Spelled {
     append(";");
   }
 
-  std::array<char, 6> text_{};
+  std::array<char, kLongestSpelling> text_{};
   std::size_t size_ = 0;
 };
+
+/// A spelling in lower case, with its size, as a number.
+std::uint64_t key_of(std::string_view text) {
+  std::uint64_t key = text.size();
+  for (const char c : text) key = key << 8 | static_cast<std::uint8_t>(ascii::lower(c));
+  return key;
+}
+
+std::unordered_map<std::uint64_t, std::uint8_t> octets_by_spelling() {
+  std::unordered_map<std::uint64_t, std::uint8_t> octets;
+  for (unsigned octet = 0; octet < 256; ++octet) {
+    for (int i = 0; i < kSpellings; ++i) {
+      const Spelled spelled(static_cast<std::uint8_t>(octet), static_cast<Spelling>(i));
+      if (!spelled.text().empty()) octets.emplace(key_of(spelled.text()), octet);
+    }
+  }
+  return octets;
+}
 
 SpellingSet begun_by(std::uint8_t octet) {
   switch (octet) {
     case '%':
-      return 1U << static_cast<unsigned>(Spelling::kPercent);
+      return kUriSpellings & ~(1U << static_cast<unsigned>(Spelling::kPlus));
     case '+':
       return 1U << static_cast<unsigned>(Spelling::kPlus);
     case '\\':
@@ -115,6 +140,13 @@ SpellingSet begun_by(std::uint8_t octet) {
 
 bool begins_spelling(std::uint8_t octet, SpellingSet set) {
   return octet != '+' && (begun_by(octet) & set) != 0;
+}
+
+std::optional<std::uint8_t> spelled_by(std::string_view text) {
+  static const auto kOctets = octets_by_spelling();
+  if (text.size() > kLongestSpelling) return std::nullopt;
+  const auto found = kOctets.find(key_of(text));
+  return found == kOctets.end() ? std::nullopt : std::optional(found->second);
 }
 
 SpelledOctet::Reading SpelledOctet::read(std::uint8_t wanted, SpellingSet set, std::uint8_t octet) {
