@@ -15,8 +15,9 @@ using namespace enforcer::credentials;
 
 namespace {
 
-constexpr std::string_view kSecrets[] = {"s3cr3t+/token%\\&", "Zk39qLm2Xw7Tn5Bv8"};
-/// What is searched for in what comes out: the anchors as they are, in hex, and in base64 at each alignment.
+constexpr std::string_view kSecrets[] = {"s3cr3t+/token%\\&", "Zk39qLm2Xw7Tn5Bv8",
+                                         "8v5Nt7Wx/2mLq93kZ-Ya1Rb4Sc6Td0Ue+Vf_Wg.Xh"};
+/// What is searched for in what comes out: the anchors as they are, in hex, and in base64 at each alignment; windows.
 constexpr std::string_view kForms[] = {"s3cr3t+/token%\\&",
                                        "7333637233742b2f746f6b656e255c26",
                                        "czNjcjN0Ky90b2tlbiVcJ",
@@ -26,7 +27,10 @@ constexpr std::string_view kForms[] = {"s3cr3t+/token%\\&",
                                        "5a6b3339714c6d32587737546e354276",
                                        "WmszOXFMbTJYdzdUbjVCd",
                                        "prMzlxTG0yWHc3VG41Qn",
-                                       "aazM5cUxtMlh3N1RuNUJ2"};
+                                       "aazM5cUxtMlh3N1RuNUJ2",
+                                       "8v5Nt7Wx/2mLq93k",
+                                       "Z-Ya1Rb4Sc6Td0Ue",
+                                       "Sc6Td0Ue+Vf_Wg.Xh"};
 
 const std::shared_ptr<const Needles>& needles() {
   static const std::shared_ptr<const Needles> made = Needles::make(kSecrets).value();

@@ -141,7 +141,7 @@ bool SecretScanner::pass_over(Needles::Reading& reading, std::uint8_t octet) con
 void SecretScanner::note_stop(const Needles::Reading& reading, Bytes text, std::size_t place) {
   if (needles_->at_end(reading)) {
     stops_[place] = kComplete;
-  } else if (place < text.size() && reading.characters - reading.line >= kLine) {
+  } else if (place < text.size() && reading.characters - reading.line >= kLine && !reading.next.in_reference()) {
     const auto [stop, is_new] = stops_.emplace(place, 0);
     const std::size_t limit = place + needles_->remaining(reading) * kLongestSpelling;
     if (is_new || stop->second != kComplete) stop->second = std::max(stop->second, limit);

@@ -14,7 +14,8 @@
 //                      than the rest of the form could go in its longest spelling. It also ends where any form is
 //                      complete: what stands behind a whole secret is not touched.
 //
-// A form of which less than kLine characters were read behind a line break has no tail: they may agree by chance.
+// A form of which less than kLine characters were read behind a line break has no tail: they may agree by chance. Nor
+// has one that stopped behind '&', which more often stands between two fields.
 #pragma once
 
 #include <cstdint>

@@ -51,6 +51,8 @@ class SpelledOctet {
   Reading read(std::uint8_t wanted, SpellingSet set, std::uint8_t octet);
   /// Nothing of the octet has been read.
   [[nodiscard]] bool at_beginning() const { return read_ == 0; }
+  /// The beginning of a character reference has been read, or '&' between two fields.
+  [[nodiscard]] bool in_reference() const { return read_ != 0 && (possible_ & kHtmlSpellings) != 0; }
 
  private:
   SpellingSet possible_ = 0;

@@ -141,6 +141,7 @@ std::optional<Stop> stop_of(const Row& row, std::string_view text, std::size_t p
   std::size_t end = place;
   std::size_t read = 0;
   std::size_t line = 0;
+  bool at_field = false;
   for (; read < row.characters.size(); ++read) {
     std::size_t whole = 0;
     std::size_t most = 0;
@@ -157,12 +158,14 @@ std::optional<Stop> stop_of(const Row& row, std::string_view text, std::size_t p
       ++end;
       look();
     }
+    at_field = whole == 0 && most > 0 && text[end] == '&';
     end += whole > 0 ? whole : most;
     if (whole == 0) break;
   }
   if (read < row.anchor) return std::nullopt;
   const std::size_t remaining = row.characters.size() - read;
-  return Stop{end, end == text.size() || read - line < 4 ? end : end + 6 * remaining, remaining == 0};
+  const bool has_tail = end < text.size() && read - line >= 4 && !at_field;
+  return Stop{end, has_tail ? end + 6 * remaining : end, remaining == 0};
 }
 
 /// Does a tail that begins where the row has stopped reach this octet?
