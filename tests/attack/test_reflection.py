@@ -90,7 +90,7 @@ def test_141_echo_across_the_borders_of_chunks():
             for size in (1, 2, 3, 5, 8, 13, 29, 30, 31, 64):
                 for version in ("--http1.1", "--http2"):
                     reply = made.guest.curl(f"https://echo.test/{way}/{size}", version)
-                    equal((reply.status, leaks(reply.body), len(reply.body)), (200, [], len(whole)), f"{way} {size} {version}")
+                    equal((reply.status, reply.exit_code, leaks(reply.body), len(reply.body)), (200, 0, [], len(whole)), f"{way} {size} {version}")
                     assert reply.body.startswith(b"before ") and b" between " in reply.body and reply.body.endswith(b" behind"), reply.body
         served(made)
 
