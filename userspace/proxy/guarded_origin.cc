@@ -43,6 +43,12 @@ bool has_inner_encoding(const http::ResponseHead& head) {
   });
 }
 
+bool answers_a_call(const http::ResponseHead& head) {
+  return std::ranges::any_of(http::values_of(head.fields, "content-type"), [](std::string_view value) {
+    return value.starts_with("application/grpc") && !value.starts_with("application/grpc-web");
+  });
+}
+
 /// In which what is ASCII is no ASCII.
 bool has_odd_charset(const http::ResponseHead& head) {
   static constexpr std::string_view kOdd[] = {"utf-16", "utf16",  "utf-32", "utf32", "utf-7",    "utf7", "ucs-2",
@@ -83,6 +89,7 @@ GuardedOrigin::~GuardedOrigin() {
 }
 
 asio::awaitable<bool> GuardedOrigin::send_head(const http::RequestHead& head) {
+  called_ = http::is_grpc(head);
   return origin_.send_head(head);
 }
 
@@ -108,6 +115,7 @@ bool GuardedOrigin::guard(http::ResponseHead& head) {
   redact(head.fields);
   if (head.interim()) return true;
   if (has_inner_encoding(head) || has_odd_charset(head) || head.status == kImUsed) return false;
+  if (called_ && answers_a_call(head)) messages_.emplace(needles_);
   std::string codings;
   for (const std::string_view each : http::values_of(head.fields, "content-encoding")) {
     if (!codings.empty()) codings += ", ";
@@ -176,19 +184,28 @@ asio::awaitable<BodyPart> GuardedOrigin::read_body() {
   }
 }
 
+Result<Bytes> GuardedOrigin::scan(Bytes data) {
+  if (frames_) return frames_->feed(data);
+  if (messages_) return messages_->feed(data);
+  return scanner_.feed(data);
+}
+
+std::uint64_t GuardedOrigin::findings() const {
+  return scanner_.findings() + (frames_ ? frames_->findings() : 0) + (messages_ ? messages_->findings() : 0);
+}
+
 /// Of what has arrived; no data: there is none, or all of it is held back.
 BodyPart GuardedOrigin::search() {
-  if (frames_) {
-    const auto frames = frames_->feed(std::exchange(arrived_, {}));
-    return frames ? passed(*frames) : BodyPart{.kind = BodyPart::Kind::kMalformed};
-  }
-  if (!decoder_) return passed(scanner_.feed(std::exchange(arrived_, {})));
   while (true) {
-    const auto count = decoder_->decode(arrived_, decoded_);
-    if (!count) return {.kind = BodyPart::Kind::kMalformed};
-    if (*count == 0) return passed({});
-    const BodyPart part = passed(scanner_.feed(Bytes(decoded_).first(*count)));
-    if (!part.data.empty()) return part;
+    Bytes data = decoder_ ? Bytes() : std::exchange(arrived_, {});
+    if (decoder_) {
+      const auto count = decoder_->decode(arrived_, decoded_);
+      if (!count) return {.kind = BodyPart::Kind::kMalformed};
+      data = Bytes(decoded_).first(*count);
+    }
+    const auto scanned = scan(data);
+    if (!scanned) return {.kind = BodyPart::Kind::kMalformed};
+    if (!scanned->empty() || !decoder_ || data.empty()) return passed(*scanned);
   }
 }
 
@@ -196,12 +213,12 @@ BodyPart GuardedOrigin::search() {
 BodyPart GuardedOrigin::search_end() {
   if (std::exchange(flushed_, true)) return {.kind = BodyPart::Kind::kEnd};
   if (decoder_ && !decoder_->complete()) return {.kind = BodyPart::Kind::kMalformed};
-  const BodyPart part = passed(frames_ ? frames_->finish() : scanner_.finish());
+  const BodyPart part = passed(frames_ ? frames_->finish() : messages_ ? messages_->finish() : scanner_.finish());
   return part.data.empty() ? BodyPart{.kind = BodyPart::Kind::kEnd} : part;
 }
 
 BodyPart GuardedOrigin::passed(Bytes data) {
-  if (found_ && (scanner_.findings() > 0 || (frames_ && frames_->findings() > 0))) std::exchange(found_, nullptr)();
+  if (found_ && findings() > 0) std::exchange(found_, nullptr)();
   return {.kind = BodyPart::Kind::kData, .data = data};
 }
 

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 
+#include "credentials/grpc_scanner.h"
 #include "credentials/secret_scanner.h"
 #include "credentials/websocket_scanner.h"
 #include "http/content_decoder.h"
@@ -52,6 +53,8 @@ class GuardedOrigin final : public OriginSide {
   bool guard(http::ResponseHead& head);
   void redact(std::string& text);
   void redact(std::vector<http::HeaderField>& fields);
+  Result<Bytes> scan(Bytes data);
+  [[nodiscard]] std::uint64_t findings() const;
   BodyPart search();
   BodyPart search_end();
   BodyPart passed(Bytes data);
@@ -62,7 +65,9 @@ class GuardedOrigin final : public OriginSide {
   const Cookies cookies_;
   std::function<void()> found_;  ///< empty once it was called
   credentials::SecretScanner scanner_;
-  std::optional<credentials::WebsocketScanner> frames_;  ///< behind become_tunnel()
+  std::optional<credentials::WebsocketScanner> frames_;  ///< in its place behind become_tunnel()
+  std::optional<credentials::GrpcScanner> messages_;     ///< in its place in the answer to a call
+  bool called_ = false;                                  ///< the request is a call of gRPC
   std::optional<http::ContentDecoder> decoder_;
   Bytes arrived_;                      ///< and was not searched yet
   std::vector<std::uint8_t> decoded_;  ///< room for it
