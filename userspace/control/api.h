@@ -140,7 +140,7 @@ struct CredentialInfo {
   std::string source;              ///< "file", "env", "exec", "store"
   std::vector<std::string> hosts;  ///< where it may go, as written
   std::vector<std::string> kinds;  ///< "bearer", "basic", "header", "query", each once
-  std::string state;               ///< "ok", "missing", "failing", "not asked" (its command did not have to run yet)
+  std::string state;               ///< "ok", "missing", "failing", "not asked" (nobody had to ask for it yet)
   std::string error;               ///< missing, failing: why
   std::optional<WallClock::time_point> expires;
   std::string file;  ///< where it is declared
@@ -252,7 +252,7 @@ class Backend {
 
   /// Asks the source for the value again, now: the one before is good no more, whatever comes of it. What was sent with
   /// it is closed, also when the same value comes again. kNotFound: no credential of that name is loaded; kConflict:
-  /// its value is stored, so there is nobody to ask; kUnavailable: the source failed.
+  /// its value is stored and not exchanged, so there is nobody to ask; kUnavailable: the source failed.
   virtual asio::awaitable<Result<Rotation>> rotate_credential(Caller caller, std::string name) = 0;
 
   /// Sends one GET with the credential, to a host that it is bound to. kNotFound: no such credential or guest;

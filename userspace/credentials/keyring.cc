@@ -54,7 +54,7 @@ using Pairs = std::vector<std::pair<std::string, std::string>>;
 
 std::string fingerprint_of(const Pairs& pairs) {
   std::string text;
-  for (const auto& [key, value] : pairs) text += fmt::format("{}={}\n", key, value);
+  for (const auto& [key, value] : pairs) text += fmt::format("{}:{}{}:{}", key.size(), key, value.size(), value);
   return text;
 }
 
@@ -250,6 +250,7 @@ void Keyring::forget(std::string_view name) {
     source->forget(name);
   }
   asked_for_.forget(name);
+  exchange_->forget(name);
   if (const auto found = exchanged_.find(name); found != exchanged_.end()) exchanged_.erase(found);
   if (const auto found = given_.find(name); found != given_.end()) given_.erase(found);
 }

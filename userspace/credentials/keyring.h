@@ -39,7 +39,7 @@ struct State {
     kOk,
     kMissing,   ///< there is no value (no such file, nothing stored, the variable was not set)
     kFailing,   ///< `error` says why
-    kNotAsked,  ///< its command did not have to run yet
+    kNotAsked,  ///< nobody had to ask for it yet
   };
   Kind kind = Kind::kOk;
   std::string error;                             ///< kMissing, kFailing

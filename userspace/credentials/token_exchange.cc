@@ -49,7 +49,7 @@ std::shared_ptr<const Secret> TokenExchange::refresh_token_of(const std::string&
   const auto found = rotations_.find(credential);
   if (found == rotations_.end()) return base;
   const Rotation& rotation = found->second;
-  if (rotation.exchange == exchange && rotation.base->reveal() == base->reveal()) return rotation.next;
+  if (rotation.exchange == exchange && same_value(*rotation.base, *base)) return rotation.next;
   rotations_.erase(found);
   return base;
 }
@@ -78,6 +78,10 @@ asio::awaitable<Result<TokenExchange::Minted>> TokenExchange::mint_oauth2(std::s
                                 Rotation{std::move(exchange), std::move(base), minted.next_base});
   }
   co_return minted;
+}
+
+void TokenExchange::forget(std::string_view credential) {
+  if (const auto found = rotations_.find(credential); found != rotations_.end()) rotations_.erase(found);
 }
 
 }  // namespace enforcer::credentials

@@ -38,6 +38,9 @@ class TokenExchange {
                                               std::shared_ptr<const Secret> base, GuestIdentity guest,
                                               Deadline deadline);
 
+  /// A refresh token that the server gave in place of the credential's own is not used any more.
+  void forget(std::string_view credential);
+
  private:
   /// What the server gave for what the source still gives.
   struct Rotation {

@@ -45,7 +45,8 @@ void add_credential_list(CLI::App& credential, CommandLine& line) {
                {.name = "list",
                 .summary = "Lists the credentials, never their values",
                 .examples = {"credential list", "credential list -o json"},
-                .more = "A credential whose value a command gives is 'not asked' until a request needs it."});
+                .more = "A value that has to be asked for (exec, vault, an exchange) is 'not asked' until a request\n"
+                        "needs it. Of assumeRole, which each guest has its own of, the state is that of the source."});
   when_chosen(verb, line, std::make_shared<CredentialListOptions>(), list_credentials);
 }
 

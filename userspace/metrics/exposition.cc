@@ -228,7 +228,7 @@ struct Exposition::Impl {
                              "Responses in which an origin sent a credential's value back, which was masked.");
     for (const auto& [name, counts] : shown) leaks.add({{"credential", name}}, counts.leaks_blocked);
     auto strays = out.counter("placeholders_strayed_total",
-                              "Requests with a guest's placeholder in them to where its credential is not bound.");
+                              "Requests with a guest's placeholder where its credential does not replace it.");
     for (const auto& [name, counts] : shown) strays.add({{"credential", name}}, counts.placeholders_strayed);
   }
 

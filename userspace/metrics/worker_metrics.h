@@ -48,7 +48,7 @@ inline constexpr std::string_view kOtherCredential = "other";
 struct CredentialCounts {
   std::array<std::uint64_t, kInjectionResultCount> injections{};
   std::uint64_t leaks_blocked = 0;         ///< responses in which its value came back and was masked
-  std::uint64_t placeholders_strayed = 0;  ///< requests that carried its placeholder to where it is not bound
+  std::uint64_t placeholders_strayed = 0;  ///< requests with its placeholder where it does not replace it
   friend bool operator==(const CredentialCounts&, const CredentialCounts&) = default;
 };
 
@@ -126,7 +126,7 @@ class WorkerMetrics {
   void credential_injected(std::string_view credential, InjectionResult result);
   /// Its value came back in a response, and the guest got something else in its place.
   void secret_leak_blocked(std::string_view credential);
-  /// A guest sent its placeholder to where the credential is not bound.
+  /// A guest sent its placeholder to where the credential does not replace it.
   void placeholder_strayed(std::string_view credential);
 
   /// A copy of everything; on the worker's thread.
