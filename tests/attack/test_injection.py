@@ -11,6 +11,7 @@ from lib.expect import equal
 from lib.guest import exchange
 from lib.lab import RULE, Lab, policy
 from lib.oracles import ask, is_refusal, served
+from lib.processes import wait_for
 from lib.runner import hang_guard
 from lib.world import SECRET
 
@@ -68,11 +69,12 @@ def test_144_address_of_somebody_else_under_the_credentials_name():
             data, _ = exchange(client, b"GET / HTTP/1.1\r\nHost: evil.test\r\nConnection: close\r\n\r\n")
         assert b" 421 " in data.partition(b"\r\n")[0], data
         made.world.set_addresses("cred.test", [EVIL])  # and the name itself leads there
-        equal(made.guest.curl("https://cred.test/").status, 502)
+        seen = []  # until the address that was looked up before is old
+        wait_for(lambda: seen.append(made.guest.curl("https://cred.test/").status) or seen[-1] == 502, 30, "the other address to be asked")
         equal([head for head in heads(made, EVIL) if leaks(head.encode())], [], "what was sent to the other address")
         equal([head for head in heads(made, f"{CRED}:80") if leaks(head.encode())], [], "what was sent in the clear")
         with open(f"{made.folder}/origins.jsonl", "rb") as file:
-            equal(file.read().count(SECRET.encode()), 1, "the one request of the control")
+            equal(file.read().count(SECRET.encode()), 1 + len(seen) - 1, "the control, and those that still went to the right address")
 
 
 def test_145_placeholder_of_one_host_sent_to_another():

@@ -21,7 +21,7 @@ from lib.processes import wait_for
 from lib.runner import hang_guard
 from lib.sample_frames import judged
 from lib.tls_hello import client_hello, is_access_denied, server_name
-from lib.world import HOST_IPV4, SECRET
+from lib.world import DNS_IPV4, HOST_IPV4, SECRET
 
 NAMES = ("ok.test", f"mitm.test {RULE}", f"mitm.test:80 {RULE}")
 TWO = ("g1", "g2")
