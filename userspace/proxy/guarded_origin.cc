@@ -149,6 +149,8 @@ void GuardedOrigin::redact(std::vector<http::HeaderField>& fields) {
   for (http::HeaderField& field : fields) {
     redact(field.name);
     redact(field.value);
+    // Binary metadata of gRPC is base64, and stays it.
+    if (field.name.ends_with("-bin")) std::ranges::replace(field.value, '*', 'A');
   }
 }
 
