@@ -1,7 +1,6 @@
 #include "proxy/guarded_origin.h"
 
 #include <algorithm>
-#include <array>
 
 #include "base/ascii.h"
 #include "http/field_rules.h"
