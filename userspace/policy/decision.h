@@ -1,6 +1,7 @@
 // Decision: a value, with the rule that said so. A denial is not an error.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -21,6 +22,15 @@ enum class Handling : std::uint8_t {
   kIntercept,    ///< kTls only: a matching rule needs to see the requests, and they decide
 };
 
+/// On which terms a review rule asks people.
+struct ReviewTerms {
+  std::chrono::milliseconds timeout = std::chrono::minutes(10);  ///< then the answer is no
+  unsigned approvals = 1;                                        ///< of different people, 1-10
+  bool freeze = false;                                           ///< `onHold: pause`: the guest stands still meanwhile
+  std::string text;  ///< of the whole rule, the same for the same rule however it is laid out
+  friend bool operator==(const ReviewTerms&, const ReviewTerms&) = default;
+};
+
 /// What records say about a rule. Owned by the compiled policy: whoever keeps a Decision keeps the GuestPolicy it came
 /// from.
 struct RuleInfo {
@@ -31,6 +41,7 @@ struct RuleInfo {
   std::string note;                  ///< the rule's own `reason:` text, for people
   bool private_destination = false;  ///< `private: true`: the address guard lets private space pass (never metadata)
   bool guardrail = false;
+  std::optional<ReviewTerms> review;  ///< Action::kReview only
 };
 
 struct CredentialSpec;  // policy/credential_spec.h
