@@ -121,6 +121,40 @@ constexpr Field<Config::Metrics> kMetricsFields[] = {
     {"perGuestSeries", Need::kOptional, "number", read_count<Config::Metrics, &Config::Metrics::per_guest_series>},
 };
 
+/// Bodies of held requests are kept in memory.
+constexpr std::uint64_t kLeastBodyLimit = std::uint64_t{1} << 10;
+constexpr std::uint64_t kMostBodyLimit = std::uint64_t{256} << 20;
+constexpr std::uint64_t kMostPending = 10'000;
+
+constexpr Field<Config::Review> kReviewFields[] = {
+    {"notify", Need::kOptional, "list: program and arguments, or null",
+     [](const YamlNode& n, Config::Review& review, Reader& r) {
+       if (n.kind != YamlNode::Kind::kNothing) review.notify = read_command(n, "notify", r);
+     }},
+    {"pendingPerGuest", Need::kOptional, "number",
+     [](const YamlNode& n, Config::Review& review, Reader& r) {
+       if (const auto number = policy::read_number(n, 1, kMostPending, r))
+         review.pending_per_guest = static_cast<std::uint32_t>(*number);
+     }},
+    {"bodyLimit", Need::kOptional, "size",
+     [](const YamlNode& n, Config::Review& review, Reader& r) {
+       const auto size = policy::read_size(n, r);
+       if (size && (*size < kLeastBodyLimit || *size > kMostBodyLimit)) {
+         r.report(n.place, Code::kBadValue, "the body of a held request may have from 1Ki to 256Mi");
+       } else {
+         assign(review.body_limit, size);
+       }
+     }},
+    {"clientWait", Need::kOptional, "duration",
+     [](const YamlNode& n, Config::Review& review, Reader& r) {
+       assign(review.client_wait, read_bounded_duration(n, std::chrono::seconds(1), std::chrono::hours(1), r));
+     }},
+    {"grant", Need::kOptional, "duration",
+     [](const YamlNode& n, Config::Review& review, Reader& r) {
+       assign(review.grant, read_bounded_duration(n, std::chrono::seconds(1), std::chrono::hours(24), r));
+     }},
+};
+
 constexpr Field<Config::Images> kImagesFields[] = {
     {"roots", Need::kOptional, "list of paths",
      [](const YamlNode& n, Config::Images& i, Reader& r) { i.roots = read_paths(n, "roots", r); }},
@@ -188,6 +222,7 @@ constexpr Section<Config::Dns> kDns{"dns", kDnsFields};
 constexpr Section<Config::OriginTrust> kOriginTrust{"originTrust", kOriginTrustFields};
 constexpr Section<Config::Audit> kAudit{"audit", kAuditFields};
 constexpr Section<Config::Metrics> kMetrics{"metrics", kMetricsFields};
+constexpr Section<Config::Review> kReview{"review", kReviewFields};
 constexpr Section<Config::Images> kImages{"images", kImagesFields};
 constexpr Section<Limits> kLimits{"limits", kLimitFields};
 constexpr Section<Deadlines> kDeadlines{"deadlines", kDeadlineFields};
@@ -214,6 +249,7 @@ constexpr Field<Config> kConfigFields[] = {
      [](const YamlNode& n, Config& c, Reader& r) { c.credentials = read_paths(n, "credentials", r); }},
     {"audit", Need::kOptional, "mapping", read_section<&Config::audit, kAudit>},
     {"metrics", Need::kOptional, "mapping", read_section<&Config::metrics, kMetrics>},
+    {"review", Need::kOptional, "mapping", read_section<&Config::review, kReview>},
     {"images", Need::kOptional, "mapping", read_section<&Config::images, kImages>},
     {"limits", Need::kOptional, "mapping", read_section<&Config::limits, kLimits>},
     {"deadlines", Need::kOptional, "mapping", read_section<&Config::deadlines, kDeadlines>},

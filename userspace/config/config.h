@@ -86,6 +86,15 @@ struct Config {
     Endpoint listen;  ///< 127.0.0.1:9464
     std::uint32_t per_guest_series = 2000;
   } metrics;
+  struct Review {
+    /// Command that is given one line of JSON for each ticket on standard input; empty: none. argv[0] is an absolute
+    /// path.
+    std::vector<std::string> notify;
+    std::uint32_t pending_per_guest = 32;                ///< tickets, 1-10000
+    std::uint64_t body_limit = std::uint64_t{10} << 20;  ///< of one held request, 1Ki-256Mi; beyond, it is denied
+    std::chrono::milliseconds client_wait{std::chrono::seconds(55)};  ///< 1s-1h; then a client is told to come back
+    std::chrono::milliseconds grant{std::chrono::minutes(15)};        ///< 1s-1d that an approval waits for a client
+  } review;
   struct Images {
     std::vector<std::string> roots{"/var/lib/enforcer/images"};
   } images;

@@ -81,4 +81,32 @@ std::vector<std::string> read_paths(const YamlNode& node, std::string_view what,
   return paths;
 }
 
+std::vector<std::string> read_command(const YamlNode& node, std::string_view what, Reader& reader) {
+  const std::size_t errors_before = reader.errors();
+  std::vector<std::string> argv;
+  for (const YamlNode& item : policy::some_items(node, what, reader)) {
+    const auto argument = policy::read_text(item, "an argument", reader);
+    if (!argument) continue;
+    if (argument->contains('\0')) reader.report(item.place, Code::kBadValue, "an argument cannot have a NUL in it");
+    argv.emplace_back(*argument);
+  }
+  if (reader.errors() == errors_before && !argv.empty() && !argv.front().starts_with('/')) {
+    reader.report(node.items.front().place, Code::kBadValue,
+                  fmt::format("'{}' is not an absolute path", escape_untrusted(argv.front(), 128)),
+                  "there is no PATH to look a program up in, and no shell");
+  }
+  if (reader.errors() != errors_before) argv.clear();
+  return argv;
+}
+
+std::optional<std::chrono::milliseconds> read_bounded_duration(const YamlNode& node, std::chrono::seconds least,
+                                                               std::chrono::seconds most, Reader& reader) {
+  const auto duration = policy::read_duration(node, reader);
+  if (!duration || (*duration >= least && *duration <= most)) return duration;
+  reader.report(
+      node.place, Code::kBadValue,
+      fmt::format("'{}' is not from {}s to {}s", escape_untrusted(node.text, 64), least.count(), most.count()));
+  return std::nullopt;
+}
+
 }  // namespace enforcer::config

@@ -1,6 +1,7 @@
-// The values that only the configuration has: addresses to listen on, pools, paths.
+// The values that only the configuration has: addresses to listen on, pools, paths, commands.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,5 +25,16 @@ enum class Family { kIpv4, kIpv6 };
 [[nodiscard]] std::optional<std::string> read_path(const policy::YamlNode& node, policy::Reader& reader);
 [[nodiscard]] std::vector<std::string> read_paths(const policy::YamlNode& node, std::string_view what,
                                                   policy::Reader& reader);
+
+/// A program with its arguments, run without a shell: the program by an absolute path, nothing with a NUL. Empty, and
+/// reported, when it is something else.
+[[nodiscard]] std::vector<std::string> read_command(const policy::YamlNode& node, std::string_view what,
+                                                    policy::Reader& reader);
+
+/// A duration within bounds of whole seconds, both included.
+[[nodiscard]] std::optional<std::chrono::milliseconds> read_bounded_duration(const policy::YamlNode& node,
+                                                                             std::chrono::seconds least,
+                                                                             std::chrono::seconds most,
+                                                                             policy::Reader& reader);
 
 }  // namespace enforcer::config

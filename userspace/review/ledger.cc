@@ -13,16 +13,17 @@ constexpr std::size_t kEndsRemembered = 256;
 Moment::~Moment() {
   lock_.unlock();
   if (announced_) ledger_.outbox.deliver();
-  for (const Wake& wake : wakes_) (*wake)();
 }
 
 void Moment::announce(const Entry& entry, Change change, const Reviewer* who) {
-  ledger_.outbox.put(entry.ticket, change, who);
+  ledger_.outbox.put(entry.ticket, change, who, {});
   announced_ = true;
 }
 
-void Moment::wake_all(const Entry& entry) {
-  for (const Wake& wake : entry.clients | std::views::values) wakes_.push_back(wake);
+void Moment::announce_to_clients(const Entry& entry, Change change, const Reviewer* who) {
+  const auto clients = entry.clients | std::views::values;
+  ledger_.outbox.put(entry.ticket, change, who, {clients.begin(), clients.end()});
+  announced_ = true;
 }
 
 std::shared_ptr<Entry> Moment::open(Question question) {
@@ -51,8 +52,7 @@ void Moment::approved(Entry& entry, const Reviewer& who) {
   entry.ticket.decided_after = now - entry.asked;
   entry.ticket.expires = WallClock::now() + std::chrono::duration_cast<WallClock::duration>(ledger_.limits.grant);
   entry.deadline = now + ledger_.limits.grant;
-  announce(entry, Change::kApproved, &who);
-  wake_all(entry);
+  announce_to_clients(entry, Change::kApproved, &who);
 }
 
 void Moment::end(Entry& entry, State state, Change change, const Reviewer* who) {
@@ -65,8 +65,7 @@ void Moment::end(Entry& entry, State state, Change change, const Reviewer* who) 
     ledger_.entries.erase(ledger_.ends.front());
     ledger_.ends.pop_front();
   }
-  announce(entry, change, who);
-  wake_all(entry);
+  announce_to_clients(entry, change, who);
 }
 
 void Moment::end_if_late(Entry& entry, Monotonic::time_point now) {

@@ -12,8 +12,6 @@
 
 namespace enforcer::review {
 
-using Wake = std::shared_ptr<const std::function<void()>>;
-
 /// A ticket and who waits for it. Shared by the desk, while it remembers the ticket, and the clients, which may stay
 /// for longer. Everything in it is guarded by the desk's mutex.
 struct Entry {
@@ -49,8 +47,8 @@ class Moment {
   Moment(const Moment&) = delete;
   Moment& operator=(const Moment&) = delete;
 
+  /// For changes after which the clients of the ticket still wait.
   void announce(const Entry& entry, Change change, const Reviewer* who = nullptr);
-  void wake_all(const Entry& entry);
 
   /// A new ticket, pending from now on.
   std::shared_ptr<Entry> open(Question question);
@@ -64,12 +62,12 @@ class Moment {
   [[nodiscard]] std::vector<std::shared_ptr<Entry>> live() const;
 
  private:
+  void announce_to_clients(const Entry& entry, Change change, const Reviewer* who);
   void no_longer_pending(const Entry& entry);
 
   Desk::Ledger& ledger_;
   std::unique_lock<std::mutex> lock_;
   bool announced_ = false;
-  std::vector<Wake> wakes_;
 };
 
 }  // namespace enforcer::review

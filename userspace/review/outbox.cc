@@ -2,11 +2,12 @@
 
 namespace enforcer::review {
 
-void Outbox::put(Ticket ticket, Change change, const Reviewer* who) {
+void Outbox::put(Ticket ticket, Change change, const Reviewer* who, std::vector<Wake> clients) {
   const std::lock_guard lock(mutex_);
   waiting_.push_back({.ticket = std::move(ticket),
                       .change = change,
-                      .who = who == nullptr ? std::nullopt : std::optional<Reviewer>(*who)});
+                      .who = who == nullptr ? std::nullopt : std::optional<Reviewer>(*who),
+                      .clients = std::move(clients)});
   ++put_;
 }
 
@@ -26,6 +27,7 @@ void Outbox::deliver() {
       waiting_.pop_front();
       lock.unlock();
       observer_.changed(next.ticket, next.change, next.who ? &*next.who : nullptr);
+      for (const Wake& wake : next.clients) (*wake)();
       lock.lock();
       ++announced_;
     }

@@ -1,5 +1,5 @@
-// Outbox: what happened to tickets, on its way to the observer. Put in under the desk's lock, so that the order is the
-// one in which it happened; taken out with no lock held, by one thread at a time.
+// Outbox: what happened to tickets, on its way to the observer and then to the clients. Put in under the desk's lock,
+// so that the order is the one in which it happened; taken out with no lock held, by one thread at a time.
 #pragma once
 
 #include <condition_variable>
@@ -8,16 +8,20 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include "review/desk.h"
 
 namespace enforcer::review {
 
+using Wake = std::shared_ptr<const std::function<void()>>;
+
 class Outbox {
  public:
   explicit Outbox(Observer& observer) : observer_(observer) {}
 
-  void put(Ticket ticket, Change change, const Reviewer* who);
+  /// `clients` are woken once the observer has heard of it.
+  void put(Ticket ticket, Change change, const Reviewer* who, std::vector<Wake> clients);
 
   /// Returns when all that was put in until now was announced, by this thread or by another one that is at it. From
   /// within changed() it returns at once: the announcing that goes on further up comes to it.
@@ -28,6 +32,7 @@ class Outbox {
     Ticket ticket;
     Change change;
     std::optional<Reviewer> who;
+    std::vector<Wake> clients;
   };
 
   Observer& observer_;

@@ -56,6 +56,9 @@ TEST_CASE("every_key_has_a_default") {
     CHECK((config.audit.max_bytes == std::uint64_t{256} << 20 && config.audit.max_files == 16));
     CHECK(config.metrics.listen.to_string() == "127.0.0.1:9464");
     CHECK(config.metrics.per_guest_series == 2000);
+    CHECK(config.review.notify.empty());
+    CHECK((config.review.pending_per_guest == 32 && config.review.body_limit == std::uint64_t{10} << 20));
+    CHECK((config.review.client_wait == 55s && config.review.grant == 15min));
     CHECK(config.images.roots == std::vector<std::string>{"/var/lib/enforcer/images"});
     CHECK(config.limits == Limits());
     const Deadlines& deadlines = config.deadlines;
@@ -77,6 +80,7 @@ policies: [/srv/a.yaml, /srv/policies]
 credentials: [/srv/credentials]
 audit: {path: /var/log/x.jsonl, maxBytes: 64Ki, maxFiles: 2}
 metrics: {listen: "[::1]:9999", perGuestSeries: 10}
+review: {notify: [/usr/bin/bridge, --room, "a b"], pendingPerGuest: 10000, bodyLimit: 1Ki, clientWait: 1s, grant: 1d}
 images: {roots: [/images]}
 limits: {connections: 1, halfOpen: 2, requestsPerMinute: 3, decisionsPerMinute: 4, distinctNamesPerHour: 5, uploadBytesPerHour: 2Gi, dnsPerSecond: 6}
 deadlines: {classify: 250ms, tlsHandshake: 2s, originConnect: 3s, requestHead: 4m, idle: 1d}
@@ -95,6 +99,9 @@ deadlines: {classify: 250ms, tlsHandshake: 2s, originConnect: 3s, requestHead: 4
   CHECK(config.credentials == std::vector<std::string>{"/srv/credentials"});
   CHECK((config.audit.path == "/var/log/x.jsonl" && config.audit.max_bytes == 65536 && config.audit.max_files == 2));
   CHECK((config.metrics.listen.to_string() == "[::1]:9999" && config.metrics.per_guest_series == 10));
+  CHECK(config.review.notify == std::vector<std::string>{"/usr/bin/bridge", "--room", "a b"});
+  CHECK((config.review.pending_per_guest == 10'000 && config.review.body_limit == 1024));
+  CHECK((config.review.client_wait == 1s && config.review.grant == 24h));
   CHECK(config.images.roots.front() == "/images");
   CHECK(config.limits == Limits{1, 2, 3, 4, 5, std::uint64_t{2} << 30, 6});
   CHECK((config.deadlines.classify == 250ms && config.deadlines.tls_handshake == 2s &&
@@ -104,7 +111,7 @@ deadlines: {classify: 250ms, tlsHandshake: 2s, originConnect: 3s, requestHead: 4
 }
 
 TEST_CASE("keys_without_a_user_are_unknown") {
-  for (const char* key : {"review", "workspaces"}) {
+  for (const char* key : {"reviews", "workspaces"}) {
     CHECK(problems(std::string(key) + ": {}\n").find("error[E0102]: unknown key") != std::string::npos);
   }
 }
@@ -132,6 +139,29 @@ TEST_CASE("all_problems_are_reported_at_once_with_their_places") {
         "enforcer.yaml:10:14: error[E0104]: 'xen' is not one of: auto, kvm, tcg\n");
   CHECK(problems("workers: 2\n---\nworkers: 3\n") ==
         "enforcer.yaml:3:1: error[E0005]: a second document: the configuration is one\n");
+}
+
+TEST_CASE("review_has_its_bounds") {
+  CHECK(problems("review: {notify: null}\n").empty());
+  CHECK(problems("review: {pendingPerGuest: 1, bodyLimit: 256Mi, clientWait: 1h, grant: 1s}\n").empty());
+  CHECK(problems("review: {pendingPerGuest: 0}\n") ==
+        "enforcer.yaml:1:27: error[E0105]: '0' is not a number from 1 to 10000\n");
+  CHECK(problems("review: {pendingPerGuest: 10001}\n").contains("E0105"));
+  CHECK(problems("review:\n  bodyLimit: 257Mi\n  clientWait: 999ms\n  grant: 2d\n") ==
+        "enforcer.yaml:2:14: error[E0105]: the body of a held request may have from 1Ki to 256Mi\n"
+        "enforcer.yaml:3:15: error[E0105]: '999ms' is not from 1s to 3600s\n"
+        "enforcer.yaml:4:10: error[E0105]: '2d' is not from 1s to 86400s\n");
+  CHECK(problems("review: {bodyLimit: 1023}\n").contains("E0105"));
+  CHECK(problems("review: {clientWait: 2h}\n").contains("E0105"));
+  CHECK(problems("review: {approvals: 2}\n").contains("error[E0102]: unknown key 'approvals' in review"));
+}
+
+TEST_CASE("what_is_run_for_a_ticket_is_a_program_with_arguments_and_no_shell_line") {
+  CHECK(problems("review: {notify: [bridge]}\n").contains("1:19: error[E0105]: 'bridge' is not an absolute path"));
+  CHECK(problems("review: {notify: /usr/bin/bridge --room a}\n").contains("1:18: error[E0101]"));
+  CHECK(problems("review: {notify: []}\n").contains("1:18: error"));
+  CHECK(problems("review: {notify: [/usr/bin/bridge, {a: b}]}\n").contains("1:36: error"));
+  CHECK(problems("review: {notify: [/usr/bin/bridge, \"a\\0b\"]}\n").contains("error"));
 }
 
 TEST_CASE("pools_that_overlap_are_refused") {
