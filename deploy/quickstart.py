@@ -1,5 +1,6 @@
 """The demonstration behind deploy/quickstart. The world it talks to (DNS, origins, a CA of its own) is that of the tests."""
 
+import concurrent.futures
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from lib.microvm import search_memory
 from lib.netns import Netns
 from lib.processes import Process, wait_for
 from lib.reachable import reachable
+from lib.reviewers import Reviewer, pending, write_accounts
 from lib.world import SECRET, World
 
 FOLDER = "/tmp/enforcer-quickstart"
@@ -31,9 +33,12 @@ spec:
     - {{name: read-costs, to: [{CE}], aws: {{actions: ["ce:Get*", "ce:List*"]}}, credential: aws-cost-readonly}}
     - {{name: look-at-stacks, to: [{CLOUDFORMATION}], aws: {{actions: ["cloudformation:Describe*"]}}, credential: aws-cost-readonly}}
     - {{name: console, to: [control.test]}}
+  review:
+    - {{name: deletions, to: ["**.amazonaws.com"], aws: {{actions: ["*:Delete*"]}}, approvals: 2, credential: aws-operator,
+       reason: "Deletions need two people."}}
   deny:
-    - {{name: no-deletions, to: ["**.amazonaws.com"], aws: {{actions: ["*:Delete*", "*:Terminate*"]}},
-       reason: "Agents do not delete environments; ask #platform."}}
+    - {{name: no-terminations, to: ["**.amazonaws.com"], aws: {{actions: ["*:Terminate*", "*:DeleteStackSet"]}},
+       reason: "Agents do not end whole fleets; ask #platform."}}
 ---
 apiVersion: enforcer.dev/v1
 kind: Guardrail
@@ -42,7 +47,7 @@ spec:
   deny:
     - {{name: hands-off, to: [control.test], reason: "The control plane is closed to agents."}}
 """
-BINDING = [{"to": [CE, CLOUDFORMATION], "as": "bearer"}]
+BINDINGS = {"aws-cost-readonly": [{"to": [CE, CLOUDFORMATION], "as": "bearer"}], "aws-operator": [{"to": [CLOUDFORMATION], "as": "bearer"}]}
 
 
 class Surprise(Exception):
@@ -69,7 +74,9 @@ class Demonstration:
         self.host.create()
         self.world.start()
         self.enforcer.write_policy(POLICY)
-        self.enforcer.write_credential("aws-cost-readonly", BINDING)
+        for name, binding in BINDINGS.items():
+            self.enforcer.write_credential(name, binding)
+        write_accounts(self.enforcer)
         self.enforcer.start()
         with open(f"{FOLDER}/prometheus.yml", "w") as file:
             file.write("global: {scrape_interval: 1s}\nscrape_configs:\n- job_name: enforcer\n"
@@ -164,11 +171,10 @@ class Demonstration:
         _, out, _, _ = self.aws(CLOUDFORMATION, "cloudformation", "-d", "Action=DescribeStacks&Version=2010-05-15")
         expect("200" in out, "describing stacks", out)
         row("cloudformation:DescribeStacks", "200", "allow")
-        status, out, err, _ = self.aws(CLOUDFORMATION, "cloudformation", "-d", "Action=DeleteStack&StackName=production")
-        expect("403" in out and '"rule":"cost-agent/no-deletions"' in out, "deleting the stack", out + err)
-        deleted = [e for e in self.world.events(event="request", host=CLOUDFORMATION) if e["body_bytes"] == len("Action=DeleteStack&StackName=production")]
-        expect(not deleted, "the control plane", str(deleted))
-        row("cloudformation:DeleteStack", "403, rule cost-agent/no-deletions", self.decision(layer="http", rule="no-deletions"))
+        status, out, err, _ = self.aws(CLOUDFORMATION, "cloudformation", "-d", "Action=DeleteStackSet&StackSetName=fleet")
+        expect("403" in out and '"rule":"cost-agent/no-terminations"' in out, "deleting the fleet", out + err)
+        row("cloudformation:DeleteStackSet", "403, rule cost-agent/no-terminations", self.decision(layer="http", rule="no-terminations"))
+        self.held()
         status, _, err, _ = self.curl("https://control.test/environments/production", "-X", "DELETE")
         expect(status != 0, "the control plane's own host", err)
         row("DELETE https://control.test/...", "could not resolve host: a guardrail", self.decision(layer="dns", host="control.test"))
@@ -178,6 +184,31 @@ class Demonstration:
         first, whole = (float(n) for n in re.search(r"first ([\d.]+) all ([\d.]+)", out).groups())
         expect(out.count("data:") == 10 and whole - first > 0.5, "streaming", out + err)
         row("POST https://api.model.test/...", f"10 events streamed, first after {first:.1f} of {whole:.1f} s", "allow")
+
+    def held(self):
+        """The deletion stops at the proxy: one person's no ends it, and only two people's yes lets this one request through."""
+        form = "Action=DeleteStack&StackName=production"
+
+        def deleted():
+            return [e for e in self.world.events(event="request", host=CLOUDFORMATION) if e["body_bytes"] == len(form)]
+        ann, bob = Reviewer(self.enforcer, "ann"), Reviewer(self.enforcer, "bob")
+        with ann.watching(), concurrent.futures.ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(self.aws, CLOUDFORMATION, "cloudformation", "-d", form)
+            ticket = pending(self.enforcer)[0]
+            row("cloudformation:DeleteStack", f"held: {ticket['action']}, {ticket['approvals_needed']} people needed", f"review {ticket['review_id']}")
+            expect(ann.ctl("review", "reject", ticket["review_id"], "-y").returncode == 0, "ann's no", str(ticket))
+            _, out, err, _ = asked.result()
+            expect("403" in out and "review_rejected" in out and not deleted(), "the rejected deletion", out + err)
+            row("  ann says no", "403, nothing has left", self.decision(layer="http", reason="review_rejected"))
+            asked = pool.submit(self.aws, CLOUDFORMATION, "cloudformation", "-d", form)
+            ticket = pending(self.enforcer)[0]
+            expect(ann.ctl("review", "approve", ticket["review_id"], "-y").returncode == 0, "ann's yes", str(ticket))
+            expect(not deleted() and not asked.done(), "one person's yes", str(deleted()))
+            expect(bob.ctl("review", "approve", ticket["review_id"], "-y").returncode == 0, "bob's yes", str(ticket))
+            _, out, err, _ = asked.result()
+        expect("200" in out and len(deleted()) == 1, "the approved deletion", out + err)
+        allow = wait_for(lambda: self.enforcer.records(type="decision", decision="allow", reason="approved"), 5, "the decision")[0]
+        row("  ann and bob say yes", f"200, sent once, approved by {allow['approvers']}", f"allow  {allow['decision_id']}")
 
     def aws(self, host, service, *arguments):
         """What an AWS client sends: signed with a key that is worth nothing."""
@@ -214,7 +245,7 @@ class Demonstration:
         def scraped():
             done = self.host.run(["curl", "-sS", f"http://127.0.0.1:9090/api/v1/query?query={question}"])
             found = json.loads(done.stdout)["data"]["result"] if done.stdout.startswith("{") else []
-            return any(s["metric"].get("rule") == "no-deletions" for s in found) and found
+            return any(s["metric"].get("rule") == "no-terminations" for s in found) and found
         for sample in wait_for(scraped, 20, "Prometheus to have scraped the denials"):
             labels = ", ".join(f"{k}={v}" for k, v in sample["metric"].items() if k in ("guest", "policy", "rule", "reason"))
             print(f"  {sample['value'][1]:>4}  {labels}")

@@ -31,6 +31,7 @@ class Enforcer:
         self.gateway_path = f"/run/netns/enforcer-{instance}"
         self.bpffs = f"/sys/fs/bpf/enforcer/{instance}"
         self.hostd = self.enforcerd = None
+        self.accounts = None  # a folder with the passwd and group that enforcerd sees (reviewers.py)
         self.config = {
             "instance": instance, "workers": 2, "dns": {"servers": [f"{DNS_IPV4}:53"]}, "policies": [self.policies],
             "credentials": [self.credentials], "originTrust": {"system": False, "files": [f"{folder}/pki/ca.pem"]},
@@ -82,7 +83,7 @@ class Enforcer:
 
     def start_enforcerd(self, wait=True):
         self.enforcerd = Process([self.program("enforcerd"), "--config", self.config_path],
-                                 f"{self.folder}/enforcerd.log", self.host, user=ENFORCERD_UID)
+                                 f"{self.folder}/enforcerd.log", self.host, user=ENFORCERD_UID, accounts=self.accounts)
         if wait:
             self._wait(self.enforcerd, self.ready, "enforcerd to be ready")
 

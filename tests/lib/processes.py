@@ -31,14 +31,18 @@ def wait_for(condition, seconds=20.0, what="condition", interval=0.02):
 
 
 class Process:
-    def __init__(self, argv, log, namespace=None, user=None, env=None):
-        """user: a number; runs with that uid and gid, no other groups and no capabilities."""
+    def __init__(self, argv, log, namespace=None, user=None, env=None, accounts=None):
+        """user: a number; runs with that uid and gid, no other groups and no capabilities. accounts: a folder whose passwd and group it
+        sees as those of /etc."""
         self.log = log
         wrapped = ["setpriv", "--pdeathsig", "KILL"]
         if user is not None:
             wrapped += [f"--reuid={user}", f"--regid={user}", "--clear-groups", "--inh-caps=-all",
                         "--bounding-set=-all", "--no-new-privs"]
         wrapped += ["--", *argv]
+        if accounts is not None:
+            mounts = " && ".join(f"mount --bind {accounts}/{name} /etc/{name}" for name in ("passwd", "group"))
+            wrapped = ["unshare", "--mount", "sh", "-c", f'{mounts} && exec "$@"', "sh", *wrapped]
         if namespace is not None:
             wrapped = namespace.command(wrapped)
         with open(log, "ab") as output:

@@ -95,6 +95,8 @@ void append_decision_tail(std::string& out, const DecisionRecord& record) {
   append_optional_text(out, "method", record.method);
   if (!record.path.empty()) append_text_field(out, "path", elided_target(record));
   append_optional_text(out, "credential", policy::credential_of(decision));
+  append_optional_text(out, "review_id", record.review_id);
+  append_optional_text(out, "approvers", record.approvers);
   if (decision.would) append_would(out, *decision.would);
 }
 

@@ -45,9 +45,11 @@ struct DecisionRecord {
   std::string_view authority{};            ///< kHttp: the Host that was asked for, where it is not `host`
   std::optional<IpAddress> destination{};  ///< the address the guest dialled
   Port port{};
-  std::string_view method{};  ///< kHttp
-  std::string_view path{};    ///< kHttp
-  std::string_view query{};   ///< kHttp: its values are elided here
+  std::string_view method{};     ///< kHttp
+  std::string_view path{};       ///< kHttp
+  std::string_view query{};      ///< kHttp: its values are elided here
+  std::string_view review_id{};  ///< of the review that it waits for, or that decided; empty: none
+  std::string_view approvers{};  ///< who agreed: "ann, bob"
 };
 
 /// How the life of an allowed connection or exchange ended: NAME, text.

@@ -1,5 +1,6 @@
 #include "base/digest.h"
 
+#include <fmt/format.h>
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 
@@ -8,6 +9,12 @@
 #include "base/bytes.h"
 
 namespace enforcer {
+
+std::string sha256_hex(std::string_view octets) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
+  SHA256(as_bytes(octets).data(), octets.size(), digest.data());
+  return fmt::format("{:02x}", fmt::join(digest, ""));
+}
 
 std::string sha1_base64(std::string_view text) {
   std::array<unsigned char, SHA_DIGEST_LENGTH> digest;

@@ -1,10 +1,13 @@
-// SHA-1 where a protocol demands it; nothing here is trusted because of it.
+// Digests: SHA-256, and SHA-1 where a protocol demands it; nothing is trusted because of that one.
 #pragma once
 
 #include <string>
 #include <string_view>
 
 namespace enforcer {
+
+/// 64 hex digits (FIPS 180-4).
+[[nodiscard]] std::string sha256_hex(std::string_view octets);
 
 /// The SHA-1 of a text, in base64 (RFC 6455 4.2.2: how a server proves that it speaks WebSocket).
 [[nodiscard]] std::string sha1_base64(std::string_view text);

@@ -123,7 +123,7 @@ constexpr Field<Config::Metrics> kMetricsFields[] = {
 
 /// Bodies of held requests are kept in memory.
 constexpr std::uint64_t kLeastBodyLimit = std::uint64_t{1} << 10;
-constexpr std::uint64_t kMostBodyLimit = std::uint64_t{256} << 20;
+constexpr std::uint64_t kMostBodyLimit = std::uint64_t{16} << 20;  // a guest's bodies that wait take no more together
 constexpr std::uint64_t kMostPending = 10'000;
 
 constexpr Field<Config::Review> kReviewFields[] = {
@@ -140,7 +140,7 @@ constexpr Field<Config::Review> kReviewFields[] = {
      [](const YamlNode& n, Config::Review& review, Reader& r) {
        const auto size = policy::read_size(n, r);
        if (size && (*size < kLeastBodyLimit || *size > kMostBodyLimit)) {
-         r.report(n.place, Code::kBadValue, "the body of a held request may have from 1Ki to 256Mi");
+         r.report(n.place, Code::kBadValue, "the body of a held request may have from 1Ki to 16Mi");
        } else {
          assign(review.body_limit, size);
        }

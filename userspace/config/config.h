@@ -91,7 +91,7 @@ struct Config {
     /// path.
     std::vector<std::string> notify;
     std::uint32_t pending_per_guest = 32;                ///< tickets, 1-10000
-    std::uint64_t body_limit = std::uint64_t{10} << 20;  ///< of one held request, 1Ki-256Mi; beyond, it is denied
+    std::uint64_t body_limit = std::uint64_t{10} << 20;  ///< of one held request, 1Ki-16Mi; beyond, it is denied
     std::chrono::milliseconds client_wait{std::chrono::seconds(55)};  ///< 1s-1h; then a client is told to come back
     std::chrono::milliseconds grant{std::chrono::minutes(15)};        ///< 1s-1d that an approval waits for a client
   } review;

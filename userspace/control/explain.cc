@@ -71,7 +71,7 @@ Decision guarded(const ExplainTarget& target, const Decision& decision) {
     denial.reason = Reason::kDstMetadata;
     return denial;
   }
-  const bool listed = decision.rule != nullptr && decision.rule->private_destination;
+  const bool listed = decision.opens_private_space();
   if (verdict == policy::AddressVerdict::kPrivate && !listed) {
     denial.reason = Reason::kDstPrivate;
     return denial;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/ascii.h"
+#include "base/digest.h"
 #include "base/secret.h"
 #include "credentials/injection.h"
 #include "credentials/query_parameters.h"

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/ascii.h"
+#include "base/digest.h"
 #include "credentials/query_parameters.h"
 #include "policy/parameters.h"
 

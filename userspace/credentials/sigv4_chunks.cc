@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/ascii.h"
+#include "base/digest.h"
 
 namespace enforcer::credentials {
 namespace {

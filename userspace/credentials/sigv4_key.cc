@@ -64,12 +64,6 @@ std::string SigningKey::sign(std::string_view text) const {
   return fmt::format("{:02x}", fmt::join(as_bytes(digest_text(made)), ""));
 }
 
-std::string sha256_hex(std::string_view text) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
-  SHA256(as_bytes(text).data(), text.size(), digest.data());
-  return fmt::format("{:02x}", fmt::join(digest, ""));
-}
-
 std::string sigv4_timestamp(WallClock::time_point now) {
   const auto seconds = std::chrono::floor<std::chrono::seconds>(now);
   return fmt::format("{:%Y%m%dT%H%M%SZ}", fmt::gmtime(WallClock::to_time_t(seconds)));

@@ -37,9 +37,6 @@ class SigningKey {
   std::array<char, 32> key_;
 };
 
-/// SHA-256 in 64 lower-case hexadecimal digits.
-[[nodiscard]] std::string sha256_hex(std::string_view text);
-
 /// "20130524T000000Z", of years 1970-9999.
 [[nodiscard]] std::string sigv4_timestamp(WallClock::time_point now);
 

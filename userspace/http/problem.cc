@@ -52,6 +52,7 @@ std::string problem_json(unsigned status, const Problem& problem) {
   add("method", escape_untrusted(problem.method));
   add("path", escape_untrusted(problem.path));
   add("hint", problem.hint);
+  add("review_id", problem.review_id);
   using Json = nlohmann::ordered_json;
   return json.dump(-1, ' ', true, Json::error_handler_t::replace) + "\n";
 }
@@ -104,6 +105,7 @@ Answer make_problem_answer(unsigned status, const Problem& problem) {
                 .body = problem_json(status, problem)};
   answer.head.fields = {{"Content-Type", "application/problem+json"}, {"Cache-Control", "no-store"}};
   add_decision(answer.head, problem);
+  if (problem.retry_after > 0) answer.head.fields.push_back({"Retry-After", std::to_string(problem.retry_after)});
   if (problem.method == "HEAD") {
     answer.head.announced = answer.body.size();
     answer.body.clear();
@@ -118,6 +120,7 @@ Answer make_grpc_answer(unsigned status, const Problem& problem) {
   std::string message = fmt::format("{}: {}", problem.title, problem.detail);
   if (!problem.reason.empty()) message += fmt::format(" ({})", problem.reason);
   if (!problem.decision_id.empty()) message += fmt::format(", decision {}", problem.decision_id);
+  if (!problem.review_id.empty()) message += fmt::format(", review {}", problem.review_id);
   answer.head.fields = {{"content-type", "application/grpc"},
                         {"grpc-status", std::to_string(grpc_status(status))},
                         {"grpc-message", grpc_message(message)}};

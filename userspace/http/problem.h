@@ -21,6 +21,8 @@ struct Problem {
   std::string_view method;  ///< "HEAD": the answer has no body
   std::string_view path;
   std::string_view hint;
+  std::string_view review_id;  ///< of the review that waits, or that ended like this
+  unsigned retry_after = 0;    ///< seconds, as Retry-After (RFC 9110 10.2.3); 0: left out
 };
 
 /// A whole response of ours, for any version of HTTP.

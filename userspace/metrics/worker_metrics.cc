@@ -20,7 +20,7 @@ void WorkerMetrics::decision(GuestSeries guest, policy::Layer layer, const polic
   ++counts_.decisions[index(layer)][index(decision.action)][index(decision.reason)];
   const std::uint32_t rule = intern(decision.rule);
   if (rule != kNoRule) ++counts_.rule_hits[rule];
-  if (!decision.allowed()) ++denied_cell(guest, rule, decision.reason);
+  if (decision.action == policy::Action::kDeny) ++denied_cell(guest, rule, decision.reason);
 }
 
 void WorkerMetrics::denied(GuestSeries guest, const policy::RuleInfo* rule, policy::Reason reason,

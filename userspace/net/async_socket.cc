@@ -52,6 +52,7 @@ void AsyncSocket::note(std::uint32_t events) {
   if ((events & (kEnds | EPOLLPRI)) != 0) short_reads_tell_ = false;
   if ((events & (kEnds | EPOLLPRI | EPOLLIN)) != 0) readable_ = true;
   if ((events & EPOLLERR) != 0) broken_ = true;
+  if ((events & kEnds) != 0) ended_ = true;
 }
 
 std::optional<Result<std::size_t>> AsyncSocket::try_read(std::span<std::uint8_t> buffer) {
@@ -160,6 +161,7 @@ void AsyncSocket::resume(Direction direction) {
 void AsyncSocket::ready(std::uint32_t events) {
   note(events);
   if ((events & EPOLLERR) != 0 && told_) std::exchange(told_, {})();
+  if (ended_ && told_of_end_) std::exchange(told_of_end_, {})();
   const bool broken = (events & (EPOLLERR | EPOLLHUP)) != 0;
   const bool writable = broken || (events & EPOLLOUT) != 0;
   const bool wake_reader = reader_takes_writable_ && writable && !waiters_[kWrite];

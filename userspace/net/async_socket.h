@@ -69,6 +69,12 @@ class AsyncSocket final : public ByteStream, public PollTarget {
   /// Told once when the peer has reset the connection, also while nobody reads. Must not destroy this object.
   void when_broken(std::function<void()> told) { told_ = std::move(told); }
 
+  /// Told once when the peer has ended its side, in good order or not, where the socket is watched. Must not destroy
+  /// this object.
+  void when_ended(std::function<void()> told) { told_of_end_ = std::move(told); }
+  /// The peer has ended its side.
+  [[nodiscard]] bool peer_ended() const { return ended_; }
+
   /// Callable from anywhere on the worker.
   void interrupt(Errc why) override;
   /// Why every wait ends from now on, or nothing.
@@ -108,9 +114,11 @@ class AsyncSocket final : public ByteStream, public PollTarget {
   bool readable_ = true;
   bool short_reads_tell_ = true;  // that nothing is left: not before an end or urgent data, of which no edge tells
   bool broken_ = false;
+  bool ended_ = false;
   bool reader_takes_writable_ = false;  // the reader waits in readable_or_writable()
   AsyncSocket* partner_ = nullptr;
   std::function<void()> told_;
+  std::function<void()> told_of_end_;
 };
 
 }  // namespace enforcer::net

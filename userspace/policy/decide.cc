@@ -3,7 +3,8 @@
 //   deny        a guardrail's, then a policy's
 //   nothing     no allow and no review matches: denied, and the reason says what was missing
 //   unknown     a rule that denies or reviews might match: denied, unless requests are to come that will tell
-//   review      nobody can be asked yet: denied
+//   review      the request is held until people decide; what is no single request is denied. Of several rules the one
+//               that wants most people to agree asks, a guardrail's before a policy's
 //   allow       unless a guardrail's ceiling does not reach so far, the request brings a credential that an allow
 //               does not want, two rules disagree about the credential, or it would be made into another
 //
@@ -108,13 +109,25 @@ class Verdict {
   [[nodiscard]] std::optional<Decision> any_objection() const {
     if (auto denial = first_denial(&Objections::deny_some)) return denial;
     if (auto denial = first_denial(&Objections::no_upgrade, Reason::kUpgrade)) return denial;
-    if (auto denial = first_denial(&Objections::review)) return denial;
+    if (auto denial = first_denial(&Objections::no_tls, Reason::kScheme)) return denial;
     return first_denial(&Objections::review_some);
+  }
+
+  /// Who wants people to be asked, or null.
+  [[nodiscard]] const RuleInfo* asking() const {
+    const Pick& guardrail = findings_.guardrails.review;
+    const Pick& policy = findings_.policies.review;
+    const bool policies = scope_ == Scope::kEverything && policy.found();
+    if (!guardrail.found()) return policies ? info(policy) : nullptr;
+    if (!policies) return info(guardrail);
+    const bool more = info(policy)->review->approvals > info(guardrail)->review->approvals;
+    return info(more ? policy : guardrail);
   }
 
   /// Nobody will look into the bytes, so everything must be settled now.
   [[nodiscard]] Decision unseen(Handling handling) const {
     if (const auto denial = any_objection()) return *denial;
+    if (const auto denial = first_denial(&Objections::review)) return *denial;
     return below_ceilings(certain_allow(handling), Truth::kYes);
   }
 
@@ -123,14 +136,20 @@ class Verdict {
       const Decision untouched = unseen(Handling::kPassthrough);
       return untouched.allowed() && facts_.ech ? deny(Reason::kEchPresent, untouched.rule) : untouched;
     }
-    if (const auto denial = first_denial(&Objections::review)) return *denial;
     const Handling handling = requests_decide() || facts_.ech ? Handling::kIntercept : Handling::kPassthrough;
-    return below_ceilings(allow(handling, any_positive()), Truth::kCannotSee);
+    Decision hello = allow(handling, any_positive());
+    if (const RuleInfo* asks = asking(); asks != nullptr && scope_ == Scope::kEverything) {
+      hello.reason = Reason::kReview;  // that is what every request will come to
+      hello.rule = asks;
+    }
+    return below_ceilings(hello, Truth::kCannotSee);
   }
 
   /// Something that counts here speaks about single requests.
   [[nodiscard]] bool requests_decide() const {
-    const auto some = [](const Objections& side) { return side.deny_some.found() || side.review_some.found(); };
+    const auto some = [](const Objections& side) {
+      return side.deny_some.found() || side.review_some.found() || side.review.found();
+    };
     const bool everything = scope_ == Scope::kEverything;
     return some(findings_.guardrails) || std::ranges::any_of(findings_.ceilings, is_unknown) ||
            (everything && (some(findings_.policies) || findings_.seeing.found()));
@@ -138,10 +157,28 @@ class Verdict {
 
   [[nodiscard]] Decision request() const {
     if (const auto denial = any_objection()) return *denial;
-    const Decision decision = below_ceilings(certain_allow(Handling::kPassthrough), Truth::kYes);
-    if (!decision.allowed() || scope_ == Scope::kGuardrailsOnly) return decision;
-    if (findings_.foreign.found()) return deny(Reason::kForeignCredential, info(findings_.foreign));
-    return with_credential(decision);
+    const bool everything = scope_ == Scope::kEverything;
+    Decision decision = below_ceilings(let_through(), Truth::kYes);
+    if (decision.allowed() && everything && findings_.foreign.found())
+      return deny(Reason::kForeignCredential, info(findings_.foreign));
+    if (decision.allowed() && everything) decision = with_credential(decision);
+    return decision.allowed() && asking() != nullptr ? held(decision) : decision;
+  }
+
+  /// A guardrail's review is no allow; a policy's is one as soon as people agree.
+  [[nodiscard]] Decision let_through() const {
+    const bool by_allow = findings_.opaque.found() || findings_.plain.found();
+    const bool by_review = scope_ == Scope::kEverything && findings_.policies.review.found() && !by_allow;
+    return by_review ? allow(Handling::kPassthrough, info(findings_.policies.review))
+                     : certain_allow(Handling::kPassthrough);
+  }
+
+  [[nodiscard]] Decision held(Decision decision) const {
+    decision.action = Action::kReview;
+    decision.reason = Reason::kReview;
+    decision.beside = decision.rule;
+    decision.rule = asking();
+    return decision;
   }
 
   [[nodiscard]] Decision certain_allow(Handling handling) const {

@@ -53,6 +53,8 @@ struct Decision {
   const RuleInfo* rule = nullptr;              ///< the rule that decided; null where none matched
   const CredentialSpec* credential = nullptr;  ///< to inject into this request (kHttp allows only); owned like the rule
   bool set_cookie = false;                     ///< with `credential`: Set-Cookie of the answer goes on to the guest
+  /// kReview, and what became of it: an allow beside the rule that asks. What that one opens is open when people agree.
+  const RuleInfo* beside = nullptr;
 
   /// In audit mode: what enforce mode would have said, when that differs.
   struct Would {
@@ -63,6 +65,10 @@ struct Decision {
   std::optional<Would> would;
 
   [[nodiscard]] bool allowed() const { return action == Action::kAllow; }
+  /// Private space may be dialled.
+  [[nodiscard]] bool opens_private_space() const {
+    return (rule != nullptr && rule->private_destination) || (beside != nullptr && beside->private_destination);
+  }
 };
 
 /// The name of the credential that the decision adds, or empty.

@@ -34,7 +34,7 @@ int rank(const Rule& rule) {
   return rule.info.private_destination ? 1 : 2;
 }
 
-/// Every allow that matches for certain has its say in what is added to the request.
+/// Every allow or review that matches for certain has its say in what is added to the request.
 void take_credential(Findings& findings, const CompiledRule& compiled) {
   const CredentialSpec* credential = compiled.credential;
   if (credential == nullptr) return;
@@ -84,8 +84,15 @@ void take(Findings& findings, std::uint32_t number, const CompiledRule& compiled
         findings.wrong_upgrade = findings.wrong_upgrade || !rule.info.guardrail;
         return side.no_upgrade.offer(number, truth);
       }
-      (is_unknown(truth) ? side.review_some : side.review).offer(number, truth);
+      if (needs_tls(rule, facts)) {
+        findings.wrong_scheme = findings.wrong_scheme || !rule.info.guardrail;
+        return side.no_tls.offer(number, truth);
+      }
+      // Who wants more people to agree is asked: a rule that wants fewer must not hide it.
+      (is_unknown(truth) ? side.review_some : side.review)
+          .offer(number, truth, -static_cast<int>(rule.info.review->approvals));
       if (rule.opaque) findings.opaque_review.offer(number, truth);
+      if (!is_unknown(truth) && !rule.info.guardrail) take_credential(findings, compiled);
       return;
     case RuleList::kCeiling: {
       Truth& ceiling = findings.ceilings[compiled.ceiling];

@@ -43,6 +43,7 @@ struct Objections {
   Pick review;
   Pick review_some;
   Pick no_upgrade;  ///< reviews that would match, but what they let through must not become a WebSocket
+  Pick no_tls;      ///< reviews that would match, but their credential must not go over clear HTTP
 };
 
 /// Which credentials the matching allows of a request want to add.
@@ -59,9 +60,9 @@ struct Findings {
   bool wrong_port = false;                     ///< an allow or review names the host, but not like this
   bool wrong_request = false;                  ///< an allow or review speaks about other requests to the host
   bool wrong_upgrade = false;                  ///< an allow or review would match, but must not become a WebSocket
-  bool wrong_scheme = false;                   ///< an allow would match, but its credential must not go over clear HTTP
+  bool wrong_scheme = false;                   ///< one would match, but its credential must not go over clear HTTP
   Pick foreign;                                ///< allows that want no credential of the guest's own, which is there
-  const CredentialSpec* credential = nullptr;  ///< of `plain`
+  const CredentialSpec* credential = nullptr;  ///< of `plain` and of the policies' reviews
   Wanted credentials = Wanted::kNone;
   bool set_cookie = false;      ///< one of the allows that add the credential says so
   bool mint_tokens = false;     ///< likewise

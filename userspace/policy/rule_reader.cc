@@ -85,11 +85,35 @@ constexpr Field<Rule> kAllowFields[] = {
      [](const YamlNode& n, Rule& rule, Reader& r) { rule.broad = read_truth(n, r).value_or(false); }},
 };
 
+constexpr std::uint64_t kMostApprovals = 10;
+
 constexpr Field<Rule> kReviewFields[] = {
-    {"timeout", Need::kOptional, "duration", [](const YamlNode& n, Rule&, Reader& r) { (void)read_duration(n, r); }},
+    {"timeout", Need::kOptional, "duration",
+     [](const YamlNode& n, Rule& rule, Reader& r) {
+       if (const auto timeout = read_duration(n, r)) rule.info.review->timeout = *timeout;
+     }},
     {"approvals", Need::kOptional, "number",
-     [](const YamlNode& n, Rule&, Reader& r) { (void)read_number(n, 1, 10, r); }},
+     [](const YamlNode& n, Rule& rule, Reader& r) {
+       const auto approvals = read_number(n, 1, kMostApprovals, r);
+       if (approvals) rule.info.review->approvals = static_cast<unsigned>(*approvals);
+     }},
+    {"onHold", Need::kOptional, "pause",
+     [](const YamlNode& n, Rule& rule, Reader& r) {
+       static constexpr std::string_view kWhat[] = {"pause"};
+       rule.info.review->freeze = read_choice(n, kWhat, r).has_value();
+     }},
 };
+
+/// What is written, whatever the layout, quotes and comments: every part with its length, so that no two read alike.
+void append_written(std::string& out, const YamlNode& node) {
+  out += fmt::format("{}:{}:{}", static_cast<int>(node.kind), node.text.size(), node.text);
+  for (const YamlNode& item : node.items) append_written(out, item);
+  for (const YamlMember& member : node.members) {
+    out += fmt::format("{}:{}", member.key.size(), member.key);
+    append_written(out, member.value);
+  }
+  out += ';';
+}
 
 std::span<const Field<Rule>> fields_of(RuleList list) {
   using Fields = std::vector<Field<Rule>>;
@@ -202,6 +226,10 @@ void read_rules(const YamlNode& node, RuleList list, PolicyDocument& document, R
     rule.info.place = fmt::format("{}:{}", document.file, item.place.line);
     rule.info.action = action_of(list);
     rule.info.guardrail = document.guardrail();
+    if (list == RuleList::kReview) {
+      rule.info.review.emplace();
+      append_written(rule.info.review->text, item);
+    }
     bool complete = read_object<Rule>(item, what, fields_of(list), rule, reader);
     const PortDefault without_port = list == RuleList::kAllow ? PortDefault::kHttps : PortDefault::kEvery;
     for (const YamlMember& member : item.members) {

@@ -40,8 +40,9 @@ Decision outcome(const GuestPolicy& policy, const PolicyTest& test) {
   return test.request ? ask_request(policy, test, *test.request) : decide(policy, facts_of(test, Layer::kHttp));
 }
 
+/// Of a connection: what all its requests come to.
 Action said(const Decision& decision) {
-  return decision.reason == Reason::kReviewUnavailable ? Action::kReview : decision.action;
+  return decision.reason == Reason::kReview ? Action::kReview : decision.action;
 }
 
 bool is_named(const RuleInfo* rule, std::string_view wanted) {

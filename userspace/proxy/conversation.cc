@@ -35,6 +35,16 @@ void Conversation::guest_left() {
   interrupt_origin(Errc::kIo);
 }
 
+void Conversation::guest_ended() {
+  guest_ended_ = true;
+  if (hold_ != nullptr) hold_->interrupt(Errc::kIo);
+}
+
+void Conversation::held_in(Interruptible* hold) {
+  hold_ = hold;
+  waits_in(hold);
+}
+
 void Conversation::waits_in(Interruptible* side) {
   side_ = side;
   if (side_ != nullptr && (interrupted_ || guest_broken_)) side_->interrupt(interrupted_.value_or(Errc::kIo));

@@ -37,6 +37,12 @@ class Conversation : public net::WheelEntry, public Interruptible {
   /// The guest has broken it off: waits for the origin end.
   void guest_left();
   [[nodiscard]] bool guest_broken() const { return guest_broken_; }
+  /// The guest has ended its side: it may still read, but nobody can know.
+  void guest_ended();
+  /// Nobody can be sure that the guest still waits for an answer.
+  [[nodiscard]] bool guest_gone() const { return guest_broken_ || guest_ended_; }
+  /// Who holds a request and is told when the guest ends its side, too; null: nobody.
+  void held_in(Interruptible* hold);
 
   /// What reach_origin() came to.
   enum class Reached : std::uint8_t {
@@ -106,6 +112,8 @@ class Conversation : public net::WheelEntry, public Interruptible {
   std::optional<Errc> interrupted_;
   bool origin_late_ = false;
   bool guest_broken_ = false;
+  bool guest_ended_ = false;
+  Interruptible* hold_ = nullptr;
   policy::Reason failure_ = policy::Reason::kOriginConnect;
   policy::Decision denial_;
   DecisionId denial_id_;

@@ -23,10 +23,12 @@ Decisions::~Decisions() {
 policy::Decision Decisions::decide(const policy::Facts& facts) {
   asked_for_.clear();
   revoked_ = false;
+  review_id_.clear();
+  approvers_.clear();
   const auto start = Monotonic::now();
   decided_with_ = policy_;
   policy::Decision decision = policy::decide(*decided_with_, facts);
-  if (decision.allowed() && !guest().upload().left(start)) {
+  if (decision.action != policy::Action::kDeny && !guest().upload().left(start)) {
     decision = {.reason = policy::Reason::kLimitBytes, .rule = decision.rule};
   }
   worker_.metrics().overhead(metrics::Stage::kDecide, Monotonic::now() - start);
@@ -49,12 +51,14 @@ audit::DecisionRecord Decisions::record(const policy::Facts& facts, const policy
       .port = destination_.port,
       .method = facts.request ? std::string_view(facts.request->method) : "",
       .path = facts.request ? std::string_view(facts.request->path) : "",
-      .query = facts.request && facts.request->query ? std::string_view(*facts.request->query) : ""};
+      .query = facts.request && facts.request->query ? std::string_view(*facts.request->query) : "",
+      .review_id = review_id_,
+      .approvers = approvers_};
   return made;
 }
 
 DecisionId Decisions::deny(const policy::Facts& facts, const policy::Decision& denial, const Seen& seen) {
-  ENFORCER_CHECK(!denial.allowed());
+  ENFORCER_CHECK(denial.action == policy::Action::kDeny);
   worker_.metrics().decision(view_->series, facts.layer, denial);
   denied_id_ = worker_.audit().deny(record(facts, denial, seen));
   return denied_id_;
@@ -64,16 +68,7 @@ boost::asio::awaitable<bool> Decisions::allow(const policy::Facts& facts, const 
                                               const Seen& seen) {
   ENFORCER_CHECK(decision.allowed());
   const audit::DecisionRecord allowed = record(facts, decision, seen);
-  const auto start = Monotonic::now();
-  worker_.audit().append(allowed);
-  const auto committed = co_await worker_.audit().commit();
-  worker_.metrics().overhead(metrics::Stage::kAudit, Monotonic::now() - start);
-  if (!committed) {
-    const policy::Decision unrecorded{.reason = policy::Reason::kAuditUnavailable, .rule = decision.rule};
-    deny(facts, unrecorded, seen);
-    co_return false;
-  }
-  worker_.metrics().decision(view_->series, facts.layer, decision);
+  if (!co_await commit(allowed, facts, decision, seen)) co_return false;
   facts_ = facts;
   decision_ = decision;
   allowed_with_ = decided_with_;
@@ -82,6 +77,33 @@ boost::asio::awaitable<bool> Decisions::allow(const policy::Facts& facts, const 
   if (decided_with_ != policy_) decide_again();  // a reload came while it was being written
   if (revoked_) close(audit::Outcome::kCredentialRevoked);
   co_return true;
+}
+
+boost::asio::awaitable<bool> Decisions::ask(const policy::Facts& facts, const policy::Decision& decision,
+                                            const Seen& seen) {
+  ENFORCER_CHECK(decision.action == policy::Action::kReview);
+  const audit::DecisionRecord asked = record(facts, decision, seen);
+  co_return co_await commit(asked, facts, decision, seen);
+}
+
+void Decisions::reviewed(std::string_view review_id, std::string approvers) {
+  review_id_ = review_id;
+  approvers_ = std::move(approvers);
+}
+
+/// Invariant 3: what cannot be recorded is denied.
+boost::asio::awaitable<bool> Decisions::commit(const audit::DecisionRecord& made, const policy::Facts& facts,
+                                               const policy::Decision& decision, const Seen& seen) {
+  const auto start = Monotonic::now();
+  worker_.audit().append(made);
+  const auto committed = co_await worker_.audit().commit();
+  worker_.metrics().overhead(metrics::Stage::kAudit, Monotonic::now() - start);
+  if (committed) {
+    worker_.metrics().decision(view_->series, facts.layer, decision);
+    co_return true;
+  }
+  deny(facts, policy::Decision{.reason = policy::Reason::kAuditUnavailable, .rule = decision.rule}, seen);
+  co_return false;
 }
 
 void Decisions::end(const Ending& ending) {
@@ -118,13 +140,17 @@ void Decisions::decide_again() {
   if (!allowed_id_) return;  // nothing decided yet: the next step decides with the new policy
   facts_.now = WallClock::now();
   const policy::Decision now = policy::decide(*policy_, facts_);
-  if (now.allowed() && now.handling == decision_.handling &&
-      policy::credential_of(now) == policy::credential_of(decision_)) {
-    decision_ = now;
-    allowed_with_ = policy_;
-    return;
-  }
-  close(audit::Outcome::kPolicyChanged);
+  if (!still_stands(now)) return close(audit::Outcome::kPolicyChanged);
+  decision_ = now;
+  allowed_with_ = policy_;
+}
+
+/// An approval is of this one request, and stays what it was while the same rule asks.
+bool Decisions::still_stands(const policy::Decision& now) const {
+  const bool asks_again = now.action == policy::Action::kReview && decision_.rule != nullptr &&
+                          decision_.rule->review && now.rule->review == decision_.rule->review;
+  return (now.allowed() || asks_again) && now.handling == decision_.handling &&
+         policy::credential_of(now) == policy::credential_of(decision_);
 }
 
 void Decisions::revoke(std::string_view credential) {

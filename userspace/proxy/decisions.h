@@ -51,6 +51,7 @@ class Decisions {
   /// The policy of the last decide(), whatever was loaded since: what its decision points to lives as long as this is
   /// not asked to decide again.
   [[nodiscard]] const policy::GuestPolicy& policy() const { return *decided_with_; }
+  [[nodiscard]] const std::shared_ptr<const policy::GuestPolicy>& shared_policy() const { return decided_with_; }
   /// The policy that the next decide() asks.
   [[nodiscard]] const policy::GuestPolicy& policy_in_force() const { return *policy_; }
 
@@ -58,12 +59,18 @@ class Decisions {
   /// is denied what the policy allows.
   [[nodiscard]] policy::Decision decide(const policy::Facts& facts);
 
-  /// Records and counts a denial; the id is what the guest is told.
+  /// Records and counts a denial, the end of a review among them; the id is what the guest is told.
   DecisionId deny(const policy::Facts& facts, const policy::Decision& denial, const Seen& seen = {});
 
   /// Records and counts an allow and waits until it is written (invariant 3); false: it could not be recorded, the
   /// thing was denied with audit_unavailable instead.
   boost::asio::awaitable<bool> allow(const policy::Facts& facts, const policy::Decision& decision, const Seen& seen);
+
+  /// Records and counts that people are asked, and waits until it is written; false: as with allow().
+  boost::asio::awaitable<bool> ask(const policy::Facts& facts, const policy::Decision& decision, const Seen& seen);
+  /// What is recorded from here on, until the next decision, is what became of this review: its id, and who agreed
+  /// ("ann, bob"), or empty.
+  void reviewed(std::string_view review_id, std::string approvers);
 
   /// What the last denial is called, one that allow() made too.
   [[nodiscard]] const DecisionId& denied_id() const { return denied_id_; }
@@ -94,6 +101,9 @@ class Decisions {
   [[nodiscard]] const policy::Decision& decision() const { return decision_; }
 
  private:
+  boost::asio::awaitable<bool> commit(const audit::DecisionRecord& made, const policy::Facts& facts,
+                                      const policy::Decision& decision, const Seen& seen);
+  [[nodiscard]] bool still_stands(const policy::Decision& now) const;
   [[nodiscard]] audit::DecisionRecord record(const policy::Facts& facts, const policy::Decision& decision,
                                              const Seen& seen) const;
 
@@ -110,6 +120,8 @@ class Decisions {
   DecisionId denied_id_{};
   Monotonic::time_point allowed_at_;
   std::optional<IpAddress> dialled_;
+  std::string review_id_;
+  std::string approvers_;
   std::string asked_for_;  ///< a credential, since the last decision
   bool revoked_ = false;   ///< it was, since then
   std::optional<audit::Outcome> closing_;

@@ -16,6 +16,8 @@ GuestConnection::GuestConnection(std::unique_ptr<LiveSession> session, std::uniq
     : Conversation(*session), session_(std::move(session)), guest_(std::move(guest)), facts_(std::move(facts)) {
   begin();
   guest_->when_broken([this] { guest_left(); });
+  guest_->when_ended([this] { guest_ended(); });
+  if (guest_->peer_ended()) guest_ended();
 }
 
 GuestConnection::~GuestConnection() {

@@ -3,6 +3,9 @@
 namespace enforcer::proxy {
 namespace {
 
+/// Seconds. A request that waits is held again when it comes back, so that the pauses in between are what is short.
+constexpr unsigned kRetryAfter = 5;
+
 http::Problem problem_of(const policy::Facts& facts, policy::Reason reason) {
   http::Problem problem{.detail = policy::description(reason), .reason = policy::label(reason)};
   if (facts.host) problem.host = facts.host->text();
@@ -28,18 +31,21 @@ unsigned status_of(policy::Reason reason) {
     case policy::Reason::kH2Malformed:
       return 400;
     case policy::Reason::kLimitBody:
+    case policy::Reason::kHoldBodyCap:
       return 413;
     case policy::Reason::kAuthorityMismatch:
     case policy::Reason::kAddressNotIssued:
       return 421;
     case policy::Reason::kLimitBytes:
     case policy::Reason::kLimitRequests:
+    case policy::Reason::kQueueFull:
       return 429;
     case policy::Reason::kLimitHead:
       return 431;
     case policy::Reason::kCredentialUnavailable:
     case policy::Reason::kSecretReflected:
       return 502;
+    case policy::Reason::kReviewPending:
     case policy::Reason::kAuditUnavailable:
     case policy::Reason::kInternal:
       return 503;
@@ -49,10 +55,13 @@ unsigned status_of(policy::Reason reason) {
 }
 
 http::Answer denial_answer(Dialect dialect, const policy::Facts& facts, const policy::Decision& denial,
-                           const DecisionId& id) {
+                           const DecisionId& id, std::string_view review_id) {
   const std::string rule = denial.rule != nullptr ? denial.rule->policy + "/" + denial.rule->rule : std::string();
   http::Problem problem = problem_of(facts, denial.reason);
-  problem.title = "Denied by policy";
+  const bool waits = denial.reason == policy::Reason::kReviewPending;
+  problem.title = waits ? "Waiting for people" : "Denied by policy";
+  if (waits) problem.retry_after = kRetryAfter;
+  problem.review_id = review_id;
   problem.decision_id = id.text();
   problem.rule = rule;
   if (denial.rule != nullptr) problem.hint = denial.rule->note;

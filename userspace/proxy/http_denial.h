@@ -14,8 +14,9 @@ namespace enforcer::proxy {
 /// What a denied or failed request is answered with, in the form that this kind of client reads.
 enum class Dialect : std::uint8_t { kProblem, kGrpc };
 
+/// `review_id`: of the review that waits, or that ended like this; empty: there was none.
 [[nodiscard]] http::Answer denial_answer(Dialect dialect, const policy::Facts& facts, const policy::Decision& denial,
-                                         const DecisionId& id);
+                                         const DecisionId& id, std::string_view review_id);
 
 /// The answer to an allowed request that came to nothing at its origin.
 [[nodiscard]] http::Answer failure_answer(Dialect dialect, const policy::Facts& facts, policy::Reason reason,

@@ -82,7 +82,7 @@ std::optional<Forbidden> forbidden(Decisions& decisions, const policy::Facts& fa
   if ((checked.local || checked.loopback) && facts.port == decisions.worker().config().metrics.listen.port) {
     return Forbidden{.reason = Reason::kDstLocal, .rule = decision.rule};
   }
-  const bool private_allowed = decision.rule != nullptr && decision.rule->private_destination;
+  const bool private_allowed = decision.opens_private_space();
   if (!private_allowed && checked.local) return Forbidden{.reason = Reason::kDstLocal, .rule = decision.rule};
   if (!private_allowed && checked.worst == AddressVerdict::kPrivate) {
     return Forbidden{.reason = Reason::kDstPrivate, .rule = decision.rule};

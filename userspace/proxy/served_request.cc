@@ -4,6 +4,7 @@
 #include "http/field_rules.h"
 #include "policy/aws_call.h"
 #include "proxy/conversation.h"
+#include "proxy/held_request.h"
 #include "proxy/http_denial.h"
 #include "proxy/worker.h"
 
@@ -78,14 +79,35 @@ asio::awaitable<After> ServedRequest::serve(http::RequestHead head) {
   } else if (const auto reason = wrong_authority(request.head)) {
     co_await refuse_request(request.head, *reason);
   } else if (co_await read_aws_call(request)) {
-    const policy::Decision decision = conversation_.decisions().decide(facts_);
-    if (!decision.allowed()) {
-      co_await refuse_request(request.head, decision);
-    } else if (co_await add_credential(request, decision)) {
-      co_await send(std::move(request), decision);
+    std::optional decision = conversation_.decisions().decide(facts_);
+    if (decision->action == policy::Action::kReview) decision = co_await ask_people(request, *decision);
+    if (decision && !decision->allowed()) {
+      co_await refuse_request(request.head, *decision);
+    } else if (decision && co_await add_credential(request, *decision)) {
+      co_await send(std::move(request), *decision);
     }
   }
   co_return after_;
+}
+
+/// An allow, or a denial that is still to be recorded and answered; nothing: it is over.
+asio::awaitable<std::optional<policy::Decision>> ServedRequest::ask_people(OutgoingRequest& request,
+                                                                           policy::Decision decision) {
+  const bool read = !request.body && request.head.body.kind != http::BodyFraming::Kind::kNone;
+  const std::size_t most = conversation_.worker().config().review.body_limit;
+  if (read && !co_await read_whole_body(request, most, policy::Reason::kHoldBodyCap)) co_return std::nullopt;
+  HeldRequest held(conversation_, facts_, decision);
+  const Bytes body = request.body ? Bytes(*request.body) : Bytes();
+  const auto outcome = co_await held.wait(body, raw_host_);
+  review_id_ = held.review_id();
+  facts_.now = WallClock::now();
+  if (const auto* decided = std::get_if<policy::Decision>(&outcome)) co_return *decided;
+  if (std::holds_alternative<HeldRequest::Unrecorded>(outcome)) {
+    co_await answer_denied(RequestRead::kWhole);
+  } else {
+    after_ = After::kReset;
+  }
+  co_return std::nullopt;
 }
 
 /// Invariant 4: Host must be the name that the address was issued for, or the address itself where that was dialled.
@@ -112,14 +134,15 @@ asio::awaitable<bool> ServedRequest::read_aws_call(OutgoingRequest& request) {
   if (!policy::asks_about_aws(conversation_.decisions().policy_in_force(), facts_)) co_return true;
   std::string form;
   if (policy::aws_call_in_body(*facts_.request)) {
-    if (!co_await read_whole_body(request, kMaxDecidedBody)) co_return false;
+    if (!co_await read_whole_body(request, kMaxDecidedBody, policy::Reason::kLimitBody)) co_return false;
     form = as_text(*request.body);
   }
   policy::add_aws_call(facts_, form);
   co_return true;
 }
 
-asio::awaitable<bool> ServedRequest::read_whole_body(OutgoingRequest& request, std::size_t most) {
+asio::awaitable<bool> ServedRequest::read_whole_body(OutgoingRequest& request, std::size_t most,
+                                                     policy::Reason too_large) {
   if (!co_await invite_body(request.head)) co_return false;
   conversation_.expect_within(conversation_.worker().config().deadlines.request_body);
   std::vector<std::uint8_t> body;
@@ -131,7 +154,7 @@ asio::awaitable<bool> ServedRequest::read_whole_body(OutgoingRequest& request, s
     body.insert(body.end(), part.data.begin(), part.data.end());
     if (!malformed && body.size() <= most && hold(part.data.size())) continue;
     const policy::Reason framing = guest_.speaks_http2() ? policy::Reason::kH2Malformed : policy::Reason::kH1Framing;
-    conversation_.deny(facts_, malformed ? framing : policy::Reason::kLimitBody, {.host = raw_host_});
+    conversation_.deny(facts_, malformed ? framing : too_large, {.host = raw_host_});
     co_await answer_denied(RequestRead::kNotWhole);
     co_return false;
   }
@@ -171,7 +194,9 @@ asio::awaitable<bool> ServedRequest::add_credential(OutgoingRequest& request, co
   if (decision.credential == nullptr) co_return true;
   credential_ = std::make_unique<CredentialUse>(conversation_, facts_, decision);
   const bool read = !request.body && credential_->wants_whole_body(request.head);
-  if (read && !co_await read_whole_body(request, CredentialUse::kMaxSignedBody)) co_return false;
+  if (read && !co_await read_whole_body(request, CredentialUse::kMaxSignedBody, policy::Reason::kLimitBody)) {
+    co_return false;
+  }
   const auto refused = co_await credential_->add(request);
   if (!refused) co_return true;
   co_await refuse_request(request.head, {.reason = *refused, .rule = decision.rule, .would = {}});
@@ -243,7 +268,7 @@ void ServedRequest::settle(const Exchange& exchange, const policy::Decision& dec
 
 asio::awaitable<void> ServedRequest::refuse_request(const http::RequestHead& head, policy::Decision denial) {
   conversation_.deny(facts_, denial, {.host = raw_host_});
-  co_await answer_denied(how_much_came(head));
+  co_await answer_denied(review_id_.empty() ? how_much_came(head) : RequestRead::kWhole);
 }
 
 asio::awaitable<void> ServedRequest::refuse_request(const http::RequestHead& head, policy::Reason reason) {
@@ -260,7 +285,7 @@ asio::awaitable<After> ServedRequest::refuse(policy::Reason reason) {
 asio::awaitable<void> ServedRequest::answer_denied(RequestRead read) {
   const policy::Decision& denial = conversation_.denial();
   conversation_.worker().metrics().http_response(status_of(denial.reason));
-  co_await answer(denial_answer(dialect_, facts_, denial, conversation_.denial_id()), read);
+  co_await answer(denial_answer(dialect_, facts_, denial, conversation_.denial_id(), review_id_), read);
 }
 
 asio::awaitable<void> ServedRequest::answer_failed(policy::Reason reason, RequestRead read) {

@@ -1,7 +1,7 @@
 // ServedRequest: one request of a guest, whatever version of HTTP it came by, from its head to the end of its exchange:
 //
 //   understand     authority, facts, for AWS the form in the body
-//   decide         policy, then the credential's value
+//   decide         policy; where it says review, people; then the credential's value
 //   reach, send    the record, the origin, the exchange
 //
 // Everything that stops it on the way is answered here.
@@ -43,7 +43,9 @@ class ServedRequest {
  private:
   [[nodiscard]] std::optional<policy::Reason> wrong_authority(const http::RequestHead& head) const;
   boost::asio::awaitable<bool> read_aws_call(OutgoingRequest& request);
-  boost::asio::awaitable<bool> read_whole_body(OutgoingRequest& request, std::size_t most);
+  boost::asio::awaitable<bool> read_whole_body(OutgoingRequest& request, std::size_t most, policy::Reason too_large);
+  boost::asio::awaitable<std::optional<policy::Decision>> ask_people(OutgoingRequest& request,
+                                                                     policy::Decision decision);
   bool hold(std::size_t octets);
   bool body_never_came();
   boost::asio::awaitable<bool> invite_body(http::RequestHead& head);
@@ -69,7 +71,8 @@ class ServedRequest {
   OriginLeg::Speak speak_ = OriginLeg::Speak::kWhatItPrefers;
   Dialect dialect_ = Dialect::kProblem;
   std::string raw_host_;
-  std::size_t held_ = 0;  ///< octets of the body that count against the guest
+  std::string review_id_;  ///< of the review that the request waited for, or empty
+  std::size_t held_ = 0;   ///< octets of the body that count against the guest
   After after_ = After::kReset;
 };
 

@@ -21,6 +21,10 @@
 #include "tls/client_context.h"
 #include "tls/server_context.h"
 
+namespace enforcer::review {
+class Desk;
+}
+
 namespace enforcer::proxy {
 
 class DnsService;
@@ -81,6 +85,9 @@ class Worker {
     keyring_ = &keyring;
     keyring_home_ = &home;
   }
+  /// Where requests wait for people. Set before the workers run.
+  void asks_people(review::Desk& desk) { desk_ = &desk; }
+  [[nodiscard]] review::Desk& desk() { return *desk_; }
   /// What goes into a request of this guest; `spec` outlives the call. kUnavailable, which is written to the log (once
   /// a second at most).
   boost::asio::awaitable<Result<credentials::Lease>> lease_of(const policy::CredentialSpec& spec,
@@ -114,6 +121,7 @@ class Worker {
   std::optional<tls::LeafKey> leaf_key_;
   credentials::Keyring* keyring_ = nullptr;
   boost::asio::io_context* keyring_home_ = nullptr;
+  review::Desk* desk_ = nullptr;
   Monotonic::time_point next_complaint_{};
   bool stopping_ = false;
 };

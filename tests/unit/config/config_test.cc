@@ -143,12 +143,12 @@ TEST_CASE("all_problems_are_reported_at_once_with_their_places") {
 
 TEST_CASE("review_has_its_bounds") {
   CHECK(problems("review: {notify: null}\n").empty());
-  CHECK(problems("review: {pendingPerGuest: 1, bodyLimit: 256Mi, clientWait: 1h, grant: 1s}\n").empty());
+  CHECK(problems("review: {pendingPerGuest: 1, bodyLimit: 16Mi, clientWait: 1h, grant: 1s}\n").empty());
   CHECK(problems("review: {pendingPerGuest: 0}\n") ==
         "enforcer.yaml:1:27: error[E0105]: '0' is not a number from 1 to 10000\n");
   CHECK(problems("review: {pendingPerGuest: 10001}\n").contains("E0105"));
-  CHECK(problems("review:\n  bodyLimit: 257Mi\n  clientWait: 999ms\n  grant: 2d\n") ==
-        "enforcer.yaml:2:14: error[E0105]: the body of a held request may have from 1Ki to 256Mi\n"
+  CHECK(problems("review:\n  bodyLimit: 17Mi\n  clientWait: 999ms\n  grant: 2d\n") ==
+        "enforcer.yaml:2:14: error[E0105]: the body of a held request may have from 1Ki to 16Mi\n"
         "enforcer.yaml:3:15: error[E0105]: '999ms' is not from 1s to 3600s\n"
         "enforcer.yaml:4:10: error[E0105]: '2d' is not from 1s to 86400s\n");
   CHECK(problems("review: {bodyLimit: 1023}\n").contains("E0105"));

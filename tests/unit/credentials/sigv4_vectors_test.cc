@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "base/ascii.h"
+#include "base/digest.h"
 #include "credentials/query_parameters.h"
 #include "credentials/sigv4_canonical.h"
 #include "http/path.h"

@@ -81,11 +81,12 @@ TEST_CASE("deny_beats_review_beats_allow_whatever_is_narrower") {
       "deny: [{name: closed, to: ['**.acme.test'], except: [jira.acme.test, b.c.acme.test, a.acme.test]}]")});
   check(*policy, {{"tls x.acme.test:443", "deny rule p/closed"},
                   {"dns x.acme.test", "deny rule p/closed"},
-                  {"tls jira.acme.test:443", "deny review_unavailable p/ask"},
+                  {"tls jira.acme.test:443", "allow intercept p/ask"},
                   {"l4 jira.acme.test:443", "allow classify p/wide"},
                   {"dns jira.acme.test", "allow p/wide"},
                   {"tls b.c.acme.test:443", "allow passthrough p/wide"},
-                  {"tls a.acme.test:443", "deny review_unavailable p/ask"}});
+                  {"https a.acme.test:443 GET /", "review passthrough review p/ask"},
+                  {"tls a.acme.test:443", "allow intercept p/ask"}});
 }
 
 TEST_CASE("an_opaque_rule_is_settled_before_the_first_byte") {
@@ -131,7 +132,7 @@ TEST_CASE("guardrails_apply_to_every_guest_and_no_policy_undoes_them") {
          {"tls x.evil.test:443", "deny rule g/bad"},  // a guardrail is named before a policy
          {"dns x.evil.test", "deny rule g/bad"},
          {"tls d.test:443", "deny rule a/also-bad"},
-         {"tls r.test:443", "deny review_unavailable g/ask"},
+         {"tls r.test:443", "allow intercept g/ask"},
          {"dns other.test", "deny rule g/ceiling"},
          {"l4 other.test:443", "deny rule g/ceiling"},
          {"tls other.test:443", "deny rule g/ceiling"},
@@ -173,7 +174,8 @@ TEST_CASE("audit_mode_says_what_it_would_have_done_and_guardrails_still_deny") {
                   {"dns x.test", "allow audit_mode p/audit-mode would deny dns_name"},
                   {"l4 x.test:22", "allow classify audit_mode p/audit-mode would deny name"},
                   {"tls d.test:443", "allow passthrough audit_mode p/audit-mode would deny rule p/d"},
-                  {"tls r.test:443", "allow passthrough audit_mode p/audit-mode would deny review_unavailable p/r"},
+                  {"tls r.test:443", "allow intercept p/r"},
+                  {"https r.test:443 GET /", "allow passthrough audit_mode p/audit-mode would review review p/r"},
                   {"http x.test:80", "allow passthrough audit_mode p/audit-mode would deny name"},
                   {"tls x.evil.test:443", "deny rule g/bad"},
                   {"ech x.test:443", "allow intercept audit_mode p/audit-mode would deny name"},

@@ -68,7 +68,8 @@ TEST_CASE("the_house_rules_hold_for_guests_of_any_policy") {
   CHECK(ask(*snapshot, learning, "tls x.trycloudflare.com:443") == "deny rule house-rules/tunnels");
   CHECK(ask(*snapshot, learning, "l4 smtp.example:25") == "deny rule house-rules/mail");
   CHECK(ask(*snapshot, learning, "l4 8.8.8.8:25") == "deny rule house-rules/mail");
-  CHECK(ask(*snapshot, learning, "tls uploads.example.org:443") == "deny review_unavailable house-rules/uploads");
+  CHECK(ask(*snapshot, learning, "https uploads.example.org:443 POST /") ==
+        "review passthrough review house-rules/uploads");
   CHECK(ask(*snapshot, learning, "dns hidden.onion") == "deny rule house-rules/ceiling");
 }
 
@@ -86,7 +87,7 @@ TEST_CASE("the_release_bot_works_on_its_own_repositories_with_a_credential_it_ne
         "allow passthrough requests/read with github-bot");
   CHECK(ask(*snapshot, bot, "https api.github.com:443 GET /repos/other/w") == "deny request");
   CHECK(ask(*snapshot, bot, "https api.github.com:443 DELETE /repos/acme/w") ==
-        "deny review_unavailable requests/destructive");
+        "review passthrough review requests/destructive");
   CHECK(ask(*snapshot, bot, "https github.com:443 POST /acme/w.git/git-upload-pack") ==
         "allow passthrough requests/push-own-org with github-bot");
   CHECK(ask(*snapshot, bot, "tls status.acme.example:443") == "allow passthrough requests/status-page");

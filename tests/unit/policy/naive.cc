@@ -71,6 +71,7 @@ struct Seen {
   bool other_request = false;
   bool wrong_scheme = false;
   bool wrong_upgrade = false;
+  bool no_tls = false;  ///< a review whose credential must not go in the clear
   bool foreign = false;
   Truth truth = kYes;
   [[nodiscard]] bool needs_requests() const {
@@ -129,7 +130,9 @@ Seen look(const NaivePolicy& policy, const NaiveRule& rule, const Facts& facts) 
   const bool lets_through = allow || rule.list == "review";
   seen.wrong_upgrade =
       asked && lets_through && !rule.websocket && !rule.tcp && !seen.other_request && !seen.wrong_scheme;
-  seen.matches = !seen.other_request && !seen.wrong_scheme && !seen.wrong_upgrade;
+  seen.no_tls = rule.list == "review" && !rule.credential.empty() && !seen.other_request && !seen.wrong_upgrade &&
+                facts.layer == Layer::kHttp && in_the_clear(facts);
+  seen.matches = !seen.other_request && !seen.wrong_scheme && !seen.wrong_upgrade && !seen.no_tls;
   return seen;
 }
 
@@ -152,18 +155,27 @@ class Naive {
     const std::string audited = verdict(false);
     if (!audited.starts_with("allow")) return audited;
     const auto name = audited.find(audit_name_);
-    return audited.substr(0, name) + "audit_mode " + audited.substr(name) + " would " + enforced;
+    // Of a review, the rule that asks.
+    const std::string_view how = " passthrough";
+    const std::string would = enforced.starts_with("review") ? "review" + enforced.substr(6 + how.size()) : enforced;
+    return audited.substr(0, name) + "audit_mode " + audited.substr(name) + " would " +
+           would.substr(0, would.find(" with "));
   }
 
  private:
   using Wanted = std::function<bool(const Seen&)>;
 
-  /// The first of those that match and are wanted: a credential, then private space, then the name.
+  /// The first of those that match and are wanted: a credential, then private space, then the name; of reviews, who
+  /// wants more people.
   std::optional<Seen> first(const Wanted& wanted) const {
     std::optional<Seen> best;
     const auto key = [](const Seen& seen) {
       const bool allow = seen.rule->list == "allow";
-      const int rank = !allow ? 2 : !seen.rule->credential.empty() ? 0 : seen.rule->private_destination ? 1 : 2;
+      const int rank = seen.rule->list == "review"      ? -seen.rule->approvals
+                       : !allow                         ? 2
+                       : !seen.rule->credential.empty() ? 0
+                       : seen.rule->private_destination ? 1
+                                                        : 2;
       return std::tuple(rank, seen.policy->name, seen.rule->name, seen.policy->guardrail);
     };
     for (const Seen& seen : seen_) {
@@ -198,13 +210,33 @@ class Naive {
     return std::nullopt;
   }
 
+  std::optional<std::string> scheme_objection(bool everything) const {
+    std::optional<std::string> best;
+    for (const Seen& seen : seen_) {
+      if (everything && seen.no_tls && (!best || seen.name() < *best)) best = seen.name();
+    }
+    return best ? std::optional("deny scheme " + *best) : std::nullopt;
+  }
+
   std::optional<std::string> any_objection(bool everything) const {
     if (auto denial = objection("deny", true, everything)) return denial;
     if (auto denial = upgrade_objection(everything)) return denial;
-    for (const auto& [list, unknown] : {std::pair("review", false), std::pair("review", true)}) {
-      if (auto denial = objection(list, unknown, everything)) return denial;
-    }
-    return std::nullopt;
+    if (auto denial = scheme_objection(everything)) return denial;
+    return objection("review", true, everything);
+  }
+
+  /// A review that matches for certain.
+  std::optional<Seen> review(bool guardrail) const {
+    return first(
+        [&](const Seen& s) { return s.rule->list == "review" && !s.unknown() && s.policy->guardrail == guardrail; });
+  }
+
+  /// Who asks people: whoever wants more of them, else a guardrail.
+  std::optional<Seen> asking(bool everything) const {
+    const auto ours = everything ? review(false) : std::nullopt;
+    const auto theirs = review(true);
+    if (!ours || !theirs) return theirs ? theirs : ours;
+    return ours->rule->approvals > theirs->rule->approvals ? ours : theirs;
   }
 
   /// How far each guardrail's ceiling reaches, in the order of their names.
@@ -249,9 +281,9 @@ class Naive {
       const std::string allowed = unseen("passthrough", everything);
       return facts_.ech && allowed.starts_with("allow") ? "deny ech_present" + allowed.substr(17) : allowed;
     }
-    if (auto denial = objection("review", false, everything)) return *denial;
     const char* how = facts_.ech || requests_decide(everything) ? "intercept" : "passthrough";
-    return below_ceilings(fmt::format("allow {} {}", how, named), false);
+    const auto asks = everything ? asking(true) : std::nullopt;
+    return below_ceilings(fmt::format("allow {} {}", how, asks ? asks->name() : named), false);
   }
 
   /// An allow that needs to know nothing more.
@@ -270,11 +302,9 @@ class Naive {
   }
 
   std::optional<Seen> any_positive() const {
-    const auto review = [&](bool unknown) {
-      return first(
-          [&](const Seen& s) { return s.rule->list == "review" && !s.policy->guardrail && s.unknown() == unknown; });
-    };
-    for (const auto& found : {tcp(), plain(), seeing(), review(false), review(true)}) {
+    const auto unsure =
+        first([&](const Seen& s) { return s.rule->list == "review" && !s.policy->guardrail && s.unknown(); });
+    for (const auto& found : {tcp(), plain(), seeing(), review(false), unsure}) {
       if (found) return found;
     }
     return std::nullopt;
@@ -284,7 +314,8 @@ class Naive {
     for (const auto& ceiling : ceilings()) {
       if (ceiling.second == kCannotSee) return true;
     }
-    return (everything && seeing()) || objection("deny", true, everything) || objection("review", true, everything);
+    return (everything && seeing()) || objection("deny", true, everything) || objection("review", true, everything) ||
+           asking(everything);
   }
 
   std::string certain_allow(const std::string& how, bool everything) const {
@@ -295,28 +326,35 @@ class Naive {
 
   std::string unseen(const std::string& how, bool everything) const {
     if (auto denial = any_objection(everything)) return *denial;
+    if (auto denial = objection("review", false, everything)) return *denial;
     return below_ceilings(certain_allow(how, everything), true);
   }
 
   std::string request(bool everything) const {
     if (auto denial = any_objection(everything)) return *denial;
-    const std::string certain = certain_allow("passthrough", everything);
+    const auto by_review = everything && !tcp() && !plain() ? review(false) : std::nullopt;
+    const std::string certain =
+        by_review ? "allow passthrough " + by_review->name() : certain_allow("passthrough", everything);
     if (!certain.starts_with("allow")) return certain;
-    const std::string allowed = below_ceilings(certain, true);
-    if (!allowed.starts_with("allow") || !everything) return allowed;
+    const std::string unasked = below_ceilings(certain, true);
+    if (!unasked.starts_with("allow")) return unasked;
+    const auto asks = asking(everything);
+    const std::string allowed = asks ? "review passthrough review " + asks->name() : unasked;
+    if (!everything) return allowed;
     if (const auto named = foreign()) return "deny foreign_credential " + *named;
     if (tcp()) return allowed;
     std::set<std::string> credentials;
     bool mints = false;
     bool cookies = false;
     for (const Seen& seen : seen_) {
-      if (!seen.matches || !is_plain(seen) || seen.rule->credential.empty()) continue;
+      const bool reviews = seen.rule->list == "review" && !seen.policy->guardrail && !seen.unknown();
+      if (!seen.matches || !(is_plain(seen) || reviews) || seen.rule->credential.empty()) continue;
       credentials.insert(seen.rule->credential);
       mints = mints || seen.rule->mints;
       cookies = cookies || seen.rule->cookies;
     }
     if (credentials.empty()) return allowed;
-    const std::string name = plain()->name();
+    const std::string name = plain() ? plain()->name() : by_review->name();
     if (credentials.size() > 1) return "deny credential_conflict " + name;
     const bool bound = facts_.host && std::ranges::any_of(kNaiveBound, [&](const char* pattern) {
                          return naive_match(pattern, facts_.host->text());
@@ -346,7 +384,7 @@ class Naive {
         return s.*what && !s.policy->guardrail && (s.rule->list == "allow" || s.rule->list == "review");
       });
     };
-    if (any(&Seen::wrong_scheme)) return "scheme";
+    if (any(&Seen::wrong_scheme) || any(&Seen::no_tls)) return "scheme";
     if (any(&Seen::wrong_upgrade)) return "upgrade";
     if (any(&Seen::other_request)) return "request";
     if (any(&Seen::other_port)) return "port";

@@ -22,6 +22,7 @@ struct NaiveRule {
   std::vector<NaiveTarget> except{};
   bool tcp = false;
   bool never = false;
+  int approvals = 1;      ///< of a review
   std::string matcher{};  ///< "", or one of kNaiveMatchers
   bool private_destination = false;
   bool websocket = false;

@@ -47,6 +47,7 @@ std::string to_yaml(const NaivePolicy& policy) {
       rules += fmt::format("    - {{name: {}, to: [{}]", rule.name, targets_to_yaml(rule.to));
       if (!rule.except.empty()) rules += fmt::format(", except: [{}]", targets_to_yaml(rule.except));
       if (rule.list == "allow") rules += ", broad: true";
+      if (rule.approvals > 1) rules += fmt::format(", approvals: {}", rule.approvals);
       if (rule.tcp) rules += ", protocol: tcp";
       if (rule.never) rules += ", inspect: never";
       if (!rule.matcher.empty()) rules += ", " + naive_matcher_yaml(rule.matcher);

@@ -76,7 +76,9 @@ class Random {
     const bool connection = (list == "allow" || list == "review") && (!guardrail || list == "review");
     rule.tcp = connection && tcp;
     if (!rule.tcp && once_in(3)) rule.matcher = kNaiveMatchers[below(std::size(kNaiveMatchers))];
-    if (list == "allow" && !rule.tcp && once_in(3)) add_credential(rule);
+    const bool may_add = list == "allow" || (list == "review" && !guardrail);
+    if (may_add && !rule.tcp && once_in(3)) add_credential(rule);
+    if (list == "review" && once_in(3)) rule.approvals = 2;
     if (connection && !rule.tcp && once_in(4)) rule.websocket = true;
     if (list == "allow" && !rule.tcp && once_in(8)) rule.foreign = true;
     rule.mints = !rule.credential.empty() && once_in(4);

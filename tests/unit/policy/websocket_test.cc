@@ -59,10 +59,10 @@ TEST_CASE("asking_for_a_websocket_is_no_way_around_a_review") {
                                 "[{name: ask, to: [c.test, r.test]}, {name: ask-ws, to: [d.test, w.test], websocket: "
                                 "true}, {name: unseen, to: [e.test], mcp: {}}]"),
                     guardrail_with("review: [{name: eyes, to: [g.test]}]")});
-  check(*policy, {{"https c.test:443", "deny review_unavailable p/ask"},
+  check(*policy, {{"https c.test:443", "review passthrough review p/ask"},
                   {"wss c.test:443", "deny upgrade p/ask"},
-                  {"wss d.test:443", "deny review_unavailable p/ask-ws"},
-                  {"wss w.test:443", "deny review_unavailable p/ask-ws"},
+                  {"wss d.test:443", "review passthrough review p/ask-ws"},
+                  {"wss w.test:443", "review passthrough review p/ask-ws"},
                   {"wss r.test:443", "deny upgrade"},  // no allow
                   {"wss e.test:443", "deny upgrade p/unseen"},
                   {"wss g.test:443", "deny upgrade g/eyes"}});

@@ -1,0 +1,252 @@
+"""Requests that are held for people: nothing leaves before they agree, one request is what they agree to, and whatever comes of it is
+one outcome (invariants 1, 3 and 12)."""
+
+import concurrent.futures
+import json
+import os
+import threading
+import time
+
+from lib.expect import equal
+from lib.lab import policy
+from lib.processes import wait_for
+from lib.reviewers import ALLOW, HELD, Reviewer, arrived, asking, held_lab, pending, ticket_ids, tickets, write_accounts
+
+def test_invariant_1_nothing_leaves_while_a_request_is_held_and_one_request_is_sent_when_it_is_approved():
+    with held_lab() as made, Reviewer(made.enforcer).watching() as watcher:
+        made.guest.trust_enforcer()
+        equal(made.guest.curl("https://ok.test/").status, 200, "the control: what needs nobody passes")
+        made.world.witness.clear()
+        for version in ("--http1.1", "--http2"):
+            with asking(made.guest, "-X", "DELETE", version, url=f"https://ok.test/stack/{version[-3:]}") as (asked,):
+                ticket = pending(made.enforcer)[0]
+                equal((ticket["guest"], ticket["method"], ticket["rule"]), ("g1", "DELETE", "destructive"))
+                time.sleep(0.3)
+                made.wire_silent()
+                assert not asked.done(), "held"
+                done = made.enforcer.ctl("review", "approve", ticket["review_id"], "-y")
+                equal(done.returncode, 0, done.stderr)
+                equal(asked.result().status, 200)
+        equal(len(arrived(made)), 2)
+        records = made.enforcer.records(type="decision", decision="allow", reason="approved")
+        equal([(record["review_id"] != "", record["approvers"]) for record in records], [(True, "root")] * 2)
+        assert '"approved"' in watcher.output(), watcher.output()
+
+
+def test_rejected_request_is_denied_and_says_so():
+    with held_lab() as made, Reviewer(made.enforcer).watching():
+        made.guest.trust_enforcer()
+        with asking(made.guest) as (asked,):
+            ticket = pending(made.enforcer)[0]
+            made.enforcer.ctl_ok("review", "reject", ticket["review_id"], "--comment", "not on a Friday", "-y")
+            reply = asked.result()
+        equal(reply.status, 403)
+        problem = json.loads(reply.body)
+        equal((problem["reason"], problem["review_id"], problem["hint"]), ("review_rejected", ticket["review_id"], "Ask us."))
+        equal(arrived(made), [])
+        made.enforcer.wait_record(type="decision", decision="deny", reason="review_rejected", review_id=ticket["review_id"])
+
+
+def test_nobody_is_there_to_be_asked():
+    with held_lab() as made:
+        made.guest.trust_enforcer()
+        reply = made.guest.curl("https://ok.test/a", "-X", "DELETE")
+        equal((reply.status, json.loads(reply.body)["reason"]), (403, "no_reviewer"))
+        with Reviewer(made.enforcer).watching(), asking(made.guest) as (asked,):
+            made.enforcer.ctl_ok("review", "approve", ticket_ids(made)[0], "-y")
+            equal(asked.result().status, 200, "the control")
+        equal(made.guest.curl("https://ok.test/a", "-X", "DELETE").status, 403, "the reviewer has left")
+
+
+def test_client_is_told_to_come_back_and_its_retry_passes_once():
+    with held_lab(wait="1s") as made, Reviewer(made.enforcer).watching():
+        made.guest.trust_enforcer()
+        reply = made.guest.curl("https://ok.test/a", "-X", "DELETE")
+        problem = json.loads(reply.body)
+        equal((reply.status, problem["reason"]), (503, "review_pending"))
+        assert "retry-after: " in reply.talk.lower(), reply.talk
+        ticket = pending(made.enforcer)[0]
+        equal((ticket["review_id"], ticket["clients"]), (problem["review_id"], 0))
+        made.enforcer.ctl_ok("review", "approve", ticket["review_id"], "-y")
+        time.sleep(0.3)
+        equal(arrived(made), [], "nothing is sent without a client")
+        equal(made.guest.curl("https://ok.test/b", "-X", "DELETE").status, 503, "the control: another request is another question")
+        equal(made.guest.curl("https://ok.test/a", "-X", "DELETE", "-A", "retry/2").status, 200)
+        equal(made.guest.curl("https://ok.test/a", "-X", "DELETE").status, 503, "an approval is used once")
+        equal([event["target"] for event in arrived(made)], ["/a"])
+
+
+def test_client_that_goes_away_sends_nothing():
+    with held_lab() as made, Reviewer(made.enforcer).watching():
+        made.guest.trust_enforcer()
+        for version in ("--http1.1", "--http2"):
+            path = f"/gone/{version[-3:]}"
+            equal(made.guest.curl(f"https://ok.test{path}", "-X", "DELETE", version, "--max-time", "1").status, 0, "it gave up")
+            ticket = wait_for(lambda p=path: [t for t in tickets(made.enforcer, path=p, clients=0)], what="its leaving")[0]
+            made.enforcer.ctl_ok("review", "approve", ticket["review_id"], "-y")
+            time.sleep(0.3)
+            equal([event for event in arrived(made) if event["target"] == path], [])
+            equal(made.guest.curl(f"https://ok.test{path}", "-X", "DELETE", version).status, 200, "the control: the next one passes")
+
+
+def test_invariant_12_other_octets_are_another_question():
+    with held_lab(wait="1s") as made, Reviewer(made.enforcer).watching():
+        made.guest.trust_enforcer()
+
+        def put(body, *more, path="/x"):
+            return made.guest.curl(f"https://ok.test{path}", "-X", "PUT", "-d", body, *more).status
+        equal(put("delete=nothing"), 503)
+        made.enforcer.ctl_ok("review", "approve", ticket_ids(made)[0], "-y")
+        for body, more, path in (("delete=everything", (), "/x"), ("delete=nothing", ("-H", "X-Mode: force"), "/x"),
+                                 ("delete=nothing", (), "/x?force"), ("delete=nothing", (), "/y")):
+            equal(put(body, *more, path=path), 503, f"{body} {more} {path}")
+        equal(arrived(made, "PUT"), [])
+        equal(put("delete=nothing"), 200)
+        equal([(event["target"], event["body_bytes"]) for event in arrived(made, "PUT")], [("/x", 14)])
+
+
+def test_two_people_have_to_agree_and_root_is_not_one_of_them():
+    rule = "  review:\n    - {name: both, to: [ok.test], http: [{methods: [DELETE]}], approvals: 2}\n"
+    with held_lab(rule=rule, start=False) as made:
+        write_accounts(made.enforcer)
+        made.enforcer.start()
+        made.attach("g1").trust_enforcer()
+        ann, bob, eve, root = (Reviewer(made.enforcer, name) for name in ("ann", "bob", "eve", "root"))
+        with ann.watching(), asking(made.guest) as (asked,):
+            ticket = ticket_ids(made)[0]
+            equal(eve.ctl("review", "approve", ticket, "-y").returncode, 4, "eve is no reviewer")
+            equal(root.ctl("review", "approve", ticket, "-y").returncode, 4, "root counts where one is enough")
+            done = ann.ctl("review", "approve", ticket, "-y")
+            equal(done.returncode, 0, done.stderr)
+            equal(ann.ctl("review", "approve", ticket, "-y").returncode, 7, "the same person twice")
+            time.sleep(0.3)
+            assert not asked.done() and arrived(made) == [], "one of two"
+            equal(bob.ctl("review", "approve", ticket, "-y").returncode, 0)
+            equal(asked.result().status, 200)
+        record = made.enforcer.wait_record(type="decision", decision="allow", reason="approved")
+        equal(record["approvers"], "ann, bob")
+        equal(len(arrived(made)), 1)
+
+
+def test_identical_requests_are_one_question_and_one_is_sent():
+    with held_lab() as made, Reviewer(made.enforcer).watching():
+        made.guest.trust_enforcer()
+        with asking(made.guest, count=3) as asked:
+            ticket = wait_for(lambda: tickets(made.enforcer, state="pending", clients=3), what="three clients")[0]
+            equal(len(tickets(made.enforcer)), 1)
+            made.enforcer.ctl_ok("review", "approve", ticket["review_id"], "-y")
+            statuses = sorted(future.result().status for future in asked)
+        equal(statuses, [200, 403, 403])
+        equal(len(arrived(made)), 1)
+        done = made.enforcer.ctl("review", "approve", ticket["review_id"], "-y")
+        equal(done.returncode, 7, "late")
+
+
+def test_reload_withdraws_what_another_rule_asks_and_keeps_what_the_same_rule_asks():
+    with held_lab() as made, Reviewer(made.enforcer).watching():
+        made.guest.trust_enforcer()
+        with asking(made.guest) as (asked,):
+            ticket = ticket_ids(made)[0]
+            made.enforcer.write_policy(policy(f"ok.test {ALLOW}", f"mitm.test {ALLOW}", extra="  # the same rule\n" + HELD % "5m"))
+            made.enforcer.ctl_ok("reload")
+            equal([t["review_id"] for t in tickets(made.enforcer, state="pending")], [ticket], "it lives on")
+            made.enforcer.write_policy(policy(f"ok.test {ALLOW}", extra=HELD % "6m"))
+            made.enforcer.ctl_ok("reload")
+            reply = asked.result()
+        equal((reply.status, json.loads(reply.body)["reason"]), (403, "stale_approval"))
+        equal(tickets(made.enforcer)[0]["state"], "withdrawn")
+        equal(arrived(made), [])
+
+
+def test_denied_by_a_reload_after_the_approval():
+    with held_lab(wait="1s") as made, Reviewer(made.enforcer).watching():
+        made.guest.trust_enforcer()
+        equal(made.guest.curl("https://ok.test/a", "-X", "DELETE").status, 503)
+        made.enforcer.ctl_ok("review", "approve", ticket_ids(made)[0], "-y")
+        made.enforcer.write_policy(policy(f"ok.test {ALLOW}", extra=HELD % "5m" +
+                                          "  deny:\n    - {name: never, to: [ok.test], http: [{methods: [DELETE]}]}\n"))
+        made.enforcer.ctl_ok("reload")
+        equal(made.guest.curl("https://ok.test/a", "-X", "DELETE").status, 403)
+        equal(arrived(made), [])
+
+
+def test_request_expires_when_nobody_decides():
+    with held_lab(timeout="2s") as made, Reviewer(made.enforcer).watching():
+        made.guest.trust_enforcer()
+        reply = made.guest.curl("https://ok.test/a", "-X", "DELETE")
+        equal((reply.status, json.loads(reply.body)["reason"]), (403, "review_expired"))
+        equal(tickets(made.enforcer)[0]["state"], "expired")
+
+
+def test_guest_that_ends_takes_its_questions_with_it_and_a_restart_denies():
+    with held_lab(guests=("g1", "g2")) as made, Reviewer(made.enforcer).watching():
+        for guest in made.guests.values():
+            guest.trust_enforcer()
+        with asking(made.guests["g1"]) as (gone,), asking(made.guests["g2"]) as (stays,):
+            pending(made.enforcer, 2)
+            made.enforcer.ctl_ok("guest", "delete", "g1")
+            assert gone.result().status in (0, 403), gone.result()
+            equal([t["guest"] for t in tickets(made.enforcer, state="pending")], ["g2"])
+            made.enforcer.enforcerd.stop()
+            assert stays.result().status == 0, stays.result()
+        made.enforcer.start_enforcerd()
+        equal(tickets(made.enforcer), [])
+        equal(arrived(made), [])
+
+
+def test_bodies_and_questions_are_bounded():
+    with held_lab(wait="3s", review={"bodyLimit": "64Ki", "pendingPerGuest": 3}) as made, Reviewer(made.enforcer).watching():
+        made.guest.trust_enforcer()
+        for size, status in ((65536, 503), (65537, 413)):
+            path = f"{made.folder}/{size}"
+            with open(path, "wb") as file:
+                file.write(os.urandom(size))
+            equal(made.guest.curl("https://ok.test/up", "-T", path).status, status, f"{size} octets")
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:
+            statuses = list(pool.map(lambda n: made.guest.curl(f"https://ok.test/{n}", "-X", "DELETE").status, range(6)))
+        equal(sorted(statuses), [429] * 4 + [503] * 2, "one ticket is the upload's")
+        equal(made.guest.curl("https://ok.test/").status, 200, "the control: what needs nobody passes")
+        made.enforcer.wait_record(type="decision", decision="deny", reason="queue_full")
+        made.enforcer.wait_record(type="decision", decision="deny", reason="hold_body_cap")
+
+
+def test_thousand_races_of_everything_that_can_happen_have_one_outcome_each():
+    """approve, reject, expire, withdraw and reload against waiting clients: each request was sent once or never, and the log, the ticket
+    and the origin agree."""
+    rounds = int(os.environ.get("ENFORCER_RACES", "60"))
+    with held_lab(timeout="2s", config={"limits": {"requestsPerMinute": 100000, "decisionsPerMinute": 100000}}) as made, \
+            Reviewer(made.enforcer).watching():
+        made.guest.trust_enforcer()
+        stop = threading.Event()
+
+        def reload():
+            for number in range(1000):
+                if stop.wait(0.5):
+                    return
+                made.enforcer.write_policy(policy(f"ok.test {ALLOW}", extra=HELD % ("2s" if number % 2 else "3s")))
+                made.enforcer.ctl("reload")
+
+        def decide(verb):
+            while not stop.is_set():
+                for ticket in tickets(made.enforcer, state="pending"):
+                    made.enforcer.ctl("review", verb, ticket["review_id"], "-y")
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            others = [pool.submit(reload), pool.submit(decide, "approve"), pool.submit(decide, "reject")]
+            try:
+                answers = list(pool.map(lambda n: (n, made.guest.curl(f"https://ok.test/race/{n}", "-X", "DELETE").status), range(rounds)))
+            finally:
+                stop.set()
+            for other in others:
+                other.result()
+        sent = [event["target"] for event in arrived(made)]
+        equal(len(sent), len(set(sent)), "no request was sent twice")
+        equal(sorted(sent), sorted(f"/race/{n}" for n, status in answers if status == 200), "who was told so, and nobody else")
+        assert {status for _, status in answers} <= {200, 403}, answers
+        allowed = [record["path"] for record in made.enforcer.records(type="decision", decision="allow", reason="approved")]
+        equal(sorted(allowed), sorted(sent))
+        ends = {}
+        for record in made.enforcer.records(type="review"):
+            if record["change"] in ("sent", "rejected", "expired", "withdrawn"):
+                ends.setdefault(record["review_id"], []).append(record["change"])
+        assert all(len(changes) == 1 for changes in ends.values()), ends
+        equal(sum(changes == ["sent"] for changes in ends.values()), len(sent))

@@ -1,0 +1,147 @@
+#include "proxy/held_request.h"
+
+#include <boost/asio/post.hpp>
+
+#include "base/digest.h"
+#include "net/signal.h"
+#include "proxy/conversation.h"
+#include "proxy/interruptible.h"
+#include "proxy/worker.h"
+
+namespace enforcer::proxy {
+
+namespace asio = boost::asio;
+using Turn = review::Desk::Hold::Turn;
+
+/// Rung by whatever may have something new to say: the desk, from any thread; the guest's leaving; the deadline.
+class Bell final : public Interruptible {
+ public:
+  explicit Bell(asio::io_context& io) : io_(io), signal_(std::make_shared<net::Signal>(io)) {}
+
+  asio::awaitable<void> wait() { return signal_->wait(); }
+  void interrupt(Errc /*why*/) override { signal_->notify(); }
+
+  /// For other threads, and for longer than this lives.
+  [[nodiscard]] std::function<void()> rope() const {
+    return [&io = io_, signal = std::weak_ptr(signal_)] {
+      asio::post(io, [signal] {
+        if (const auto there = signal.lock()) there->notify();
+      });
+    };
+  }
+
+ private:
+  asio::io_context& io_;
+  std::shared_ptr<net::Signal> signal_;
+};
+
+namespace {
+
+policy::Reason reason_of(review::Desk::Refusal refusal) {
+  return refusal == review::Desk::Refusal::kNoReviewer ? policy::Reason::kNoReviewer : policy::Reason::kQueueFull;
+}
+
+std::string names_of(const std::vector<review::Verdict>& verdicts) {
+  std::string names;
+  for (const review::Verdict& verdict : verdicts) names += (names.empty() ? "" : ", ") + verdict.by.name;
+  return names;
+}
+
+/// While it lives, the conversation rings the bell.
+class Listening {
+ public:
+  Listening(Conversation& conversation, Bell& bell) : conversation_(conversation) { conversation_.held_in(&bell); }
+  ~Listening() { conversation_.held_in(nullptr); }
+  Listening(const Listening&) = delete;
+  Listening& operator=(const Listening&) = delete;
+
+ private:
+  Conversation& conversation_;
+};
+
+}  // namespace
+
+review::Question HeldRequest::question(Bytes body) const {
+  Decisions& decisions = conversation_.decisions();
+  const GuestIdentity& guest = decisions.guest().identity();
+  const policy::RequestFacts& request = *facts_.request;
+  const std::size_t shown = std::min(body.size(), review::Question::kBodyPreview);
+  return {.guest = guest.name,
+          .slot = guest.slot,
+          .epoch = guest.epoch,
+          .labels = guest.labels,
+          .owner = std::nullopt,
+          .facts = facts_,
+          .policy = decisions.shared_policy(),
+          .rule = decision_.rule,
+          .action = request.aws && !request.aws->action.empty() ? request.aws->service + ":" + request.aws->action
+                                                                : request.method + " " + request.path,
+          .credential = std::string(policy::credential_of(decision_)),
+          .body_octets = body.size(),
+          .body_sha256 = sha256_hex(as_text(body)),
+          .body_start = std::string(as_text(body.first(shown))),
+          .fingerprint = review::fingerprint_of(guest.epoch, facts_, body, decision_.rule->review->text)};
+}
+
+asio::awaitable<HeldRequest::Outcome> HeldRequest::wait(Bytes body, std::string_view raw_host) {
+  Decisions& decisions = conversation_.decisions();
+  Bell bell(conversation_.worker().io());
+  auto hold = conversation_.worker().desk().hold(question(body), bell.rope());
+  if (!hold) co_return deny(reason_of(hold.error()));
+  review_id_ = hold->ticket().id.text();
+  decisions.reviewed(review_id_, "");
+  if (!co_await decisions.ask(facts_, decision_, {.host = raw_host})) {
+    conversation_.denied_unrecorded();
+    co_return Unrecorded{};
+  }
+  co_return co_await wait_for(*hold, bell);
+}
+
+asio::awaitable<HeldRequest::Outcome> HeldRequest::wait_for(review::Desk::Hold& hold, Bell& bell) {
+  const Listening listening(conversation_, bell);
+  conversation_.forget_lateness();
+  conversation_.expect_origin_within(conversation_.worker().config().review.client_wait);
+  while (true) {
+    // First: an approval is for a client that is there, and waits for the next one when this one is not.
+    if (conversation_.interrupted() || conversation_.guest_gone()) co_return Gone{};
+    switch (hold.turn()) {
+      case Turn::kSend:
+        co_return decide_again(hold.ticket());
+      case Turn::kRejected:
+        co_return deny(policy::Reason::kReviewRejected);
+      case Turn::kExpired:
+        co_return deny(policy::Reason::kReviewExpired);
+      case Turn::kWithdrawn:
+        co_return deny(policy::Reason::kStaleApproval);
+      case Turn::kSpent:
+        co_return deny(policy::Reason::kReviewSpent);
+      case Turn::kWait:
+        break;
+    }
+    if (conversation_.origin_late()) co_return deny(policy::Reason::kReviewPending);
+    co_await bell.wait();
+  }
+}
+
+/// What people agreed to holds while the same rule asks; whatever else the policy says now counts as it does for any
+/// request.
+policy::Decision HeldRequest::decide_again(const review::Ticket& ticket) const {
+  Decisions& decisions = conversation_.decisions();
+  policy::Facts now = facts_;
+  now.now = WallClock::now();
+  policy::Decision decision = decisions.decide(now);
+  decisions.reviewed(ticket.id.text(), names_of(ticket.approvals));
+  if (decision.action != policy::Action::kReview) return decision;
+  const bool same = decision.rule->review == ticket.question->rule->review &&
+                    policy::credential_of(decision) == ticket.question->credential;
+  if (!same) return {.reason = policy::Reason::kStaleApproval, .rule = decision.rule};
+  decision.action = policy::Action::kAllow;
+  decision.reason = policy::Reason::kApproved;
+  return decision;
+}
+
+policy::Decision HeldRequest::deny(policy::Reason reason) const {
+  return {.reason = reason, .rule = decision_.rule};
+}
+
+}  // namespace enforcer::proxy
