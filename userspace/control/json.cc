@@ -1,13 +1,13 @@
 // What the daemon says: answers out, requests in.
 #include "control/json.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <array>
 #include <cstdio>
 #include <ctime>
 
+#include "base/time_text.h"
 #include "control/json_object.h"
 
 namespace enforcer::control {
@@ -82,10 +82,7 @@ std::string_view label(Errc code) {
 }
 
 std::string format_time(WallClock::time_point t) {
-  const auto millis = std::chrono::floor<std::chrono::milliseconds>(t);
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(t);
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(WallClock::to_time_t(seconds)),
-                     (millis - seconds).count());
+  return utc_text(t);
 }
 
 Result<WallClock::time_point> parse_time(std::string_view text) {
