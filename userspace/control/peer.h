@@ -13,8 +13,8 @@
 
 namespace enforcer::control {
 
-/// What a caller may do. Everybody who has a role may do what a viewer may; an admin does not decide about held requests
-/// for being one (may_act_as).
+/// What a caller may do. Everybody who has a role may do what a viewer may; an admin does not decide about held
+/// requests for being one (may_act_as).
 enum class Role { kNone, kViewer, kReviewer, kAdmin };
 [[nodiscard]] std::string_view label(Role role);  ///< "none", "viewer", "reviewer", "admin"
 

@@ -42,7 +42,6 @@ struct ReviewInfo {
   std::string path;
   std::optional<std::string> query;
   std::vector<policy::FieldFact> fields;
-  std::uint64_t fields_left_out = 0;
 
   std::uint64_t body_octets = 0;
   std::string body_sha256;
