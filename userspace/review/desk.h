@@ -9,6 +9,7 @@
 #include <expected>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -18,16 +19,16 @@
 namespace enforcer::review {
 
 /// What happened to a ticket: NAME, text of the record's `change`.
-#define ENFORCER_TICKET_CHANGES(X)                                                     \
-  X(kAsked, "asked")       /* opened */                                                \
-  X(kApproval, "approval") /* one of several that are needed */                        \
-  X(kApproved, "approved") /* the last one that was needed */                          \
-  X(kSent, "sent")         /* a client sends it now */                                 \
-  X(kRejected, "rejected")                                                             \
-  X(kExpired, "expired") /* pending for too long, or approved and not sent in time */  \
-  X(kWithdrawn, "withdrawn")                                                           \
-  X(kLateVerdict, "late_verdict")       /* somebody decided what had an end already */ \
-  X(kRefusedVerdict, "refused_verdict") /* somebody decided who may not */
+#define ENFORCER_TICKET_CHANGES(X)                                                      \
+  X(kAsked, "asked")       /* opened */                                                 \
+  X(kApproval, "approval") /* one of several that are needed */                         \
+  X(kApproved, "approved") /* the last one that was needed */                           \
+  X(kSent, "sent")         /* a client sends it now */                                  \
+  X(kRejected, "rejected")                                                              \
+  X(kExpired, "expired") /* pending for too long, or approved and not sent in time */   \
+  X(kWithdrawn, "withdrawn")                                                            \
+  X(kLateVerdict, "late_verdict")       /* somebody decided what was decided already */ \
+  X(kRefusedVerdict, "refused_verdict") /* somebody approved who may not, or twice */
 
 enum class Change : std::uint8_t {
 #define X(name, text) name,
@@ -36,8 +37,11 @@ enum class Change : std::uint8_t {
 };
 [[nodiscard]] std::string_view label(Change change);
 
-/// Hears of every change, in order for each ticket. Called with no lock held, on the thread that caused it; `who` is
-/// null where no person did.
+/// Hears of every change, in the order in which they happened. Called with no lock held, on the thread that caused it
+/// or on another that is announcing just then, never on two at once; a call of the desk returns when its own changes
+/// have been heard of, and clients are woken after that. So what is recorded here is recorded before anything is sent.
+/// It may call the desk (what that changes is announced once it returns), and must not wait for a thread that does.
+/// `who` is null where no person did it.
 class Observer {
  public:
   virtual ~Observer() = default;
@@ -50,6 +54,8 @@ struct DeskLimits {
 };
 
 class Desk {
+  struct Ledger;  // review/ledger.h
+
  public:
   Desk(DeskLimits limits, Observer& observer);
   ~Desk();
@@ -59,16 +65,19 @@ class Desk {
   // ---- Any thread.
 
   class Hold;
-  /// Why a request is not held: there is nobody to ask, or the guest has as many tickets as it may.
+  /// Why a request is not held: there is nobody to ask; or the guest has as many pending tickets as it may, or as many
+  /// clients wait for the same request as may.
   enum class Refusal { kNoReviewer, kQueueFull };
-  /// Opens a ticket, or joins the one for the same request. `wake` is called, from any thread and perhaps a moment
+  /// Opens a ticket, or joins the one for the same request (also when nobody could be asked now: somebody was, or has
+  /// said yes). Its turn() may have something to say at once. `wake` is called, from any thread and perhaps a moment
   /// after the Hold is gone, whenever turn() may have something new to say; it must not call the desk.
   [[nodiscard]] std::expected<Hold, Refusal> hold(Question question, std::function<void()> wake);
 
   /// One waiting client. Destroying it is the client's leaving: the ticket goes on without it.
   class Hold {
    public:
-    /// What the client is to do. kSend is said to one client of a ticket, once: who hears it sends the request.
+    /// What the client is to do. kSend is said to one client of a ticket, once: who hears it sends the request, and is
+    /// told kSpent if it asks again.
     enum class Turn {
       kWait,
       kSend,
@@ -95,7 +104,17 @@ class Desk {
   // ---- For reviewers.
 
   /// While at least one lives, somebody is there to be asked.
-  class Presence;
+  class Presence {
+   public:
+    explicit Presence(std::shared_ptr<Ledger> ledger);  ///< only attend() can
+    ~Presence();
+    Presence(const Presence&) = delete;
+    Presence& operator=(const Presence&) = delete;
+
+   private:
+    const std::shared_ptr<Ledger> ledger_;
+  };
+  /// When the last one goes, what is pending stays for somebody who comes back in time; only new tickets are refused.
   [[nodiscard]] std::unique_ptr<Presence> attend();
 
   /// Newest first; ended ones for as long as they are remembered (the last 256 ends).
@@ -103,17 +122,27 @@ class Desk {
   /// kNotFound.
   [[nodiscard]] Result<Ticket> ticket(std::string_view id) const;
 
+  /// What waits for people: for metrics and alerts.
+  struct Waiting {
+    std::size_t pending = 0;
+    std::optional<WallClock::time_point> oldest;  ///< when the oldest pending ticket was asked; none: nothing pends
+  };
+  [[nodiscard]] Waiting waiting() const;
+
   /// One person's yes; the ticket as it stands then. kNotFound; kConflict: it has an end, is approved, or the same
-  /// person has approved it; kDenied: the guest's owner, or uid 0 where more than one approval is needed.
+  /// person has approved it, and the message says what happened; kDenied: the guest's owner, or uid 0 where more than
+  /// one approval is needed; kInvalid: the comment is too long. All but kNotFound and kInvalid are announced.
   Result<Ticket> approve(std::string_view id, const Reviewer& who, std::string comment);
-  /// One no is enough, also after an approval that nobody used yet. kNotFound, kConflict as above.
+  /// One no is enough, also after an approval that nobody used yet, and everybody's: the owner's and root's too.
+  /// kNotFound, kConflict (it has an end), kInvalid as above.
   Result<Ticket> reject(std::string_view id, const Reviewer& who, std::string comment);
 
   // ---- What happens around it.
 
   /// Ends what has waited for too long. Called about once a second.
   void expire(Monotonic::time_point now);
-  /// After a reload: withdraws every ticket for which `still_asks` is false. It is called with no lock held.
+  /// After a reload, when no worker opens tickets by the old policies any more: withdraws every ticket, pending or
+  /// approved, for which `still_asks` is false. It is called with no lock held.
   void ask_again(const std::function<bool(const Question&)>& still_asks);
   /// A guest is gone, with this boot of it.
   void withdraw_guest(Slot slot, Epoch epoch);
@@ -121,8 +150,8 @@ class Desk {
   void withdraw_all();
 
  private:
-  struct State;
-  std::shared_ptr<State> state_;
+  friend class Moment;
+  const std::shared_ptr<Ledger> ledger_;
 };
 
 }  // namespace enforcer::review

@@ -1,6 +1,7 @@
 // Fingerprint: what makes two requests the same one for people who approve (invariant 12). Everything that an origin
 // could act on counts; what clients change from try to try does not: Date, X-Amz-Date, Authorization, amz-sdk-*,
-// traceparent, tracestate, User-Agent, and what concerns one connection only (RFC 9110 7.6.1).
+// traceparent, tracestate, User-Agent, and what concerns one connection only (RFC 9110 7.6.1 by name, and
+// Proxy-Authorization). What a Connection field names counts: a guest cannot take a field out of the question.
 #pragma once
 
 #include <array>

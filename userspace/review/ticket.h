@@ -12,8 +12,10 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -80,6 +82,8 @@ struct Verdict {
   Reviewer by;
   WallClock::time_point at;
   std::string comment;  ///< free text of the reviewer, or empty
+
+  static constexpr std::size_t kLongestComment = 1024;
 };
 
 /// A ticket as it stands: a copy that nothing changes any more.
@@ -91,6 +95,9 @@ struct Ticket {
   unsigned approvals_needed = 1;   ///< of different people
   std::vector<Verdict> approvals;  ///< so far
   std::optional<Verdict> rejection;
+  /// From the question to the last approval that was needed, or to the rejection of what was pending; by the monotonic
+  /// clock. None: no verdict.
+  std::optional<std::chrono::nanoseconds> decided_after;
   WallClock::time_point asked;
   WallClock::time_point expires;  ///< for display: what counts is the monotonic clock
 };

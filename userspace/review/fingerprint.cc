@@ -1,0 +1,103 @@
+#include "review/fingerprint.h"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+namespace enforcer::review {
+namespace {
+
+/// A SHA-256 over parts. Each goes in behind its length, so that where one ends and the next begins is part of it:
+/// "ab" + "c" is not "a" + "bc".
+class PartsDigest {
+ public:
+  PartsDigest() : context_(EVP_MD_CTX_new(), &EVP_MD_CTX_free) {
+    ENFORCER_CHECK(context_ != nullptr && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1);
+  }
+
+  void add(std::span<const std::uint8_t> part) {
+    add_number(part.size());
+    add_raw(part);
+  }
+  void add(std::string_view part) { add(as_bytes(part)); }
+
+  /// Eight octets, the most significant first.
+  void add_number(std::uint64_t number) {
+    std::array<std::uint8_t, 8> octets;
+    for (std::size_t i = 0; i < octets.size(); ++i) {
+      octets[i] = static_cast<std::uint8_t>(number >> (8 * (octets.size() - 1 - i)));
+    }
+    add_raw(octets);
+  }
+
+  Fingerprint finish() {
+    Fingerprint fingerprint;
+    ENFORCER_CHECK(EVP_DigestFinal_ex(context_.get(), fingerprint.octets.data(), nullptr) == 1);
+    return fingerprint;
+  }
+
+ private:
+  void add_raw(std::span<const std::uint8_t> octets) {
+    ENFORCER_CHECK(EVP_DigestUpdate(context_.get(), octets.data(), octets.size()) == 1);
+  }
+
+  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
+};
+
+void add_fields(PartsDigest& digest, const std::vector<policy::FieldFact>& fields) {
+  const auto counts = [](const policy::FieldFact& field) { return !changes_between_tries(field.name); };
+  digest.add_number(static_cast<std::uint64_t>(std::ranges::count_if(fields, counts)));
+  for (const policy::FieldFact& field : fields) {
+    if (!counts(field)) continue;
+    digest.add(field.name);
+    digest.add(field.value);
+  }
+}
+
+void add_request(PartsDigest& digest, const policy::RequestFacts& request) {
+  digest.add_number(request.transport == policy::RequestFacts::Transport::kTls ? 1 : 0);
+  digest.add(request.method);
+  digest.add(request.path);
+  // "/a?" and "/a" are two requests.
+  digest.add_number(request.query ? 1 : 0);
+  digest.add(request.query.value_or(""));
+  // Upgrade itself concerns the connection, but what it makes of the request does not.
+  digest.add_number(request.websocket ? 1 : 0);
+  add_fields(digest, request.fields);
+}
+
+}  // namespace
+
+std::string to_hex(const Fingerprint& fingerprint) {
+  return fmt::format("{:02x}", fmt::join(fingerprint.octets, ""));
+}
+
+bool changes_between_tries(std::string_view field) {
+  constexpr std::array<std::string_view, 13> kNames = {
+      "authorization",    "connection", "date",        "keep-alive", "proxy-authorization",
+      "proxy-connection", "te",         "traceparent", "tracestate", "transfer-encoding",
+      "upgrade",          "user-agent", "x-amz-date"};
+  return std::ranges::binary_search(kNames, field) || field.starts_with("amz-sdk-");
+}
+
+Fingerprint fingerprint_of(Epoch epoch, const policy::Facts& facts, std::span<const std::uint8_t> body,
+                           std::string_view rule_text) {
+  ENFORCER_CHECK(facts.request != nullptr);
+  PartsDigest digest;
+  digest.add("enforcer review 1");
+  digest.add_number(static_cast<std::uint64_t>(epoch));
+  digest.add(facts.host ? facts.host->text() : "");
+  digest.add(facts.destination ? facts.destination->to_string() : "");
+  digest.add_number(static_cast<std::uint16_t>(facts.port));
+  add_request(digest, *facts.request);
+  digest.add(body);
+  digest.add(rule_text);
+  return digest.finish();
+}
+
+}  // namespace enforcer::review

@@ -1,0 +1,87 @@
+// The client's side of the desk.
+#include "review/ledger.h"
+
+namespace enforcer::review {
+namespace {
+
+/// Identical requests that wait at the same time: what an impatient client has open. More of them are no use to it, for
+/// one will be sent.
+constexpr std::size_t kClientsPerTicket = 32;
+
+}  // namespace
+
+/// Known to its entry by its own address, so it does not move.
+struct Desk::Hold::Place {
+  Place(std::shared_ptr<Desk::Ledger> at, std::shared_ptr<Entry> of, std::function<void()> wake)
+      : ledger(std::move(at)), entry(std::move(of)) {
+    entry->clients.emplace(this, std::make_shared<const std::function<void()>>(std::move(wake)));
+    entry->ticket.clients = static_cast<unsigned>(entry->clients.size());
+  }
+  ~Place() {
+    const std::lock_guard lock(ledger->mutex);
+    entry->clients.erase(this);
+    entry->ticket.clients = static_cast<unsigned>(entry->clients.size());
+  }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+
+  const std::shared_ptr<Desk::Ledger> ledger;
+  const std::shared_ptr<Entry> entry;
+};
+
+std::expected<Desk::Hold, Desk::Refusal> Desk::hold(Question question, std::function<void()> wake) {
+  ENFORCER_CHECK(question.rule != nullptr && question.rule->review.has_value());
+  Moment moment(*ledger_);
+  std::shared_ptr<Entry> entry;
+  if (const auto same = ledger_->live.find(question.fingerprint); same != ledger_->live.end()) {
+    entry = same->second;
+    moment.end_if_late(*entry, Monotonic::now());
+    if (is_end(entry->ticket.state)) entry.reset();
+  }
+  if (entry && entry->clients.size() >= kClientsPerTicket) return std::unexpected(Refusal::kQueueFull);
+  if (entry) return Hold(std::make_unique<Hold::Place>(ledger_, std::move(entry), std::move(wake)));
+
+  if (!ledger_->open || ledger_->presences == 0) return std::unexpected(Refusal::kNoReviewer);
+  const auto pending = ledger_->pending.find(question.epoch);
+  if (pending != ledger_->pending.end() && pending->second >= ledger_->limits.pending_per_guest) {
+    return std::unexpected(Refusal::kQueueFull);
+  }
+  entry = moment.open(std::move(question));
+  auto place = std::make_unique<Hold::Place>(ledger_, entry, std::move(wake));
+  moment.announce(*entry, Change::kAsked);
+  return Hold(std::move(place));
+}
+
+Desk::Hold::Hold(std::unique_ptr<Place> place) : place_(std::move(place)) {}
+Desk::Hold::Hold(Hold&& other) noexcept = default;
+Desk::Hold& Desk::Hold::operator=(Hold&& other) noexcept = default;
+Desk::Hold::~Hold() = default;
+
+Desk::Hold::Turn Desk::Hold::turn() {
+  Moment moment(*place_->ledger);
+  Entry& entry = *place_->entry;
+  moment.end_if_late(entry, Monotonic::now());
+  switch (entry.ticket.state) {
+    case State::kPending:
+      return Turn::kWait;
+    case State::kApproved:
+      moment.end(entry, State::kSent, Change::kSent);
+      return Turn::kSend;
+    case State::kSent:
+      return Turn::kSpent;
+    case State::kRejected:
+      return Turn::kRejected;
+    case State::kExpired:
+      return Turn::kExpired;
+    case State::kWithdrawn:
+      return Turn::kWithdrawn;
+  }
+  ENFORCER_CHECK(false);
+}
+
+Ticket Desk::Hold::ticket() const {
+  const std::lock_guard lock(place_->ledger->mutex);
+  return place_->entry->ticket;
+}
+
+}  // namespace enforcer::review

@@ -1,0 +1,75 @@
+// What the desk knows, and the moments in which it changes. Included only by desk.cc and hold.cc.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "review/desk.h"
+#include "review/outbox.h"
+
+namespace enforcer::review {
+
+using Wake = std::shared_ptr<const std::function<void()>>;
+
+/// A ticket and who waits for it. Shared by the desk, while it remembers the ticket, and the clients, which may stay
+/// for longer. Everything in it is guarded by the desk's mutex.
+struct Entry {
+  Ticket ticket;
+  std::uint64_t serial = 0;  ///< order of opening
+  Monotonic::time_point asked;
+  Monotonic::time_point deadline;       ///< of the verdict while pending, of the grant once approved
+  std::map<const void*, Wake> clients;  ///< by their places
+};
+
+struct Desk::Ledger {
+  Ledger(DeskLimits given, Observer& observer) : limits(given), outbox(observer) {}
+
+  const DeskLimits limits;
+  Outbox outbox;
+
+  std::mutex mutex;
+  bool open = true;  ///< the desk still stands: new tickets may come
+  unsigned presences = 0;
+  std::uint64_t opened = 0;                                            ///< tickets, ever
+  std::map<std::string, std::shared_ptr<Entry>, std::less<>> entries;  ///< by id: the live ones, and ends remembered
+  std::map<Fingerprint, std::shared_ptr<Entry>> live;                  ///< pending and approved
+  std::map<Epoch, std::size_t> pending;                                ///< tickets of each boot of a guest
+  std::deque<std::string> ends;                                        ///< ids, oldest end first
+};
+
+/// Holds the desk's lock for one change. When it goes, the lock is released first, then what happened is announced, and
+/// then the clients that it concerns are woken: nobody acts on what the observer has not heard of.
+class Moment {
+ public:
+  explicit Moment(Desk::Ledger& ledger) : ledger_(ledger), lock_(ledger.mutex) {}
+  ~Moment();
+  Moment(const Moment&) = delete;
+  Moment& operator=(const Moment&) = delete;
+
+  void announce(const Entry& entry, Change change, const Reviewer* who = nullptr);
+  void wake_all(const Entry& entry);
+
+  /// A new ticket, pending from now on.
+  std::shared_ptr<Entry> open(Question question);
+  /// Enough people said yes.
+  void approved(Entry& entry, const Reviewer& who);
+  /// The one end of this ticket.
+  void end(Entry& entry, State state, Change change, const Reviewer* who = nullptr);
+  /// Ends it when its time is over, so that a verdict or a client that comes before the next expire() comes too late.
+  void end_if_late(Entry& entry, Monotonic::time_point now);
+  /// The live tickets, for changes that end some of them.
+  [[nodiscard]] std::vector<std::shared_ptr<Entry>> live() const;
+
+ private:
+  void no_longer_pending(const Entry& entry);
+
+  Desk::Ledger& ledger_;
+  std::unique_lock<std::mutex> lock_;
+  bool announced_ = false;
+  std::vector<Wake> wakes_;
+};
+
+}  // namespace enforcer::review
