@@ -12,7 +12,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kLongestComment = 1024;
 constexpr std::size_t kFingerprintDigits = 64;
 
 WallClock::time_point moment_of(ObjectReader& reader, const char* name) {
@@ -179,7 +178,7 @@ Result<ReviewDecision> decode_verdict(std::string_view text, ReviewDecision::Say
                           .fingerprint = reader.text("fingerprint"),
                           .comment = reader.text_or("comment", "")};
   if (!is_fingerprint(decision.fingerprint)) reader.refuse("fingerprint", "is not 64 hex digits in lower case");
-  if (decision.comment.size() > kLongestComment) reader.refuse("comment", "has more than 1024 octets");
+  if (decision.comment.size() > review::Verdict::kLongestComment) reader.refuse("comment", "has more than 1024 octets");
   TRY_VOID(reader.finish_strictly());
   return decision;
 }
