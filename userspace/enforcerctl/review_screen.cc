@@ -31,8 +31,7 @@ std::string what_happened(const control::ReviewChange& change) {
 std::string row_text(const ReviewInfo& review, std::size_t width, WallClock::time_point now) {
   const std::string rest = fmt::format("  {:<10} {:<8} {:<4} {:>2}  ", review.guest, span_text(now, review.expires),
                                        approvals_text(review), review.clients);
-  const std::string host = place_text(review);
-  // The host is never cut; the action takes what is left.
+  const std::string host = short_place(review, 40);
   const std::size_t used = kShownEnding + rest.size() + host.size() + 4;
   const std::size_t room = width > used + 16 ? width - used : 16;
   return short_id(review.id) + rest + host + "  " + short_action(review, room);
@@ -83,6 +82,10 @@ void ReviewScreen::move(int by) {
     return;
   }
   if (reviews_.empty()) return;
+  if (selected_.empty()) {
+    selected_ = reviews_.front().id;
+    return;
+  }
   const auto last = static_cast<std::ptrdiff_t>(reviews_.size()) - 1;
   const auto target = std::clamp(static_cast<std::ptrdiff_t>(selected_index()) + by, std::ptrdiff_t{0}, last);
   selected_ = reviews_[static_cast<std::size_t>(target)].id;
@@ -196,12 +199,12 @@ Lines ReviewScreen::page_lines(std::size_t width, std::size_t room, WallClock::t
   Lines lines;
   if (asked_about_) {
     if (view_ == View::kApproving) {
-      lines = granted_lines(*asked_about_);
+      lines = wrapped(granted_lines(*asked_about_), width);
     } else {
-      lines = fact_lines(*asked_about_, now);
+      lines = wrapped(fact_lines(*asked_about_, now), width);
     }
   } else if (const ReviewInfo* review = selected()) {
-    lines = fact_lines(*review, now);
+    lines = wrapped(fact_lines(*review, now), width);
     lines.emplace_back();
     for (std::string& line : guest_lines(*review, width)) lines.push_back(std::move(line));
   }

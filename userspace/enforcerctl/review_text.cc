@@ -134,6 +134,20 @@ Lines quoted_lines(std::string_view text, std::size_t width) {
   return lines;
 }
 
+Lines wrapped(Lines lines, std::size_t width) {
+  constexpr std::string_view kMark = "             > ";
+  width = std::max(width, kNarrowest);
+  Lines out;
+  for (std::string& line : lines) {
+    while (line.size() > width) {
+      out.push_back(line.substr(0, width));
+      line = std::string(kMark) + line.substr(width);
+    }
+    out.push_back(std::move(line));
+  }
+  return out;
+}
+
 Lines fact_lines(const ReviewInfo& review, WallClock::time_point now) {
   Lines lines;
   lines.push_back(fact("domain", review.domain.empty() ? "none: it goes to an address" : review.domain));
@@ -222,6 +236,12 @@ std::string place_text(const ReviewInfo& review) {
   const bool usual = review.port == (review.scheme == "https" ? 443 : 80);
   const std::string host = review.host.contains(':') ? "[" + review.host + "]" : review.host;
   return safe(usual ? host : fmt::format("{}:{}", host, review.port));
+}
+
+std::string short_place(const ReviewInfo& review, std::size_t limit) {
+  std::string place = place_text(review);
+  if (place.size() <= limit) return place;
+  return "..." + place.substr(place.size() - (limit - 3));
 }
 
 std::string span_text(WallClock::time_point from, WallClock::time_point to) {

@@ -22,6 +22,9 @@ inline constexpr std::size_t kNarrowest = 40;
 /// Guest text in quotes, as often as it takes: `    | "..."`. A quote in it is \x22.
 [[nodiscard]] Lines quoted_lines(std::string_view text, std::size_t width);
 
+/// Lines that are too long, broken by us; what continues one is marked with `>`, so that it does not begin like a fact.
+[[nodiscard]] Lines wrapped(Lines lines, std::size_t width);
+
 /// What is known.
 [[nodiscard]] Lines fact_lines(const control::ReviewInfo& review, WallClock::time_point now);
 /// What the guest wrote. A body that is no text is shown as hex.
@@ -40,6 +43,8 @@ inline constexpr std::size_t kNarrowest = 40;
 [[nodiscard]] std::string rule_text(const control::ReviewInfo& review);
 /// "host", with a port that is not the scheme's own.
 [[nodiscard]] std::string place_text(const control::ReviewInfo& review);
+/// The same in at most `limit` (>= 16) characters: its end, where the domain stands.
+[[nodiscard]] std::string short_place(const control::ReviewInfo& review, std::size_t limit);
 /// How long from `from` to `to`: "2m 5s"; "0s" when that is past.
 [[nodiscard]] std::string span_text(WallClock::time_point from, WallClock::time_point to);
 

@@ -23,11 +23,12 @@ ExitCode approve_review(Tool& tool, const ReviewApproveOptions& options) {
   if (!review) return tool.report(review.error());
   // What has an end already is not asked about: the daemon refuses it, and records that somebody was too late.
   if (review->state == "pending") {
+    const std::size_t width = tool.terminal().width();
     if (!options.yes) {
-      tool.terminal().err(joined_lines(fact_lines(*review, WallClock::now())) + "\n" +
-                          joined_lines(guest_lines(*review, tool.terminal().width())) + "\n");
+      tool.terminal().err(joined_lines(wrapped(fact_lines(*review, WallClock::now()), width)) + "\n" +
+                          joined_lines(guest_lines(*review, width)) + "\n");
     }
-    tool.terminal().err(joined_lines(granted_lines(*review)));
+    tool.terminal().err(joined_lines(wrapped(granted_lines(*review), width)));
     if (!options.yes && !ask_for_consent(tool.terminal(), "Approve?")) {
       tool.say("nothing was decided");
       return ExitCode::kFailed;

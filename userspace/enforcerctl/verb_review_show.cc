@@ -21,8 +21,9 @@ ExitCode show_review(Tool& tool, const ReviewShowOptions& options) {
     tool.print_json(*body);
     return ExitCode::kOk;
   }
-  tool.terminal().out(joined_lines(fact_lines(*review, WallClock::now())) + "\n" +
-                      joined_lines(guest_lines(*review, tool.terminal().width())));
+  const std::size_t width = tool.terminal().width();
+  tool.terminal().out(joined_lines(wrapped(fact_lines(*review, WallClock::now()), width)) + "\n" +
+                      joined_lines(guest_lines(*review, width)));
   return ExitCode::kOk;
 }
 
