@@ -38,8 +38,8 @@ TEST_CASE("a_ticket_is_read_back_as_it_was_said") {
   CHECK_FALSE(info->rejection.has_value());
   CHECK(info->guest == "agent-1");
   CHECK(info->labels == Labels{{"role", "agent"}});
-  CHECK(info->domain == "amazonaws.com");
-  CHECK(info->host == "cloudformation.us-east-1.amazonaws.com");
+  CHECK(info->domain == "acme.co.uk");
+  CHECK(info->host == "stacks.eu.acme.co.uk");
   CHECK(info->port == 443);
   CHECK(info->scheme == "https");
   CHECK(info->action == "cloudformation:DeleteStack");

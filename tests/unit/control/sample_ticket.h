@@ -10,7 +10,7 @@
 namespace enforcer::control::testing {
 
 struct SampleTicket {
-  std::string host = "cloudformation.us-east-1.amazonaws.com";
+  std::string host = "stacks.eu.acme.co.uk";
   std::string action = "cloudformation:DeleteStack";
   std::string path = "/";
   std::optional<std::string> query;
