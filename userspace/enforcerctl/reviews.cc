@@ -53,7 +53,7 @@ Result<control::ReviewInfo> pick_review(const std::vector<control::ReviewInfo>& 
 Result<control::ReviewInfo> find_review(const Tool& tool, std::string_view text) {
   if (text.size() == kIdLength) {
     std::string id;
-    std::ranges::transform(text, std::back_inserter(id), ascii::upper);
+    std::ranges::transform(text, std::back_inserter(id), ascii::lower);
     const std::string body = TRY(tool.ask("GET", "/v1/reviews/" + control::percent_encode(id)));
     return control::decode_review(body);
   }

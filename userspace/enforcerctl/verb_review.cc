@@ -8,8 +8,8 @@ void add_review(CLI::App& root, CommandLine& line) {
       add_group(root, line,
                 {.name = "review",
                  .summary = "Shows held requests, and approves or rejects them",
-                 .examples = {"review watch", "review list", "review show 7K3M9Q2A",
-                              "review approve 7K3M9Q2A --comment \"as planned\"", "review reject 7K3M9Q2A"},
+                 .examples = {"review watch", "review list", "review show 7k3m9q2a",
+                              "review approve 7k3m9q2a --comment \"as planned\"", "review reject 7k3m9q2a"},
                  .more = "A rule under 'review:' holds each request it matches until as many people as it wants have\n"
                          "agreed. Those people are root and the members of group enforcer-reviewer; enforcer-admin\n"
                          "alone is not enough. A review is named by its id or by its last characters, at least six."});

@@ -54,7 +54,7 @@ void add_review_approve(CLI::App& review, CommandLine& line) {
       review, line,
       {.name = "approve",
        .summary = "Agrees that a held request is sent, once",
-       .examples = {"review approve 7K3M9Q2A", "review approve 7K3M9Q2A -y --comment \"change 1234\""},
+       .examples = {"review approve 7k3m9q2a", "review approve 7k3m9q2a -y --comment \"change 1234\""},
        .more =
            "It says again what exactly is granted and asks; the approval counts for the request that was shown\n"
            "and no other. Exit code 7: it was decided before, or it is too late. Exit code 4: this person may not,\n"

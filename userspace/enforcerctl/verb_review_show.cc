@@ -35,7 +35,7 @@ void add_review_show(CLI::App& review, CommandLine& line) {
       add_verb(review, line,
                {.name = "show",
                 .summary = "Shows one held request: what is known, then what the guest wrote",
-                .examples = {"review show 7K3M9Q2A", "review show 7K3M9Q2A -o json"},
+                .examples = {"review show 7k3m9q2a", "review show 7k3m9q2a -o json"},
                 .more = "What the guest wrote stands in quotes, behind a bar; nothing else on the page is\n"
                         "the guest's."});
   verb.add_option("ID", options->id, "The review, or the end of its id")->required();

@@ -19,7 +19,7 @@ inline control::ReviewInfo info_of(const review::Ticket& ticket) {
 /// The same with an id that a test can write down.
 inline control::ReviewInfo info_named(std::string_view ending, const SampleTicket& sample = {}) {
   control::ReviewInfo info = info_of(sample.make());
-  info.id = "01HF7YAT00" + std::string(16 - ending.size(), '0') + std::string(ending);
+  info.id = "01hf7yat00" + std::string(16 - ending.size(), '0') + std::string(ending);
   return info;
 }
 

@@ -36,7 +36,7 @@ Lines whole_page(const control::ReviewInfo& review, std::size_t width) {
 }  // namespace
 
 TEST_CASE("facts_come_first_and_the_registrable_domain_first_of_all") {
-  control::ReviewInfo review = info_named("7K3M9Q2A", {.approvals_needed = 2});
+  control::ReviewInfo review = info_named("7k3m9q2a", {.approvals_needed = 2});
   review.approvals.push_back({.by = {.uid = 1001, .name = "alice"}, .at = kNow, .comment = "as planned"});
   CHECK(joined_lines(fact_lines(review, kNow)) ==
         "  domain       acme.co.uk\n"
@@ -52,11 +52,11 @@ TEST_CASE("facts_come_first_and_the_registrable_domain_first_of_all") {
         "  body         33 octets, sha256 bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\n"
         "  fingerprint  5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a\n"
         "  asked        1m 30s ago\n"
-        "  review       01HF7YAT00000000007K3M9Q2A\n");
+        "  review       01hf7yat00000000007k3m9q2a\n");
 }
 
 TEST_CASE("what_the_guest_wrote_stands_in_quotes_behind_a_bar") {
-  const auto review = info_named("7K3M9Q2A", {.path = "/v1/stacks", .query = "name=prod"});
+  const auto review = info_named("7k3m9q2a", {.path = "/v1/stacks", .query = "name=prod"});
   CHECK(joined_lines(guest_lines(review, 60)) ==
         "What the guest wrote, in quotes. Octets outside printable ASCII are \\xNN:\n"
         "  method:\n"
@@ -72,7 +72,7 @@ TEST_CASE("what_the_guest_wrote_stands_in_quotes_behind_a_bar") {
 }
 
 TEST_CASE("a_question_says_exactly_what_is_granted_and_what_is_still_needed") {
-  const auto one = info_named("7K3M9Q2A");
+  const auto one = info_named("7k3m9q2a");
   CHECK(joined_lines(granted_lines(one)) ==
         "A yes lets guest agent-1 send this one request, once:\n"
         "  domain       acme.co.uk\n"
@@ -85,7 +85,7 @@ TEST_CASE("a_question_says_exactly_what_is_granted_and_what_is_still_needed") {
         "  fingerprint  5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a\n"
         "Nobody else has to agree.\n"
         "A client waits for it now.\n");
-  auto two = info_named("7K3M9Q2A", {.approvals_needed = 2, .clients = 0});
+  auto two = info_named("7k3m9q2a", {.approvals_needed = 2, .clients = 0});
   two.approvals.push_back({.by = {.uid = 1001, .name = "alice"}, .at = kNow, .comment = ""});
   const Lines lines = granted_lines(two);
   CHECK(lines[lines.size() - 2] == "Yours is approval 2 of the 2 that are needed.");
@@ -107,7 +107,7 @@ TEST_CASE("no_guest_text_reaches_the_page_raw_or_looks_like_a_fact") {
       CAPTURE(width);
       SampleTicket sample{.action = "POST " + text, .path = "/" + text, .query = text, .body = text};
       sample.fields = {{.name = "user-agent", .value = text}};
-      const Lines page = whole_page(info_named("7K3M9Q2A", sample), width);
+      const Lines page = whole_page(info_named("7k3m9q2a", sample), width);
       check_plain(page, std::max<std::size_t>(width, 74));  // the one sentence of ours is longer than 40
       CHECK(claims(page, "  approvals    0 of 1"));         // the control: ours is there
       CHECK_FALSE(claims(page, "  approvals    2 of 2"));
@@ -143,7 +143,7 @@ TEST_CASE("a_long_fact_goes_on_behind_a_mark") {
 
 TEST_CASE("a_look_alike_name_stays_an_a_label_and_the_host_is_never_cut") {
   const std::string host = "xn--pple-43d.com.accounts.login.verify.evil.example";
-  const auto review = info_named("7K3M9Q2A", {.host = host});
+  const auto review = info_named("7k3m9q2a", {.host = host});
   const Lines lines = fact_lines(review, kNow);
   CHECK(lines[0] == "  domain       evil.example");
   CHECK(lines[1] == "  to           https://" + host);
@@ -152,21 +152,21 @@ TEST_CASE("a_look_alike_name_stays_an_a_label_and_the_host_is_never_cut") {
 }
 
 TEST_CASE("a_body_that_is_no_text_is_shown_as_hex_and_says_what_was_cut") {
-  const auto small = info_named("7K3M9Q2A", {.body = std::string("\x00\x01\x02\xff\x1b", 5)});
+  const auto small = info_named("7k3m9q2a", {.body = std::string("\x00\x01\x02\xff\x1b", 5)});
   const Lines lines = guest_lines(small, 80);
   CHECK(lines[lines.size() - 2] == "  body, all 5 octets, which are not text:");
   CHECK(lines.back() == "    | 0000  00 01 02 ff 1b");
-  const auto large = info_named("7K3M9Q2A", {.body = std::string(10'000, '\xfe')});
+  const auto large = info_named("7k3m9q2a", {.body = std::string(10'000, '\xfe')});
   const Lines cut = guest_lines(large, 80);
   CHECK(cut[cut.size() - 33] == "  body, the first 512 of 10000 octets, which are not text:");
   CHECK(cut.back().starts_with("    | 01f0  fe fe"));
-  const auto text = info_named("7K3M9Q2A", {.body = std::string(5000, 'a')});
+  const auto text = info_named("7k3m9q2a", {.body = std::string(5000, 'a')});
   CHECK(claims(guest_lines(text, 80), "  body, the first 4096 of 5000 octets:"));
-  CHECK(guest_lines(info_named("7K3M9Q2A", {.body = ""}), 80).back() == "  body: none");
+  CHECK(guest_lines(info_named("7k3m9q2a", {.body = ""}), 80).back() == "  body: none");
 }
 
 TEST_CASE("an_approval_says_what_came_of_it") {
-  auto after = info_named("7K3M9Q2A", {.approvals_needed = 2});
+  auto after = info_named("7k3m9q2a", {.approvals_needed = 2});
   after.approvals.resize(1);
   CHECK(approval_outcome(after, kNow) == "approved 1 of 2: 1 more must agree");
   after.state = "approved";
