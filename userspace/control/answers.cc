@@ -93,6 +93,22 @@ asio::awaitable<Answer> answer_rotate(Service& service, Caller caller, std::stri
   co_return rotation ? ok(encode_rotation(*rotation)) : answer_error(rotation.error());
 }
 
+Answer review_answer(const Result<review::Ticket>& ticket) {
+  return ticket ? ok(encode_review(*ticket)) : answer_error(ticket.error());
+}
+
+asio::awaitable<Answer> answer_reviews(Service& service) {
+  const auto tickets = co_await service.backend.reviews();
+  co_return tickets ? ok(encode_reviews(*tickets)) : answer_error(tickets.error());
+}
+
+asio::awaitable<Answer> answer_verdict(Service& service, Caller caller, ReviewDecision::Say say, std::string id,
+                                       std::string body) {
+  auto decision = decode_verdict(body, say, std::move(id));
+  if (!decision) co_return answer_error(decision.error());
+  co_return review_answer(co_await service.backend.decide_review(caller, *std::move(decision)));
+}
+
 Result<TestCredential> read_test(std::string name, const Target& target) {
   TestCredential request{.name = std::move(name)};
   for (const auto& [field, value] : target.query) {
@@ -190,9 +206,18 @@ asio::awaitable<Answer> answer(Service& service, Caller caller, Match match, Tar
       co_return co_await answer_rotate(service, caller, std::move(match.name));
     case Endpoint::kTestCredential:
       co_return co_await answer_test(service, caller, std::move(match.name), std::move(target));
+    case Endpoint::kReviews:
+      co_return co_await answer_reviews(service);
+    case Endpoint::kReview:
+      co_return review_answer(co_await service.backend.review(std::move(match.name)));
+    case Endpoint::kApproveReview:
+      co_return co_await answer_verdict(service, caller, ReviewDecision::Say::kApprove, std::move(match.name), body);
+    case Endpoint::kRejectReview:
+      co_return co_await answer_verdict(service, caller, ReviewDecision::Say::kReject, std::move(match.name), body);
     case Endpoint::kLog:
     case Endpoint::kExec:
     case Endpoint::kSetCredential:
+    case Endpoint::kWatchReviews:
       break;
   }
   co_return Answer{500, encode_error("internal", "this route has no plain answer"), ""};

@@ -8,7 +8,7 @@
 
 namespace enforcer::control {
 
-/// `match` is any endpoint but kLog, kExec and kSetCredential. The caller's role was compared.
+/// `match` is any endpoint but kLog, kExec, kSetCredential and kWatchReviews. The caller's role was compared.
 asio::awaitable<Answer> answer(Service& service, Caller caller, Match match, Target target, std::string body);
 
 /// The value of the credential `name` was in the body, which is the caller's to wipe.

@@ -28,6 +28,7 @@
 #include "base/result.h"
 #include "base/secret.h"
 #include "hostproto/exec_frame.h"
+#include "review/ticket.h"
 
 namespace enforcer::policy {
 class Snapshot;
@@ -181,6 +182,32 @@ struct AuthorityInfo {
   WallClock::time_point not_after;
 };
 
+/// What one person says about one held request.
+struct ReviewDecision {
+  enum class Say { kApprove, kReject };
+  Say say = Say::kReject;
+  std::string id;
+  std::string fingerprint;  ///< of the request that they were shown, 64 hex digits: a verdict is about nothing else
+  std::string comment;      ///< printable or not: it is data; at most 1024 octets
+};
+
+/// What happened to a ticket, and who did it.
+struct ReviewNews {
+  std::string change;                  ///< review::Change's label, or "standing": it was there when watching began
+  std::optional<review::Reviewer> by;  ///< none: no person
+  review::Ticket ticket;
+};
+
+/// One watcher's view of the desk. While it lives somebody is there to be asked.
+class ReviewFeed {
+ public:
+  virtual ~ReviewFeed() = default;
+
+  /// First what is pending or approved, then every change. Waits as long as it takes. kUnavailable: too much happened
+  /// while nobody took it, so some of it was dropped: ask again from the start.
+  virtual asio::awaitable<Result<ReviewNews>> next() = 0;
+};
+
 /// The command channel of one microVM, held by one caller at a time: destroying it gives it back. The frames are those
 /// of hostproto/exec_frame.h. send() and receive() may each be awaited once at the same time.
 class ExecChannel {
@@ -259,6 +286,18 @@ class Backend {
   /// kConflict: it is not bound to that host, or to no host in particular and none was given; kInvalid: no host or
   /// path; kUnavailable, kTimeout: there is no value, or no answer.
   virtual asio::awaitable<Result<CredentialTest>> test_credential(Caller caller, TestCredential request) = 0;
+
+  /// Newest first; ended ones for as long as they are remembered.
+  virtual asio::awaitable<Result<std::vector<review::Ticket>>> reviews() = 0;
+
+  /// kNotFound.
+  virtual asio::awaitable<Result<review::Ticket>> review(std::string id) = 0;
+
+  /// The ticket as it stands then. kNotFound; kConflict: it is decided already, or its request is not the one that the
+  /// fingerprint says; kDenied: this person may not decide about it.
+  virtual asio::awaitable<Result<review::Ticket>> decide_review(Caller caller, ReviewDecision decision) = 0;
+
+  [[nodiscard]] virtual std::unique_ptr<ReviewFeed> watch_reviews() = 0;
 };
 
 }  // namespace enforcer::control

@@ -94,10 +94,16 @@ class Incoming {
     parser_.header_limit(kMaxHead);
   }
 
-  /// One read's worth. False when the answer is complete.
-  Result<bool> advance(const std::optional<Deadline>& deadline) {
+  /// Waits for one read's worth. False when the answer is complete.
+  Result<bool> advance(Deadline deadline) {
     if (parser_.is_done()) return false;
     TRY_VOID(wait_for(socket_, POLLIN, deadline));
+    return take();
+  }
+
+  /// As above, of what is there.
+  Result<bool> take() {
+    if (parser_.is_done()) return false;
     std::array<char, 16 * 1024> buffer;
     const ssize_t size = recv(socket_, buffer.data(), buffer.size(), 0);
     if (size < 0 && (errno == EAGAIN || errno == EINTR)) return true;
@@ -134,15 +140,14 @@ Result<Reply> whole_reply(Incoming& incoming, Deadline deadline) {
   return Reply{.status = incoming.status(), .body = std::move(incoming.body())};
 }
 
-/// Gives out the whole lines of `text` and takes them away.
-Wants give_lines(std::string& text, const std::function<Wants(std::string_view)>& take) {
+/// Moves the whole lines of `text` behind `lines`.
+void take_lines(std::string& text, std::vector<std::string>& lines) {
   std::size_t begin = 0;
   for (auto end = text.find('\n'); end != std::string::npos; end = text.find('\n', begin)) {
-    if (take(std::string_view(text).substr(begin, end - begin)) == Wants::kNoMore) return Wants::kNoMore;
+    lines.push_back(text.substr(begin, end - begin));
     begin = end + 1;
   }
   text.erase(0, begin);
-  return Wants::kMore;
 }
 
 }  // namespace
@@ -159,21 +164,59 @@ Result<Reply> Client::request(std::string_view method, std::string_view target, 
   return whole_reply(incoming, deadline);
 }
 
-Result<> Client::stream(std::string_view target, Deadline head,
-                        const std::function<Wants(std::string_view line)>& take) const {
-  const Fd socket = TRY(connect_to(path_, head));
+struct LineStream::Connection {
+  Fd socket;
+  Incoming incoming;
+  bool more = true;  ///< the answer is not complete
+};
+
+LineStream::LineStream(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
+LineStream::LineStream(LineStream&&) noexcept = default;
+LineStream& LineStream::operator=(LineStream&&) noexcept = default;
+LineStream::~LineStream() = default;
+
+int LineStream::descriptor() const {
+  return connection_->socket.get();
+}
+
+Result<std::optional<std::vector<std::string>>> LineStream::read() {
+  Connection& connection = *connection_;
+  std::vector<std::string> lines;
+  std::string& text = connection.incoming.body();
+  take_lines(text, lines);
+  if (!lines.empty()) return lines;
+  if (!connection.more) return std::optional<std::vector<std::string>>();
+  if (text.size() > kMaxLine) return fail(Errc::kIo, "the daemon sent a line without an end");
+  connection.more = TRY(connection.incoming.take());
+  take_lines(text, lines);
+  return lines;
+}
+
+Result<LineStream> Client::open_lines(std::string_view target, Deadline head) const {
+  Fd socket = TRY(connect_to(path_, head));
   TRY_VOID(send_all(socket.get(), head_of("GET", target, "Connection: close\r\n"), head));
-  Incoming incoming(socket.get());
-  bool more = true;
-  while (more && !incoming.head_done()) more = TRY(incoming.advance(head));
+  const int descriptor = socket.get();
+  auto connection = std::unique_ptr<LineStream::Connection>(
+      new LineStream::Connection{.socket = std::move(socket), .incoming = Incoming(descriptor)});
+  Incoming& incoming = connection->incoming;
+  while (connection->more && !incoming.head_done()) connection->more = TRY(incoming.advance(head));
   if (incoming.status() / 100 != 2) {
     const Reply refusal = TRY(whole_reply(incoming, head));
     return std::unexpected(decode_error(refusal.status, refusal.body));
   }
+  return LineStream(std::move(connection));
+}
+
+Result<> Client::stream(std::string_view target, Deadline head,
+                        const std::function<Wants(std::string_view line)>& take) const {
+  LineStream stream = TRY(open_lines(target, head));
   while (true) {
-    if (give_lines(incoming.body(), take) == Wants::kNoMore || !more) return {};
-    if (incoming.body().size() > kMaxLine) return fail(Errc::kIo, "the daemon sent a line without an end");
-    more = TRY(incoming.advance(std::nullopt));
+    const auto lines = TRY(stream.read());
+    if (!lines) return {};
+    for (const std::string& line : *lines) {
+      if (take(line) == Wants::kNoMore) return {};
+    }
+    if (lines->empty()) TRY_VOID(wait_for(stream.descriptor(), POLLIN, std::nullopt));
   }
 }
 

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/deadline.h"
 #include "base/fd.h"
@@ -20,6 +23,25 @@ struct Reply {
 /// What to do with the next line of a stream.
 enum class Wants { kMore, kNoMore };
 
+/// A streamed answer whose lines are taken as they come, by somebody who also waits for other things.
+class LineStream {
+ public:
+  /// Readable when read() may have something to say.
+  [[nodiscard]] int descriptor() const;
+  /// What has come; none: the stream is at its proper end. Does not wait. kIo: it broke off, or is not ours.
+  Result<std::optional<std::vector<std::string>>> read();
+
+  LineStream(LineStream&&) noexcept;
+  LineStream& operator=(LineStream&&) noexcept;
+  ~LineStream();
+
+ private:
+  friend class Client;
+  struct Connection;
+  explicit LineStream(std::unique_ptr<Connection> connection);
+  std::unique_ptr<Connection> connection_;
+};
+
 class Client {
  public:
   explicit Client(std::string socket_path) : path_(std::move(socket_path)) {}
@@ -30,6 +52,9 @@ class Client {
   /// kTimeout; kIo: what came is not HTTP, or more than 64 MiB.
   Result<Reply> request(std::string_view method, std::string_view target, std::string_view body,
                         Deadline deadline) const;
+
+  /// A streamed answer, once its head is there. A refusal is its decoded error.
+  Result<LineStream> open_lines(std::string_view target, Deadline head) const;
 
   /// The lines of a streamed answer as they come, as long as the server sends and `take` wants them; with no end by
   /// itself when the stream follows, so the deadline is for the head only. A refusal is its decoded error.

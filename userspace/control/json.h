@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "control/api.h"
+#include "control/review_info.h"
 
 namespace enforcer::control {
 
@@ -28,6 +29,9 @@ inline constexpr std::string_view kApiVersion = "v1";
 [[nodiscard]] std::string encode_credential_test(const CredentialTest& test);
 [[nodiscard]] std::string encode_environment(const Variables& variables);
 [[nodiscard]] std::string encode_authority(const AuthorityInfo& authority);
+[[nodiscard]] std::string encode_reviews(const std::vector<review::Ticket>& tickets);
+[[nodiscard]] std::string encode_review(const review::Ticket& ticket);
+[[nodiscard]] std::string encode_review_news(const ReviewNews& news);  ///< one line of the stream
 [[nodiscard]] std::string encode_done();
 /// {"error":{"code","message"}}
 [[nodiscard]] std::string encode_error(std::string_view code, std::string_view message);
@@ -44,6 +48,9 @@ Result<Rotation> decode_rotation(std::string_view text);
 Result<CredentialTest> decode_credential_test(std::string_view text);
 Result<Variables> decode_environment(std::string_view text);
 Result<AuthorityInfo> decode_authority(std::string_view text);
+Result<std::vector<ReviewInfo>> decode_reviews(std::string_view text);
+Result<ReviewInfo> decode_review(std::string_view text);
+Result<ReviewChange> decode_review_news(std::string_view line);
 /// The error that an answer other than 2xx stands for. An answer that is not our JSON becomes kIo with its status.
 [[nodiscard]] Error decode_error(unsigned http_status, std::string_view text);
 
@@ -51,6 +58,9 @@ Result<AuthorityInfo> decode_authority(std::string_view text);
 [[nodiscard]] std::string encode_documents(const std::vector<Document>& documents);
 [[nodiscard]] std::string encode_create(const CreateGuest& request);
 [[nodiscard]] std::string encode_attach(const AttachGuest& request);  ///< the name travels in the path
+/// {"comment", "fingerprint"}; the rest travels in the path.
+[[nodiscard]] std::string encode_verdict(const ReviewDecision& decision);
+Result<ReviewDecision> decode_verdict(std::string_view text, ReviewDecision::Say say, std::string id);
 Result<std::vector<Document>> decode_documents(std::string_view text);
 Result<CreateGuest> decode_create(std::string_view text);
 Result<AttachGuest> decode_attach(std::string_view text, GuestName name);

@@ -2,27 +2,20 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <boost/asio/experimental/awaitable_operators.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/write.hpp>
-#include <boost/beast/http.hpp>
 #include <charconv>
 
 #include "audit/reader.h"
 #include "base/text.h"
 #include "control/json.h"
+#include "control/line_stream.h"
 
 namespace enforcer::control {
 namespace {
 
-namespace http = beast::http;
-
 /// How soon a follower sees a new record.
 constexpr auto kPollInterval = std::chrono::milliseconds(200);
-/// A follower that takes nothing for so long is cut off.
-constexpr auto kWriteDeadline = std::chrono::seconds(30);
 
 std::unexpected<Error> bad_field(std::string_view name, std::string_view why) {
   return fail(Errc::kInvalid, fmt::format("query field \"{}\" {}", escape_untrusted(name, 64), why));
@@ -81,18 +74,6 @@ Result<> take_field(LogQuery& query, std::string_view name, const std::string& v
   return {};
 }
 
-/// Returns when the client closes. It has nothing more to say: whatever it sends ends the stream as well.
-asio::awaitable<void> client_gone(Stream& stream) {
-  std::array<char, 64> buffer;
-  co_await stream.socket().async_read_some(asio::buffer(buffer), kAwait);
-}
-
-asio::awaitable<bool> send_chunk(Stream& stream, std::string text) {
-  stream.expires_after(kWriteDeadline);
-  const auto [error, size] = co_await asio::async_write(stream, http::make_chunk(asio::buffer(text)), kAwait);
-  co_return !error;
-}
-
 asio::awaitable<void> send_records(Service& service, Stream& stream, audit::Reader reader, Follow follow) {
   asio::steady_timer pause(co_await asio::this_coro::executor);
   while (!service.stopping) {
@@ -104,14 +85,13 @@ asio::awaitable<void> send_records(Service& service, Stream& stream, audit::Read
       text += line;
       text += '\n';
     }
-    if (!text.empty() && !co_await send_chunk(stream, std::move(text))) co_return;
+    if (!text.empty() && !co_await send_lines(stream, std::move(text))) co_return;
     if (step->caught_up && follow == Follow::kNo) break;
     // A step is bounded; between two of them the worker's other handlers run.
     pause.expires_after(step->caught_up ? kPollInterval : std::chrono::milliseconds(0));
     co_await pause.async_wait(kAwait);
   }
-  stream.expires_after(kWriteDeadline);
-  co_await asio::async_write(stream, http::make_chunk_last(), kAwait);
+  co_await end_lines(stream);
 }
 
 }  // namespace
@@ -133,14 +113,7 @@ asio::awaitable<void> stream_log(Service& service, Stream& stream, Target target
     co_await send_answer(service, stream, answer_error(reader.error()), After::kClose);
     co_return;
   }
-  http::response<http::empty_body> head(http::status::ok, 11);
-  head.set(http::field::content_type, "application/x-ndjson");
-  head.set(http::field::cache_control, "no-store");
-  head.keep_alive(false);
-  head.chunked(true);
-  http::response_serializer<http::empty_body> serializer(head);
-  stream.expires_after(kWriteDeadline);
-  if (const auto [error, size] = co_await http::async_write_header(stream, serializer, kAwait); error) co_return;
+  if (!co_await begin_lines(stream)) co_return;
 
   using namespace asio::experimental::awaitable_operators;
   co_await (client_gone(stream) || send_records(service, stream, *std::move(reader), query->follow));

@@ -1,9 +1,13 @@
 #include "control/peer.h"
 
 #include <grp.h>
+#include <pwd.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
+#include <memory>
 
 namespace enforcer::control {
 namespace {
@@ -12,6 +16,10 @@ std::optional<gid_t> group_named(const char* name) {
   const group* entry = getgrnam(name);
   if (entry == nullptr) return std::nullopt;
   return entry->gr_gid;
+}
+
+bool belongs_to(const Peer& peer, const std::optional<gid_t>& group) {
+  return group && std::ranges::find(peer.groups, *group) != peer.groups.end();
 }
 
 /// NGROUPS_MAX groups of 4 bytes each: more than that the kernel has not.
@@ -58,13 +66,26 @@ RoleGroups RoleGroups::of_host() {
 }
 
 Role role_of(const Peer& peer, const RoleGroups& groups) {
-  const auto member_of = [&](const std::optional<gid_t>& group) {
-    return group && std::ranges::find(peer.groups, *group) != peer.groups.end();
-  };
-  if (peer.uid == 0 || member_of(groups.admin)) return Role::kAdmin;
-  if (member_of(groups.reviewer)) return Role::kReviewer;
-  if (member_of(groups.viewer)) return Role::kViewer;
+  if (peer.uid == 0 || belongs_to(peer, groups.admin)) return Role::kAdmin;
+  if (belongs_to(peer, groups.reviewer)) return Role::kReviewer;
+  if (belongs_to(peer, groups.viewer)) return Role::kViewer;
   return Role::kNone;
+}
+
+bool may_act_as(const Peer& peer, const RoleGroups& groups, Role needed) {
+  if (needed == Role::kReviewer) return peer.uid == 0 || belongs_to(peer, groups.reviewer);
+  return role_of(peer, groups) >= needed;
+}
+
+std::string account_name(uid_t uid) {
+  const std::unique_ptr<FILE, int (*)(FILE*)> accounts(std::fopen("/etc/passwd", "re"), &std::fclose);
+  passwd entry{};
+  passwd* found = nullptr;
+  std::array<char, 4096> buffer;
+  while (accounts && fgetpwent_r(accounts.get(), &entry, buffer.data(), buffer.size(), &found) == 0) {
+    if (entry.pw_uid == uid) return entry.pw_name;
+  }
+  return std::to_string(uid);
 }
 
 }  // namespace enforcer::control

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -12,7 +13,8 @@
 
 namespace enforcer::control {
 
-/// What a caller may do; each role may do what the ones before it may.
+/// What a caller may do. Everybody who has a role may do what a viewer may; an admin does not decide about held
+/// requests for being one (may_act_as).
 enum class Role { kNone, kViewer, kReviewer, kAdmin };
 [[nodiscard]] std::string_view label(Role role);  ///< "none", "viewer", "reviewer", "admin"
 
@@ -38,5 +40,13 @@ struct RoleGroups {
 /// uid 0 is admin; everybody else is what the strongest of their groups says. The daemon's own user has no role: a
 /// service that was taken over must not be able to change its own policy.
 [[nodiscard]] Role role_of(const Peer& peer, const RoleGroups& groups);
+
+/// Whether the peer may do what needs `needed` (not kNone). Reviewers are those of the reviewers' group, whatever else
+/// they are, and uid 0, of whom the desk wants more where it matters.
+[[nodiscard]] bool may_act_as(const Peer& peer, const RoleGroups& groups, Role needed);
+
+/// What the account of this uid is called in /etc/passwd, or the uid's digits. Accounts that live elsewhere (LDAP) have
+/// digits: asking for those would load other people's libraries into a confined process.
+[[nodiscard]] std::string account_name(uid_t uid);
 
 }  // namespace enforcer::control

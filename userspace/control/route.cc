@@ -12,7 +12,7 @@ namespace {
 
 struct Route {
   std::string_view method;
-  std::string_view path;  ///< "{}" is the name of a guest or a credential
+  std::string_view path;  ///< "{}" is the name of a guest or a credential, or the id of a review
   Endpoint endpoint;
   Role role;
 };
@@ -38,6 +38,11 @@ constexpr Route kRoutes[] = {
     {"DELETE", "/v1/credentials/{}", Endpoint::kDeleteCredential, Role::kAdmin},
     {"POST", "/v1/credentials/{}/rotate", Endpoint::kRotateCredential, Role::kAdmin},
     {"POST", "/v1/credentials/{}/test", Endpoint::kTestCredential, Role::kAdmin},
+    {"GET", "/v1/reviews", Endpoint::kReviews, Role::kReviewer},
+    {"GET", "/v1/reviews/watch", Endpoint::kWatchReviews, Role::kReviewer},
+    {"GET", "/v1/reviews/{}", Endpoint::kReview, Role::kReviewer},
+    {"POST", "/v1/reviews/{}/approve", Endpoint::kApproveReview, Role::kReviewer},
+    {"POST", "/v1/reviews/{}/reject", Endpoint::kRejectReview, Role::kReviewer},
 };
 
 /// RFC 3986 2.1. A '+' stays a '+': this is a URI, not a form.

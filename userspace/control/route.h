@@ -34,6 +34,11 @@ enum class Endpoint {
   kDeleteCredential,
   kRotateCredential,
   kTestCredential,
+  kReviews,
+  kReview,
+  kApproveReview,
+  kRejectReview,
+  kWatchReviews,
 };
 
 /// A request target split: decoded path segments and decoded query fields (a field given twice is refused).
@@ -51,7 +56,7 @@ Result<Target> parse_request_target(std::string_view text);
 
 struct Match {
   Endpoint endpoint;
-  Role role;         ///< the least role that may call it
+  Role role;         ///< who may call it (may_act_as)
   std::string name;  ///< the {name} of the path, not yet checked
 };
 

@@ -12,6 +12,7 @@
 #include "control/exec_relay.h"
 #include "control/json.h"
 #include "control/log_stream.h"
+#include "control/review_stream.h"
 #include "control/route.h"
 #include "control/service.h"
 #include "credentials/value.h"
@@ -85,7 +86,7 @@ std::expected<Admitted, Answer> admit(Service& service, const Peer& peer, Role r
     return std::unexpected(
         Answer{405, encode_error("method_not_allowed", "this path has: " + match.error().allow), match.error().allow});
   }
-  if (role < match->role) return refuse(match->role);
+  if (!may_act_as(peer, service.options.groups, match->role)) return refuse(match->role);
   return Admitted{*std::move(match), *std::move(target)};
 }
 
@@ -144,6 +145,10 @@ class Session {
     const Caller caller{.uid = peer_.uid, .pid = peer_.pid};
     if (admitted.match.endpoint == Endpoint::kLog) {
       co_await stream_log(service_, stream_, std::move(admitted.target));
+      co_return After::kClose;
+    }
+    if (admitted.match.endpoint == Endpoint::kWatchReviews) {
+      co_await stream_reviews(service_, stream_, std::move(admitted.target));
       co_return After::kClose;
     }
     if (admitted.match.endpoint == Endpoint::kExec) {

@@ -14,8 +14,8 @@ constexpr auto kCommonGroup = "Common options";
 void add_common_options(CLI::App& app, CommandLine& line) {
   CommonOptions& common = line.tool.common;
   static const std::map<std::string, Output> kOutputs{
-      {"table", Output::kTable}, {"json", Output::kJson}, {"jsonl", Output::kJsonLines}};
-  app.add_option("-o,--output", common.output, "What to print: table, json, jsonl")
+      {"table", Output::kTable}, {"json", Output::kJson}, {"jsonl", Output::kJsonLines}, {"name", Output::kName}};
+  app.add_option("-o,--output", common.output, "What to print: table, json, jsonl; lists of reviews: name")
       ->transform(CLI::CheckedTransformer(kOutputs).description(""))
       ->type_name("FORMAT")
       ->group(kCommonGroup);
@@ -119,6 +119,7 @@ void add_verbs(CLI::App& root, CommandLine& line) {
   add_explain(root, line);
   add_policy(root, line);
   add_guest(root, line);
+  add_review(root, line);
   add_credential(root, line);
   add_ca(root, line);
   add_reload(root, line);

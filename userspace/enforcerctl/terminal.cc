@@ -1,6 +1,7 @@
 #include "enforcerctl/terminal.h"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -41,6 +42,12 @@ void ProcessTerminal::out(std::string_view text) {
 
 void ProcessTerminal::err(std::string_view text) {
   write_all(STDERR_FILENO, text);
+}
+
+std::size_t ProcessTerminal::width() const {
+  constexpr std::size_t kUsual = 100;
+  winsize size{};
+  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kUsual;
 }
 
 std::string printable_lines(std::string_view text) {

@@ -16,6 +16,8 @@ class Terminal {
   [[nodiscard]] virtual bool watched() const = 0;
   /// Whether standard output may carry colour: a terminal, and NO_COLOR is not set (no-color.org).
   [[nodiscard]] virtual bool coloured() const = 0;
+  /// Characters in a line; 100 where nobody says.
+  [[nodiscard]] virtual std::size_t width() const = 0;
 };
 
 /// The process's own. A reader that went away (`| head`) ends the process quietly, as it does for every filter.
@@ -26,6 +28,7 @@ class ProcessTerminal : public Terminal {
   void err(std::string_view text) override;
   [[nodiscard]] bool watched() const override { return watched_; }
   [[nodiscard]] bool coloured() const override { return coloured_; }
+  [[nodiscard]] std::size_t width() const override;
 
  private:
   bool watched_;

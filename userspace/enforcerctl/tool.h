@@ -15,7 +15,7 @@
 
 namespace enforcer::ctl {
 
-enum class Output { kTable, kJson, kJsonLines };
+enum class Output { kTable, kJson, kJsonLines, kName };
 
 /// --config, --instance, --socket, -o and --no-headers, before or after the verb.
 struct CommonOptions {
@@ -33,7 +33,7 @@ class Tool {
   CommonOptions common;
 
   [[nodiscard]] Terminal& terminal() const { return terminal_; }
-  [[nodiscard]] bool json() const { return common.output != Output::kTable; }
+  [[nodiscard]] bool json() const { return common.output == Output::kJson || common.output == Output::kJsonLines; }
 
   /// The daemon's socket: --socket, else the instance of --instance, else that of the configuration file. kInvalid: the
   /// file does not load; its diagnostics are in the message.

@@ -43,6 +43,12 @@ void add_credential_list(CLI::App& credential, CommandLine& line);
 void add_credential_rotate(CLI::App& credential, CommandLine& line);
 void add_credential_test(CLI::App& credential, CommandLine& line);
 void add_credential_delete(CLI::App& credential, CommandLine& line);
+void add_review(CLI::App& root, CommandLine& line);
+void add_review_list(CLI::App& review, CommandLine& line);
+void add_review_show(CLI::App& review, CommandLine& line);
+void add_review_approve(CLI::App& review, CommandLine& line);
+void add_review_reject(CLI::App& review, CommandLine& line);
+void add_review_watch(CLI::App& review, CommandLine& line);
 void add_run(CLI::App& root, CommandLine& line);
 void add_ca(CLI::App& root, CommandLine& line);
 

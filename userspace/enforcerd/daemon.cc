@@ -32,6 +32,8 @@ Daemon::Daemon(const config::Config& config, const config::Paths& paths, audit::
       keyring_(keyring),
       https_(https),
       exposition_(ENFORCER_VERSION, config.metrics.per_guest_series),
+      review_feeds_(workers.home().io()),
+      desk_(review::DeskLimits{}, review_feeds_),
       policies_(config, paths),
       guests_(config, paths, workers, exposition_),
       dns_(workers.home()),

@@ -21,9 +21,11 @@
 #include "enforcerd/guests.h"
 #include "enforcerd/host_link.h"
 #include "enforcerd/policy_store.h"
+#include "enforcerd/review_feeds.h"
 #include "enforcerd/workers.h"
 #include "metrics/exposition.h"
 #include "proxy/dns_service.h"
+#include "review/desk.h"
 
 namespace enforcer::enforcerd {
 
@@ -69,6 +71,12 @@ class Daemon final : public HostEvents, public control::Backend {
                                                                       std::string name) override;
   boost::asio::awaitable<Result<control::CredentialTest>> test_credential(control::Caller caller,
                                                                           control::TestCredential request) override;
+  // ... in review_backend.cc
+  boost::asio::awaitable<Result<std::vector<review::Ticket>>> reviews() override;
+  boost::asio::awaitable<Result<review::Ticket>> review(std::string id) override;
+  boost::asio::awaitable<Result<review::Ticket>> decide_review(control::Caller caller,
+                                                               control::ReviewDecision decision) override;
+  [[nodiscard]] std::unique_ptr<control::ReviewFeed> watch_reviews() override;
 
  private:
   // HostEvents
@@ -105,6 +113,8 @@ class Daemon final : public HostEvents, public control::Backend {
   credentials::Keyring& keyring_;
   credentials::HttpsClient& https_;
   metrics::Exposition exposition_;
+  ReviewFeeds review_feeds_;
+  review::Desk desk_;
   PolicyStore policies_;
   std::vector<std::string> loaded_credentials_;  ///< names, of the generation in force, sorted
   Guests guests_;

@@ -5,159 +5,23 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <deque>
-#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <future>
-#include <map>
-#include <mutex>
-#include <optional>
 #include <thread>
 
-#include "control/api.h"
 #include "control/client.h"
 #include "control/server.h"
+#include "fake_state.h"
 #include "policy/loader.h"
 
 namespace enforcer::control::testing {
-
-inline GuestName guest_name(std::string_view text) {
-  return GuestName::parse(text).value();
-}
-
-inline GuestInfo guest_info(std::string_view name, std::string_view kind = "microvm") {
-  return {.name = guest_name(name),
-          .labels = {{"role", "agent"}},
-          .kind = std::string(kind),
-          .state = "running",
-          .image = kind == "microvm" ? "mini" : "",
-          .accelerator = "tcg",
-          .slot = Slot{7},
-          .epoch = Epoch{0xabc},
-          .ipv4 = IpAddress::v4(0x64400007),
-          .ipv6 = {}};
-}
-
-inline AuthorityInfo authority_info() {
-  return {.pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
-          .subject = "CN=Enforcer test",
-          .fingerprint = "AB:CD",
-          .not_before = WallClock::time_point(std::chrono::seconds(1'700'000'000)),
-          .not_after = WallClock::time_point(std::chrono::seconds(1'800'000'000))};
-}
-
-/// A folder that everybody may pass through and that goes with the object.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = "/tmp/enforcer-unit-control-XXXXXX";
-    REQUIRE(mkdtemp(pattern.data()) != nullptr);
-    chmod(pattern.c_str(), 0711);
-    path_ = pattern;
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  [[nodiscard]] std::string file(std::string_view name) const { return path_ + "/" + std::string(name); }
-  std::string write(std::string_view name, std::string_view text) const {
-    std::ofstream(file(name)) << text;
-    return file(name);
-  }
-
- private:
-  std::string path_;
-};
-
-/// What the guest side of an exec does: gets each frame from the client, and may answer with frames.
-using Script = std::function<std::vector<hostproto::Frame>(const hostproto::Frame&)>;
-
-/// Everything a test looks at or sets; the daemon's thread holds the mutex while it does.
-struct Shared {
-  std::mutex mutex;
-  std::vector<std::string> calls;
-  std::vector<GuestInfo> guests;
-  std::vector<CredentialInfo> credentials;
-  std::map<std::string, std::string> values;  ///< what was set
-  std::optional<AuthorityInfo> authority;     ///< of every guest
-  Variables environment;                      ///< likewise
-  Rotation rotation;
-  CredentialTest test{.host = "a.test", .port = Port{443}, .path = "/", .status = 200};
-  std::optional<Error> error;  ///< what every change answers instead
-  LoadAnswer load{.loaded = true, .generation = 2, .problems = {}};
-  std::shared_ptr<const policy::Snapshot> snapshot;
-  std::string audit_path;
-  Script script;
-  std::vector<hostproto::Frame> frames;  ///< that reached the guest
-  int open_channels = 0;
-  bool boots = true;                 ///< false: a new guest stays "booting"
-  bool guest_takes_nothing = false;  ///< send() waits for ever
-
-  [[nodiscard]] std::vector<std::string> calls_now() {
-    const std::lock_guard lock(mutex);
-    return calls;
-  }
-};
-
-class FakeChannel : public ExecChannel {
- public:
-  FakeChannel(Shared& shared, const asio::any_io_executor& executor) : shared_(shared), wake_(executor) {
-    wake_.expires_at(std::chrono::steady_clock::time_point::max());
-    const std::lock_guard lock(shared_.mutex);
-    ++shared_.open_channels;
-  }
-  ~FakeChannel() override {
-    const std::lock_guard lock(shared_.mutex);
-    --shared_.open_channels;
-  }
-
-  asio::awaitable<Result<>> send(hostproto::Frame frame) override {
-    bool stuck = false;
-    {
-      const std::lock_guard lock(shared_.mutex);
-      shared_.frames.push_back(frame);
-      stuck = shared_.guest_takes_nothing && frame.type == hostproto::FrameType::kStdin;
-      for (auto& answer : shared_.script ? shared_.script(frame) : std::vector<hostproto::Frame>{}) {
-        answers_.push_back(std::move(answer));
-      }
-    }
-    wake_.cancel();
-    while (stuck && !closed_) co_await wait();
-    if (closed_) co_return fail(Errc::kUnavailable, "the guest is gone");
-    co_return Result<>{};
-  }
-
-  asio::awaitable<Result<hostproto::Frame>> receive() override {
-    while (answers_.empty() && !closed_) co_await wait();
-    if (closed_) co_return fail(Errc::kUnavailable, "the guest is gone");
-    hostproto::Frame frame = std::move(answers_.front());
-    answers_.pop_front();
-    co_return frame;
-  }
-
-  void close() override {
-    closed_ = true;
-    wake_.cancel();
-  }
-
- private:
-  asio::awaitable<void> wait() { co_await wake_.async_wait(asio::as_tuple(asio::use_awaitable)); }
-
-  Shared& shared_;
-  asio::steady_timer wake_;
-  std::deque<hostproto::Frame> answers_;
-  bool closed_ = false;
-};
 
 class FakeBackend : public Backend {
  public:
@@ -262,6 +126,41 @@ class FakeBackend : public Backend {
     const std::lock_guard lock(shared_.mutex);
     if (shared_.error) co_return std::unexpected(*shared_.error);
     co_return shared_.test;
+  }
+  asio::awaitable<Result<std::vector<review::Ticket>>> reviews() override {
+    const std::lock_guard lock(shared_.mutex);
+    co_return shared_.tickets;
+  }
+  asio::awaitable<Result<review::Ticket>> review(std::string id) override {
+    const std::lock_guard lock(shared_.mutex);
+    for (const review::Ticket& ticket : shared_.tickets) {
+      if (ticket.id.text() == id) co_return ticket;
+    }
+    co_return fail(Errc::kNotFound, "no review " + id);
+  }
+  /// One yes or no is the end of it, or as many as it needs.
+  asio::awaitable<Result<review::Ticket>> decide_review(Caller caller, ReviewDecision decision) override {
+    const bool approves = decision.say == ReviewDecision::Say::kApprove;
+    called(std::string(approves ? "approve " : "reject ") + decision.id + " " + decision.fingerprint + " by " +
+           std::to_string(caller.uid) + ": " + decision.comment);
+    const std::lock_guard lock(shared_.mutex);
+    if (shared_.error) co_return std::unexpected(*shared_.error);
+    for (review::Ticket& ticket : shared_.tickets) {
+      if (ticket.id.text() != decision.id) continue;
+      const review::Verdict verdict{.by = {.uid = caller.uid, .name = "somebody"}, .comment = decision.comment};
+      if (approves) {
+        ticket.approvals.push_back(verdict);
+        if (ticket.approvals.size() == ticket.approvals_needed) ticket.state = review::State::kApproved;
+      } else {
+        ticket.rejection = verdict;
+        ticket.state = review::State::kRejected;
+      }
+      co_return ticket;
+    }
+    co_return fail(Errc::kNotFound, "no review " + decision.id);
+  }
+  std::unique_ptr<ReviewFeed> watch_reviews() override {
+    return std::make_unique<FakeFeed>(shared_, context_.get_executor());
   }
 
  private:

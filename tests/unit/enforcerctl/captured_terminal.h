@@ -14,6 +14,7 @@ class CapturedTerminal : public Terminal {
   void err(std::string_view text) override { talked += text; }
   [[nodiscard]] bool watched() const override { return false; }
   [[nodiscard]] bool coloured() const override { return false; }
+  [[nodiscard]] std::size_t width() const override { return 100; }
 
   std::string said;
   std::string talked;

@@ -1,0 +1,186 @@
+// What tests set and look at behind a control server, and the streams that come of it.
+#pragma once
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <deque>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+
+#include "control/api.h"
+#include "sample_ticket.h"
+
+namespace enforcer::control::testing {
+
+inline GuestName guest_name(std::string_view text) {
+  return GuestName::parse(text).value();
+}
+
+inline GuestInfo guest_info(std::string_view name, std::string_view kind = "microvm") {
+  return {.name = guest_name(name),
+          .labels = {{"role", "agent"}},
+          .kind = std::string(kind),
+          .state = "running",
+          .image = kind == "microvm" ? "mini" : "",
+          .accelerator = "tcg",
+          .slot = Slot{7},
+          .epoch = Epoch{0xabc},
+          .ipv4 = IpAddress::v4(0x64400007),
+          .ipv6 = {}};
+}
+
+inline AuthorityInfo authority_info() {
+  return {.pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+          .subject = "CN=Enforcer test",
+          .fingerprint = "AB:CD",
+          .not_before = WallClock::time_point(std::chrono::seconds(1'700'000'000)),
+          .not_after = WallClock::time_point(std::chrono::seconds(1'800'000'000))};
+}
+
+/// A folder that everybody may pass through and that goes with the object.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string pattern = "/tmp/enforcer-unit-control-XXXXXX";
+    REQUIRE(mkdtemp(pattern.data()) != nullptr);
+    chmod(pattern.c_str(), 0711);
+    path_ = pattern;
+  }
+  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  [[nodiscard]] std::string file(std::string_view name) const { return path_ + "/" + std::string(name); }
+  std::string write(std::string_view name, std::string_view text) const {
+    std::ofstream(file(name)) << text;
+    return file(name);
+  }
+
+ private:
+  std::string path_;
+};
+
+/// What the guest side of an exec does: gets each frame from the client, and may answer with frames.
+using Script = std::function<std::vector<hostproto::Frame>(const hostproto::Frame&)>;
+
+/// Everything a test looks at or sets; the daemon's thread holds the mutex while it does.
+struct Shared {
+  std::mutex mutex;
+  std::vector<std::string> calls;
+  std::vector<GuestInfo> guests;
+  std::vector<CredentialInfo> credentials;
+  std::map<std::string, std::string> values;  ///< what was set
+  std::optional<AuthorityInfo> authority;     ///< of every guest
+  Variables environment;                      ///< likewise
+  Rotation rotation;
+  CredentialTest test{.host = "a.test", .port = Port{443}, .path = "/", .status = 200};
+  std::optional<Error> error;  ///< what every change answers instead
+  LoadAnswer load{.loaded = true, .generation = 2, .problems = {}};
+  std::shared_ptr<const policy::Snapshot> snapshot;
+  std::string audit_path;
+  Script script;
+  std::vector<hostproto::Frame> frames;  ///< that reached the guest
+  int open_channels = 0;
+  bool boots = true;                 ///< false: a new guest stays "booting"
+  bool guest_takes_nothing = false;  ///< send() waits for ever
+  std::vector<review::Ticket> tickets;
+  std::deque<ReviewNews> news;  ///< what the next watcher is told
+  int watchers = 0;
+  bool watchers_fall_behind = false;  ///< once they have heard the news
+
+  [[nodiscard]] std::vector<std::string> calls_now() {
+    const std::lock_guard lock(mutex);
+    return calls;
+  }
+};
+
+class FakeChannel : public ExecChannel {
+ public:
+  FakeChannel(Shared& shared, const asio::any_io_executor& executor) : shared_(shared), wake_(executor) {
+    wake_.expires_at(std::chrono::steady_clock::time_point::max());
+    const std::lock_guard lock(shared_.mutex);
+    ++shared_.open_channels;
+  }
+  ~FakeChannel() override {
+    const std::lock_guard lock(shared_.mutex);
+    --shared_.open_channels;
+  }
+
+  asio::awaitable<Result<>> send(hostproto::Frame frame) override {
+    bool stuck = false;
+    {
+      const std::lock_guard lock(shared_.mutex);
+      shared_.frames.push_back(frame);
+      stuck = shared_.guest_takes_nothing && frame.type == hostproto::FrameType::kStdin;
+      for (auto& answer : shared_.script ? shared_.script(frame) : std::vector<hostproto::Frame>{}) {
+        answers_.push_back(std::move(answer));
+      }
+    }
+    wake_.cancel();
+    while (stuck && !closed_) co_await wait();
+    if (closed_) co_return fail(Errc::kUnavailable, "the guest is gone");
+    co_return Result<>{};
+  }
+
+  asio::awaitable<Result<hostproto::Frame>> receive() override {
+    while (answers_.empty() && !closed_) co_await wait();
+    if (closed_) co_return fail(Errc::kUnavailable, "the guest is gone");
+    hostproto::Frame frame = std::move(answers_.front());
+    answers_.pop_front();
+    co_return frame;
+  }
+
+  void close() override {
+    closed_ = true;
+    wake_.cancel();
+  }
+
+ private:
+  asio::awaitable<void> wait() { co_await wake_.async_wait(asio::as_tuple(asio::use_awaitable)); }
+
+  Shared& shared_;
+  asio::steady_timer wake_;
+  std::deque<hostproto::Frame> answers_;
+  bool closed_ = false;
+};
+
+class FakeFeed : public ReviewFeed {
+ public:
+  FakeFeed(Shared& shared, const asio::any_io_executor& executor) : shared_(shared), pause_(executor) {
+    const std::lock_guard lock(shared_.mutex);
+    ++shared_.watchers;
+  }
+  ~FakeFeed() override {
+    const std::lock_guard lock(shared_.mutex);
+    --shared_.watchers;
+  }
+
+  asio::awaitable<Result<ReviewNews>> next() override {
+    while (true) {
+      {
+        const std::lock_guard lock(shared_.mutex);
+        if (!shared_.news.empty()) {
+          ReviewNews news = std::move(shared_.news.front());
+          shared_.news.pop_front();
+          co_return news;
+        }
+        if (shared_.watchers_fall_behind) co_return fail(Errc::kUnavailable, "behind");
+      }
+      pause_.expires_after(std::chrono::milliseconds(5));
+      co_await pause_.async_wait(asio::as_tuple(asio::use_awaitable));
+    }
+  }
+
+ private:
+  Shared& shared_;
+  asio::steady_timer pause_;
+};
+
+}  // namespace enforcer::control::testing

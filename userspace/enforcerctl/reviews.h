@@ -1,0 +1,33 @@
+// What the verbs about held requests share: finding one, and saying yes or no to it.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "control/api.h"
+#include "control/review_info.h"
+#include "enforcerctl/tool.h"
+
+namespace enforcer::ctl {
+
+/// So many characters at the end of an id are shown, and at least kShortestEnding have to be given.
+inline constexpr std::size_t kShownEnding = 8;
+inline constexpr std::size_t kShortestEnding = 6;
+
+/// Every review that the daemon remembers, newest first.
+Result<std::vector<control::ReviewInfo>> all_reviews(const Tool& tool);
+
+/// The one that `text` names: a whole id, or its end, in either case. kNotFound; kConflict: more than one ends so;
+/// kInvalid: too short.
+Result<control::ReviewInfo> pick_review(const std::vector<control::ReviewInfo>& reviews, std::string_view text);
+Result<control::ReviewInfo> find_review(const Tool& tool, std::string_view text);
+
+/// A verdict about the request of `seen` and no other: the daemon's answer, JSON. Errors as of Backend::decide_review.
+Result<std::string> send_verdict(const Tool& tool, control::ReviewDecision::Say say, const control::ReviewInfo& seen,
+                                 std::string comment);
+
+/// The end of an id that people see and type.
+[[nodiscard]] std::string short_id(std::string_view id);
+
+}  // namespace enforcer::ctl
