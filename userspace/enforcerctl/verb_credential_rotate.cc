@@ -38,8 +38,10 @@ void add_credential_rotate(CLI::App& credential, CommandLine& line) {
        .examples = {"credential rotate github-bot", "credential rotate github-bot -o json"},
        .more =
            "The value before is not used any more, and connections that it was sent over are closed, also when the\n"
-           "source gives the same value again or fails. Of a stored value there is no source to ask: give the new\n"
-           "one with 'credential set'."});
+           "source gives the same value again or fails. Where a token or keys are made of what the source gives, they "
+           "are\n"
+           "what is new or the same. Of a stored value there is no source to ask: give the new one with\n"
+           "'credential set'."});
   verb.add_option("NAME", options->name, "The credential")->required();
   when_chosen(verb, line, options, rotate);
 }
