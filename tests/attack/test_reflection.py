@@ -7,7 +7,7 @@ import base64
 import json
 import os
 
-from lib.echo_peers import EchoServer, leaks
+from lib.echo_peers import EchoServer
 from lib.echo_server import FILLER, SPELLINGS
 from lib.expect import equal
 from lib.grpc_peers import GrpcServer, call
@@ -18,6 +18,7 @@ from lib.load import resident, small_quarantine
 from lib.oracles import denies, served
 from lib.processes import wait_for
 from lib.runner import hang_guard
+from lib.secret0 import leaks
 from lib.websocket_peers import WebSocketServer, talk
 from lib.world import SECRET
 

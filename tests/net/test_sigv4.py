@@ -7,13 +7,13 @@ import os
 
 from lib.aws_peers import (ACCESS_KEY, BUCKET, BUCKET_HOST, CE, CLOUDFORMATION, ELSEWHERE, HOSTS, KEYS, PLACEHOLDERS, S3, SECRET_KEY, STS,
                            AwsClients, AwsServer)
-from lib.echo_peers import leaks
 from lib.expect import equal
 from lib.https_peers import Outsider
 from lib.lab import Lab, policy
 from lib.oracles import denies
 from lib.origin import blob
 from lib.runner import hang_guard
+from lib.secret0 import leaks
 
 ANY = 'http: [{methods: [GET, HEAD, PUT, POST, DELETE], paths: ["/**"]}], credential: aws'
 SERVICES = ["s3", "sts", "ce", "cloudformation"]
