@@ -107,7 +107,9 @@ void remove_own_credentials(http::RequestHead& head) {
   std::erase_if(head.fields, [](const http::HeaderField& field) {
     return policy::is_credential_field(http::comparable_name(field.name));
   });
-  remove_parameters(head.path, policy::is_credential_parameter);
+  remove_parameters(head.path, [host = head.authority.name()](const std::string& name) {
+    return policy::is_credential_parameter(name, host);
+  });
 }
 
 Result<> inject(const Injection& binding, const Secret& secret, http::RequestHead& head) {

@@ -84,7 +84,7 @@ Read<Sayings> read_parameters(const http::RequestHead& head) {
   Sayings sayings;
   std::string_view rest = head.path.query ? std::string_view(*head.path.query) : std::string_view();
   policy::Parameter parameter;
-  while (policy::next_parameter(rest, "&;", parameter)) {
+  while (policy::next_parameter(rest, policy::kLenientSeparators, parameter)) {
     if (!parameter.well_formed) return std::unexpected(Fault::kMalformed);
     std::string comparable = comparable_parameter(escape_parameter(parameter.name));
     const auto exact = std::ranges::find(kParameters, comparable, lower_case);
