@@ -17,10 +17,6 @@ constexpr std::size_t kShortestSessionName = 2;
 constexpr std::size_t kLongestSessionName = 64;
 constexpr std::size_t kLongestTagValue = 256;
 
-/// What else than letters and digits may stand in a RoleSessionName, and in a tag's value.
-constexpr std::string_view kInSessionName = "+=,.@_-";
-constexpr std::string_view kInTagValue = " _.:/=+-@";
-
 std::string cleaned(std::string text, std::string_view allowed, std::size_t longest) {
   if (text.size() > longest) text.resize(longest);
   std::ranges::replace_if(text, [&](char c) { return !ascii::is_alphanumeric(c) && !allowed.contains(c); }, '-');
@@ -102,7 +98,7 @@ std::unexpected<Error> fail_sts(const HttpsResponse& response) {
 }  // namespace
 
 Result<HttpsRequest> assume_role_request(const policy::AssumeRoleExchange& exchange, const GuestIdentity& guest) {
-  const std::string name = cleaned(expand(exchange.session_name, guest), kInSessionName, kLongestSessionName);
+  const std::string name = cleaned(expand(exchange.session_name, guest), exchange.kInSessionName, kLongestSessionName);
   if (name.size() < kShortestSessionName) {
     return fail(Errc::kInvalid, fmt::format("the session's name '{}' has less than 2 characters for guest '{}'",
                                             exchange.session_name, guest.name.text()));
@@ -121,7 +117,7 @@ Result<HttpsRequest> assume_role_request(const policy::AssumeRoleExchange& excha
     ++number;
     add_form_field(form, fmt::format("Tags.member.{}.Key", number), key);
     add_form_field(form, fmt::format("Tags.member.{}.Value", number),
-                   cleaned(expand(value, guest), kInTagValue, kLongestTagValue));
+                   cleaned(expand(value, guest), exchange.kInTagValue, kLongestTagValue));
   }
   request.set_body(std::move(form), kFormType);
   return request;

@@ -1,18 +1,8 @@
 #include "credentials/query_parameters.h"
 
-#include <algorithm>
 #include <utility>
 
-#include "base/ascii.h"
-
 namespace enforcer::credentials {
-namespace {
-
-bool is_unreserved(char c) {
-  return ascii::is_alphanumeric(c) || std::string_view("-._~").contains(c);
-}
-
-}  // namespace
 
 std::string without_parameters(std::string_view query, const std::function<bool(const std::string& name)>& refused) {
   std::string out;
@@ -29,21 +19,6 @@ std::string without_parameters(std::string_view query, const std::function<bool(
     before = query[end];
     query.remove_prefix(end + 1);
   }
-}
-
-std::string escape_parameter(std::string_view text) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  std::string out;
-  out.reserve(text.size() * 3);  // no growing, or a piece of a secret would stay behind
-  for (const char c : text) {
-    const auto octet = static_cast<unsigned char>(c);
-    if (is_unreserved(c)) {
-      out += c;
-    } else {
-      out += {'%', kDigits[octet >> 4], kDigits[octet & 15]};
-    }
-  }
-  return out;
 }
 
 }  // namespace enforcer::credentials

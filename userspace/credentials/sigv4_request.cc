@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/ascii.h"
+#include "base/percent.h"
 #include "credentials/query_parameters.h"
 #include "credentials/sigv4_canonical.h"
 #include "http/field_rules.h"
@@ -86,7 +87,7 @@ Read<Sayings> read_parameters(const http::RequestHead& head) {
   policy::Parameter parameter;
   while (policy::next_parameter(rest, policy::kLenientSeparators, parameter)) {
     if (!parameter.well_formed) return std::unexpected(Fault::kMalformed);
-    std::string comparable = comparable_parameter(escape_parameter(parameter.name));
+    std::string comparable = comparable_parameter(percent_encode(parameter.name));
     const auto exact = std::ranges::find(kParameters, comparable, lower_case);
     if (exact != std::end(kParameters) && *exact != parameter.name) return std::unexpected(Fault::kMalformed);
     const bool known = exact != std::end(kParameters) || comparable == kRegionSet || comparable == kContentHash ||

@@ -1,6 +1,7 @@
 // credential rotate: the source is asked again, and what was sent with the value before is closed.
 #include <fmt/format.h>
 
+#include "base/percent.h"
 #include "control/json.h"
 #include "control/route.h"
 #include "enforcerctl/command_line.h"
@@ -13,7 +14,7 @@ struct CredentialRotateOptions {
 };
 
 ExitCode rotate(Tool& tool, const CredentialRotateOptions& options) {
-  const auto body = tool.ask("POST", fmt::format("/v1/credentials/{}/rotate", control::percent_encode(options.name)));
+  const auto body = tool.ask("POST", fmt::format("/v1/credentials/{}/rotate", percent_encode(options.name)));
   if (!body) return tool.report(body.error());
   const auto rotation = control::decode_rotation(*body);
   if (!rotation) return tool.report(rotation.error());

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "credentials/placeholder.h"
@@ -105,7 +106,7 @@ Result<TriedOrigin> named_origin(const policy::CredentialSpec& spec, std::string
 
 /// In a request line it is what it is here, or it is refused: no blanks, nothing outside ASCII, no fragment.
 Result<> check_path(std::string_view path) {
-  const auto fits = [](char c) { return c > ' ' && c < '\x7f' && c != '#'; };
+  const auto fits = [](char c) { return ascii::is_visible(c) && c != '#'; };
   if (path.starts_with('/') && path.size() <= kLongestPath && std::ranges::all_of(path, fits)) return {};
   return fail(Errc::kInvalid,
               fmt::format("'{}' is not a path: it begins with '/' and has at most {} visible characters "

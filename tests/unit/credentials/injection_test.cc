@@ -3,7 +3,6 @@
 
 #include <doctest/doctest.h>
 
-#include "credentials/query_parameters.h"
 #include "scratch.h"
 
 using namespace enforcer;
