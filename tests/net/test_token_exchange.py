@@ -111,6 +111,27 @@ def test_tokens_are_refreshed_before_they_end():
         equal([e["status"] for e in server.asked("service.test") if e["status"] != 200], [])
 
 
+def test_rotation_is_about_the_token_that_goes_into_requests():
+    """The client's secret is the same all along: the token is what is new."""
+    with lab() as made:
+        server = TokenServer(made)
+        made.guest.trust_enforcer()
+        equal(made.guest.curl("https://service.test/x").status, 200)
+        rotation = json.loads(made.enforcer.ctl_ok("credential", "rotate", "token", "-o", "json"))
+        equal((rotation["changed"], len(server.minted())), (True, 2), "another token was made of the same secret")
+        assert rotation["expires"], "until the token ends"
+        equal(made.guest.curl("https://service.test/x").status, 200)
+        equal(len(server.minted()), 2, "the one that was made is used")
+        server.break_with({"path": "/token", "status": 401, "body": '{"error": "invalid_client"}'})
+        done = made.enforcer.ctl("credential", "rotate", "token")
+        equal((done.returncode, done.stdout), (1, ""), done.stderr)
+        assert "login.test" in done.stderr and "invalid_client" in done.stderr, done.stderr
+        unavailable(made)
+        server.break_with()
+        assert "a new value" in made.enforcer.ctl("credential", "rotate", "token").stderr
+        equal(made.guest.curl("https://service.test/x").status, 200)
+
+
 def test_one_exchange_for_all_that_wait():
     with lab(guests=("g1", "g2")) as made:
         server = TokenServer(made)

@@ -19,8 +19,6 @@ using As = Injection::As;
 
 /// Where the value stands in the format of a header.
 constexpr std::string_view kHole = "{}";
-/// "Authenticating as a GitHub App installation", and what a personal token takes as well.
-constexpr std::string_view kGithubUser = "x-access-token";
 
 void remove_parameters(http::RequestPath& path, const std::function<bool(const std::string&)>& refused) {
   if (!path.query) return;

@@ -232,13 +232,7 @@ Result<Lease> Keyring::lease(const policy::CredentialSpec& spec, const Value& va
   std::erase_if(searched_, [](const auto& entry) { return entry.second.value.expired(); });
   Searched& searched = searched_[value.secret.get()];
   if (!searched.needles) {
-    std::vector<std::string_view> secrets{value.secret->reveal()};
-    if (spec.signs()) {
-      const AwsKeys keys = keys_in(*value.secret);
-      secrets = {keys.secret_access_key};
-      if (!keys.session_token.empty()) secrets.push_back(keys.session_token);
-    }
-    searched = {.value = value.secret, .needles = TRY(Needles::make(secrets))};
+    searched = {.value = value.secret, .needles = TRY(needles_for(spec, *value.secret))};
   }
   return Lease{.value = value.secret, .needles = searched.needles};
 }
