@@ -6,20 +6,20 @@ import base64
 import json
 import os
 
-from lib.echo_peers import EchoServer, leaks
+from lib.echo_peers import EchoServer
 from lib.expect import equal
 from lib.guest import exchange
 from lib.lab import RULE, Lab, policy
 from lib.oracles import ask, is_refusal, served
 from lib.processes import wait_for
 from lib.runner import hang_guard
+from lib.secret0 import leaks
 from lib.world import SECRET
 
 OTHER = "0TH3R-CANARY-fedcba9876543210"
-CREDENTIALS = {"token": {"binding": [{"to": ["cred.test"], "as": "bearer"}]},
+CREDENTIALS = {"token": {"binding": [{"to": ["cred.test"], "as": "bearer"}], "placeholder": {"env": {"TOKEN": "ghp_{}"}}},
                "other": {"binding": [{"to": ["echo.test"], "as": "header", "name": "X-Api-Key"}], "secret": OTHER}}
 RULES = (f"cred.test {RULE}, credential: token", f"echo.test {RULE}, credential: other", f"mitm.test {RULE}")
-PLACEHOLDER = "ghp_placeholder0123456789placeholder"
 CRED, EVIL = "93.184.216.41", "93.184.216.42"
 
 
@@ -29,6 +29,11 @@ def lab(*rules, credentials=CREDENTIALS, **options):
 
 def heads(made, address=CRED):
     return [e["head"] for e in made.world.events(event="request") if e["listener"].startswith(address)]
+
+
+def placeholder(made):
+    """What the guest has in the secret's stead."""
+    return json.loads(made.enforcer.ctl_ok("guest", "environment", "g1", "-o", "json"))["environment"]["TOKEN"]
 
 
 def fields(head, name):
@@ -42,15 +47,22 @@ def test_142_placeholder_in_the_wrong_place():
     with lab() as made:
         origin = EchoServer(made)
         made.guest.trust_enforcer()
-        reply = made.guest.curl(f"https://echo.test/{PLACEHOLDER}?k={PLACEHOLDER}&x=1", "-d", f"token={PLACEHOLDER}",
-                                "-H", f"X-Note: {PLACEHOLDER}", "-H", f"Authorization: Bearer {PLACEHOLDER}")
+        own = placeholder(made)
+        equal(made.guest.curl("https://cred.test/", "-H", f"Authorization: Bearer {own}").status, 200)
+        equal(fields(heads(made)[0], "authorization"), [f"Bearer {SECRET}"], "the control: where it belongs, the secret takes its place")
+        reply = made.guest.curl(f"https://echo.test/{own}?k={own}&x=1", "-d", f"token={own}", "-H", f"X-Note: {own}",
+                                "-H", f"Authorization: Bearer {own}")
         equal(reply.status, 200)
         (event,) = origin.events(event="request")
-        equal((event["target"], event["body"]), (f"/{PLACEHOLDER}?k={PLACEHOLDER}&x=1", f"token={PLACEHOLDER}"))
+        equal((event["target"], event["body"]), (f"/{own}?k={own}&x=1", f"token={own}"))
         seen = origin.seen(event["target"])[0]
-        equal((seen["x-note"], seen["x-api-key"], seen.get("authorization")), (PLACEHOLDER, OTHER, None))
+        equal((seen["x-note"], seen["x-api-key"], seen.get("authorization")), (own, OTHER, None))
         equal(leaks(json.dumps(event).replace(f'"{OTHER}"', "").encode(), OTHER), [], "in one place and no other")
         equal(leaks(reply.body + reply.talk.encode(), OTHER), [])
+        reply = made.guest.curl(f"https://cred.test/{own}?k={own}&x=1", "-d", f"token={own}", "-H", f"X-Note: {own}")
+        head = heads(made)[-1]
+        equal((reply.status, head.split(" ")[1], fields(head, "x-note")), (200, f"/{own}?k={own}&x=1", [own]), "on its own host, too")
+        equal((fields(head, "authorization"), head.count(SECRET)), ([f"Bearer {SECRET}"], 1), "in one place and no other")
         served(made)
 
 
@@ -81,12 +93,15 @@ def test_145_placeholder_of_one_host_sent_to_another():
     with lab() as made:
         origin = EchoServer(made)
         made.guest.trust_enforcer()
-        for fields_of in (("-H", f"Authorization: Bearer {PLACEHOLDER}"), ("-H", f"X-Api-Key: {PLACEHOLDER}"), ()):
+        own = placeholder(made)
+        for fields_of in (("-H", f"Authorization: Bearer {own}"), ("-H", f"X-Api-Key: {own}"), ()):
             equal(made.guest.curl("https://cred.test/", *fields_of).status, 200)
             equal(made.guest.curl("https://echo.test/x", *fields_of).status, 200)
             equal(made.guest.curl("https://mitm.test/", *fields_of).status, 200)
         for seen in origin.seen("/x"):
             equal((seen["x-api-key"], seen.get("authorization")), (OTHER, None))
+        equal([fields(head, "authorization") for head in heads(made)], [[f"Bearer {SECRET}"]] * 3, "the control")
+        equal([own in head for head in heads(made)], [False] * 3, "it was replaced, or taken away")
         equal([leaks(head.encode(), OTHER) for head in heads(made)], [[]] * 3)
         equal([leaks(head.encode(), secret) for head in heads(made, "93.184.216.40") for secret in (SECRET, OTHER)], [[]] * 6)
 

@@ -2,7 +2,6 @@
 
 The lab: ok.test passes through, mitm.test is intercepted, tcp.test:7 is plain TCP; other.test exists and is allowed by nothing."""
 
-import base64
 import contextlib
 import ctypes
 import os
@@ -19,6 +18,7 @@ from lib.lab import RULE, Lab, policy
 from lib.oracles import denies, served
 from lib.processes import in_the_shoes_of, wait_for
 from lib.runner import hang_guard
+from lib.secret0 import leaks, pieces
 from lib.world import SECRET
 
 NAMES = ("ok.test", f"mitm.test {RULE}", "tcp.test:7 tcp")
@@ -29,16 +29,8 @@ def lab(*allow, **options):
     return Lab(policy(*(allow or NAMES)), **options)
 
 
-def disguises(secret):
-    """SECRET0: the secret as it stands, and as it would stand in other clothes."""
-    raw = secret.encode()
-    return {raw, raw[:8], base64.b64encode(raw).rstrip(b"="), base64.b64encode(b"Bearer " + raw).rstrip(b"="), raw.hex().encode(),
-            raw.hex().upper().encode(), "".join(f"%{octet:02X}" for octet in raw).encode(),
-            "".join(f"%{octet:02x}" for octet in raw).encode()}
-
-
 def has_secret(data):
-    return [needle for needle in disguises(SECRET) if needle in data]
+    return leaks(data, needles=pieces)
 
 
 def tree(pid):

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 
+#include "base/percent.h"
 #include "base/result.h"
 #include "control/json.h"
 #include "control/route.h"

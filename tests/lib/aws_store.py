@@ -34,6 +34,9 @@ class Store:
             return "CreateMultipartUpload", 200, _xml("InitiateMultipartUploadResult", Bucket=bucket, Key=key, UploadId=upload), []
         if "uploadId" in query:
             return self._upload(method, query, bucket, key, body)
+        if key == "moved":  # as S3 says it while the name of a bucket is new
+            location = f"https://{request.host}{request.target}"
+            return "GetObject", 307, _xml("Error", Code="TemporaryRedirect", Endpoint=location), [("Location", location)]
         if method == "PUT":
             objects[key] = body
             return "PutObject", 200, b"", [("ETag", _etag(body))]

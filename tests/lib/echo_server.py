@@ -116,6 +116,9 @@ class Echo(Server):
         secret = seen(request).decode()
         exchange.reply(200, b"in a field\n", [("X-Seen", secret), ("Link", f"<https://echo.test/?k={secret}>")])
 
+    def _says(self, request, exchange, name):
+        exchange.reply(200, FILLER + seen(request) + FILLER, [(name, "gzip")])
+
     def _name(self, request, exchange, *_):
         exchange.reply(200, b"in a name\n", [(seen(request).decode(), "1")])
 

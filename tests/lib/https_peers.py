@@ -38,7 +38,7 @@ class HttpsPeer:
         return [e for e in found if all(e.get(key) == value for key, value in match.items())]
 
     def break_with(self, *faults):
-        """From now on; none: it serves again. Each {"path", "delay", "status", "body"}."""
+        """From now on; none: it serves again. Each {"path", "host", "delay", "status", "body"}."""
         with open(f"{self._faults}.new", "w") as file:
             json.dump(faults, file)
         os.rename(f"{self._faults}.new", self._faults)

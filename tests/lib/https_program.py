@@ -2,8 +2,8 @@
 a thread for each connection.
 
 SPEC is {"address", "port", "certificates": {name: [chain, key]}, "log": file, "faults": file, ...}. The log is JSON Lines. The faults
-file, where there is one, is a list of {"path", "delay", "status", "body"}: what comes of requests to a path from now on; "delay" alone
-is a slow server."""
+file, where there is one, is a list of {"path", "host", "delay", "status", "body"}: what comes of requests to a path from now on, of
+every host or of this one; "delay" alone is a slow server."""
 
 import contextlib
 import http
@@ -61,7 +61,7 @@ class Exchange(BaseHTTPRequestHandler):
     def _serve(self):
         asked = Request(self.command, self.requestline.split(" ")[1], self.headers.items(), self._body())
         for fault in self.server.faults():
-            if asked.path == fault["path"]:
+            if asked.path == fault["path"] and fault.get("host", asked.host) == asked.host:
                 time.sleep(fault.get("delay", 0))
                 if "status" in fault:
                     self.server.note(event="fault", host=asked.host, method=asked.method, target=asked.target, status=fault["status"])

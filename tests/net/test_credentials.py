@@ -8,23 +8,17 @@ import time
 from lib.expect import equal
 from lib.guest import exchange
 from lib.lab import Lab, policy
+from lib.oracles import denies
 from lib.processes import wait_for
+from lib.secret0 import leaks, pieces
 from lib.world import SECRET
 
 BEARER = {"token": {"binding": [{"to": ["cred.test"], "as": "bearer"}]}}
 RULE = 'cred.test http: [{paths: ["/**"]}], credential: token'
 
 
-def spellings(secret):
-    """The secret as it might leave: raw, base64 at every offset, hex, percent-encoded, its beginning."""
-    raw = secret.encode()
-    encoded = [base64.b64encode(b"x" * shift + raw)[4:-4] for shift in range(3)]
-    return [raw, raw[:12], raw.hex().encode(), b"".join(b"%%%02X" % c for c in raw), *encoded]
-
-
 def assert_absent(secret, text, where):
-    for spelling in spellings(secret):
-        assert spelling not in text, f"the secret is in {where}"
+    equal(leaks(text, secret, pieces), [], f"what of the secret is in {where}")
 
 
 def heads(lab, address):
@@ -92,6 +86,40 @@ def test_credential_stays_on_the_hosts_it_is_bound_to():
         reply = lab.guest.curl("https://mitm.test/")
         equal((reply.status, json.loads(reply.body)["reason"]), (403, "credential_host_mismatch"))
         equal(lab.world.connections("93.184.216.40"), [])
+
+
+def test_requests_that_make_tokens_need_a_rule_that_says_so():
+    with Lab(policy(RULE), credentials=BEARER) as lab:
+        lab.guest.trust_enforcer()
+        asked = [("https://cred.test/oauth2/token", "-d", "grant_type=client_credentials"), ("https://cred.test/oauth2/token",),
+                 ("https://cred.test/user/keys", "-d", "{}"), ("https://cred.test/x/%6fauth2/token", "-X", "POST")]
+        for words in asked:
+            for version in ("--http1.1", "--http2"):
+                with denies(lab, "token_minting"):
+                    reply = lab.guest.curl(*words, version)
+                equal((reply.status, json.loads(reply.body)["reason"]), (403, "token_minting"), f"{words} {version}")
+        equal(heads(lab, "93.184.216.41"), [], "what reached the origin")
+        equal(lab.guest.curl("https://cred.test/user/keys").status, 200, "the control: reading there makes none")
+        lab.enforcer.write_policy(policy(f"{RULE}, mintTokens: true"))
+        lab.enforcer.ctl_ok("reload")
+        for words in asked:
+            equal(lab.guest.curl(*words).status, 200, f"{words}: the rule says so")
+        equal([SECRET in head for head in heads(lab, "93.184.216.41")], [True] * (1 + len(asked)))
+
+
+def test_two_credentials_for_one_request_are_none():
+    both = {**BEARER, "other": {"binding": [{"to": ["cred.test", "mitm.test"], "as": "header", "name": "X-Api-Key"}], "secret": "0TH3R-CANARY"}}
+    rules = ('cred.test http: [{paths: ["/both", "/one"]}], credential: token', 'cred.test http: [{paths: ["/both", "/two"]}], credential: other')
+    with Lab(policy(*rules), credentials=both) as lab:
+        lab.guest.trust_enforcer()
+        for version in ("--http1.1", "--http2"):
+            with denies(lab, "credential_conflict"):
+                reply = lab.guest.curl("https://cred.test/both", version)
+            equal((reply.status, json.loads(reply.body)["reason"]), (403, "credential_conflict"), version)
+        equal(heads(lab, "93.184.216.41"), [], "what reached the origin")
+        equal([lab.guest.curl(f"https://cred.test/{path}").status for path in ("one", "two")], [200, 401], "the control: one of them")
+        equal([("Bearer " + SECRET in head, "X-Api-Key: 0TH3R-CANARY" in head) for head in heads(lab, "93.184.216.41")],
+              [(True, False), (False, True)])
 
 
 def test_origin_with_a_bad_certificate_never_sees_the_secret():

@@ -5,11 +5,12 @@ import gzip
 
 import zstandard
 
-from lib.echo_peers import EchoServer, leaks
+from lib.echo_peers import EchoServer
 from lib.echo_server import SPELLINGS
 from lib.expect import equal
 from lib.https_peers import Outsider
 from lib.lab import Lab
+from lib.secret0 import leaks
 from lib.world import SECRET
 
 BEARER = ("-H", f"Authorization: Bearer {SECRET}")

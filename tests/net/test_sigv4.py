@@ -4,16 +4,17 @@ every one with botocore's own code (lib/aws_server.py; what it makes of them wit
 import hashlib
 import json
 import os
+import re
 
 from lib.aws_peers import (ACCESS_KEY, BUCKET, BUCKET_HOST, CE, CLOUDFORMATION, ELSEWHERE, HOSTS, KEYS, PLACEHOLDERS, S3, SECRET_KEY, STS,
                            AwsClients, AwsServer)
-from lib.echo_peers import leaks
 from lib.expect import equal
 from lib.https_peers import Outsider
 from lib.lab import Lab, policy
 from lib.oracles import denies
 from lib.origin import blob
 from lib.runner import hang_guard
+from lib.secret0 import leaks
 
 ANY = 'http: [{methods: [GET, HEAD, PUT, POST, DELETE], paths: ["/**"]}], credential: aws'
 SERVICES = ["s3", "sts", "ce", "cloudformation"]
@@ -115,6 +116,24 @@ def test_presigned_urls_are_signed_again_in_the_query():
                         f"print(s3.generate_presigned_url('put_object', Params={{'Bucket': '{BUCKET}', 'Key': 'put'}}))").strip()
         equal(made.guest.curl(put, "-T", mine.path("up")).status, 200)
         equal(mine.aws("s3", "cp", f"s3://{BUCKET}/put", "-"), "an object\n")
+
+
+@hang_guard(180)
+def test_presigned_url_of_ours_does_not_come_back():
+    """Whoever has it can use it without Enforcer, for as long as the guest has said."""
+    with lab() as made:
+        server, mine = AwsServer(made), AwsClients(made)
+        url = mine.aws("s3", "presign", f"s3://{BUCKET}/moved").strip()
+        reply = made.guest.curl(url)
+        sent = server.events(event="request")[-1]["target"]
+        signature = re.search("X-Amz-Signature=([0-9a-f]{64})", sent)[1]
+        assert signature not in url, "the control: it is ours"
+        equal(Outsider(made).curl(f"https://{BUCKET_HOST}{sent}").status, 307, "the control: it is good for anybody")
+        said = (reply.body + reply.talk.encode()).decode()
+        equal((reply.status, signature in said, said.count("X-Amz-Signature=" + "*" * 64)), (307, False, 2), said)
+        again = re.search(r"<Endpoint>(.*)</Endpoint>", said)[1].replace("&amp;", "&")
+        equal(made.guest.curl(again).status, 307, "who follows it is signed for again")
+        equal(made.enforcer.metric("enforcer_secret_leaks_blocked_total", credential="aws"), 2)
 
 
 @hang_guard(180)

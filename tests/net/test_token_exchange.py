@@ -10,12 +10,12 @@ import time
 
 from lib.aws_peers import ACCESS_KEY, CE, KEYS, PLACEHOLDERS, SECRET_KEY, STS, AwsClients, AwsServer
 from lib.daemons import ENFORCERD_UID
-from lib.echo_peers import leaks
 from lib.expect import equal
 from lib.https_peers import Outsider
 from lib.lab import RULE, Lab, policy
 from lib.processes import wait_for
 from lib.runner import hang_guard
+from lib.secret0 import leaks
 from lib.token_peers import (APP, CLIENT_ID, CLIENT_SECRET, INSTALLATION, REFRESH_TOKEN, ROLE_ID, SECRET_ID, VAULT_TOKEN, TokenServer,
                              private_key)
 
@@ -82,20 +82,54 @@ def test_client_credentials_become_an_access_token():
         equal(record["credential"], "token")
 
 
+SLOW = 2  # seconds that the server takes for another token
+
+
+def refreshed_ahead(ask, used, minted):
+    """One request after the other, until the second token is there. While that was being made, the first one was still used: who asks
+    only when a token has ended has every request wait for the next one. `used` and `minted`: what the servers noted."""
+    def again():
+        ask()
+        return len(minted()) >= 2
+    wait_for(again, 60, "another token", interval=0.1)
+    end = minted()[1]["time"]
+    return [e for e in used() if end - SLOW < e["time"] < end]
+
+
 @hang_guard(150)
 def test_tokens_are_refreshed_before_they_end():
     with lab() as made:
-        server = TokenServer(made, seconds=6)
+        server = TokenServer(made, seconds=12)
         made.guest.trust_enforcer()
 
-        def three_minted():
+        def ask():
             equal(made.guest.curl("https://service.test/x").status, 200, "a request while tokens come and go")
-            return len(server.minted()) >= 3
-        wait_for(three_minted, 60, "three tokens", interval=0.3)
-        minted = [e["time"] for e in server.asked("login.test", status=200)]
-        for before, after in zip(minted, minted[1:]):
-            assert 1 < after - before < 6, f"a token of 6 s was replaced after {after - before:.1f} s"
+        ask()
+        server.break_with({"path": "/token", "delay": SLOW})
+        meanwhile = refreshed_ahead(ask, lambda: server.asked("service.test"), lambda: server.asked("login.test", status=200))
+        assert meanwhile, "nothing was sent with the first token while the second one was made"
         equal([e["status"] for e in server.asked("service.test") if e["status"] != 200], [])
+
+
+def test_rotation_is_about_the_token_that_goes_into_requests():
+    """The client's secret is the same all along: the token is what is new."""
+    with lab() as made:
+        server = TokenServer(made)
+        made.guest.trust_enforcer()
+        equal(made.guest.curl("https://service.test/x").status, 200)
+        rotation = json.loads(made.enforcer.ctl_ok("credential", "rotate", "token", "-o", "json"))
+        equal((rotation["changed"], len(server.minted())), (True, 2), "another token was made of the same secret")
+        assert rotation["expires"], "until the token ends"
+        equal(made.guest.curl("https://service.test/x").status, 200)
+        equal(len(server.minted()), 2, "the one that was made is used")
+        server.break_with({"path": "/token", "status": 401, "body": '{"error": "invalid_client"}'})
+        done = made.enforcer.ctl("credential", "rotate", "token")
+        equal((done.returncode, done.stdout), (1, ""), done.stderr)
+        assert "login.test" in done.stderr and "invalid_client" in done.stderr, done.stderr
+        unavailable(made)
+        server.break_with()
+        assert "a new value" in made.enforcer.ctl("credential", "rotate", "token").stderr
+        equal(made.guest.curl("https://service.test/x").status, 200)
 
 
 def test_one_exchange_for_all_that_wait():
@@ -210,16 +244,20 @@ def test_each_guest_assumes_the_role_under_its_own_name():
 @hang_guard(150)
 def test_keys_of_a_session_are_refreshed_before_they_end():
     with Lab(policy(*ROLE_RULES), credentials=assume_role()) as made:
-        server = AwsServer(made, session_seconds=8)
+        server = AwsServer(made, session_seconds=12)
         made.guest.trust_enforcer()
 
-        def three_sessions():
+        def ask():
             reply = made.guest.curl(f"https://{CE}/", "--aws-sigv4", "aws:amz:us-east-1:ce", "--user", ":".join(PLACEHOLDERS), "-d", "{}",
                                     "-H", "Content-Type: application/x-amz-json-1.1",
                                     "-H", "X-Amz-Target: AWSInsightsIndexService.GetCostAndUsage")
-            equal(reply.status, 200)
-            return len(server.events(event="request", action="sts:AssumeRole")) >= 3
-        wait_for(three_sessions, 60, "three sessions", interval=0.3)
+            equal(reply.status, 200, "a request while keys come and go")
+        ask()
+        server.break_with({"path": "/", "host": STS, "delay": SLOW})
+        meanwhile = refreshed_ahead(ask, lambda: server.events(event="request", action="ce:GetCostAndUsage"),
+                                    lambda: server.events(event="request", action="sts:AssumeRole"))
+        first = server.events(event="request", action="sts:AssumeRole")[0]["issued"]["access_key"]
+        equal({e["access_key"] for e in meanwhile}, {first}, "keys that were used while others were made")
 
 
 def secret_file(made, name, text):

@@ -1,7 +1,6 @@
 """SECRET0 in a real microVM: its memory, its frames, its screen and what it leaves on disk have no byte of a secret that its requests
 were sent with, although the origin sends it back in every response."""
 
-import base64
 import json
 import os
 import socket
@@ -10,6 +9,7 @@ from lib.expect import equal
 from lib.microvm import search_memory
 from lib.netns import entered
 from lib.runner import hang_guard
+from lib.secret0 import pieces
 from lib.vm_lab import create, run, vm_lab
 from lib.world import SECRET
 
@@ -26,12 +26,6 @@ env >> /tmp/answers; dmesg >> /tmp/answers
 cat /tmp/answers /tmp/other-clothes > /dev/ttyS0
 cat /tmp/answers
 """
-
-
-def clothes(secret):
-    raw = secret.encode()
-    encoded = [base64.b64encode(b"x" * shift + raw)[4:-4] for shift in range(3)]
-    return [raw, raw[:12], raw.hex().encode(), b"".join(b"%%%02X" % octet for octet in raw), *encoded]
 
 
 def files_below(folder):
@@ -67,10 +61,10 @@ def test_141_nothing_of_a_secret_is_in_a_real_guest():
         assert f"API_TOKEN={expected}\n" in answers.stdout, "run delivers the placeholder"
         assert expected not in "".join(sent), "the guest's own credential was replaced"
         assert len(captured) > 10_000, "the control: frames were seen"
-        found, searched = search_memory(pid, b"Bearer " + b"*" * len(SECRET), *clothes(SECRET))
+        found, searched = search_memory(pid, b"Bearer " + b"*" * len(SECRET), *pieces())
         assert found.pop(b"Bearer " + b"*" * len(SECRET)) and searched > 200 << 20, "the control: the guest's memory is searched"
         equal([needle for needle, there in found.items() if there], [], "in the guest's memory")
-        for needle in clothes(SECRET):
+        for needle in pieces():
             assert needle not in answers.stdout.encode() + answers.stderr.encode(), f"{needle} in what the guest printed"
             assert needle not in captured, f"{needle} in a frame"
         own = f"{lab.enforcer.credentials}/token.secret"
@@ -80,6 +74,6 @@ def test_141_nothing_of_a_secret_is_in_a_real_guest():
                     continue
                 with open(path, "rb") as file:
                     content = file.read()
-                for needle in clothes(SECRET):
+                for needle in pieces():
                     assert needle not in content, f"{needle} in {path}"
         assert lab.enforcer.metric("enforcer_secret_leaks_blocked_total", credential="token") == 3

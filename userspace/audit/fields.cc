@@ -2,11 +2,13 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
+
 namespace enforcer::audit {
 
 bool is_record(std::string_view line) {
   return line.starts_with("{\"schema_version\":") && line.ends_with('}') &&
-         std::ranges::all_of(line, [](char c) { return c >= 0x20 && c < 0x7f; });
+         std::ranges::all_of(line, ascii::is_printable);
 }
 
 std::optional<std::string_view> FieldReader::take_string() {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/ascii.h"
 #include "base/text.h"
 
 namespace enforcer::audit {
@@ -13,7 +14,7 @@ constexpr std::size_t kLongText = 512;
 /// Text that is its own JSON: nearly every name and path, spared two copies.
 bool is_plain(std::string_view raw) {
   return raw.size() <= kLongText &&
-         std::ranges::all_of(raw, [](char c) { return c >= 0x20 && c < 0x7f && c != '\\' && c != '"'; });
+         std::ranges::all_of(raw, [](char c) { return ascii::is_printable(c) && c != '\\' && c != '"'; });
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The letters and digits that protocols mean: ASCII, whatever the locale says (<cctype> asks it) and for any char.
+// The characters that protocols mean: ASCII, whatever the locale says (<cctype> asks it) and for any char.
 #pragma once
 
 namespace enforcer::ascii {
@@ -17,6 +17,19 @@ constexpr bool is_letter(char c) {
 }
 constexpr bool is_alphanumeric(char c) {
   return is_letter(c) || is_digit(c);
+}
+
+/// RFC 3986 2.3: what never has to be percent-encoded.
+constexpr bool is_unreserved(char c) {
+  return is_alphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '~';
+}
+/// RFC 5234 B.1 VCHAR: no blank, no control character.
+constexpr bool is_visible(char c) {
+  return c > ' ' && c < '\x7f';
+}
+/// The same with the blank.
+constexpr bool is_printable(char c) {
+  return c == ' ' || is_visible(c);
 }
 
 constexpr char lower(char c) {

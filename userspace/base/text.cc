@@ -3,17 +3,18 @@
 #include <fmt/format.h>
 #include <openssl/sha.h>
 
+#include "base/ascii.h"
 #include "base/bytes.h"
 
 namespace enforcer {
 namespace {
 
 void append_escaped(std::string& out, std::string_view raw) {
-  for (const std::uint8_t byte : as_bytes(raw)) {
-    if (byte >= 0x20 && byte < 0x7f && byte != '\\') {
-      out += static_cast<char>(byte);
+  for (const char c : raw) {
+    if (ascii::is_printable(c) && c != '\\') {
+      out += c;
     } else {
-      fmt::format_to(std::back_inserter(out), "\\x{:02x}", byte);
+      fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned char>(c));
     }
   }
 }

@@ -151,9 +151,9 @@ struct CredentialInfo {
 /// Variables of a guest's environment, by name. Placeholders: they only look like credentials.
 using Variables = std::map<std::string, std::string, std::less<>>;
 
-/// What came of asking a credential's source again.
+/// What came of asking for a credential's value again. Of a credential that is exchanged, the value is what came of it.
 struct Rotation {
-  bool changed = false;                          ///< another value than the last one came, or there was none before
+  bool changed = false;                          ///< requests get another one than the last, or there was none before
   std::optional<WallClock::time_point> expires;  ///< none: the source did not say
 };
 

@@ -125,19 +125,6 @@ Result<Target> parse_request_target(std::string_view text) {
   return target;
 }
 
-std::string percent_encode(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool unreserved = ascii::is_alphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '~';
-    if (unreserved) {
-      out += c;
-    } else {
-      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
-  return out;
-}
-
 std::expected<Match, NoRoute> find_route(std::string_view method, const Target& target) {
   NoRoute none;
   for (const Route& route : kRoutes) {

@@ -51,9 +51,6 @@ struct Target {
 /// kInvalid for anything that is not an absolute path, a broken escape, a NUL, or a repeated field.
 Result<Target> parse_request_target(std::string_view text);
 
-/// The same in the other direction: text for one query value or path segment.
-[[nodiscard]] std::string percent_encode(std::string_view text);
-
 struct Match {
   Endpoint endpoint;
   Role role;         ///< who may call it (may_act_as)

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/ascii.h"
+#include "credentials/aws_keys.h"
 #include "credentials/rfc3339.h"
 #include "credentials/service_answer.h"
 #include "credentials/sts_xml.h"
@@ -15,10 +16,6 @@ namespace {
 constexpr std::size_t kShortestSessionName = 2;
 constexpr std::size_t kLongestSessionName = 64;
 constexpr std::size_t kLongestTagValue = 256;
-
-/// What else than letters and digits may stand in a RoleSessionName, and in a tag's value.
-constexpr std::string_view kInSessionName = "+=,.@_-";
-constexpr std::string_view kInTagValue = " _.:/=+-@";
 
 std::string cleaned(std::string text, std::string_view allowed, std::size_t longest) {
   if (text.size() > longest) text.resize(longest);
@@ -98,14 +95,10 @@ std::unexpected<Error> fail_sts(const HttpsResponse& response) {
   return fail_refused(response, code + message);
 }
 
-bool is_key_text(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
-}
-
 }  // namespace
 
 Result<HttpsRequest> assume_role_request(const policy::AssumeRoleExchange& exchange, const GuestIdentity& guest) {
-  const std::string name = cleaned(expand(exchange.session_name, guest), kInSessionName, kLongestSessionName);
+  const std::string name = cleaned(expand(exchange.session_name, guest), exchange.kInSessionName, kLongestSessionName);
   if (name.size() < kShortestSessionName) {
     return fail(Errc::kInvalid, fmt::format("the session's name '{}' has less than 2 characters for guest '{}'",
                                             exchange.session_name, guest.name.text()));
@@ -124,7 +117,7 @@ Result<HttpsRequest> assume_role_request(const policy::AssumeRoleExchange& excha
     ++number;
     add_form_field(form, fmt::format("Tags.member.{}.Key", number), key);
     add_form_field(form, fmt::format("Tags.member.{}.Value", number),
-                   cleaned(expand(value, guest), kInTagValue, kLongestTagValue));
+                   cleaned(expand(value, guest), exchange.kInTagValue, kLongestTagValue));
   }
   request.set_body(std::move(form), kFormType);
   return request;
@@ -140,19 +133,11 @@ Result<Value> read_assume_role_answer(const HttpsResponse& response, WallClock::
     keys = keys_in_xml(response.body);
   }
   if (!keys) return fail_unexpected("no keys of a session with their expiry");
-  if (!is_key_text(keys->id) || !is_key_text(keys->secret) || !is_key_text(keys->token)) {
-    return fail_unexpected("keys that are not visible ASCII");
-  }
+  if (keys->token.empty()) return fail_unexpected("keys of a session without its token");
   if (keys->expires <= now) return fail_unexpected("keys that have already expired: is the clock right?");
-  WipedString text;
-  text.reserve(keys->id.size() + keys->secret.size() + keys->token.size() + 2);
-  text += keys->id;
-  text += '\n';
-  text += keys->secret;
-  text += '\n';
-  text += keys->token;
-  Secret secret = TRY(Secret::copy_of(text));
-  return Value{.secret = std::make_shared<const Secret>(std::move(secret)), .expires = keys->expires};
+  auto secret = secret_of({.access_key_id = keys->id, .secret_access_key = keys->secret, .session_token = keys->token});
+  if (!secret) return fail_unexpected(fmt::format("keys that are none: {}", secret.error().message));
+  return Value{.secret = std::make_shared<const Secret>(*std::move(secret)), .expires = keys->expires};
 }
 
 }  // namespace enforcer::credentials

@@ -8,6 +8,9 @@
 
 namespace enforcer::credentials {
 
+/// "Authenticating as a GitHub App installation", and what a personal token takes as well.
+inline constexpr std::string_view kGithubUser = "x-access-token";
+
 /// "Basic base64(username:SECRET)", without ':' in the user name. The caller wipes it (base/secret.h).
 [[nodiscard]] std::string basic_authorization(std::string_view username, const Secret& secret);
 

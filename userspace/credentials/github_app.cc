@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "base/percent.h"
 #include "credentials/jwt.h"
-#include "credentials/query_parameters.h"
 #include "credentials/rfc3339.h"
 #include "credentials/service_answer.h"
 
@@ -36,7 +36,7 @@ std::string bearer_of(std::string_view token) {
 
 Result<HttpsRequest> github_app_request(const policy::GithubAppExchange& exchange, const Secret& key,
                                         WallClock::time_point now) {
-  const std::string below = fmt::format("/app/installations/{}/access_tokens", escape_parameter(exchange.installation));
+  const std::string below = fmt::format("/app/installations/{}/access_tokens", percent_encode(exchange.installation));
   HttpsRequest request = TRY(HttpsRequest::make("POST", exchange.api, below));
   request.confidential = TRY(app_token(exchange.app, key, now));
   request.add("Accept", "application/vnd.github+json");

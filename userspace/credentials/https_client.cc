@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.h"
 #include "base/secret.h"
 #include "credentials/https_answer.h"
 #include "tls/stream.h"
@@ -17,7 +18,7 @@ namespace {
 
 /// RFC 9110 5.5, without obs-text: a line break in a value would be a field of its own.
 Result<> check_fields(const http::RequestHead& head) {
-  const auto harmless = [](char c) { return (c >= ' ' && c < 0x7f) || c == '\t'; };
+  const auto harmless = [](char c) { return ascii::is_printable(c) || c == '\t'; };
   for (const http::HeaderField& field : head.fields) {
     if (!std::ranges::all_of(field.value, harmless)) {
       return fail(Errc::kInvalid, fmt::format("what goes into the header '{}' is not visible ASCII", field.name));

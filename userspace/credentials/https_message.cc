@@ -4,8 +4,8 @@
 
 #include <optional>
 
+#include "base/percent.h"
 #include "base/secret.h"
-#include "credentials/query_parameters.h"
 
 namespace enforcer::credentials {
 
@@ -42,9 +42,9 @@ void HttpsRequest::set_body(WipedString content, std::string_view type) {
 
 void add_form_field(WipedString& form, std::string_view name, std::string_view value) {
   if (!form.empty()) form += '&';
-  form += escape_parameter(name);
+  form += percent_encode(name);
   form += '=';
-  std::string escaped = escape_parameter(value);
+  std::string escaped = percent_encode(value);
   form += escaped;
   wipe(escaped);
 }

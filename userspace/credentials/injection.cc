@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
+#include "base/percent.h"
 #include "credentials/basic.h"
 #include "credentials/query_parameters.h"
 #include "http/field_rules.h"
@@ -15,9 +17,8 @@ namespace {
 using Injection = policy::CredentialSpec::Injection;
 using As = Injection::As;
 
-constexpr std::string_view kPlaceholder = "{}";
-/// "Authenticating as a GitHub App installation", and what a personal token takes as well.
-constexpr std::string_view kGithubUser = "x-access-token";
+/// Where the value stands in the format of a header.
+constexpr std::string_view kHole = "{}";
 
 void remove_parameters(http::RequestPath& path, const std::function<bool(const std::string&)>& refused) {
   if (!path.query) return;
@@ -27,9 +28,8 @@ void remove_parameters(http::RequestPath& path, const std::function<bool(const s
 
 /// RFC 9110 5.5, and no octet that an origin might decode: visible ASCII, with blanks inside only.
 bool is_field_value(std::string_view value) {
-  const auto visible = [](char c) { return c > 0x20 && c < 0x7f; };
-  return !value.empty() && visible(value.front()) && visible(value.back()) &&
-         std::ranges::all_of(value, [&](char c) { return visible(c) || c == ' ' || c == '\t'; });
+  return !value.empty() && ascii::is_visible(value.front()) && ascii::is_visible(value.back()) &&
+         std::ranges::all_of(value, [](char c) { return ascii::is_printable(c) || c == '\t'; });
 }
 
 Result<> check(const Injection& binding, const Secret& secret) {
@@ -41,12 +41,12 @@ Result<> check(const Injection& binding, const Secret& secret) {
     return fail(Errc::kInvalid, "a user name for Basic is not empty and has no ':' (RFC 7617 2)");
   }
   if (binding.as == As::kHeader) {
-    const auto at = binding.format.find(kPlaceholder);
-    if (at == std::string::npos || binding.format.find(kPlaceholder, at + 1) != std::string::npos) {
+    const auto at = binding.format.find(kHole);
+    if (at == std::string::npos || binding.format.find(kHole, at + 1) != std::string::npos) {
       return fail(Errc::kInvalid, "the format of a header has '{}' once, where the value goes");
     }
     // The value is legal at both ends, so the format is exactly when it is legal around one visible character.
-    if (!is_field_value(std::string(binding.format).replace(at, kPlaceholder.size(), "x"))) {
+    if (!is_field_value(std::string(binding.format).replace(at, kHole.size(), "x"))) {
       return fail(Errc::kInvalid, "the format of a header is not visible ASCII");
     }
     if (binding.name.empty() || !http::is_end_to_end(binding.name, {})) {
@@ -68,17 +68,17 @@ std::string between(std::string_view before, const Secret& secret, std::string_v
 
 std::string in_format(const Injection& binding, const Secret& secret) {
   const std::string_view format = binding.format;
-  const auto at = format.find(kPlaceholder);
-  return between(format.substr(0, at), secret, format.substr(at + kPlaceholder.size()));
+  const auto at = format.find(kHole);
+  return between(format.substr(0, at), secret, format.substr(at + kHole.size()));
 }
 
 void add_parameter(std::string_view name, const Secret& secret, http::RequestPath& path) {
-  std::string value = escape_parameter(secret.reveal());
+  std::string value = percent_encode(secret.reveal());
   const std::string before = path.query ? *path.query + "&" : "";
   std::string query;
   query.reserve(before.size() + name.size() * 3 + 1 + value.size());
   query += before;
-  query += escape_parameter(name);
+  query += percent_encode(name);
   query += '=';
   query += value;
   wipe(value);
@@ -107,7 +107,9 @@ void remove_own_credentials(http::RequestHead& head) {
   std::erase_if(head.fields, [](const http::HeaderField& field) {
     return policy::is_credential_field(http::comparable_name(field.name));
   });
-  remove_parameters(head.path, policy::is_credential_parameter);
+  remove_parameters(head.path, [host = head.authority.name()](const std::string& name) {
+    return policy::is_credential_parameter(name, host);
+  });
 }
 
 Result<> inject(const Injection& binding, const Secret& secret, http::RequestHead& head) {
@@ -133,7 +135,7 @@ Result<> inject(const Injection& binding, const Secret& secret, http::RequestHea
       break;
     }
     case As::kQuery: {
-      const std::string declared = comparable_parameter(escape_parameter(binding.name));
+      const std::string declared = comparable_parameter(percent_encode(binding.name));
       remove_parameters(head.path, [&](const std::string& name) { return name == declared; });
       add_parameter(binding.name, secret, head.path);
       head.secret_target = true;

@@ -2,47 +2,19 @@
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 
 #include <algorithm>
 #include <memory>
 
 #include "base/bytes.h"
+#include "credentials/private_key.h"
 
 namespace enforcer::credentials {
 namespace {
 
-/// RFC 7518 3.3: "A key of size 2048 bits or larger MUST be used".
-constexpr int kFewestBits = 2048;
-
-template <auto Free>
-struct FreedBy {
-  template <class T>
-  void operator()(T* object) const {
-    Free(object);
-  }
+struct FreeDigesting {
+  void operator()(EVP_MD_CTX* digesting) const { EVP_MD_CTX_free(digesting); }
 };
-using PemReader = std::unique_ptr<BIO, FreedBy<BIO_free>>;
-using PrivateKey = std::unique_ptr<EVP_PKEY, FreedBy<EVP_PKEY_free>>;
-using Digesting = std::unique_ptr<EVP_MD_CTX, FreedBy<EVP_MD_CTX_free>>;
-
-/// OpenSSL would ask the terminal for the password of an encrypted key.
-int no_password(char*, int, int, void*) {
-  return 0;
-}
-
-Result<PrivateKey> rsa_key(const Secret& pem) {
-  const std::string_view text = pem.reveal();
-  const PemReader reader(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-  PrivateKey key(reader ? PEM_read_bio_PrivateKey(reader.get(), nullptr, no_password, nullptr) : nullptr);
-  ERR_clear_error();
-  if (!key) return fail(Errc::kInvalid, "the value is no private key in PEM, or an encrypted one");
-  if (EVP_PKEY_get_base_id(key.get()) != EVP_PKEY_RSA) return fail(Errc::kInvalid, "the private key is not of RSA");
-  if (EVP_PKEY_get_bits(key.get()) < kFewestBits) {
-    return fail(Errc::kInvalid, "the RSA key has less than 2048 bits (RFC 7518 3.3)");
-  }
-  return key;
-}
 
 }  // namespace
 
@@ -57,11 +29,11 @@ WipedString base64url(std::string_view octets) {
 }
 
 Result<WipedString> sign_rs256(std::string_view header, std::string_view payload, const Secret& key) {
-  const PrivateKey signer = TRY(rsa_key(key));
+  const RsaKey signer = TRY(rsa_key_in(key.reveal()));
   WipedString token = base64url(header);
   token += '.';
   token += base64url(payload);
-  const Digesting digesting(EVP_MD_CTX_new());
+  const std::unique_ptr<EVP_MD_CTX, FreeDigesting> digesting(EVP_MD_CTX_new());
   std::size_t size = static_cast<std::size_t>(EVP_PKEY_get_size(signer.get()));
   std::string signature(size, '\0');
   const bool is_signed = digesting &&

@@ -14,8 +14,7 @@ namespace enforcer::credentials {
 [[nodiscard]] WipedString base64url(std::string_view octets);
 
 /// RFC 7515 7.1 with RS256 (RFC 7518 3.3): BASE64URL(header).BASE64URL(payload).BASE64URL(signature). Until its `exp`
-/// it is worth as much as the key. kInvalid: `key` is no RSA private key in PEM (PKCS#1 or PKCS#8, not encrypted), or
-/// has less than 2048 bits.
+/// it is worth as much as the key. kInvalid: `key` is none that can sign (credentials/private_key.h).
 Result<WipedString> sign_rs256(std::string_view header, std::string_view payload, const Secret& key);
 
 inline constexpr std::string_view kJwtHeader = R"({"alg":"RS256","typ":"JWT"})";

@@ -79,11 +79,20 @@ std::string fingerprint_of(const policy::CredentialExchange& exchange) {
   return std::visit(Fingerprint(), exchange);
 }
 
+bool exchanges(const policy::CredentialSpec& spec) {
+  return !std::holds_alternative<std::monostate>(spec.exchange);
+}
+
 /// Keys of a role are for one boot of one guest, whose name they carry.
-RefreshingCache::Key minted_key(const policy::CredentialSpec& spec, const GuestIdentity* guest) {
-  const bool own = guest != nullptr && std::holds_alternative<policy::AssumeRoleExchange>(spec.exchange);
+bool has_one_for_each_guest(const policy::CredentialSpec& spec) {
+  return std::holds_alternative<policy::AssumeRoleExchange>(spec.exchange);
+}
+
+RefreshingCache::Key minted_key(const policy::CredentialSpec& spec, const std::optional<GuestIdentity>& guest) {
   return {.credential = spec.name,
-          .part = own ? fmt::format("{}/{}", guest->name.text(), to_string(guest->epoch)) : std::string()};
+          .part = guest && has_one_for_each_guest(spec)
+                      ? fmt::format("{}/{}", guest->name.text(), to_string(guest->epoch))
+                      : std::string()};
 }
 
 Result<> sign_for_sts(HttpsRequest& request, std::string_view region, const Secret& keys, WallClock::time_point now) {
@@ -124,10 +133,8 @@ Source& Keyring::source_of(const policy::CredentialSpec& spec) {
 }
 
 asio::awaitable<Result<Value>> Keyring::from_source(const policy::CredentialSpec& spec, Deadline deadline) {
-  auto value = not_expired(spec.source.kind == Kind::kVault ? co_await from_vault(spec, deadline)
-                                                            : co_await source_of(spec).read(spec, deadline));
-  if (value) given_.insert_or_assign(spec.name, value->secret);
-  co_return value;
+  co_return not_expired(spec.source.kind == Kind::kVault ? co_await from_vault(spec, deadline)
+                                                         : co_await source_of(spec).read(spec, deadline));
 }
 
 asio::awaitable<Result<Value>> Keyring::from_vault(const policy::CredentialSpec& spec, Deadline deadline) {
@@ -139,23 +146,48 @@ asio::awaitable<Result<Value>> Keyring::from_vault(const policy::CredentialSpec&
 asio::awaitable<Result<std::shared_ptr<const Secret>>> Keyring::secret_of(const policy::CredentialSpec& spec,
                                                                           Deadline deadline) {
   auto value = co_await from_source(spec, deadline);
-  if (value) co_return std::move(value->secret);
-  co_return unavailable(spec, value.error());
+  if (!value) co_return unavailable(spec, value.error());
+  if (!exchanges(spec)) given_.insert_or_assign(spec.name, value->secret);
+  co_return std::move(value->secret);
+}
+
+/// What stands in requests, or signs them.
+asio::awaitable<Result<Value>> Keyring::sent(const policy::CredentialSpec& spec, std::optional<GuestIdentity> guest,
+                                             Deadline deadline) {
+  auto value = exchanges(spec) ? co_await exchanged(spec, std::move(guest), deadline)  //
+                               : co_await from_source(spec, deadline);
+  if (!value) co_return unavailable(spec, value.error());
+  if (!has_one_for_each_guest(spec)) given_.insert_or_assign(spec.name, value->secret);
+  co_return value;
 }
 
 asio::awaitable<Result<Lease>> Keyring::lease_of(const policy::CredentialSpec& spec, GuestIdentity guest,
                                                  Deadline deadline) {
-  const bool exchanges = !std::holds_alternative<std::monostate>(spec.exchange);
-  const auto value = exchanges ? co_await exchanged(spec, std::move(guest), deadline)  //
-                               : co_await from_source(spec, deadline);
-  if (!value) co_return unavailable(spec, value.error());
+  const auto value = co_await sent(spec, std::move(guest), deadline);
+  if (!value) co_return std::unexpected(value.error());
   auto leased = lease(spec, *value);
   if (!leased) co_return unavailable(spec, leased.error());
   co_return leased;
 }
 
-asio::awaitable<Result<Value>> Keyring::exchanged(const policy::CredentialSpec& spec, GuestIdentity guest,
-                                                  Deadline deadline) {
+asio::awaitable<Result<Keyring::Renewal>> Keyring::renew(const policy::CredentialSpec& spec, Deadline deadline) {
+  const auto found = given_.find(spec.name);
+  const auto before = found == given_.end() ? nullptr : found->second;
+  forget(spec.name);
+  std::shared_ptr<const Secret> now;
+  if (has_one_for_each_guest(spec)) {
+    const auto base = co_await secret_of(spec, deadline);
+    if (!base) co_return std::unexpected(base.error());
+  } else {
+    auto value = co_await sent(spec, std::nullopt, deadline);
+    if (!value) co_return std::unexpected(value.error());
+    now = std::move(value->secret);
+  }
+  co_return Renewal{.changed = !before || !now || !same_value(*before, *now), .expires = state_of(spec).expires};
+}
+
+asio::awaitable<Result<Value>> Keyring::exchanged(const policy::CredentialSpec& spec,
+                                                  std::optional<GuestIdentity> guest, Deadline deadline) {
   const auto base = co_await from_source(spec, deadline);
   if (!base) co_return std::unexpected(base.error());
   auto& known = exchanged_[spec.name];
@@ -163,10 +195,10 @@ asio::awaitable<Result<Value>> Keyring::exchanged(const policy::CredentialSpec& 
   known = base->secret;
   const auto kept = std::make_shared<const policy::CredentialSpec>(spec);
   const auto fetch = [this, kept, guest](Deadline by) { return mint(kept, guest, by); };
-  co_return co_await asked_for_.get(minted_key(spec, &guest), fingerprint_of(spec.exchange), fetch, deadline);
+  co_return co_await asked_for_.get(minted_key(spec, guest), fingerprint_of(spec.exchange), fetch, deadline);
 }
 
-asio::awaitable<Result<Value>> Keyring::mint(SharedSpec spec, GuestIdentity guest, Deadline deadline) {
+asio::awaitable<Result<Value>> Keyring::mint(SharedSpec spec, std::optional<GuestIdentity> guest, Deadline deadline) {
   const auto base = co_await from_source(*spec, deadline);
   if (!base) co_return std::unexpected(base.error());
   auto minted = co_await exchange_->mint(spec->name, spec->exchange, base->secret, std::move(guest), deadline);
@@ -200,30 +232,18 @@ Result<Lease> Keyring::lease(const policy::CredentialSpec& spec, const Value& va
   std::erase_if(searched_, [](const auto& entry) { return entry.second.value.expired(); });
   Searched& searched = searched_[value.secret.get()];
   if (!searched.needles) {
-    std::vector<std::string_view> secrets{value.secret->reveal()};
-    if (spec.signs()) {
-      const AwsKeys keys = keys_in(*value.secret);
-      secrets = {keys.secret_access_key};
-      if (!keys.session_token.empty()) secrets.push_back(keys.session_token);
-    }
-    searched = {.value = value.secret, .needles = TRY(Needles::make(secrets))};
+    searched = {.value = value.secret, .needles = TRY(needles_for(spec, *value.secret))};
   }
   return Lease{.value = value.secret, .needles = searched.needles};
-}
-
-std::shared_ptr<const Secret> Keyring::last_given(std::string_view name) const {
-  const auto found = given_.find(name);
-  return found == given_.end() ? nullptr : found->second;
 }
 
 State Keyring::state_of(const policy::CredentialSpec& spec) {
   auto known = spec.source.kind == Kind::kVault ? asked_for_.look(vault_key(spec), fingerprint_of(*spec.source.vault))
                                                 : source_of(spec).look(spec);
   if (known) known = not_expired(*std::move(known));
-  const bool exchanges = !std::holds_alternative<std::monostate>(spec.exchange);
   // Of a credential that is another one for each guest, the source is all that can be told.
-  if (known && *known && exchanges && !std::holds_alternative<policy::AssumeRoleExchange>(spec.exchange)) {
-    known = asked_for_.look(minted_key(spec, nullptr), fingerprint_of(spec.exchange));
+  if (known && *known && exchanges(spec) && !has_one_for_each_guest(spec)) {
+    known = asked_for_.look(minted_key(spec, std::nullopt), fingerprint_of(spec.exchange));
   }
   if (!known) return {.kind = State::Kind::kNotAsked};
   if (*known) return {.kind = State::Kind::kOk, .expires = (*known)->expires};

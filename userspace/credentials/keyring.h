@@ -71,8 +71,15 @@ class Keyring {
   boost::asio::awaitable<Result<std::shared_ptr<const Secret>>> secret_of(const policy::CredentialSpec& spec,
                                                                           Deadline deadline);
 
-  /// What secret_of() gave last; null when it gave none since the value was changed or forgotten. Asks nobody.
-  [[nodiscard]] std::shared_ptr<const Secret> last_given(std::string_view name) const;
+  struct Renewal {
+    /// What goes into requests is another value than the last that was given; also when none was since it was changed
+    /// or forgotten. Always, where each guest has keys of its own: no session is given twice.
+    bool changed;
+    std::optional<WallClock::time_point> expires;  ///< as State has it
+  };
+  /// Forgets the value, asks the source again and exchanges what it gives. Not for guests that have keys of their own:
+  /// those are made when a guest asks, so here the source alone is asked. Errors as above.
+  boost::asio::awaitable<Result<Renewal>> renew(const policy::CredentialSpec& spec, Deadline deadline);
 
   /// Nothing is run and nothing is waited for.
   [[nodiscard]] State state_of(const policy::CredentialSpec& spec);
@@ -97,9 +104,11 @@ class Keyring {
   Source& source_of(const policy::CredentialSpec& spec);
   boost::asio::awaitable<Result<Value>> from_source(const policy::CredentialSpec& spec, Deadline deadline);
   boost::asio::awaitable<Result<Value>> from_vault(const policy::CredentialSpec& spec, Deadline deadline);
-  boost::asio::awaitable<Result<Value>> exchanged(const policy::CredentialSpec& spec, GuestIdentity guest,
-                                                  Deadline deadline);
-  boost::asio::awaitable<Result<Value>> mint(SharedSpec spec, GuestIdentity guest, Deadline deadline);
+  boost::asio::awaitable<Result<Value>> sent(const policy::CredentialSpec& spec, std::optional<GuestIdentity> guest,
+                                             Deadline deadline);
+  boost::asio::awaitable<Result<Value>> exchanged(const policy::CredentialSpec& spec,
+                                                  std::optional<GuestIdentity> guest, Deadline deadline);
+  boost::asio::awaitable<Result<Value>> mint(SharedSpec spec, std::optional<GuestIdentity> guest, Deadline deadline);
   void keep_base(const policy::CredentialSpec& spec, std::shared_ptr<const Secret> next);
   Result<Lease> lease(const policy::CredentialSpec& spec, const Value& value);
 
@@ -113,7 +122,7 @@ class Keyring {
   RefreshingCache asked_for_;  ///< values of vaults, and what values were exchanged for
   std::map<std::string, std::shared_ptr<const Secret>, std::less<>> exchanged_;  ///< of what, by the credential's name
   std::map<const Secret*, Searched> searched_;                                   ///< of values in use
-  std::map<std::string, std::shared_ptr<const Secret>, std::less<>> given_;      ///< by the credential's name
+  std::map<std::string, std::shared_ptr<const Secret>, std::less<>> given_;      ///< last, by the credential's name
 };
 
 }  // namespace enforcer::credentials

@@ -6,9 +6,9 @@
 #include <array>
 #include <boost/beast/core/string.hpp>
 
+#include "base/percent.h"
 #include "credentials/basic.h"
 #include "credentials/jwt.h"
-#include "credentials/query_parameters.h"
 #include "credentials/service_answer.h"
 
 namespace enforcer::credentials {
@@ -23,11 +23,11 @@ constexpr chrono::seconds kAssertionSkew = chrono::minutes(1);
 
 /// RFC 6749 2.3.1: both in form encoding, and then as Basic has them.
 Result<> add_client(std::string_view id, const Secret& secret, HttpsRequest& request) {
-  std::string escaped = escape_parameter(secret.reveal());
+  std::string escaped = percent_encode(secret.reveal());
   const auto password = Secret::copy_of(escaped);
   wipe(escaped);
   if (!password) return std::unexpected(password.error());
-  request.add_secret("Authorization", basic_authorization(escape_parameter(id), *password));
+  request.add_secret("Authorization", basic_authorization(percent_encode(id), *password));
   return {};
 }
 

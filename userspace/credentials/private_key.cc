@@ -14,9 +14,6 @@ constexpr int kMinRsaBits = 2048;
 struct FreeBio {
   void operator()(BIO* bio) const { BIO_free(bio); }
 };
-struct FreeKey {
-  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-};
 
 std::size_t count_of(std::string_view what, std::string_view text) {
   std::size_t count = 0;
@@ -48,24 +45,31 @@ int no_passphrase(char*, int, int, void*) {
 
 }  // namespace
 
+void FreeKey::operator()(EVP_PKEY* key) const {
+  EVP_PKEY_free(key);
+}
+
+Result<RsaKey> rsa_key_in(std::string_view pem) {
+  TRY_VOID(check_frame(pem));
+  const std::unique_ptr<BIO, FreeBio> in(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  RsaKey key(in ? PEM_read_bio_PrivateKey(in.get(), nullptr, no_passphrase, nullptr) : nullptr);
+  ERR_clear_error();  // what another caller on this thread finds there is not ours
+  if (!key) return fail(Errc::kInvalid, "the private key in the PEM is broken");
+  if (EVP_PKEY_is_a(key.get(), "RSA") != 1) {
+    return fail(Errc::kInvalid, "the private key is not of RSA: RS256, with which it would sign, takes no other");
+  }
+  if (EVP_PKEY_get_bits(key.get()) < kMinRsaBits) {
+    return fail(Errc::kInvalid, "the private key of RSA has less than 2048 bits (RFC 7518 3.3)");
+  }
+  return key;
+}
+
 Result<Value> read_private_key(std::string_view text) {
   constexpr std::string_view kSpace = " \t\r\n";
   const auto first = text.find_first_not_of(kSpace);
   if (first == std::string_view::npos) return fail(Errc::kInvalid, "the value is empty");
   text = text.substr(first, text.find_last_not_of(kSpace) - first + 1);
-  TRY_VOID(check_frame(text));
-  const std::unique_ptr<BIO, FreeBio> in(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-  const std::unique_ptr<EVP_PKEY, FreeKey> key(in ? PEM_read_bio_PrivateKey(in.get(), nullptr, no_passphrase, nullptr)
-                                                  : nullptr);
-  ERR_clear_error();  // what another caller on this thread finds there is not ours
-  if (!key) return fail(Errc::kInvalid, "the private key in the PEM is broken");
-  const bool is_rsa = EVP_PKEY_is_a(key.get(), "RSA") == 1;
-  if (!is_rsa && EVP_PKEY_is_a(key.get(), "EC") != 1) {
-    return fail(Errc::kInvalid, "the private key is neither of RSA nor of an elliptic curve of ECDSA");
-  }
-  if (is_rsa && EVP_PKEY_get_bits(key.get()) < kMinRsaBits) {
-    return fail(Errc::kInvalid, "the private key of RSA has less than 2048 bits");
-  }
+  TRY_VOID(rsa_key_in(text));
   Secret secret = TRY(Secret::copy_of(text));
   return Value{.secret = std::make_shared<const Secret>(std::move(secret)), .expires = std::nullopt};
 }

@@ -17,7 +17,4 @@ using policy::comparable_parameter;
 [[nodiscard]] std::string without_parameters(std::string_view query,
                                              const std::function<bool(const std::string& name)>& refused);
 
-/// RFC 3986 2.1: everything but unreserved characters escaped.
-[[nodiscard]] std::string escape_parameter(std::string_view text);
-
 }  // namespace enforcer::credentials

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "base/text.h"
 
 namespace enforcer::credentials {
@@ -35,9 +36,8 @@ std::optional<std::string_view> text_in(const WipedJson& object, std::string_vie
 }
 
 Result<std::shared_ptr<const Secret>> token_of(std::string_view text) {
-  const auto visible = [](char c) { return c > ' ' && c < 0x7f; };
   if (text.empty()) return fail_unexpected("an empty token");
-  if (!std::ranges::all_of(text, visible)) return fail_unexpected("a token that is not visible ASCII");
+  if (!std::ranges::all_of(text, ascii::is_visible)) return fail_unexpected("a token that is not visible ASCII");
   Secret secret = TRY(Secret::copy_of(text));
   return std::make_shared<const Secret>(std::move(secret));
 }

@@ -7,6 +7,7 @@
 
 #include "base/ascii.h"
 #include "base/digest.h"
+#include "base/percent.h"
 #include "base/secret.h"
 #include "credentials/injection.h"
 #include "credentials/query_parameters.h"
@@ -32,7 +33,7 @@ bool is_one_of(const Names& names, std::string_view name) {
 }
 
 bool is_visible(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
+  return std::ranges::all_of(text, ascii::is_visible);
 }
 
 Result<> check_keys(const AwsKeys& keys) {
@@ -135,7 +136,7 @@ Result<ChunkSeed> sign_in_header(http::RequestHead& head, const GuestSignature& 
 /// The parameters that are signed themselves; the session token is none of them yet.
 std::string query_to_sign(const http::RequestHead& head, const Signing& signing, std::string_view expires,
                           const HeadLines& lines, std::string_view key_id) {
-  const auto escaped = escape_parameter;
+  const auto escaped = percent_encode;
   std::string query = head.path.query ? *head.path.query + "&" : "";
   query += fmt::format("X-Amz-Algorithm={}&X-Amz-Credential={}&X-Amz-Date={}", kSigV4Algorithm,
                        escaped(fmt::format("{}/{}", key_id, signing.scope.text())), signing.timestamp);
@@ -148,7 +149,7 @@ Result<ChunkSeed> sign_in_query(http::RequestHead& head, const GuestSignature& g
                                 const AwsKeys& keys) {
   const HeadLines lines(head, guest.signed_headers);
   const std::string unsigned_query = query_to_sign(head, signing, guest.expires, lines, keys.access_key_id);
-  std::string token = escape_parameter(keys.session_token);
+  std::string token = percent_encode(keys.session_token);
   std::string canonical = TRY(canonical_query(unsigned_query, token));
   ChunkSeed seed = signature_of(head, signing, lines, canonical, keys);
   wipe(canonical);

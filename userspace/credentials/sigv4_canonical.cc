@@ -8,7 +8,7 @@
 
 #include "base/ascii.h"
 #include "base/digest.h"
-#include "credentials/query_parameters.h"
+#include "base/percent.h"
 #include "policy/parameters.h"
 
 namespace enforcer::credentials {
@@ -75,7 +75,7 @@ std::string canonical_uri(std::string_view path, std::string_view service) {
     if (escaped || piece == "/") {
       out += piece;
     } else {
-      out += escape_parameter(piece);
+      out += percent_encode(piece);
     }
     path.remove_prefix(piece.size());
   }
@@ -88,7 +88,7 @@ Result<std::string> canonical_query(std::string_view query, std::string_view esc
   policy::Parameter parameter;
   while (policy::next_parameter(query, "&", parameter)) {
     if (!parameter.well_formed) return fail(Errc::kInvalid, "the query has a malformed escape, and cannot be signed");
-    parameters.emplace_back(escape_parameter(parameter.name), escape_parameter(parameter.value));
+    parameters.emplace_back(percent_encode(parameter.name), percent_encode(parameter.value));
     size += parameters.back().first.size() + parameters.back().second.size() + 2;
   }
   std::ranges::sort(parameters);

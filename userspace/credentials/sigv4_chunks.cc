@@ -40,8 +40,7 @@ std::string signed_trailer_line(std::string_view line) {
   std::string_view value = line.substr(colon + 1);
   while (value.starts_with(' ')) value.remove_prefix(1);
   while (value.ends_with(' ')) value.remove_suffix(1);
-  const bool visible = std::ranges::all_of(value, [](char c) { return c >= ' ' && c < 0x7f; });
-  if (value.empty() || !visible) return "";
+  if (value.empty() || !std::ranges::all_of(value, ascii::is_printable)) return "";
   return out.append(value) + "\n";
 }
 

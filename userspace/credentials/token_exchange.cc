@@ -11,7 +11,8 @@ namespace asio = boost::asio;
 asio::awaitable<Result<TokenExchange::Minted>> TokenExchange::mint(std::string credential,
                                                                    policy::CredentialExchange exchange,
                                                                    std::shared_ptr<const Secret> base,
-                                                                   GuestIdentity guest, Deadline deadline) {
+                                                                   std::optional<GuestIdentity> guest,
+                                                                   Deadline deadline) {
   if (auto* oauth2 = std::get_if<policy::Oauth2Exchange>(&exchange)) {
     co_return co_await mint_oauth2(std::move(credential), std::move(*oauth2), std::move(base), deadline);
   }
@@ -20,7 +21,8 @@ asio::awaitable<Result<TokenExchange::Minted>> TokenExchange::mint(std::string c
     if (!request) co_return std::unexpected(std::move(request).error());
     co_return co_await ask(*std::move(request), read_github_app_answer, deadline);
   }
-  auto request = signed_request(std::get<policy::AssumeRoleExchange>(exchange), *base, guest);
+  ENFORCER_CHECK(guest.has_value());
+  auto request = signed_request(std::get<policy::AssumeRoleExchange>(exchange), *base, *guest);
   if (!request) co_return std::unexpected(std::move(request).error());
   co_return co_await ask(*std::move(request), read_assume_role_answer, deadline);
 }

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "credentials/guest_identity.h"
@@ -32,10 +33,11 @@ class TokenExchange {
   };
 
   /// `exchange` is not std::monostate; `base` is what the source gives now. Of one credential, one at a time, where its
-  /// exchange is a refresh token. Errors name the server, and hold no byte of a secret; kTimeout, or kInvalid where the
-  /// base cannot be used (no RSA key), or kDenied where the server says that it is of no use any more, or kUnavailable.
+  /// exchange is a refresh token; `guest` is there for keys of a role, and nothing else asks for it. Errors name the
+  /// server, and hold no byte of a secret; kTimeout, or kInvalid where the base cannot be used (no RSA key), or kDenied
+  /// where the server says that it is of no use any more, or kUnavailable.
   boost::asio::awaitable<Result<Minted>> mint(std::string credential, policy::CredentialExchange exchange,
-                                              std::shared_ptr<const Secret> base, GuestIdentity guest,
+                                              std::shared_ptr<const Secret> base, std::optional<GuestIdentity> guest,
                                               Deadline deadline);
 
   /// A refresh token that the server gave in place of the credential's own is not used any more.

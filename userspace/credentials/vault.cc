@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "credentials/query_parameters.h"
+#include "base/percent.h"
 #include "credentials/service_answer.h"
 
 namespace enforcer::credentials {
@@ -15,7 +15,7 @@ std::string escape_segments(std::string_view path) {
   std::string out;
   while (true) {
     const auto slash = path.find('/');
-    out += escape_parameter(path.substr(0, slash));
+    out += percent_encode(path.substr(0, slash));
     if (slash == std::string_view::npos) return out;
     out += '/';
     path.remove_prefix(slash + 1);

@@ -5,9 +5,9 @@
 #include <algorithm>
 
 #include "base/ascii.h"
+#include "base/percent.h"
 #include "base/text.h"
 #include "control/json.h"
-#include "control/route.h"
 
 namespace enforcer::ctl {
 namespace {
@@ -54,7 +54,7 @@ Result<control::ReviewInfo> find_review(const Tool& tool, std::string_view text)
   if (text.size() == kIdLength) {
     std::string id;
     std::ranges::transform(text, std::back_inserter(id), ascii::lower);
-    const std::string body = TRY(tool.ask("GET", "/v1/reviews/" + control::percent_encode(id)));
+    const std::string body = TRY(tool.ask("GET", "/v1/reviews/" + percent_encode(id)));
     return control::decode_review(body);
   }
   return pick_review(TRY(all_reviews(tool)), text);
@@ -66,7 +66,7 @@ Result<std::string> send_verdict(const Tool& tool, control::ReviewDecision::Say 
   const control::ReviewDecision decision{
       .say = say, .id = seen.id, .fingerprint = seen.fingerprint, .comment = std::move(comment)};
   return tool.ask("POST",
-                  fmt::format("/v1/reviews/{}/{}", control::percent_encode(seen.id), approves ? "approve" : "reject"),
+                  fmt::format("/v1/reviews/{}/{}", percent_encode(seen.id), approves ? "approve" : "reject"),
                   control::encode_verdict(decision));
 }
 

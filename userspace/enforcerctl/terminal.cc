@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "base/ascii.h"
+
 namespace enforcer::ctl {
 namespace {
 
@@ -26,7 +28,7 @@ void write_all(int fd, std::string_view text) {
 }
 
 bool is_plain(char c) {
-  return c == '\n' || (c >= 0x20 && c < 0x7f);
+  return c == '\n' || ascii::is_printable(c);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // credential delete: the stored value goes; its declaration stays, and requests that need it are denied.
 #include <fmt/format.h>
 
+#include "base/percent.h"
 #include "control/route.h"
 #include "enforcerctl/command_line.h"
 #include "enforcerctl/prompt.h"
@@ -21,7 +22,7 @@ ExitCode remove_value(Tool& tool, const CredentialDeleteOptions& options) {
     tool.say("nothing was deleted");
     return ExitCode::kFailed;
   }
-  const auto deleted = tool.ask("DELETE", "/v1/credentials/" + control::percent_encode(options.name));
+  const auto deleted = tool.ask("DELETE", "/v1/credentials/" + percent_encode(options.name));
   if (!deleted) return tool.report(deleted.error());
   if (tool.json()) {
     tool.print_json(*deleted);

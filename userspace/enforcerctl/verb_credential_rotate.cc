@@ -1,6 +1,7 @@
 // credential rotate: the source is asked again, and what was sent with the value before is closed.
 #include <fmt/format.h>
 
+#include "base/percent.h"
 #include "control/json.h"
 #include "control/route.h"
 #include "enforcerctl/command_line.h"
@@ -13,7 +14,7 @@ struct CredentialRotateOptions {
 };
 
 ExitCode rotate(Tool& tool, const CredentialRotateOptions& options) {
-  const auto body = tool.ask("POST", fmt::format("/v1/credentials/{}/rotate", control::percent_encode(options.name)));
+  const auto body = tool.ask("POST", fmt::format("/v1/credentials/{}/rotate", percent_encode(options.name)));
   if (!body) return tool.report(body.error());
   const auto rotation = control::decode_rotation(*body);
   if (!rotation) return tool.report(rotation.error());
@@ -38,8 +39,10 @@ void add_credential_rotate(CLI::App& credential, CommandLine& line) {
        .examples = {"credential rotate github-bot", "credential rotate github-bot -o json"},
        .more =
            "The value before is not used any more, and connections that it was sent over are closed, also when the\n"
-           "source gives the same value again or fails. Of a stored value there is no source to ask: give the new\n"
-           "one with 'credential set'."});
+           "source gives the same value again or fails. Where a token or keys are made of what the source gives, they "
+           "are\n"
+           "what is new or the same. Of a stored value there is no source to ask: give the new one with\n"
+           "'credential set'."});
   verb.add_option("NAME", options->name, "The credential")->required();
   when_chosen(verb, line, options, rotate);
 }

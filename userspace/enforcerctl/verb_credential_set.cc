@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "base/percent.h"
 #include "control/route.h"
 #include "credentials/value.h"
 #include "enforcerctl/command_line.h"
@@ -54,7 +55,7 @@ ExitCode set(Tool& tool, const SetOptions& options) {
   }
   const auto value = take_value(tool, options);
   if (!value) return tool.report(value.error());
-  const auto stored = tool.ask("PUT", "/v1/credentials/" + control::percent_encode(options.name), value->reveal());
+  const auto stored = tool.ask("PUT", "/v1/credentials/" + percent_encode(options.name), value->reveal());
   if (!stored) return tool.report(stored.error());
   if (tool.json()) {
     tool.print_json(*stored);

@@ -2,6 +2,7 @@
 // status.
 #include <fmt/format.h>
 
+#include "base/percent.h"
 #include "control/json.h"
 #include "control/route.h"
 #include "enforcerctl/command_line.h"
@@ -17,11 +18,11 @@ struct CredentialTestOptions {
 };
 
 std::string test_target(const CredentialTestOptions& options) {
-  std::string target = fmt::format("/v1/credentials/{}/test", control::percent_encode(options.name));
+  std::string target = fmt::format("/v1/credentials/{}/test", percent_encode(options.name));
   char mark = '?';
   const auto add = [&](std::string_view field, const std::string& value) {
     if (value.empty()) return;
-    target += fmt::format("{}{}={}", mark, field, control::percent_encode(value));
+    target += fmt::format("{}{}={}", mark, field, percent_encode(value));
     mark = '&';
   };
   add("host", options.host);

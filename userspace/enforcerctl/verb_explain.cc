@@ -2,6 +2,7 @@
 // daemon.
 #include <fmt/format.h>
 
+#include "base/percent.h"
 #include "control/explain.h"
 #include "control/route.h"
 #include "enforcerctl/command_line.h"
@@ -27,9 +28,9 @@ std::string joined(const std::vector<std::string>& words) {
 
 /// The daemon's own JSON, or ours of the same shape.
 Result<std::string> ask_daemon(const Tool& tool, const ExplainOptions& options, const Labels& labels) {
-  std::string target = "/v1/explain?target=" + control::percent_encode(joined(options.words));
-  if (!options.guest.empty()) target += "&guest=" + control::percent_encode(options.guest);
-  if (!labels.empty()) target += "&labels=" + control::percent_encode(labels_text(labels));
+  std::string target = "/v1/explain?target=" + percent_encode(joined(options.words));
+  if (!options.guest.empty()) target += "&guest=" + percent_encode(options.guest);
+  if (!labels.empty()) target += "&labels=" + percent_encode(labels_text(labels));
   return tool.ask("GET", target);
 }
 

@@ -1,6 +1,7 @@
 // log: the audit records, as they are or as they come.
 #include <fmt/format.h>
 
+#include "base/percent.h"
 #include "control/json.h"
 #include "control/route.h"
 #include "enforcerctl/command_line.h"
@@ -28,7 +29,7 @@ Result<WallClock::time_point> parse_since(const std::string& text) {
 Result<std::string> target_for(const Tool& tool, const LogOptions& options) {
   std::string target = fmt::format("/v1/log?follow={}", options.follow ? 1 : 0);
   const auto add = [&](std::string_view name, std::string_view value) {
-    if (!value.empty()) target += fmt::format("&{}={}", name, control::percent_encode(value));
+    if (!value.empty()) target += fmt::format("&{}={}", name, percent_encode(value));
   };
   add("guest", options.guest);
   add("decision", options.decision);

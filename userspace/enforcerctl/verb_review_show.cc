@@ -1,6 +1,6 @@
 // review show: facts first, then what the guest wrote.
+#include "base/percent.h"
 #include "control/json.h"
-#include "control/route.h"
 #include "enforcerctl/command_line.h"
 #include "enforcerctl/review_text.h"
 #include "enforcerctl/reviews.h"
@@ -16,7 +16,7 @@ ExitCode show_review(Tool& tool, const ReviewShowOptions& options) {
   const auto review = find_review(tool, options.id);
   if (!review) return tool.report(review.error());
   if (tool.json()) {
-    const auto body = tool.ask("GET", "/v1/reviews/" + control::percent_encode(review->id));
+    const auto body = tool.ask("GET", "/v1/reviews/" + percent_encode(review->id));
     if (!body) return tool.report(body.error());
     tool.print_json(*body);
     return ExitCode::kOk;

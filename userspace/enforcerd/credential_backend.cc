@@ -3,11 +3,11 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "credentials/placeholder.h"
 #include "credentials/trial.h"
-#include "credentials/value.h"
 #include "enforcerd/daemon.h"
 #include "http/authority.h"
 
@@ -106,7 +106,7 @@ Result<TriedOrigin> named_origin(const policy::CredentialSpec& spec, std::string
 
 /// In a request line it is what it is here, or it is refused: no blanks, nothing outside ASCII, no fragment.
 Result<> check_path(std::string_view path) {
-  const auto fits = [](char c) { return c > ' ' && c < '\x7f' && c != '#'; };
+  const auto fits = [](char c) { return ascii::is_visible(c) && c != '#'; };
   if (path.starts_with('/') && path.size() <= kLongestPath && std::ranges::all_of(path, fits)) return {};
   return fail(Errc::kInvalid,
               fmt::format("'{}' is not a path: it begins with '/' and has at most {} visible characters "
@@ -176,18 +176,15 @@ asio::awaitable<Result<control::Rotation>> Daemon::rotate_credential(control::Ca
                                                 "'enforcerctl credential set {}'",
                                                 name, name));
   }
-  const auto before = keyring_.last_given(name);
-  keyring_.forget(name);
-  const auto value = co_await keyring_.secret_of(*spec, Deadline::after(kSourcePatience));
+  const auto renewal = co_await keyring_.renew(*spec, Deadline::after(kSourcePatience));
   // Only now: a request that was waiting for the old value has it, too. Also when the source failed: from here on
   // nothing goes on with what was asked to be no good any more.
   revoke_value(name);
   log_info("credential {} is rotated by uid {} (pid {}){}", name, caller.uid, caller.pid,
-           value ? "" : ", but its source fails");
+           renewal ? "" : ", but there is no other value");
   record_event("credential_rotated", nullptr, fmt::format("{} by uid {}", name, caller.uid));
-  if (!value) co_return std::unexpected(value.error());
-  co_return control::Rotation{.changed = before == nullptr || !credentials::same_value(*before, **value),
-                              .expires = keyring_.state_of(*spec).expires};
+  if (!renewal) co_return std::unexpected(renewal.error());
+  co_return control::Rotation{.changed = renewal->changed, .expires = renewal->expires};
 }
 
 asio::awaitable<Result<control::CredentialTest>> Daemon::test_credential(control::Caller caller,

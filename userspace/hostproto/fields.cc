@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/ascii.h"
 #include "hostproto/messages.h"
 
 namespace enforcer::hostproto {
@@ -29,7 +30,7 @@ constexpr std::array<std::pair<Errc, std::string_view>, 7> kErrorCodes{{
 }};
 
 bool is_printable(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7f; });
+  return std::ranges::all_of(text, ascii::is_printable);
 }
 
 bool has_control(std::string_view text) {

@@ -10,9 +10,9 @@
 namespace enforcer::http {
 namespace {
 
-/// RFC 3986 2.3: escaped or not, it is the same octet.
+/// Escaped or not, it is the same octet.
 bool is_unreserved(std::uint8_t c) {
-  return ascii::is_alphanumeric(c) || std::string_view("-._~").contains(static_cast<char>(c));
+  return ascii::is_unreserved(static_cast<char>(c));
 }
 /// May stand raw in a segment: RFC 3986 3.3 pchar, without the escapes.
 bool is_segment_octet(std::uint8_t c) {

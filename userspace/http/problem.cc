@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/ascii.h"
 #include "base/text.h"
 #include "http/field_rules.h"
 
@@ -84,7 +85,7 @@ std::string grpc_message(std::string_view text) {
   std::string out;
   for (const char c : text) {
     const auto octet = static_cast<unsigned char>(c);
-    if (octet >= 0x20 && octet < 0x7f && c != '%') {
+    if (ascii::is_printable(c) && c != '%') {
       out += c;
     } else {
       out += fmt::format("%{:02X}", octet);

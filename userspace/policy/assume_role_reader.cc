@@ -10,6 +10,7 @@
 
 #include "base/ascii.h"
 #include "base/text.h"
+#include "policy/aws_scope.h"
 #include "policy/credential_text.h"
 
 namespace enforcer::policy {
@@ -93,13 +94,12 @@ bool check_expansions(Place place, std::string_view text, Reader& reader) {
   }
 }
 
-// What STS takes beside letters and digits, in ASCII.
 struct Alphabet {
   std::string_view others;
   std::string_view words;
 };
-constexpr Alphabet kInSession{"_+=,.@-", "letters, digits and _+=,.@-"};
-constexpr Alphabet kInTag{" _.:/=+-@", "letters, digits, blanks and _.:/=+-@"};
+constexpr Alphabet kInSession{AssumeRoleExchange::kInSessionName, "letters, digits and _+=,.@-"};
+constexpr Alphabet kInTag{AssumeRoleExchange::kInTagValue, "letters, digits, blanks and _.:/=+-@"};
 
 bool consists_of(std::string_view text, const Alphabet& alphabet) {
   return std::ranges::all_of(text, [&](char c) { return ascii::is_alphanumeric(c) || alphabet.others.contains(c); });

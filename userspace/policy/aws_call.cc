@@ -75,7 +75,7 @@ bool find_parameter(std::string_view text, std::string_view name, Saying& into) 
   Parameter parameter;
   while (next_parameter(text, "&", parameter)) {
     const bool plain = parameter.well_formed && !parameter.name.contains('%') &&
-                       std::ranges::all_of(parameter.name, [](char c) { return c > ' ' && c < '\x7f'; });
+                       std::ranges::all_of(parameter.name, ascii::is_visible);
     if (!plain) return false;
     if (equal_folded(parameter.name, name)) into.add(parameter.name == name ? parameter.value : "");
   }
@@ -200,7 +200,7 @@ Result<AwsQuestion> aws_question(std::string_view action, std::string_view regio
   const auto colon = action.find(':');
   const std::string_view service = action.substr(0, colon);
   const std::string_view operation = colon == std::string_view::npos ? "" : action.substr(colon + 1);
-  if (!is_aws_service(service) || !is_action(operation)) {
+  if (!is_aws_word(service) || !is_action(operation)) {
     return fail(Errc::kInvalid, fmt::format("'{}' is not an action of AWS", escape_untrusted(action, 128)));
   }
   const std::string_view domain = region.starts_with("cn-") ? "amazonaws.com.cn" : "amazonaws.com";

@@ -8,16 +8,14 @@
 namespace enforcer::policy {
 namespace {
 
-constexpr std::size_t kLongestService = 64;
-
-bool is_service_octet(char c) {
-  return ascii::is_lower(c) || ascii::is_digit(c) || c == '-';
-}
+constexpr std::size_t kLongestAwsWord = 63;  // a label of a host name, at the same time
 
 }  // namespace
 
-bool is_aws_service(std::string_view text) {
-  return !text.empty() && text.size() <= kLongestService && std::ranges::all_of(text, is_service_octet);
+bool is_aws_word(std::string_view text) {
+  const auto fits = [](char c) { return ascii::is_lower(c) || ascii::is_digit(c) || c == '-'; };
+  return !text.empty() && text.size() <= kLongestAwsWord && !text.starts_with('-') && !text.ends_with('-') &&
+         std::ranges::all_of(text, fits);
 }
 
 std::optional<AwsScope> read_aws_scope(std::string_view credential) {
@@ -29,7 +27,7 @@ std::optional<AwsScope> read_aws_scope(std::string_view credential) {
     if (parts[i].empty()) return std::nullopt;
     credential.remove_prefix(slash == std::string_view::npos ? credential.size() : slash + 1);
   }
-  if (parts[4] != "aws4_request" || !is_aws_service(parts[3])) return std::nullopt;
+  if (parts[4] != "aws4_request" || !is_aws_word(parts[3])) return std::nullopt;
   return AwsScope{.key_id = parts[0], .date = parts[1], .region = parts[2], .service = parts[3]};
 }
 

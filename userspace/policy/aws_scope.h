@@ -13,13 +13,13 @@ struct AwsScope {
   std::string_view key_id;
   std::string_view date;
   std::string_view region;
-  std::string_view service;  ///< lower-case letters, digits and '-', at most 64
+  std::string_view service;  ///< is_aws_word()
 };
 
 /// Nothing when the text has not exactly these five parts.
 [[nodiscard]] std::optional<AwsScope> read_aws_scope(std::string_view credential);
 
-/// As services are called in a scope: lower-case letters, digits and '-', 1-64 of them.
-[[nodiscard]] bool is_aws_service(std::string_view text);
+/// A service or region as AWS's signatures and host names spell it: 1-63 of lower-case letters, digits and '-' inside.
+[[nodiscard]] bool is_aws_word(std::string_view text);
 
 }  // namespace enforcer::policy

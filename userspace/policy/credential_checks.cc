@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "policy/spelling.h"
+#include "policy/did_you_mean.h"
 #include "policy/target_set.h"
 
 namespace enforcer::policy {

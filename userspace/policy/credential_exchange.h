@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -42,6 +43,10 @@ struct GithubAppExchange {
 /// AWS STS AssumeRole, for keys of a session. The value is a key pair. In session_name and the values of tags,
 /// "{guest}", "{epoch}" and "{label:NAME}" stand for the guest's: the cloud's own log says which agent it was.
 struct AssumeRoleExchange {
+  // What STS takes in them beside letters and digits of ASCII.
+  static constexpr std::string_view kInSessionName = "_+=,.@-";
+  static constexpr std::string_view kInTagValue = " _.:/=+-@";
+
   HttpsUrl sts;                                           ///< "https://sts.us-east-1.amazonaws.com"
   std::string region;                                     ///< of the signature
   std::string role;                                       ///< ARN

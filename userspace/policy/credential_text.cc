@@ -11,7 +11,6 @@ namespace enforcer::policy {
 namespace {
 
 constexpr std::size_t kLongestVariable = 128;
-constexpr std::size_t kLongestAwsWord = 63;  // a label of a host name, at the same time
 
 }  // namespace
 
@@ -20,22 +19,16 @@ void report_value(Place place, std::string_view text, std::string_view why, std:
 }
 
 bool is_printable(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return c >= ' ' && c < '\x7f'; });
+  return std::ranges::all_of(text, ascii::is_printable);
 }
 
 bool is_visible(std::string_view text) {
-  return !text.empty() && is_printable(text) && !text.contains(' ');
+  return !text.empty() && std::ranges::all_of(text, ascii::is_visible);
 }
 
 bool is_variable(std::string_view text) {
   return !text.empty() && text.size() <= kLongestVariable &&
          std::ranges::all_of(text, [](char c) { return ascii::is_alphanumeric(c) || c == '_'; });
-}
-
-bool is_aws_word(std::string_view text) {
-  const auto fits = [](char c) { return ascii::is_lower(c) || ascii::is_digit(c) || c == '-'; };
-  return !text.empty() && text.size() <= kLongestAwsWord && !text.starts_with('-') && !text.ends_with('-') &&
-         std::ranges::all_of(text, fits);
 }
 
 bool has_one_hole(std::string_view text) {

@@ -19,9 +19,6 @@ void report_value(Place place, std::string_view text, std::string_view why, std:
 /// A name of an environment variable: at most 128 of letters, digits and '_'.
 [[nodiscard]] bool is_variable(std::string_view text);
 
-/// A service or region as AWS's signatures spell it: 1-63 of lower-case letters, digits and '-' inside.
-[[nodiscard]] bool is_aws_word(std::string_view text);
-
 /// "{}" stands in it exactly once.
 [[nodiscard]] bool has_one_hole(std::string_view text);
 

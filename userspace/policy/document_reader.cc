@@ -7,8 +7,8 @@
 
 #include "base/text.h"
 #include "policy/credential_reader.h"
+#include "policy/did_you_mean.h"
 #include "policy/rule_reader.h"
-#include "policy/spelling.h"
 #include "policy/test_reader.h"
 
 namespace enforcer::policy {

@@ -8,8 +8,8 @@
 #include <tuple>
 
 #include "policy/compile.h"
+#include "policy/did_you_mean.h"
 #include "policy/findings.h"
-#include "policy/spelling.h"
 
 namespace enforcer::policy {
 namespace {

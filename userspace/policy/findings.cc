@@ -149,7 +149,7 @@ bool refuses_upgrade(const Rule& rule, const Facts& facts) {
 
 bool refuses_credential(const Rule& rule, const Facts& facts) {
   if (!rule.own_credentials_denied || facts.layer != Layer::kHttp) return false;
-  return !facts.request || brings_credential(*facts.request);
+  return !facts.request || brings_credential(facts);
 }
 
 Truth means_request(const Rule& rule, const Facts& facts) {

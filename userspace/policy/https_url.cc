@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/ascii.h"
+
 namespace enforcer::policy {
 namespace {
 
@@ -17,8 +19,7 @@ std::expected<HttpsUrl, std::string_view> HttpsUrl::parse(std::string_view text)
   if (!text.starts_with(kScheme)) return std::unexpected("not an https:// URL");
   if (text.size() > kLongest) return std::unexpected("too long for a URL");
   text.remove_prefix(kScheme.size());
-  const auto visible = [](char c) { return c > ' ' && c < '\x7f'; };
-  if (!std::ranges::all_of(text, visible)) return std::unexpected("not visible ASCII");
+  if (!std::ranges::all_of(text, ascii::is_visible)) return std::unexpected("not visible ASCII");
   if (text.find_first_of("@?#\\") != std::string_view::npos) {
     return std::unexpected("a URL with a user, a query, a fragment or '\\'");
   }

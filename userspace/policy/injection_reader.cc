@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "policy/aws_host.h"
+#include "policy/aws_scope.h"
 #include "policy/credential_text.h"
 #include "policy/header_name.h"
 #include "policy/rule_reader.h"

@@ -45,6 +45,10 @@ constexpr std::string_view kCredentialParameters[] = {"access-token",  "api-key"
                                                       "private-token", "job-token", "auth-token",
                                                       "oauth-token",   "token",     "subscription-key"};
 
+/// "System parameters" of Google's APIs.
+constexpr std::string_view kGoogleKeys[] = {"key", "$key"};
+constexpr std::string_view kBelowGoogle = ".googleapis.com";
+
 /// URLs that somebody else has signed: AWS's signatures of versions 4 and 2, Google's, Azure's. They are not removed
 /// from where a credential of ours is added, because a signature that is to be made again begins with them.
 constexpr std::string_view kSignatureParameters[] = {
@@ -63,20 +67,22 @@ bool is_credential_field(std::string_view name) {
   return is_among(kCredentialFields, name);
 }
 
-bool is_credential_parameter(std::string_view name) {
-  return is_among(kCredentialParameters, name);
+bool is_credential_parameter(std::string_view name, const HostName* host) {
+  if (is_among(kCredentialParameters, name)) return true;
+  return host != nullptr && host->text().ends_with(kBelowGoogle) && is_among(kGoogleKeys, name);
 }
 
-bool brings_credential(const RequestFacts& request) {
+bool brings_credential(const Facts& facts) {
+  ENFORCER_CHECK(facts.request != nullptr);
+  const RequestFacts& request = *facts.request;
   const auto carries = [](const FieldFact& field) { return is_credential_field(field.name); };
   if (std::ranges::any_of(request.fields, carries)) return true;
+  const HostName* const host = facts.host ? &*facts.host : nullptr;
   std::string_view rest = request.query ? std::string_view(*request.query) : "";
-  while (!rest.empty()) {
-    const auto end = rest.find_first_of("&;");  // some origins separate at ';' too
-    const std::string_view piece = rest.substr(0, end);
+  std::string_view piece;
+  while (next_piece(rest, kLenientSeparators, piece)) {
     const std::string name = comparable_parameter(piece.substr(0, piece.find('=')));
-    if (is_credential_parameter(name) || is_among(kSignatureParameters, name)) return true;
-    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+    if (is_credential_parameter(name, host) || is_among(kSignatureParameters, name)) return true;
   }
   return false;
 }

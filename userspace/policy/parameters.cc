@@ -61,19 +61,24 @@ char comparable(char c) {
 
 }  // namespace
 
-bool next_parameter(std::string_view& rest, std::string_view separators, Parameter& out) {
-  while (!rest.empty()) {
+bool next_piece(std::string_view& rest, std::string_view separators, std::string_view& piece) {
+  do {
+    if (rest.empty()) return false;
     const auto end = rest.find_first_of(separators);
-    const std::string_view piece = rest.substr(0, end);
+    piece = rest.substr(0, end);
     rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
-    if (piece.empty()) continue;
-    const auto equals = piece.find('=');
-    const std::string_view value = equals == std::string_view::npos ? "" : piece.substr(equals + 1);
-    const bool name_decoded = decode(piece.substr(0, equals), out.name);
-    out.well_formed = decode(value, out.value) && name_decoded;
-    return true;
-  }
-  return false;
+  } while (piece.empty());
+  return true;
+}
+
+bool next_parameter(std::string_view& rest, std::string_view separators, Parameter& out) {
+  std::string_view piece;
+  if (!next_piece(rest, separators, piece)) return false;
+  const auto equals = piece.find('=');
+  const std::string_view value = equals == std::string_view::npos ? "" : piece.substr(equals + 1);
+  const bool name_decoded = decode(piece.substr(0, equals), out.name);
+  out.well_formed = decode(value, out.value) && name_decoded;
+  return true;
 }
 
 std::string comparable_parameter(std::string_view name) {

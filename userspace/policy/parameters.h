@@ -13,8 +13,15 @@ struct Parameter {
       true;  ///< false: an escape that is none, or an escaped NUL; name and value are then not to be trusted
 };
 
-/// Takes the next parameter off `rest`; false when there is none any more. Empty pieces ("a&&b") are skipped.
-/// `separators`: "&", or "&;" for how some origins read it.
+/// How some origins read a query: ';' separates, too.
+inline constexpr std::string_view kLenientSeparators = "&;";
+
+/// Takes the next piece off `rest`, as it stands there and without its separator; false when there is none any more.
+/// Empty pieces ("a&&b") are skipped.
+[[nodiscard]] bool next_piece(std::string_view& rest, std::string_view separators, std::string_view& piece);
+
+/// Takes the next parameter off `rest`; false when there is none any more. `separators`: "&", or
+/// kLenientSeparators.
 [[nodiscard]] bool next_parameter(std::string_view& rest, std::string_view separators, Parameter& out);
 
 /// A parameter's name as the most lenient origin may compare it: percent-escapes decoded (%75 and IIS's %u0075), lower

@@ -23,7 +23,6 @@ namespace enforcer::policy {
   X(kDnsRate, "dns_rate", "too many DNS queries")                                                             \
   X(kLimitNames, "limit_names", "too many different names for one guest")                                     \
   X(kLimitConnections, "limit_conn", "too many connections at once")                                          \
-  X(kLimitDecisions, "limit_decisions", "too many decisions a minute")                                        \
   X(kLimitHead, "limit_head", "request head too large")                                                       \
   X(kLimitRequests, "limit_requests", "too many requests a minute")                                           \
   X(kLimitBytes, "limit_bytes", "too many bytes sent within an hour")                                         \
@@ -75,7 +74,6 @@ namespace enforcer::policy {
   X(kOriginTimeout, "origin_timeout", "the origin did not answer in time")                                    \
   X(kOriginProtocol, "upstream_proto", "the origin answered something that is not the protocol")              \
   X(kSecretReflected, "secret_reflected", "the response would have carried the credential back")              \
-  X(kRuleGone, "rule_gone", "a reload removed the rule that allowed this session")                            \
   X(kGuestGone, "guest_gone", "the guest was removed")                                                        \
   X(kDatapath, "datapath", "dropped by the kernel datapath; the drop reason says why")                        \
   X(kInternal, "internal", "an internal failure, which denies")

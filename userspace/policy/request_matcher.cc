@@ -65,7 +65,7 @@ bool query_matches(const NamedPattern& wanted, std::string_view query, Leaning l
   const bool two_readings = query.contains(';');  // a separator to some origins
   if (leaning == Leaning::kAllowing && two_readings) return false;
   return parameter_matches(wanted, query, "&", leaning) ||
-         (two_readings && parameter_matches(wanted, query, "&;", leaning));
+         (two_readings && parameter_matches(wanted, query, kLenientSeparators, leaning));
 }
 
 /// Does the query of "info/refs" ask for this service? Git writes exactly that and nothing else.

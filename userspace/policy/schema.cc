@@ -6,7 +6,7 @@
 
 #include "base/ascii.h"
 #include "base/text.h"
-#include "policy/spelling.h"
+#include "policy/did_you_mean.h"
 
 namespace enforcer::policy {
 namespace {

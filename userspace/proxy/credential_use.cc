@@ -123,6 +123,12 @@ std::optional<policy::Reason> CredentialUse::sign(OutgoingRequest& request) {
   const std::string_view body = request.body ? as_text(*request.body) : std::string_view();
   auto seed = credentials::sign(request.head, *signature, credentials::keys_in(*lease_.value), WallClock::now(), body);
   if (!seed) return policy::Reason::kCredentialUnavailable;
+  if (signature->form == credentials::GuestSignature::Form::kQuery) {
+    // Whoever gets the URL that we have signed can use it without us, for as long as the guest has said.
+    auto needles = credentials::needles_for(spec(), *lease_.value, seed->signature);
+    if (!needles) return policy::Reason::kCredentialUnavailable;
+    lease_.needles = *std::move(needles);
+  }
   using Payload = credentials::GuestSignature::Payload;
   using Trailer = credentials::ChunkSigner::Trailer;
   if (signature->payload == Payload::kChunks) chunks_.emplace(*std::move(seed), Trailer::kNone);

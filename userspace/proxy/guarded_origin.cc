@@ -14,6 +14,9 @@ namespace {
 constexpr std::size_t kRoom = std::size_t{64} * 1024;
 constexpr unsigned kPartialContent = 206;
 
+/// Encodings of the messages in a body (gRPC, Connect), which asking for the body's own does not prevent. Any other
+/// field of such a name (x-amz-meta-content-encoding) is a text that no client decodes by.
+constexpr std::string_view kInnerEncodings[] = {"grpc-encoding", "connect-content-encoding"};
 /// They speak of a body in the form it had.
 constexpr std::string_view kOfEncodedBodies[] = {"content-encoding", "content-md5",     "content-digest",
                                                  "digest",           "repr-digest",     "accept-ranges",
@@ -33,12 +36,9 @@ bool is_identity(std::string_view coding) {
   return coding.empty() || coding == "identity";
 }
 
-/// Another encoding than that of the whole body: of the messages in it (gRPC, Connect), for instance.
 bool has_inner_encoding(const http::ResponseHead& head) {
-  return std::ranges::any_of(head.fields, [](const http::HeaderField& field) {
-    const std::string name = http::comparable_name(field.name);
-    const bool inner = name.ends_with("-encoding") && name != "content-encoding" && !name.ends_with("accept-encoding");
-    return inner && !is_identity(field.value);
+  return std::ranges::any_of(kInnerEncodings, [&](std::string_view name) {
+    return !std::ranges::all_of(http::values_of(head.fields, name), is_identity);
   });
 }
 

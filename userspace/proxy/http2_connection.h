@@ -40,7 +40,6 @@ class Http2Connection : public http::Http2Codec::Events {
   /// What is there is sent, and no more.
   void closing();
   [[nodiscard]] bool is_closing() const { return closing_; }
-  [[nodiscard]] std::size_t stream_count() const { return streams_.size(); }
   [[nodiscard]] Http2Stream* find(http::StreamId id);
 
   /// Around each write.

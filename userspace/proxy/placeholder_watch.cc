@@ -28,11 +28,6 @@ std::shared_ptr<const KnownPlaceholders> KnownPlaceholders::of(std::string_view 
   return known;
 }
 
-std::shared_ptr<const KnownPlaceholders> GuestView::placeholders(std::string_view instance) {
-  if (!known_placeholders) known_placeholders = KnownPlaceholders::of(instance, guest->identity(), *policy);
-  return known_placeholders;
-}
-
 /// What passes is looked at in each form, and nothing of it is changed.
 class PlaceholderWatch::Body final : public BodySource {
  public:

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "base/percent.h"
+
 using namespace enforcer;
 using namespace enforcer::control;
 

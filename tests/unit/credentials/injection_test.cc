@@ -3,7 +3,6 @@
 
 #include <doctest/doctest.h>
 
-#include "credentials/query_parameters.h"
 #include "scratch.h"
 
 using namespace enforcer;
@@ -154,6 +153,26 @@ TEST_CASE("bindings_that_make_no_sense_are_refused") {
   CHECK(refused({.as = As::kHeader, .name = "X-Key", .format = "a\r\nb: {}"}));
   CHECK(refused({.as = As::kQuery}));
   CHECK_FALSE(refused({.as = As::kHeader, .name = "X-Key", .format = "k=\"{}\""}));
+}
+
+TEST_CASE("what_google_calls_key_is_a_key_there_and_a_name_elsewhere") {
+  const auto left = [](std::string_view host, std::string_view target) {
+    auto head = head_of(target);
+    head.authority = http::parse_authority(host).value();
+    remove_own_credentials(head);
+    return head.path.query.value_or("");
+  };
+  for (const std::string_view spelling : {"key", "KEY", "%6bey", "$key", "%24key", "key%5B%5D", "+key"}) {
+    CAPTURE(spelling);
+    const std::string target = "/v1/places?q=1&" + std::string(spelling) + "=own;x";
+    CHECK(left("maps.googleapis.com", target) == "q=1;x");
+    CHECK(left("europe-west1-aiplatform.googleapis.com", target) == "q=1;x");
+    CHECK(left("api.test", target) == target.substr(target.find('?') + 1));
+    CHECK(left("googleapis.com.evil.test", target) == target.substr(target.find('?') + 1));
+    CHECK(left("notgoogleapis.com", target) == target.substr(target.find('?') + 1));
+    CHECK(left("198.51.100.1", target) == target.substr(target.find('?') + 1));
+  }
+  CHECK(left("maps.googleapis.com", "/?keys=1&monkey=2&api_key=own") == "keys=1&monkey=2");
 }
 
 TEST_CASE("own_credentials_can_be_removed_without_adding_any") {

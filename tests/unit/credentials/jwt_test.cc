@@ -65,13 +65,11 @@ TEST_CASE("base64url_is_that_of_rfc_4648_without_padding") {
 TEST_CASE("a_key_that_cannot_sign_is_refused_without_a_byte_of_it") {
   const std::string good = pem_of_key(rfc7515_key().get());
   CHECK(sign_rs256("{}", "{}", secret_of_text(good)).has_value());
-  CHECK(sign_rs256("{}", "{}", secret_of_text("a comment\n" + good)).has_value());
-  CHECK(refusal_of_key("S3CR3T") == "the value is no private key in PEM, or an encrypted one");
-  CHECK(refusal_of_key(good.substr(0, good.size() / 2)) == "the value is no private key in PEM, or an encrypted one");
-  CHECK(refusal_of_key(pem_of_key(rfc7515_key().get(), "password")) ==
-        "the value is no private key in PEM, or an encrypted one");
+  CHECK(refusal_of_key("S3CR3T").starts_with("not a private key in PEM"));
+  CHECK(refusal_of_key(good.substr(0, good.size() / 2)).starts_with("the PEM is cut off"));
+  CHECK(refusal_of_key(pem_of_key(rfc7515_key().get(), "password")).starts_with("the private key is encrypted"));
   const Pkey curve(EVP_EC_gen("P-256"), EVP_PKEY_free);
-  CHECK(refusal_of_key(pem_of_key(curve.get())) == "the private key is not of RSA");
+  CHECK(refusal_of_key(pem_of_key(curve.get())).starts_with("the private key is not of RSA"));
   CHECK(refusal_of_key(pem_of_key(rsa_key_of_bits(2047).get())) ==
-        "the RSA key has less than 2048 bits (RFC 7518 3.3)");
+        "the private key of RSA has less than 2048 bits (RFC 7518 3.3)");
 }

@@ -190,34 +190,36 @@ TEST_CASE("a_failure_that_is_forgotten_does_not_keep_the_command_from_being_aske
   CHECK(rig.text(heals) == "v");
 }
 
-TEST_CASE("the_value_that_was_given_last_is_known_until_it_is_forgotten_or_changed") {
+TEST_CASE("a_renewed_value_is_compared_with_the_one_that_was_given_last") {
   Rig rig;
-  const auto last = [&](std::string_view name) {
-    const Shared given = rig.keyring->last_given(name);
-    return given ? std::string(given->reveal()) : "none";
+  const auto renewed = [&](const policy::CredentialSpec& of) {
+    const auto renewal = await(rig.io, rig.keyring->renew(of, Deadline::after(std::chrono::seconds(20))));
+    return !renewal ? "error: " + renewal.error().message : renewal->changed ? "another" : "the same";
   };
   const auto file = file_spec(rig.scratch.write("token", "one"));
-  CHECK(last("bot") == "none");
   CHECK(rig.keyring->state_of(file).kind == State::Kind::kOk);
-  CHECK(last("bot") == "none");  // looked at, not given
+  CHECK(renewed(file) == "another");  // looked at, not given
+  CHECK(renewed(file) == "the same");
   CHECK(rig.text(file) == "one");
   rig.scratch.write("token", "two");
   CHECK(rig.keyring->state_of(file).kind == State::Kind::kOk);
-  CHECK(last("bot") == "one");
+  CHECK(renewed(file) == "another");
   CHECK(rig.text(file) == "two");
-  CHECK(last("bot") == "two");
   rig.keyring->forget("other");
-  CHECK(last("bot") == "two");
+  CHECK(renewed(file) == "the same");
   rig.keyring->forget("bot");
-  CHECK(last("bot") == "none");
+  CHECK(renewed(file) == "another");
+  std::filesystem::remove(rig.scratch.at("token"));
+  CHECK(renewed(file).starts_with("error: credential bot (credentials.yaml:7): "));
 
   const auto stored = spec("stored", {.kind = Kind::kStored});
   for (const bool erased : {false, true}) {
     REQUIRE(rig.keyring->set(stored, *Secret::copy_of("v")));
     CHECK(rig.text(stored) == "v");
-    CHECK(last("stored") == "v");
-    REQUIRE((erased ? rig.keyring->erase(stored) : rig.keyring->set(stored, *Secret::copy_of("w"))));
-    CHECK(last("stored") == "none");
+    CHECK(renewed(stored) == "the same");
+    if (erased) REQUIRE(rig.keyring->erase(stored));
+    REQUIRE(rig.keyring->set(stored, *Secret::copy_of("v")));
+    CHECK(renewed(stored) == "another");
   }
 }
 

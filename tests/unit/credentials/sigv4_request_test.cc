@@ -170,6 +170,13 @@ TEST_CASE("a_malformed_authorization_is_refused") {
                  Fault::kMalformed));
 }
 
+TEST_CASE("a_signature_that_was_masked_on_its_way_is_made_again") {
+  CHECK(read("", with(kUrlForm, kDigits, std::string(64, '*'))).has_value());
+  CHECK(is_fault(read("", with(kUrlForm, kDigits, std::string(63, '*'))), Fault::kMalformed));
+  CHECK(is_fault(read("", with(kUrlForm, kDigits, std::string(63, '*') + "-")), Fault::kMalformed));
+  CHECK(is_fault(read("", with(kUrlForm, kDigits, std::string(63, 'a') + "*")), Fault::kMalformed));
+}
+
 TEST_CASE("a_malformed_presigned_url_is_refused") {
   for (const std::string& piece : {std::string("X-Amz-Algorithm=AWS4-HMAC-SHA256&"), kCredential + "&",
                                    std::string("&X-Amz-Date=20260102T030405Z"),

@@ -13,7 +13,7 @@
 
 #include "base/ascii.h"
 #include "base/digest.h"
-#include "credentials/query_parameters.h"
+#include "base/percent.h"
 #include "credentials/sigv4_canonical.h"
 #include "http/path.h"
 #include "sigv4_fixture.h"
@@ -130,9 +130,9 @@ void check_query_form(const std::filesystem::path& folder, const VectorRequest& 
   const std::string credential = request.access_key_id + "/" + kVectorScope.text();
   const std::string signed_query =
       request.query + "&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=" + std::string(kVectorTime) +
-      "&X-Amz-Credential=" + escape_parameter(credential) + "&X-Amz-Expires=" + std::to_string(request.expires) +
-      "&X-Amz-SignedHeaders=" + escape_parameter(names_of(fields));
-  const auto query = canonical_query(signed_query, request.token_is_signed ? escape_parameter(request.token) : "");
+      "&X-Amz-Credential=" + percent_encode(credential) + "&X-Amz-Expires=" + std::to_string(request.expires) +
+      "&X-Amz-SignedHeaders=" + percent_encode(names_of(fields));
+  const auto query = canonical_query(signed_query, request.token_is_signed ? percent_encode(request.token) : "");
   REQUIRE(query.has_value());
   check_steps(folder, "query", request, fields, *query);
 }
@@ -152,7 +152,7 @@ std::optional<http::RequestHead> as_from_guest(const std::filesystem::path& fold
   replace_all(text, request.access_key_id, "AKIAPLACEHOLDER00000");
   if (!request.token.empty()) {
     replace_all(text, request.token, "placeholder");
-    replace_all(text, escape_parameter(request.token), "placeholder");
+    replace_all(text, percent_encode(request.token), "placeholder");
   }
   return testing::head_if_legal(text);
 }

@@ -23,7 +23,7 @@ bool mints(const std::string& request) {
 }
 
 bool brings(const std::string& request) {
-  return brings_credential(*facts("https a.test:443 " + request).request);
+  return brings_credential(facts("https a.test:443 " + request));
 }
 
 TEST_CASE("answers_may_set_cookies_where_a_rule_with_the_credential_says_so") {
@@ -274,6 +274,11 @@ TEST_CASE("credentials_are_found_in_fields_and_parameters_in_any_spelling") {
                               "GET /?q=access_token", "GET /?key=x", "GET /?signal=x", "GET /access_token"}) {
     CHECK_MESSAGE(!brings(request), std::string(request));
   }
+  // At Google "key" is an API key, elsewhere it is the name of what is asked for.
+  CHECK(brings_credential(facts("https maps.googleapis.com:443 GET /v1?q=1&%6bEY=x")));
+  CHECK(brings_credential(facts("https maps.googleapis.com:443 GET /v1?$key=x")));
+  CHECK_FALSE(brings_credential(facts("https maps.googleapis.com:443 GET /v1?keys=x")));
+  CHECK_FALSE(brings_credential(facts("https maps.googleapis.com.test:443 GET /v1?key=x")));
 }
 
 }  // namespace

@@ -4,8 +4,8 @@
 #include <set>
 
 #include "policy/decision.h"
+#include "policy/did_you_mean.h"
 #include "policy/facts.h"
-#include "policy/spelling.h"
 
 namespace enforcer::policy {
 namespace {

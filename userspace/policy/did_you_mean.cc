@@ -1,4 +1,4 @@
-#include "policy/spelling.h"
+#include "policy/did_you_mean.h"
 
 #include <fmt/format.h>
 
