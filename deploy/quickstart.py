@@ -208,7 +208,7 @@ class Demonstration:
             _, out, err, _ = asked.result()
         expect("200" in out and len(deleted()) == 1, "the approved deletion", out + err)
         allow = wait_for(lambda: self.enforcer.records(type="decision", decision="allow", reason="approved"), 5, "the decision")[0]
-        row("  ann and bob say yes", f"200, sent once, approved by {allow['approvers']}", f"allow  {allow['decision_id']}")
+        row("  ann and bob say yes", f"200, sent once, approved by {' and '.join(allow['approvers'])}", f"allow  {allow['decision_id']}")
 
     def aws(self, host, service, *arguments):
         """What an AWS client sends: signed with a key that is worth nothing."""

@@ -99,7 +99,20 @@ CREDENTIALS = {"token": {"binding": [{"to": ["cred.test"], "as": "bearer"}], "pl
 POLICY = policy("ok.test", "ok.test:80", "tcp.test:7 tcp", "garbage.test",
                 'cred.test http: [{paths: ["/**"]}], credential: token', extra="""  deny:
     - {name: closed, to: [hidden.test], reason: "Closed."}
+  review:
+    - {name: held, to: ["held.test:80"], http: [{methods: [DELETE]}]}
 """)
+# Whoever is told is told in vain, so that each failure counts; a client that waits is sent away at once.
+CONFIG = {"review": {"notify": ["/bin/false"], "clientWait": "1s"}}
+
+
+def hold_two_and_reject_one(lab):
+    for number in range(2):
+        answer = lab.guest.curl(f"http://held.test/{time.time_ns()}", "-X", "DELETE")
+        equal(answer.status, 503)
+        if number == 0:
+            ticket = json.loads(answer.body)["review_id"]
+            lab.enforcer.ctl_ok("review", "reject", ticket)
 
 
 def make_traffic(lab):
@@ -118,6 +131,7 @@ def make_traffic(lab):
     equal(guest.curl("https://cred.test/", "-k").status, 200)  # intercepted, and given a credential
     placeholder = json.loads(lab.enforcer.ctl_ok("guest", "environment", "g1", "-o", "json"))["environment"]["API_TOKEN"]
     equal(guest.curl("https://cred.test/head", "-k", "-d", placeholder).status, 200)  # which is sent back; and a stray
+    hold_two_and_reject_one(lab)
     lab.enforcer.ctl_ok("reload")
     opened = guest.connect("tcp.test", 7)
     opened.sendall(b"still here")
@@ -127,7 +141,7 @@ def make_traffic(lab):
 
 @hang_guard(150)
 def test_every_query_of_the_dashboard_returns_data_under_real_traffic():
-    with Lab(POLICY, credentials=CREDENTIALS) as lab, Prometheus(lab) as prometheus:
+    with Lab(POLICY, credentials=CREDENTIALS, config=CONFIG) as lab, Prometheus(lab) as prometheus:
         make_traffic(lab).close()
         prometheus.wait_scrapes(2)  # many series begin with their first event, and a rate needs a second one
         with make_traffic(lab):
@@ -149,7 +163,7 @@ def test_every_query_of_the_dashboard_returns_data_under_real_traffic():
 
 
 def test_dashboard_and_alerts_name_only_metrics_that_exist_and_the_dashboard_all_of_them():
-    with Lab(POLICY, credentials=CREDENTIALS) as lab, make_traffic(lab):
+    with Lab(POLICY, credentials=CREDENTIALS, config=CONFIG) as lab, make_traffic(lab):
         text = lab.enforcer.http("/metrics")[1]
         families = set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE))
         queries = " ".join(target["expr"] for panel in panels() for target in panel["targets"])
@@ -164,7 +178,7 @@ def test_dashboard_and_alerts_name_only_metrics_that_exist_and_the_dashboard_all
 
 
 def test_alert_fires_when_enforcerd_is_killed():
-    with Lab(POLICY, credentials=CREDENTIALS) as lab, Prometheus(lab) as prometheus:
+    with Lab(POLICY, credentials=CREDENTIALS, config=CONFIG) as lab, Prometheus(lab) as prometheus:
         alert = lambda name: [a["state"] for a in prometheus.get("alerts")["alerts"] if a["labels"]["alertname"] == name]
         wait_for(lambda: not prometheus.get("alerts")["alerts"], 20, "no alert: before the first scrape there is no enforcerd")
         lab.enforcer.hostd.kill()

@@ -27,7 +27,7 @@ std::optional<std::string_view> FieldReader::take_string() {
 
 std::optional<std::string_view> FieldReader::take_value() {
   if (rest_.starts_with('"')) return take_string();
-  // A number, or an object of strings and objects: up to the comma or brace that is not inside of it.
+  // A number, or an object or list of strings and objects: up to the comma or brace that is not inside of it.
   const std::string_view begin = rest_;
   int depth = 0;
   while (!rest_.empty()) {
@@ -37,8 +37,8 @@ std::optional<std::string_view> FieldReader::take_value() {
       continue;
     }
     if (depth == 0 && (c == ',' || c == '}')) return begin.substr(0, begin.size() - rest_.size());
-    if (c == '{') ++depth;
-    if (c == '}') --depth;
+    if (c == '{' || c == '[') ++depth;
+    if (c == '}' || c == ']') --depth;
     rest_.remove_prefix(1);
   }
   return std::nullopt;

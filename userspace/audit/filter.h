@@ -17,7 +17,7 @@ struct Filter {
   std::string host{};                    ///< the record's host or SNI, exactly
   std::string rule{};                    ///< "policy/rule"
   std::string layer{};                   ///< "dns", "l4", "tls", "http"
-  std::string type{};                    ///< "decision", "end", "event", "datapath"
+  std::string type{};                    ///< "decision", "end", "event", "datapath", "review"
   std::vector<std::string> decisions{};  ///< any of "allow", "review", "deny"
   std::optional<WallClock::time_point> since{};
   std::size_t last = 0;  ///< of what is there already, only the last so many; 0: all

@@ -45,9 +45,22 @@ void append_port(std::string& out, Port port) {
   if (port != Port{}) append_number_field(out, "port", static_cast<std::uint16_t>(port));
 }
 
-std::string elided_target(const DecisionRecord& record) {
-  if (record.query.empty()) return std::string(record.path);
-  return elide_query(fmt::format("{}?{}", record.path, record.query));
+std::string elided_target(std::string_view path, std::string_view query) {
+  if (query.empty()) return std::string(path);
+  return elide_query(fmt::format("{}?{}", path, query));
+}
+
+void append_texts(std::string& out, std::string_view key, std::span<const std::string> texts) {
+  if (texts.empty()) return;
+  fmt::format_to(std::back_inserter(out), ",\"{}\":[", key);
+  const char* separator = "\"";
+  for (const std::string& text : texts) {
+    out += separator;
+    append_json_text(out, text);
+    out += '"';
+    separator = ",\"";
+  }
+  out += ']';
 }
 
 /// In audit mode: what enforce mode would have done.
@@ -93,10 +106,10 @@ void append_decision_tail(std::string& out, const DecisionRecord& record) {
   append_address(out, "destination", record.destination);
   append_port(out, record.port);
   append_optional_text(out, "method", record.method);
-  if (!record.path.empty()) append_text_field(out, "path", elided_target(record));
+  if (!record.path.empty()) append_text_field(out, "path", elided_target(record.path, record.query));
   append_optional_text(out, "credential", policy::credential_of(decision));
   append_optional_text(out, "review_id", record.review_id);
-  append_optional_text(out, "approvers", record.approvers);
+  append_texts(out, "approvers", record.approvers);
   if (decision.would) append_would(out, *decision.would);
 }
 
@@ -140,6 +153,26 @@ void append_body(std::string& out, const DatapathRecord& record) {
   append_text_field(out, "reason", label(policy::Reason::kDatapath));
   append_text_field(out, "drop", record.drop);
   append_number_field(out, "count", record.count);
+}
+
+void append_body(std::string& out, const ReviewRecord& record) {
+  out += "\"type\":\"review\"";
+  append_text_field(out, "review_id", record.review_id);
+  append_text_field(out, "change", record.change);
+  append_subject(out, record.subject);
+  append_optional_text(out, "host", record.host);
+  append_port(out, record.port);
+  append_optional_text(out, "method", record.method);
+  if (!record.path.empty()) append_text_field(out, "path", elided_target(record.path, record.query));
+  append_optional_text(out, "action", record.action);
+  append_rule(out, record.rule);
+  if (record.by) {
+    append_text_field(out, "by", record.by->name);
+    append_number_field(out, "by_uid", record.by->uid);
+  }
+  append_number_field(out, "approvals", record.approvals);
+  append_number_field(out, "approvals_needed", record.approvals_needed);
+  append_optional_text(out, "comment", record.comment);
 }
 
 void append_time(std::string& out, WallClock::time_point time) {

@@ -14,6 +14,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -45,11 +46,11 @@ struct DecisionRecord {
   std::string_view authority{};            ///< kHttp: the Host that was asked for, where it is not `host`
   std::optional<IpAddress> destination{};  ///< the address the guest dialled
   Port port{};
-  std::string_view method{};     ///< kHttp
-  std::string_view path{};       ///< kHttp
-  std::string_view query{};      ///< kHttp: its values are elided here
-  std::string_view review_id{};  ///< of the review that it waits for, or that decided; empty: none
-  std::string_view approvers{};  ///< who agreed: "ann, bob"
+  std::string_view method{};                 ///< kHttp
+  std::string_view path{};                   ///< kHttp
+  std::string_view query{};                  ///< kHttp: its values are elided here
+  std::string_view review_id{};              ///< of the ticket by which it was held; empty: left out
+  std::span<const std::string> approvers{};  ///< accounts of those who approved it; empty: left out
 };
 
 /// How the life of an allowed connection or exchange ended: NAME, text.
@@ -106,12 +107,36 @@ struct DatapathRecord {
   std::uint64_t count = 0;
 };
 
+/// "review": what happened to a ticket, a request that is held until people decide. Its first record (`asked`) and its
+/// end are always there; who decides is named in each record of a decision, the refused ones included.
+struct ReviewRecord {
+  std::string_view review_id{};
+  std::string_view change{};  ///< label of review::Change: "asked", "approved"
+  Subject subject{};
+  std::string_view host{};  ///< or the address that was dialled
+  Port port{};
+  std::string_view method{};
+  std::string_view path{};
+  std::string_view query{};                ///< its values are elided here
+  std::string_view action{};               ///< what is asked, in words
+  const policy::RuleInfo* rule = nullptr;  ///< that asks
+  struct Person {
+    std::uint32_t uid = 0;
+    std::string_view name{};
+  };
+  std::optional<Person> by{};  ///< none: no person did it
+  unsigned approvals = 0;      ///< so far, this one included
+  unsigned approvals_needed = 1;
+  std::string_view comment{};  ///< of the one who decided
+};
+
 /// Appends the body of a record, from `"type":…` to its last field, without braces: never a newline, always printable
 /// ASCII.
 void append_body(std::string& out, const DecisionRecord& record);
 void append_body(std::string& out, const EndRecord& record);
 void append_body(std::string& out, const EventRecord& record);
 void append_body(std::string& out, const DatapathRecord& record);
+void append_body(std::string& out, const ReviewRecord& record);
 
 /// The parts of a decision's body, for folding: two denials are identical when all of it but the id is.
 void append_decision_head(std::string& out, const DecisionId& id);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -34,7 +35,28 @@ Result<Pipe> make_pipe() {
   return Pipe{Fd(ends[0]), Fd(ends[1])};
 }
 
+/// What a program finds on its standard input. A file in memory, not a pipe: however much it is, nobody has to stand by
+/// while the program reads it, or does not.
+Result<Fd> make_input(std::string_view text) {
+  if (text.empty()) {
+    Fd nothing(open("/dev/null", O_RDONLY | O_CLOEXEC));
+    if (!nothing.valid()) return fail_errno("/dev/null");
+    return nothing;
+  }
+  Fd file(memfd_create("input", MFD_CLOEXEC));
+  if (!file.valid()) return fail_errno("memfd_create");
+  while (!text.empty()) {
+    const ssize_t size = write(file.get(), text.data(), text.size());
+    if (size < 0 && errno == EINTR) continue;
+    if (size <= 0) return fail_errno("the command's input");
+    text.remove_prefix(static_cast<std::size_t>(size));
+  }
+  if (lseek(file.get(), 0, SEEK_SET) != 0) return fail_errno("the command's input");
+  return file;
+}
+
 struct Pipes {
+  Fd in;
   Pipe out;
   Pipe err;
   Pipe failure;  ///< carries errno when exec fails, and closes when it does not
@@ -50,9 +72,8 @@ struct Pipes {
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
-  const int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  const bool wired = nothing >= 0 && dup2(nothing, STDIN_FILENO) >= 0 &&
-                     dup2(pipes.out.write.get(), STDOUT_FILENO) >= 0 && dup2(pipes.err.write.get(), STDERR_FILENO) >= 0;
+  const bool wired = dup2(pipes.in.get(), STDIN_FILENO) >= 0 && dup2(pipes.out.write.get(), STDOUT_FILENO) >= 0 &&
+                     dup2(pipes.err.write.get(), STDERR_FILENO) >= 0;
   if (wired) execve(argv[0], argv.data(), const_cast<char* const*>(kEnvironment));
   const int why = errno;
   (void)!write(pipes.failure.write.get(), &why, sizeof why);
@@ -71,12 +92,14 @@ int failure_of(const Fd& failure) {
 
 }  // namespace
 
-Result<std::unique_ptr<Command>> Command::start(const std::vector<std::string>& argv, Deadline deadline) {
+Result<std::unique_ptr<Command>> Command::start(const std::vector<std::string>& argv, std::string_view input,
+                                                Deadline deadline) {
   if (argv.empty() || !argv[0].starts_with('/')) {
     return fail(Errc::kInvalid, "its command does not begin with an absolute path");
   }
   std::unique_ptr<Command> command(new Command(TRY(LockedBuffer::make(kMaxRaw)), deadline));
-  Pipes pipes{.out = TRY(make_pipe()), .err = TRY(make_pipe()), .failure = TRY(make_pipe())};
+  Pipes pipes{
+      .in = TRY(make_input(input)), .out = TRY(make_pipe()), .err = TRY(make_pipe()), .failure = TRY(make_pipe())};
   std::vector<char*> arguments;
   for (const std::string& argument : argv) arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);

@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/deadline.h"
@@ -18,8 +19,10 @@ namespace enforcer::credentials {
 
 class Command {
  public:
-  /// kUnavailable with the reason when the program cannot be started. Called in a process with one thread.
-  static Result<std::unique_ptr<Command>> start(const std::vector<std::string>& argv, Deadline deadline);
+  /// `input`: what it reads on standard input; empty: /dev/null. kUnavailable with the reason when the program cannot
+  /// be started. Called in a process with one thread.
+  static Result<std::unique_ptr<Command>> start(const std::vector<std::string>& argv, std::string_view input,
+                                                Deadline deadline);
 
   /// Kills the group, should it still run.
   ~Command();

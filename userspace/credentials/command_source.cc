@@ -1,5 +1,6 @@
 #include "credentials/command_source.h"
 
+#include <fmt/format.h>
 #include <sys/socket.h>
 
 #include <boost/asio/as_tuple.hpp>
@@ -17,7 +18,7 @@ namespace asio = boost::asio;
 
 /// The helper gives an expiry by itself and a value in the form that read_output() has made of the command's text,
 /// which is one that it can be read from again.
-Result<Value> value_in(const HelperReply& reply, Shape shape) {
+Result<Value> value_in(const HelperReply& reply, std::optional<Shape> shape) {
   switch (reply.outcome) {
     case HelperReply::Outcome::kNoSuchCredential:
       return fail(Errc::kUnavailable,
@@ -29,7 +30,8 @@ Result<Value> value_in(const HelperReply& reply, Shape shape) {
     case HelperReply::Outcome::kExpiringValue:
       break;
   }
-  auto value = value_of(reply.text, shape, WallClock::now());
+  if (!shape) return Value{};
+  auto value = value_of(reply.text, *shape, WallClock::now());
   if (value && reply.outcome == HelperReply::Outcome::kExpiringValue) value->expires = reply.expires;
   return value;
 }
@@ -49,7 +51,7 @@ std::string fingerprint_of(const policy::CredentialSpec& spec) {
 /// One request to the helper.
 struct CommandSource::Question {
   CommandSource* source;  ///< null: it is gone
-  Shape shape;
+  std::optional<Shape> shape;
   asio::steady_timer timer;  ///< cancelled when the outcome is there
   std::optional<Result<Value>> outcome;
 };
@@ -67,7 +69,9 @@ CommandSource::~CommandSource() {
 asio::awaitable<Result<Value>> CommandSource::read(const policy::CredentialSpec& spec, Deadline deadline) {
   return cache_.get(
       {.credential = spec.name, .part = {}}, fingerprint_of(spec),
-      [this, name = spec.name, shape = spec.source_shape()](Deadline patience) { return ask(name, shape, patience); },
+      [this, name = spec.name, shape = spec.source_shape()](Deadline patience) {
+        return ask(name, "", shape, patience);
+      },
       deadline);
 }
 
@@ -75,9 +79,19 @@ std::optional<Result<Value>> CommandSource::look(const policy::CredentialSpec& s
   return cache_.look({.credential = spec.name, .part = {}}, fingerprint_of(spec));
 }
 
-asio::awaitable<Result<Value>> CommandSource::ask(std::string name, Shape shape, Deadline deadline) {
+asio::awaitable<Result<>> CommandSource::tell(std::string name, std::string line, Deadline deadline) {
+  if (line.size() > kMaxInput) {
+    co_return fail(Errc::kInvalid, fmt::format("a line of {} octets is too long for {}", line.size(), name));
+  }
+  const auto told = co_await ask(std::move(name), std::move(line), std::nullopt, deadline);
+  if (!told) co_return std::unexpected(told.error());
+  co_return Result<>();
+}
+
+asio::awaitable<Result<Value>> CommandSource::ask(std::string name, std::string input, std::optional<Shape> shape,
+                                                  Deadline deadline) {
   const std::uint64_t number = next_number_++;
-  const std::string packet = encode_request({number, name});
+  const std::string packet = encode_request({.number = number, .name = std::move(name), .input = std::move(input)});
   if (gone_ || send(helper_.socket(), packet.data(), packet.size(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
     const bool busy = !gone_ && errno == EAGAIN;
     co_return fail(Errc::kUnavailable,

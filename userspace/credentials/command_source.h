@@ -1,4 +1,5 @@
-// CommandSource: values that commands print, asked of the helper and kept in a RefreshingCache.
+// CommandSource: values that commands print, asked of the helper and kept in a RefreshingCache; and the command that is
+// told something.
 #pragma once
 
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -21,10 +22,17 @@ class CommandSource final : public Source {
   std::optional<Result<Value>> look(const policy::CredentialSpec& spec) override;
   void forget(std::string_view name) override { cache_.forget(name); }
 
+  /// Runs the command of this name (ExecSource::Purpose::kNotice) with `line`, printable ASCII with its end, as its
+  /// input; until it has ended well. kInvalid: the line is longer than the helper takes. kUnavailable: it failed, or
+  /// could not be run; kTimeout.
+  boost::asio::awaitable<Result<>> tell(std::string name, std::string line, Deadline deadline);
+
  private:
   struct Question;
 
-  boost::asio::awaitable<Result<Value>> ask(std::string name, Shape shape, Deadline deadline);
+  /// `shape`: of the value that is expected; none: no value is.
+  boost::asio::awaitable<Result<Value>> ask(std::string name, std::string input, std::optional<Shape> shape,
+                                            Deadline deadline);
   void listen();
   void take_replies();
   void answer(std::uint64_t number, Result<Value> outcome);

@@ -57,18 +57,20 @@ bool confine_helper(const Fd& socket, pid_t parent) {
   return close_range(kSocket + 1, ~0U, 0) == 0;
 }
 
-[[noreturn]] void be_the_helper(Fd socket, pid_t parent, const ExecLoader& loader, const ExecLimits& limits) {
+[[noreturn]] void be_the_helper(Fd socket, pid_t parent, const ExecLoader& loader, const ExecLimits& limits,
+                                const std::vector<ExecSource>& always) {
   if (!confine_helper(socket, parent)) {
     log_error("the credential helper cannot be confined: {}", std::strerror(errno));
     _exit(1);
   }
   (void)socket.release();  // closed, or the same descriptor
-  serve_commands(Fd(kSocket), loader, limits);
+  serve_commands(Fd(kSocket), loader, limits, always);
 }
 
 }  // namespace
 
-Result<Helper> Helper::start(const ExecLoader& loader, const ExecLimits& limits) {
+Result<Helper> Helper::start(const ExecLoader& loader, const ExecLimits& limits,
+                             const std::vector<ExecSource>& always) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return fail_errno("credential helper");
   Fd ours(ends[0]);
@@ -77,13 +79,16 @@ Result<Helper> Helper::start(const ExecLoader& loader, const ExecLimits& limits)
   constexpr int kRoom = 4 * kMaxReply;
   if (setsockopt(theirs.get(), SOL_SOCKET, SO_SNDBUF, &kRoom, sizeof kRoom) != 0)
     return fail_errno("credential helper");
+  constexpr int kRoomForRequests = 4 * kMaxRequest;
+  if (setsockopt(ours.get(), SOL_SOCKET, SO_SNDBUF, &kRoomForRequests, sizeof kRoomForRequests) != 0)
+    return fail_errno("credential helper");
   if (fcntl(ours.get(), F_SETFL, O_NONBLOCK) != 0) return fail_errno("credential helper");
   const pid_t parent = getpid();
   const pid_t pid = fork();
   if (pid < 0) return fail_errno("credential helper");
   if (pid == 0) {
     ours.reset();
-    be_the_helper(std::move(theirs), parent, loader, limits);
+    be_the_helper(std::move(theirs), parent, loader, limits, always);
   }
   LockedBuffer room = TRY(LockedBuffer::make(kMaxReply));
   return Helper(std::move(ours), std::move(room), pid);

@@ -26,13 +26,14 @@ using Outcome = HelperReply::Outcome;
 struct Run {
   HelperRequest request;
   Shape shape;
+  ExecSource::Purpose purpose;
   std::unique_ptr<Command> command;
 };
 
 class Loop {
  public:
-  Loop(Fd socket, Fd signals, const ExecLoader& loader, const ExecLimits& limits)
-      : socket_(std::move(socket)), signals_(std::move(signals)), loader_(loader), limits_(limits) {}
+  Loop(Fd socket, Fd signals, const ExecLoader& loader, const ExecLimits& limits, const std::vector<ExecSource>& always)
+      : socket_(std::move(socket)), signals_(std::move(signals)), loader_(loader), limits_(limits), always_(always) {}
 
   /// Returns when there is nobody left to work for.
   void run() {
@@ -72,11 +73,10 @@ class Loop {
 
   /// False: the socket is at its end, or what came is no request, and then enforcerd is not itself any more.
   bool take_request() {
-    std::array<char, kMaxRequest + 1> packet;
-    const ssize_t size = recv(socket_.get(), packet.data(), packet.size(), MSG_DONTWAIT);
+    const ssize_t size = recv(socket_.get(), packet_.data(), packet_.size(), MSG_DONTWAIT);
     if (size < 0) return errno == EAGAIN || errno == EINTR;
     if (size == 0) return false;
-    const auto request = decode_request({packet.data(), static_cast<std::size_t>(size)});
+    const auto request = decode_request({packet_.data(), static_cast<std::size_t>(size)});
     if (!request) {
       log_error("the credential helper got {}: it ends", request.error().message);
       return false;
@@ -91,18 +91,33 @@ class Loop {
     return true;
   }
 
-  void begin(const HelperRequest& request) {
+  /// Null: nobody has named a command for it.
+  const ExecSource* source_of(std::string_view name) {
+    const auto fixed = std::ranges::find(always_, name, &ExecSource::name);
+    if (fixed != always_.end()) return &*fixed;
     if (auto loaded = loader_()) {
       table_ = *std::move(loaded);
     } else {
       log_warning("credential files do not load in the helper, which goes on with what it knows: {}",
                   loaded.error().message);
     }
-    const auto source = std::ranges::find(table_, request.name, &ExecSource::name);
-    if (source == table_.end()) return reply(request.number, Outcome::kNoSuchCredential, "");
-    auto command = Command::start(source->argv, Deadline::after(limits_.deadline));
+    const auto source = std::ranges::find(table_, name, &ExecSource::name);
+    return source == table_.end() ? nullptr : &*source;
+  }
+
+  void begin(const HelperRequest& request) {
+    const ExecSource* source = source_of(request.name);
+    if (source == nullptr) return reply(request.number, Outcome::kNoSuchCredential, "");
+    const bool is_notice = source->purpose == ExecSource::Purpose::kNotice;
+    if (is_notice == request.input.empty()) {
+      return reply(request.number, Outcome::kFailed, is_notice ? "nothing to tell it" : "its command reads nothing");
+    }
+    auto command = Command::start(source->argv, request.input, Deadline::after(limits_.deadline));
     if (!command) return reply(request.number, Outcome::kFailed, command.error().message);
-    runs_.push_back({request, source->shape, *std::move(command)});
+    runs_.push_back({.request = {.number = request.number, .name = request.name},
+                     .shape = source->shape,
+                     .purpose = source->purpose,
+                     .command = *std::move(command)});
   }
 
   void end(const Run& run) {
@@ -118,6 +133,9 @@ class Loop {
       answer_failed(run, fmt::format("its command was killed by signal {}", exit.signal));
     } else if (exit.code != 0) {
       answer_failed(run, fmt::format("its command ended with exit code {}", exit.code));
+    } else if (run.purpose == ExecSource::Purpose::kNotice) {
+      log_complaint(run, "");
+      reply(run.request.number, Outcome::kValue, "");
     } else if (const auto value = read_output(command.output(), run.shape, WallClock::now()); !value) {
       answer_failed(run, "its command: " + value.error().message);
     } else {
@@ -152,7 +170,8 @@ class Loop {
     std::string_view complaint = run.command->complaint();
     while (complaint.ends_with('\n')) complaint.remove_suffix(1);
     if (complaint.empty()) return;
-    log_warning("credential {}: standard error of its command: {}", run.request.name,
+    log_warning("{}{}: standard error of its command: {}",
+                run.purpose == ExecSource::Purpose::kValue ? "credential " : "", run.request.name,
                 tells(complaint, value) ? "(left out: the value is in it)" : escape_untrusted(complaint, 1024));
   }
 
@@ -173,6 +192,8 @@ class Loop {
   const Fd signals_;
   const ExecLoader& loader_;
   const ExecLimits& limits_;
+  const std::vector<ExecSource>& always_;
+  std::vector<char> packet_ = std::vector<char>(kMaxRequest + 1);
   std::vector<ExecSource> table_;
   std::list<Run> runs_;
   std::deque<HelperRequest> waiting_;
@@ -180,14 +201,15 @@ class Loop {
 
 }  // namespace
 
-void serve_commands(Fd socket, const ExecLoader& loader, const ExecLimits& limits) {
+void serve_commands(Fd socket, const ExecLoader& loader, const ExecLimits& limits,
+                    const std::vector<ExecSource>& always) {
   sigset_t terminate;
   sigemptyset(&terminate);
   sigaddset(&terminate, SIGTERM);
   Fd signals(signalfd(-1, &terminate, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals.valid()) _exit(1);
   {
-    Loop loop(std::move(socket), std::move(signals), loader, limits);
+    Loop loop(std::move(socket), std::move(signals), loader, limits, always);
     loop.run();
   }  // kills what still runs
   _exit(0);

@@ -26,19 +26,33 @@ bool is_name_octet(char c) {
   return ascii::is_alphanumeric(c) || std::string_view("-_.").contains(c);
 }
 
+bool is_line(std::string_view text) {
+  if (!text.ends_with('\n')) return false;
+  text.remove_suffix(1);
+  return std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7f; });
+}
+
 }  // namespace
 
 std::string encode_request(const HelperRequest& request) {
   std::string packet(kNumber, '\0');
   put(packet, request.number);
-  return packet + request.name;
+  packet += request.name;
+  if (!request.input.empty()) packet += '\0' + request.input;
+  return packet;
 }
 
 Result<HelperRequest> decode_request(std::string_view packet) {
   if (packet.size() <= kNumber || packet.size() > kMaxRequest) return fail(Errc::kInvalid, "a request of a wrong size");
-  const std::string_view name = packet.substr(kNumber);
-  if (!std::ranges::all_of(name, is_name_octet)) return fail(Errc::kInvalid, "a request without a name");
-  return HelperRequest{.number = take(packet), .name = std::string(name)};
+  const std::string_view said = packet.substr(kNumber);
+  const std::string_view name = said.substr(0, said.find('\0'));
+  if (name.empty() || name.size() > kMaxName || !std::ranges::all_of(name, is_name_octet)) {
+    return fail(Errc::kInvalid, "a request without a name");
+  }
+  if (name.size() == said.size()) return HelperRequest{.number = take(packet), .name = std::string(name)};
+  const std::string_view input = said.substr(name.size() + 1);
+  if (!is_line(input)) return fail(Errc::kInvalid, "a request with something else than one line");
+  return HelperRequest{.number = take(packet), .name = std::string(name), .input = std::string(input)};
 }
 
 std::size_t encode_reply(const HelperReply& reply, std::span<char> into) {

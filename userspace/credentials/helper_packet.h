@@ -1,6 +1,6 @@
 // What crosses between enforcerd and its helper: one packet for a request, one for its reply, over SOCK_SEQPACKET.
 //
-//   request   number (8 bytes)  name of a credential
+//   request   number (8 bytes)  name of a credential or command  [0 (1 byte)  one line for its standard input]
 //   reply     number (8 bytes)  outcome (1 byte)  expiry (8 bytes, milliseconds since 1970, of kValue)  value or
 //   message
 //
@@ -19,15 +19,19 @@
 
 namespace enforcer::credentials {
 
-inline constexpr std::size_t kMaxRequest = 8 + 128;
+inline constexpr std::size_t kMaxName = 128;
+inline constexpr std::size_t kMaxInput = std::size_t{96} * 1024;
+inline constexpr std::size_t kMaxRequest = 8 + kMaxName + 1 + kMaxInput;
 inline constexpr std::size_t kMaxReply = 8 + 1 + 8 + std::size_t{64} * 1024;
 
 struct HelperRequest {
   std::uint64_t number = 0;
   std::string name;
+  std::string input{};  ///< for the command's standard input; empty: it has none
 };
 [[nodiscard]] std::string encode_request(const HelperRequest& request);
-/// kInvalid: too short, too long, or a name of other characters than names have.
+/// kInvalid: too short, too long, a name of other characters than names have, or an input that is not one line of
+/// printable ASCII with its end.
 Result<HelperRequest> decode_request(std::string_view packet);
 
 /// The views are into the packet.

@@ -90,6 +90,9 @@ class Keyring {
   /// Removes it. kNotFound when there is none; kConflict as above.
   Result<> erase(const policy::CredentialSpec& spec);
 
+  /// The helper's commands, also for what is no credential (CommandSource::tell).
+  [[nodiscard]] CommandSource& commands() { return *commands_; }
+
   /// The value may have changed: the next request asks the source again, also one that failed just now. Not on a
   /// guest's word alone: that could make a command run for each of its requests.
   void forget(std::string_view name);

@@ -47,6 +47,11 @@ credentials::ExecLoader exec_loader(const config::Config& config, const config::
   };
 }
 
+std::vector<credentials::ExecSource> configured_commands(const config::Config& config) {
+  if (config.review.notify.empty()) return {};
+  return {{.name = kReviewNotify, .argv = config.review.notify, .purpose = credentials::ExecSource::Purpose::kNotice}};
+}
+
 std::vector<std::string> secret_variables(const config::Config& config, const config::Paths& paths) {
   std::vector<std::string> variables;
   const auto specs = configured_credentials(config, paths);

@@ -62,7 +62,8 @@ int run(const config::Config& config) {
   if (!log) return give_up(log.error());
   // While there is one thread, and before anything is confined: the process that runs commands for credentials, and the
   // secrets in our environment.
-  auto helper = credentials::Helper::start(enforcerd::exec_loader(config, paths));
+  auto helper =
+      credentials::Helper::start(enforcerd::exec_loader(config, paths), {}, enforcerd::configured_commands(config));
   if (!helper) return give_up(helper.error());
   auto environment = credentials::Environment::take(enforcerd::secret_variables(config, paths));
   const credentials::Folders folders{.store = paths.credentials_dir(),

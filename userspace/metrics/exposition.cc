@@ -162,6 +162,10 @@ void add_interception(Families& out, std::span<const WorkerCounts> workers) {
                                                                                     }));
 }
 
+double seconds_since_1970(std::optional<WallClock::time_point> time) {
+  return std::chrono::duration<double>(time.value_or(WallClock::time_point{}).time_since_epoch()).count();
+}
+
 void add_state(Families& out, const std::string& version, const Gauges& gauges) {
   out.gauge("build_info", "Always 1; the version is a label.").add({{"version", version}}, 1);
   out.gauge("component_up", "Whether a part of the enforcer works: 1 or 0. A dead enforcerd is up == 0.")
@@ -176,8 +180,7 @@ void add_state(Families& out, const std::string& version, const Gauges& gauges) 
   out.gauge("policy_last_reload_successful", "Whether the last reload put new policies in force: 1 or 0.")
       .add({}, gauges.last_reload == Gauges::Reload::kSucceeded);
   auto last = out.gauge("policy_last_reload_success_timestamp_seconds", "When policies were last put in force.");
-  const auto success = gauges.last_reload_success.value_or(WallClock::time_point{});
-  last.add_value({}, std::chrono::duration<double>(success.time_since_epoch()).count());
+  last.add_value({}, seconds_since_1970(gauges.last_reload_success));
   out.counter("audit_events_total", "Records written to the audit log.").add({}, gauges.audit_events);
   out.counter("audit_write_errors_total", "Records that could not be written; each such decision became a denial.")
       .add({}, gauges.audit_write_errors);
@@ -185,6 +188,20 @@ void add_state(Families& out, const std::string& version, const Gauges& gauges) 
   for (const Gauges::Map& map : gauges.maps) entries.add({{"map", map.name}}, map.entries);
   auto capacity = out.gauge("datapath_map_capacity", "Entries that a map of the datapath can hold.");
   for (const Gauges::Map& map : gauges.maps) capacity.add({{"map", map.name}}, map.capacity);
+}
+
+void add_reviews(Families& out, const ReviewCounts& review) {
+  out.gauge("review_pending", "Held requests that nobody has decided yet.").add({}, review.pending);
+  out.gauge("review_oldest_pending_timestamp_seconds", "When the oldest of them was asked; 0 where there is none.")
+      .add_value({}, seconds_since_1970(review.oldest));
+  auto outcomes = out.counter("review_decisions_total", "Held requests that are decided, by what became of them.");
+  for (std::size_t i = 0; i < review.outcomes.size(); ++i) {
+    outcomes.add({{"outcome", label_at<ReviewOutcome>(i)}}, review.outcomes[i]);
+  }
+  out.histogram("review_wait_seconds", "Time from the question to the verdict of the last person it needed.")
+      .add_histogram({}, review.wait);
+  out.counter("review_notify_failures_total", "Held requests of which the command review.notify was not told.")
+      .add({}, review.notify_failures);
 }
 
 }  // namespace
@@ -308,6 +325,7 @@ std::string Exposition::render(std::span<const WorkerCounts> workers, const Gaug
   add_durations(out, workers);
   add_interception(out, workers);
   impl_->add_credentials(out, workers);
+  add_reviews(out, gauges.review);
   impl_->add_datapath(out);
   return out.text();
 }

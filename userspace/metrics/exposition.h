@@ -21,6 +21,7 @@
 #include "abi.h"
 #include "base/deadline.h"
 #include "base/ids.h"
+#include "metrics/review_counts.h"
 #include "metrics/worker_metrics.h"
 
 namespace enforcer::metrics {
@@ -48,6 +49,8 @@ struct Gauges {
     std::uint64_t capacity = 0;
   };
   std::vector<Map> maps{};
+
+  ReviewCounts review{};
 };
 
 class Exposition {

@@ -39,15 +39,16 @@ Families::Family& Families::Family::add_value(Labels labels, double value) {
   return *this;
 }
 
-Families::Family& Families::Family::add_histogram(Labels labels, const DurationHistogram& histogram) {
+Families::Family& Families::Family::add_buckets(Labels labels, std::span<const std::uint32_t> bounds,
+                                                std::span<const std::uint64_t> counts, std::chrono::nanoseconds sum) {
   prometheus::ClientMetric& added = metric(labels);
   std::uint64_t cumulative = 0;
-  for (std::size_t i = 0; i < DurationHistogram::kBounds.size(); ++i) {
-    cumulative += histogram.counts()[i];
-    added.histogram.bucket.push_back({cumulative, seconds(std::chrono::microseconds(DurationHistogram::kBounds[i]))});
+  for (std::size_t i = 0; i < bounds.size(); ++i) {
+    cumulative += counts[i];
+    added.histogram.bucket.push_back({cumulative, seconds(std::chrono::microseconds(bounds[i]))});
   }
-  added.histogram.sample_count = cumulative + histogram.counts().back();
-  added.histogram.sample_sum = seconds(histogram.sum());
+  added.histogram.sample_count = cumulative + counts.back();
+  added.histogram.sample_sum = seconds(sum);
   return *this;
 }
 

@@ -4,6 +4,7 @@
 #include <prometheus/metric_family.h>
 
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,11 +23,17 @@ class Families {
    public:
     Family& add(Labels labels, std::uint64_t value) { return add_value(labels, static_cast<double>(value)); }
     Family& add_value(Labels labels, double value);
-    Family& add_histogram(Labels labels, const DurationHistogram& histogram);
+    template <auto bounds>
+    Family& add_histogram(Labels labels, const Histogram<bounds>& histogram) {
+      return add_buckets(labels, bounds, histogram.counts(), histogram.sum());
+    }
 
    private:
     friend class Families;
     explicit Family(prometheus::MetricFamily& family) : family_(family) {}
+    /// `counts`: one more than `bounds`, which are in microseconds.
+    Family& add_buckets(Labels labels, std::span<const std::uint32_t> bounds, std::span<const std::uint64_t> counts,
+                        std::chrono::nanoseconds sum);
     prometheus::ClientMetric& metric(Labels labels);
     prometheus::MetricFamily& family_;
   };

@@ -57,6 +57,13 @@ namespace enforcer::metrics {
   X(kUnavailable, "unavailable") /* its source did not yield a secret */ \
   X(kDenied, "denied")           /* it may not go to this host or this request */
 
+/// What became of a held request, each once: the first of these.
+#define ENFORCER_REVIEW_OUTCOMES(X)                            \
+  X(kApproved, "approved") /* by as many people as it needs */ \
+  X(kRejected, "rejected")                                     \
+  X(kExpired, "expired")     /* nobody decided in time */      \
+  X(kWithdrawn, "withdrawn") /* the guest or the rule is gone */
+
 #define ENFORCER_LABEL_ENUM(Type, LIST)                                     \
   enum class Type : std::uint8_t { LIST(ENFORCER_LABEL_NAME) };             \
   inline constexpr std::size_t k##Type##Count = 0 LIST(ENFORCER_LABEL_ONE); \
@@ -71,6 +78,7 @@ ENFORCER_LABEL_ENUM(Stage, ENFORCER_STAGES)
 ENFORCER_LABEL_ENUM(OriginError, ENFORCER_ORIGIN_ERRORS)
 ENFORCER_LABEL_ENUM(TlsSide, ENFORCER_TLS_SIDES)
 ENFORCER_LABEL_ENUM(InjectionResult, ENFORCER_INJECTION_RESULTS)
+ENFORCER_LABEL_ENUM(ReviewOutcome, ENFORCER_REVIEW_OUTCOMES)
 
 #undef ENFORCER_LABEL_ENUM
 #undef ENFORCER_LABEL_NAME

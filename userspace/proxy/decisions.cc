@@ -86,7 +86,7 @@ boost::asio::awaitable<bool> Decisions::ask(const policy::Facts& facts, const po
   co_return co_await commit(asked, facts, decision, seen);
 }
 
-void Decisions::reviewed(std::string_view review_id, std::string approvers) {
+void Decisions::reviewed(std::string_view review_id, std::vector<std::string> approvers) {
   review_id_ = review_id;
   approvers_ = std::move(approvers);
 }

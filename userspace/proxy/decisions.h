@@ -68,9 +68,8 @@ class Decisions {
 
   /// Records and counts that people are asked, and waits until it is written; false: as with allow().
   boost::asio::awaitable<bool> ask(const policy::Facts& facts, const policy::Decision& decision, const Seen& seen);
-  /// What is recorded from here on, until the next decision, is what became of this review: its id, and who agreed
-  /// ("ann, bob"), or empty.
-  void reviewed(std::string_view review_id, std::string approvers);
+  /// What is recorded from here on, until the next decision, is what became of this review: its id, and who agreed.
+  void reviewed(std::string_view review_id, std::vector<std::string> approvers);
 
   /// What the last denial is called, one that allow() made too.
   [[nodiscard]] const DecisionId& denied_id() const { return denied_id_; }
@@ -121,7 +120,7 @@ class Decisions {
   Monotonic::time_point allowed_at_;
   std::optional<IpAddress> dialled_;
   std::string review_id_;
-  std::string approvers_;
+  std::vector<std::string> approvers_;
   std::string asked_for_;  ///< a credential, since the last decision
   bool revoked_ = false;   ///< it was, since then
   std::optional<audit::Outcome> closing_;

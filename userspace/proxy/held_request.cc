@@ -41,9 +41,9 @@ policy::Reason reason_of(review::Desk::Refusal refusal) {
   return refusal == review::Desk::Refusal::kNoReviewer ? policy::Reason::kNoReviewer : policy::Reason::kQueueFull;
 }
 
-std::string names_of(const std::vector<review::Verdict>& verdicts) {
-  std::string names;
-  for (const review::Verdict& verdict : verdicts) names += (names.empty() ? "" : ", ") + verdict.by.name;
+std::vector<std::string> approvers_of(const review::Ticket& ticket) {
+  std::vector<std::string> names;
+  for (const review::Verdict& verdict : ticket.approvals) names.push_back(verdict.by.name);
   return names;
 }
 
@@ -89,7 +89,7 @@ asio::awaitable<HeldRequest::Outcome> HeldRequest::wait(Bytes body, std::string_
   auto hold = conversation_.worker().desk().hold(question(body), bell.rope());
   if (!hold) co_return deny(reason_of(hold.error()));
   review_id_ = hold->ticket().id.text();
-  decisions.reviewed(review_id_, "");
+  decisions.reviewed(review_id_, {});
   if (!co_await decisions.ask(facts_, decision_, {.host = raw_host})) {
     conversation_.denied_unrecorded();
     co_return Unrecorded{};
@@ -130,7 +130,7 @@ policy::Decision HeldRequest::decide_again(const review::Ticket& ticket) const {
   policy::Facts now = facts_;
   now.now = WallClock::now();
   policy::Decision decision = decisions.decide(now);
-  decisions.reviewed(ticket.id.text(), names_of(ticket.approvals));
+  decisions.reviewed(ticket.id.text(), approvers_of(ticket));
   if (decision.action != policy::Action::kReview) return decision;
   const bool same = decision.rule->review == ticket.question->rule->review &&
                     policy::credential_of(decision) == ticket.question->credential;

@@ -71,6 +71,10 @@ void add_question(json& out, const Question& question) {
   out["fingerprint"] = to_hex(question.fingerprint);
 }
 
+std::string one_line(const json& value) {
+  return value.dump(-1, ' ', true, json::error_handler_t::replace) + "\n";
+}
+
 }  // namespace
 
 bool holds_secret(std::string_view field) {
@@ -95,8 +99,13 @@ json to_json(const Ticket& ticket) {
   return out;
 }
 
-std::string json_line(const Ticket& ticket) {
-  return to_json(ticket).dump(-1, ' ', true, json::error_handler_t::replace) + "\n";
+std::string json_line(const Ticket& ticket, std::size_t limit) {
+  json out = to_json(ticket);
+  std::string line = one_line(out);
+  if (line.size() <= limit) return line;
+  if (out.contains("fields")) out["fields"] = json::array();
+  out["body"]["start"] = "";
+  return one_line(out);
 }
 
 }  // namespace enforcer::review

@@ -12,6 +12,7 @@
 // with milliseconds. What is not known or not there is an empty text.
 #pragma once
 
+#include <cstddef>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
@@ -22,8 +23,9 @@ namespace enforcer::review {
 
 [[nodiscard]] nlohmann::json to_json(const Ticket& ticket);
 
-/// On one line of printable ASCII, with the line's end.
-[[nodiscard]] std::string json_line(const Ticket& ticket);
+/// On one line of printable ASCII, with the line's end. Where it would be longer than `limit` octets, the list of
+/// fields and the start of the body are left empty: whoever decides asks for the ticket itself.
+[[nodiscard]] std::string json_line(const Ticket& ticket, std::size_t limit);
 
 /// A field of a request whose value is or may be a secret, by its name as in FieldFact.
 [[nodiscard]] bool holds_secret(std::string_view field);

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "audit/fields.h"
 #include "policy/credential_spec.h"
 #include "scratch.h"
 
@@ -74,13 +75,75 @@ TEST_CASE("decision_record_has_every_field_it_was_given") {
   CHECK(json_of(record) == expected);
 }
 
+TEST_CASE("a_decision_that_people_made_names_them") {
+  const std::vector<std::string> approvers = {"alice", "b\"ob\x1b"};
+  std::string body;
+  append_body(body, DecisionRecord{.id = DecisionId::make(),
+                                   .decision = {.action = policy::Action::kAllow, .would = {}},
+                                   .review_id = "01TICKET",
+                                   .approvers = approvers});
+  const auto json = nlohmann::json::parse("{" + body + "}");
+  CHECK(json["review_id"] == "01TICKET");
+  CHECK(json["approvers"] == nlohmann::json{"alice", R"(b"ob\x1b)"});
+  // A reader of top-level fields passes over the list.
+  const std::string line = R"({"schema_version":1,)" + body + R"(,"after":"x"})";
+  CHECK(field(line, "review_id") == "01TICKET");
+  CHECK(field(line, "after") == "x");
+  CHECK(field(line, "approvers").starts_with(R"(["alice",)"));
+}
+
+TEST_CASE("a_review_record_says_what_was_asked_and_who_decided") {
+  const auto stacks = rule("stacks");
+  const ReviewRecord record{.review_id = "01TICKET",
+                            .change = "rejected",
+                            .subject = {.guest = &guest(), .epoch = Epoch{1}},
+                            .host = "api.hold.test",
+                            .port = kHttpsPort,
+                            .method = "DELETE",
+                            .path = "/v1/st\nacks",
+                            .query = "token=s3cret&force",
+                            .action = "DELETE /v1/st\nacks",
+                            .rule = &stacks,
+                            .by = ReviewRecord::Person{.uid = 1002, .name = "bob"},
+                            .approvals = 1,
+                            .approvals_needed = 2,
+                            .comment = "no\x1b[0m \"never\""};
+  const nlohmann::json expected = {{"type", "review"},
+                                   {"review_id", "01TICKET"},
+                                   {"change", "rejected"},
+                                   {"guest", "builder-7"},
+                                   {"epoch", "0000000000000001"},
+                                   {"host", "api.hold.test"},
+                                   {"port", 443},
+                                   {"method", "DELETE"},
+                                   {"path", R"(/v1/st\x0aacks?token=*&*)"},
+                                   {"action", R"(DELETE /v1/st\x0aacks)"},
+                                   {"policy", "agents"},
+                                   {"rule", "stacks"},
+                                   {"place", "agents.yaml:12"},
+                                   {"by", "bob"},
+                                   {"by_uid", 1002},
+                                   {"approvals", 1},
+                                   {"approvals_needed", 2},
+                                   {"comment", R"(no\x1b[0m "never")"}};
+  CHECK(json_of(record) == expected);
+}
+
+TEST_CASE("a_review_record_without_a_person_names_nobody") {
+  const auto json = json_of(ReviewRecord{.review_id = "01TICKET", .change = "expired"});
+  CHECK(json["approvals"] == 0);
+  for (const char* absent : {"by", "by_uid", "comment", "action", "host", "port", "path", "policy", "guest"}) {
+    CHECK_FALSE(json.contains(absent));
+  }
+}
+
 TEST_CASE("fields_that_do_not_apply_are_left_out") {
   const auto json =
       json_of(DecisionRecord{.id = DecisionId::make(), .decision = {.reason = policy::Reason::kNoPolicy, .would = {}}});
   CHECK(json["decision"] == "deny");
   CHECK(json["reason"] == "no_policy");
   for (const char* absent : {"guest", "epoch", "labels", "policy", "rule", "place", "sni", "host", "destination",
-                             "port", "method", "path", "credential", "would", "count"}) {
+                             "port", "method", "path", "credential", "would", "count", "review_id", "approvers"}) {
     CHECK_FALSE(json.contains(absent));
   }
 }

@@ -23,13 +23,14 @@ bool is_alive(pid_t pid) {
 /// The helper with this test in enforcerd's place: packets out, packets in.
 class Driven {
  public:
-  explicit Driven(std::vector<ExecSource> sources, ExecLimits limits = {}) {
-    auto started =
-        Helper::start([sources = std::move(sources)] { return Result<std::vector<ExecSource>>(sources); }, limits);
+  explicit Driven(std::vector<ExecSource> sources, ExecLimits limits = {}, const std::vector<ExecSource>& always = {}) {
+    auto started = Helper::start([sources = std::move(sources)] { return Result<std::vector<ExecSource>>(sources); },
+                                 limits, always);
     REQUIRE_MESSAGE(started.has_value(), (started ? "" : started.error().message));
     helper_.emplace(*std::move(started));
   }
-  explicit Driven(const ExecLoader& loader) : helper_(*Helper::start(loader)) {}
+  explicit Driven(const ExecLoader& loader, const std::vector<ExecSource>& always = {})
+      : helper_(*Helper::start(loader, {}, always)) {}
   /// The helper ends when its socket closes, and it is our child.
   ~Driven() {
     const pid_t pid = helper_->pid();
@@ -47,8 +48,8 @@ class Driven {
   };
 
   void say(std::string_view packet) { send(helper_->socket(), packet.data(), packet.size(), MSG_NOSIGNAL); }
-  std::uint64_t request(const std::string& name) {
-    say(encode_request({++number_, name}));
+  std::uint64_t request(const std::string& name, const std::string& input = "") {
+    say(encode_request({++number_, name, input}));
     return number_;
   }
   /// The next reply; nothing when the helper has closed the socket.
@@ -62,8 +63,8 @@ class Driven {
     REQUIRE(said.has_value());
     return Reply{said->number, said->outcome, said->expires, std::string(said->text)};
   }
-  Reply ask(const std::string& name) {
-    const auto number = request(name);
+  Reply ask(const std::string& name, const std::string& input = "") {
+    const auto number = request(name, input);
     auto said = reply();
     REQUIRE(said.has_value());
     CHECK(said->number == number);
@@ -133,13 +134,52 @@ TEST_CASE("a_name_that_no_credential_file_has_runs_nothing") {
 TEST_CASE("what_is_no_request_ends_the_helper") {
   for (const std::string_view packet :
        {std::string_view("x"), std::string_view("12345678"), std::string_view("12345678/bin/sh"),
-        std::string_view("12345678a b"), std::string_view("12345678a\0b", 11)}) {
+        std::string_view("12345678a b"), std::string_view("12345678a\0b", 11), std::string_view("12345678a\0", 10),
+        std::string_view("12345678\0b\n", 11), std::string_view("12345678a\0b\nc\n", 14),
+        std::string_view("12345678a\0\x1b\n", 12)}) {
     CAPTURE(packet);
     Driven helper({{"a", {"/bin/echo", "v"}}});
     CHECK(helper.ask("a").text == "v");
     helper.say(packet);
     CHECK_FALSE(helper.reply().has_value());
   }
+}
+
+TEST_CASE("a_command_that_is_told_something_reads_one_line_and_what_it_prints_is_nobodys_business") {
+  const Scratch scratch;
+  const auto notice = [&](std::string name, const std::string& body) {
+    return ExecSource{.name = name, .argv = {scratch.program(name, body)}, .purpose = ExecSource::Purpose::kNotice};
+  };
+  Driven helper({{"value", {"/bin/echo", "v"}}}, {.deadline = std::chrono::milliseconds(2000)},
+                {notice("told", "cat > " + scratch.at("line") + "; printf 'two\nlines\n'"), notice("deaf", "exit 0"),
+                 notice("failing", "exit 3"), notice("slow", "sleep 60")});
+  // The longest there is: the command need not read it, and nobody stands by while it does.
+  const std::string longest = std::string(kMaxInput - 1, 'x') + "\n";
+  auto said = helper.ask("told", longest);
+  CHECK(said.outcome == Outcome::kValue);
+  CHECK(said.text.empty());
+  CHECK(scratch.read("line") == longest);
+  CHECK(helper.ask("deaf", longest).outcome == Outcome::kValue);
+  said = helper.ask("failing", "{}\n");
+  CHECK(said.outcome == Outcome::kFailed);
+  CHECK(said.text.contains("exit code 3"));
+  said = helper.ask("slow", "{}\n");
+  CHECK(said.outcome == Outcome::kFailed);
+  CHECK(said.text.contains("2000 ms"));
+  // A credential's command is told nothing, and one that is to be told is not run without.
+  CHECK(helper.ask("value", "{}\n").outcome == Outcome::kFailed);
+  CHECK(helper.ask("told").outcome == Outcome::kFailed);
+  CHECK(helper.ask("value").text == "v");
+}
+
+TEST_CASE("a_command_of_the_configuration_runs_whatever_the_credential_files_say") {
+  const Scratch scratch;
+  const std::vector<ExecSource> always = {
+      {.name = "told", .argv = {"/bin/true"}, .purpose = ExecSource::Purpose::kNotice}};
+  const ExecLoader broken = []() -> Result<std::vector<ExecSource>> { return fail(Errc::kInvalid, "broken"); };
+  Driven helper(broken, always);
+  CHECK(helper.ask("told", "{}\n").outcome == Outcome::kValue);
+  CHECK(helper.ask("other").outcome == Outcome::kNoSuchCredential);
 }
 
 TEST_CASE("the_table_is_loaded_for_each_request_and_the_last_good_one_stays") {

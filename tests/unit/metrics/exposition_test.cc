@@ -55,6 +55,34 @@ TEST_CASE("denials_of_all_workers_add_up_by_guest_policy_rule_and_reason") {
   CHECK(sample(text, R"(enforcer_decisions_total{layer="tls",decision="deny",reason="rule"})") == "3");
 }
 
+TEST_CASE("held_requests_are_shown_with_what_became_of_them") {
+  Exposition exposition("1", 100);
+  const std::string none = render(exposition);
+  CHECK(sample(none, "enforcer_review_pending") == "0");
+  CHECK(sample(none, "enforcer_review_oldest_pending_timestamp_seconds") == "0");
+  for (const char* outcome : {"approved", "rejected", "expired", "withdrawn"}) {
+    CHECK(sample(none, std::string("enforcer_review_decisions_total{outcome=\"") + outcome + "\"}") == "0");
+  }
+  CHECK(sample(none, "enforcer_review_wait_seconds_count") == "0");
+  CHECK(sample(none, "enforcer_review_notify_failures_total") == "0");
+
+  Gauges gauges;
+  gauges.review = {
+      .pending = 2, .oldest = WallClock::time_point(1500s), .outcomes = {4, 3, 2, 1}, .notify_failures = 5};
+  gauges.review.wait.observe(61s);
+  const std::string text = render(exposition, {}, gauges);
+  CHECK(sample(text, "enforcer_review_pending") == "2");
+  CHECK(sample(text, "enforcer_review_oldest_pending_timestamp_seconds") == "1500");
+  CHECK(sample(text, R"(enforcer_review_decisions_total{outcome="approved"})") == "4");
+  CHECK(sample(text, R"(enforcer_review_decisions_total{outcome="withdrawn"})") == "1");
+  CHECK(sample(text, R"(enforcer_review_wait_seconds_bucket{le="60"})") == "0");
+  CHECK(sample(text, R"(enforcer_review_wait_seconds_bucket{le="120"})") == "1");
+  CHECK(sample(text, R"(enforcer_review_wait_seconds_bucket{le="3600"})") == "1");
+  CHECK(sample(text, R"(enforcer_review_wait_seconds_bucket{le="+Inf"})") == "1");
+  CHECK(sample(text, "enforcer_review_wait_seconds_sum") == "61");
+  CHECK(sample(text, "enforcer_review_notify_failures_total") == "5");
+}
+
 TEST_CASE("deny_rules_and_the_default_reason_are_there_at_zero_from_the_start") {
   Exposition exposition("1", 100);
   const auto evil = deny_rule("evil");

@@ -21,6 +21,18 @@ TEST_CASE("bounds_are_inclusive_and_what_is_longer_goes_to_the_last_bucket") {
   CHECK(histogram.sum() == 1h + 1s + 100us + 1ns);
 }
 
+TEST_CASE("waits_of_people_go_up_to_an_hour") {
+  WaitHistogram histogram;
+  histogram.observe(1s);
+  histogram.observe(1s + 1ns);
+  histogram.observe(1h);
+  histogram.observe(1h + 1ns);
+  CHECK(histogram.counts()[0] == 1);
+  CHECK(histogram.counts()[1] == 1);
+  CHECK(histogram.counts()[9] == 1);
+  CHECK(histogram.counts()[10] == 1);
+}
+
 TEST_CASE("merging_adds_buckets_and_sums") {
   DurationHistogram a;
   DurationHistogram b;

@@ -112,11 +112,21 @@ TEST_CASE("verdicts are shown with who, when and what was said") {
 }
 
 TEST_CASE("a line is one line of printable ASCII") {
-  const std::string line = json_line(ticket_of(hostile_question()));
+  const std::string line = json_line(ticket_of(hostile_question()), 65536);
   CHECK(line.ends_with("}\n"));
   CHECK(std::ranges::count(line, '\n') == 1);
   CHECK(std::ranges::all_of(line, [](char c) { return c == '\n' || (c >= 0x20 && c < 0x7f); }));
   CHECK(json::parse(line)["method"] == "DELETE");
+}
+
+TEST_CASE("a line that would be too long leaves out what the guest filled it with") {
+  const Ticket ticket = ticket_of(hostile_question());
+  const std::string whole = json_line(ticket, 65536);
+  CHECK(json_line(ticket, whole.size()) == whole);
+  const json shorter = json::parse(json_line(ticket, whole.size() - 1));
+  CHECK(shorter["fields"] == json::array());
+  CHECK(shorter["body"] == json{{"octets", 3}, {"sha256", std::string(64, 'a')}, {"start", ""}});
+  CHECK(shorter["action"] == json::parse(whole)["action"]);
 }
 
 TEST_CASE("an address that was dialled stands for the host") {
