@@ -73,8 +73,10 @@ struct Status {
   std::uint32_t guests_booting = 0;
   std::uint64_t connections = 0;  ///< open sessions of all guests
   bool hostd_connected = false;
-  std::string attach_mode;  ///< "tcx", "clsact"; empty while hostd was never connected
-  std::string accelerator;  ///< "kvm", "tcg", "unknown"
+  std::size_t reviews_pending = 0;   ///< requests that wait for people
+  std::size_t watching_reviews = 0;  ///< those who watch them through this API
+  std::string attach_mode;           ///< "tcx", "clsact"; empty while hostd was never connected
+  std::string accelerator;           ///< "kvm", "tcg", "unknown"
   AuditHealth audit;
 };
 

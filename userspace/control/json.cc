@@ -117,6 +117,7 @@ std::string encode_status(const Status& status) {
                            {"error", status.last_reload.error}};
   answer["guests"] = {{"running", status.guests_running}, {"booting", status.guests_booting}};
   answer["connections"] = status.connections;
+  answer["reviews"] = {{"pending", status.reviews_pending}, {"watching", status.watching_reviews}};
   answer["hostd"] = {{"connected", status.hostd_connected}};
   answer["datapath"] = {{"attach_mode", status.attach_mode}};
   answer["accelerator"] = status.accelerator;

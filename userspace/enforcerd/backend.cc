@@ -57,6 +57,8 @@ asio::awaitable<Result<control::Status>> Daemon::status() {
   status.hostd_connected = link_.connected();
   status.attach_mode = attach_mode_;
   status.accelerator = accelerator_;
+  status.reviews_pending = reviews_.desk().waiting().pending;
+  status.watching_reviews = reviews_.watching();
   status.audit = {log_.healthy(), config_.audit.path, log_.events(), log_.write_errors()};
   co_return status;
 }

@@ -32,8 +32,7 @@ Daemon::Daemon(const config::Config& config, const config::Paths& paths, audit::
       keyring_(keyring),
       https_(https),
       exposition_(ENFORCER_VERSION, config.metrics.per_guest_series),
-      review_feeds_(workers.home().io()),
-      desk_(review::DeskLimits{}, review_feeds_),
+      reviews_(config, log, workers, keyring.commands()),
       policies_(config, paths),
       guests_(config, paths, workers, exposition_),
       dns_(workers.home()),
@@ -56,6 +55,7 @@ void Daemon::start() {
 
 void Daemon::stop() {
   second_.cancel();
+  reviews_.desk().withdraw_all();
   guests_.close_channels();
   https_.stop();
   workers_.stop();
@@ -85,6 +85,20 @@ void Daemon::enforce_loaded(const LoadReport& report, Monotonic::time_point bega
   log_info("policies loaded ({}): generation {}, {} objects", who, policies_.current()->generation(),
            policies_.current()->policies().size());
   record_event("policy_reload", nullptr, who);
+  ask_people_again();
+}
+
+/// When every worker decides by the new policies.
+void Daemon::ask_people_again() {
+  auto ask = [](Daemon& daemon) -> asio::awaitable<void> {
+    co_await daemon.workers_.settled();
+    daemon.reviews_.ask_again([&daemon](Slot slot, Epoch epoch) -> std::shared_ptr<const policy::GuestPolicy> {
+      const GuestEntry* entry = daemon.guests_.find(slot);
+      if (entry == nullptr || entry->announced.epoch != epoch) return nullptr;
+      return daemon.policies_.current()->for_guest(entry->announced.name, entry->announced.labels);
+    });
+  };
+  asio::co_spawn(workers_.home().io(), ask(*this), asio::detached);
 }
 
 /// What connections to the corporate proxy authenticate with. One that is missing or not bound to the proxy is no
@@ -180,6 +194,7 @@ void Daemon::guest_gone(const hostproto::GuestGone& gone) {
     report_drops(*entry);
     report_undecided(*entry);
     record_event("guest_gone", entry, gone.why);
+    reviews_.desk().withdraw_guest(gone.slot, entry->announced.epoch);
   }
   guests_.left(gone.slot, gone.why);
 }
@@ -194,6 +209,7 @@ void Daemon::every_second() {
     report_drops(entry);
     report_undecided(entry);
   }
+  reviews_.desk().expire(Monotonic::now());
   if (++seconds_ % 60 == 0) expire_series();
   if (manager_.watched()) prove_alive();
   second_.expires_after(std::chrono::seconds(1));
@@ -257,6 +273,7 @@ asio::awaitable<Result<std::string>> Daemon::render_metrics() {
   using Reload = metrics::Gauges::Reload;
   gauges.last_reload = policies_.last_report().loaded ? Reload::kSucceeded : Reload::kFailed;
   gauges.last_reload_success = policies_.last_success();
+  gauges.review = reviews_.counts();
   gauges.audit_events = log_.events();
   gauges.audit_write_errors = log_.write_errors();
   const std::uint64_t guests = guests_.all().size();

@@ -21,11 +21,10 @@
 #include "enforcerd/guests.h"
 #include "enforcerd/host_link.h"
 #include "enforcerd/policy_store.h"
-#include "enforcerd/review_feeds.h"
+#include "enforcerd/reviews.h"
 #include "enforcerd/workers.h"
 #include "metrics/exposition.h"
 #include "proxy/dns_service.h"
-#include "review/desk.h"
 
 namespace enforcer::enforcerd {
 
@@ -89,6 +88,7 @@ class Daemon final : public HostEvents, public control::Backend {
   void disconnected() override;
 
   void enforce_loaded(const LoadReport& report, Monotonic::time_point began, std::string_view who);
+  void ask_people_again();
   void share_egress_credential();
   void revoke_value(const std::string& name);
   void drop_credentials_not_in(const std::vector<std::string>& loaded);
@@ -113,8 +113,7 @@ class Daemon final : public HostEvents, public control::Backend {
   credentials::Keyring& keyring_;
   credentials::HttpsClient& https_;
   metrics::Exposition exposition_;
-  ReviewFeeds review_feeds_;
-  review::Desk desk_;
+  Reviews reviews_;
   PolicyStore policies_;
   std::vector<std::string> loaded_credentials_;  ///< names, of the generation in force, sorted
   Guests guests_;

@@ -23,6 +23,8 @@ class ReviewFeeds final : public review::Observer {
   /// A new watcher, who attends the desk while it lives. Home thread; both outlive it.
   [[nodiscard]] std::unique_ptr<control::ReviewFeed> open(review::Desk& desk);
 
+  [[nodiscard]] std::size_t size() const { return feeds_.size(); }  ///< home thread
+
   static constexpr std::size_t kLongest = 1024;
 
  private:
