@@ -100,7 +100,7 @@ POLICY = policy("ok.test", "ok.test:80", "tcp.test:7 tcp", "garbage.test",
                 'cred.test http: [{paths: ["/**"]}], credential: token', extra="""  deny:
     - {name: closed, to: [hidden.test], reason: "Closed."}
   review:
-    - {name: held, to: ["held.test:80"], http: [{methods: [DELETE]}]}
+    - {name: held, to: ["cdn.test:80"], http: [{methods: [DELETE]}]}
 """)
 # Whoever is told is told in vain, so that each failure counts; a client that waits is sent away at once.
 CONFIG = {"review": {"notify": ["/bin/false"], "clientWait": "1s"}}
@@ -108,7 +108,7 @@ CONFIG = {"review": {"notify": ["/bin/false"], "clientWait": "1s"}}
 
 def hold_two_and_reject_one(lab):
     for number in range(2):
-        answer = lab.guest.curl(f"http://held.test/{time.time_ns()}", "-X", "DELETE")
+        answer = lab.guest.curl(f"http://cdn.test/{time.time_ns()}", "-X", "DELETE")
         equal(answer.status, 503)
         if number == 0:
             ticket = json.loads(answer.body)["review_id"]

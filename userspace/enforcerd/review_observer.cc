@@ -2,6 +2,7 @@
 
 #include "audit/record.h"
 #include "base/log.h"
+#include "credentials/helper_packet.h"
 #include "review/ticket_json.h"
 
 namespace enforcer::enforcerd {
@@ -9,9 +10,6 @@ namespace {
 
 using metrics::ReviewOutcome;
 using review::Change;
-
-/// A line that the helper takes: a ticket with more in it than that is told without what the guest filled it with.
-constexpr std::size_t kLongestLine = std::size_t{96} * 1024;
 
 /// What the person who caused this change said.
 std::string_view comment_of(const review::Ticket& ticket, Change change) {
@@ -41,7 +39,7 @@ std::optional<ReviewOutcome> outcome_of(const review::Ticket& ticket, Change cha
 void ReviewObserver::changed(const review::Ticket& ticket, Change change, const review::Reviewer* who) {
   record(ticket, change, who);
   count(ticket, change);
-  if (change == Change::kAsked && notify_) notify_(review::json_line(ticket, kLongestLine));
+  if (change == Change::kAsked && notify_) notify_(review::json_line(ticket, credentials::kMaxInput));
 }
 
 void ReviewObserver::record(const review::Ticket& ticket, Change change, const review::Reviewer* who) {

@@ -7,6 +7,8 @@
 
 #include <boost/asio/detached.hpp>
 
+#include "credentials/command_source.h"
+#include "credentials/helper_packet.h"
 #include "scratch.h"
 #include "toy_https.h"
 
@@ -18,6 +20,7 @@ namespace {
 
 namespace asio = boost::asio;
 using Shared = std::shared_ptr<const Secret>;
+constexpr auto kNotice = ExecSource::Purpose::kNotice;
 
 /// A keyring whose helper runs the scripts of one folder: credential NAME runs FOLDER/NAME, and "keys" prints keys.
 class Rig {
@@ -32,7 +35,9 @@ class Rig {
           }
           return sources;
         },
-        {.deadline = std::chrono::seconds(5)});
+        {.deadline = std::chrono::seconds(5)},
+        {{.name = "told", .argv = {scratch.program("told.sh", "cat >> " + scratch.at("told"))}, .purpose = kNotice},
+         {.name = "deaf", .argv = {"/bin/false"}, .purpose = kNotice}});
     REQUIRE(helper.has_value());
     helper_pid = helper->pid();
     keyring.emplace(io, client, Folders{.store = scratch.at("store")}, Environment::take({}), *std::move(helper));
@@ -54,6 +59,9 @@ class Rig {
   Result<Shared> secret(const policy::CredentialSpec& of,
                         std::chrono::milliseconds patience = std::chrono::seconds(20)) {
     return await(io, keyring->secret_of(of, Deadline::after(patience)));
+  }
+  Result<> tell(const std::string& name, std::string line) {
+    return await(io, keyring->commands().tell(name, std::move(line), Deadline::after(std::chrono::seconds(20))));
   }
   std::string text(const policy::CredentialSpec& of) {
     const auto got = secret(of);
@@ -247,6 +255,18 @@ TEST_CASE("without_the_helper_commands_are_unavailable_and_everything_else_goes_
   CHECK(waiting->error().message.contains("restart enforcerd"));
   CHECK(rig.text(rig.command("other", "echo v")).contains("restart enforcerd"));
   CHECK(rig.text(file_spec(rig.scratch.write("token", "v"))) == "v");
+}
+
+TEST_CASE("a_command_is_told_a_line_until_it_has_ended_and_its_failure_is_an_error") {
+  Rig rig;
+  CHECK(rig.tell("told", "{\"a\": 1}\n"));
+  CHECK(rig.tell("told", "{}\n"));
+  CHECK(rig.scratch.read("told") == "{\"a\": 1}\n{}\n");
+  CHECK(rig.tell("deaf", "{}\n").error().message.contains("exit code 1"));
+  CHECK(rig.tell("unknown", "{}\n").error().code == Errc::kUnavailable);
+  CHECK(rig.tell("told", std::string(kMaxInput, 'x') + "\n").error().code == Errc::kInvalid);
+  CHECK(rig.tell("told", std::string(kMaxInput - 1, 'x') + "\n"));  // and the helper goes on
+  CHECK(rig.text(rig.command("value", "echo v")) == "v");
 }
 
 TEST_CASE("values_are_stored_for_credentials_of_the_store_only") {
