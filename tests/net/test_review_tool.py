@@ -25,7 +25,8 @@ REVIEWER_UIDS = (61001, 61002)
 
 def reviewed(*, approvals=1):
     return policy('ok.test http: [{paths: ["/**"]}]') + f"""  review:
-    - {{name: asks, to: ["other.test"], http: [{{methods: [GET, POST, DELETE], paths: ["/**"]}}], approvals: {approvals}, reason: "Ask first."}}
+    - {{name: asks, to: ["other.test"], http: [{{methods: [GET, POST, DELETE], paths: ["/**"]}}], approvals: {approvals},
+       reason: "Ask first."}}
 """
 
 
