@@ -6,10 +6,11 @@ import json
 import socket
 
 ENDPOINTS = [("GET", path) for path in ("/v1/status", "/v1/version", "/v1/policies", "/v1/explain?target=ok.test:443", "/v1/log",
-                                        "/v1/log?follow=1", "/v1/guests", "/v1/guests/g1", "/v1/guests/g1/ca", "/v1/credentials", "/",
-                                        "/v1/no-such-thing", "/v1/status/../status", "//v1/status")]
+                                        "/v1/log?follow=1", "/v1/guests", "/v1/guests/g1", "/v1/guests/g1/ca", "/v1/credentials",
+                                        "/v1/reviews", "/v1/reviews/none", "/v1/reviews/watch?x=1", "/", "/v1/no-such-thing",
+                                        "/v1/status/../status", "//v1/status")]
 ENDPOINTS += [("POST", path) for path in ("/v1/reload", "/v1/policies", "/v1/guests", "/v1/guests/g2/attach", "/v1/guests/g1/exec",
-                                          "/v1/status")]
+                                          "/v1/reviews/none/approve", "/v1/reviews/none/reject", "/v1/status")]
 ENDPOINTS += [("DELETE", "/v1/guests/g1"), ("PUT", "/v1/credentials/token"), ("DELETE", "/v1/credentials/token"), ("OPTIONS", "/v1/status")]
 
 
