@@ -18,11 +18,19 @@ struct Spelling {
 };
 // Where the host's label is not the name that signatures use.
 constexpr Spelling kSpellings[] = {
-    {"bedrock-agent", "bedrock"},     {"bedrock-agent-runtime", "bedrock"},
-    {"bedrock-runtime", "bedrock"},   {"email", "ses"},
-    {"git-codecommit", "codecommit"}, {"marketplace", "aws-marketplace"},
-    {"pinpoint", "mobiletargeting"},  {"queue", "sqs"},
-    {"s3-accelerate", "s3"},          {"s3-control", "s3"},
+    {"appconfigdata", "appconfig"},
+    {"bedrock-agent", "bedrock"},
+    {"bedrock-agent-runtime", "bedrock"},
+    {"bedrock-data-automation", "bedrock"},
+    {"bedrock-data-automation-runtime", "bedrock"},
+    {"bedrock-runtime", "bedrock"},
+    {"email", "ses"},
+    {"git-codecommit", "codecommit"},
+    {"marketplace", "aws-marketplace"},
+    {"pinpoint", "mobiletargeting"},
+    {"queue", "sqs"},
+    {"s3-accelerate", "s3"},
+    {"s3-control", "s3"},
 };
 constexpr std::string_view kDomains[] = {".amazonaws.com", ".amazonaws.com.cn", ".api.aws"};
 

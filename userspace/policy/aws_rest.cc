@@ -52,19 +52,15 @@ std::string_view next_segment(std::string_view& path) {
   return segment;
 }
 
-int wildness(std::string_view segment) {
-  return segment == "**" ? 2 : segment == "*" ? 1 : 0;
-}
-
-/// A service that knows /jobs/search beside /jobs/* cannot mean a job called "search".
+/// A service that knows /jobs/search beside /jobs/* cannot mean a job called "search". Both fit the same path, so that
+/// they have as many segments.
 bool more_exact(std::string_view one, std::string_view other) {
   while (!one.empty() && !other.empty()) {
-    const int left = wildness(next_segment(one));
-    const int right = wildness(next_segment(other));
-    if (left != right) return left < right;
+    const bool left = next_segment(one) == "*";
+    const bool right = next_segment(other) == "*";
+    if (left != right) return right;
   }
-  // What is left of one of them matches nothing at all, if it is "**".
-  return one.empty() ? other == "/**" : one != "/**";
+  return false;
 }
 
 const AwsRestPath* find_path(std::string_view service, std::string_view method, std::string_view path) {
@@ -110,6 +106,15 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
     text.replace(at, from.size(), to);
 }
 
+/// Every segment with an escaped slash is an ARN, as in "/tags/arn%3Aaws%3Aeks%3A…%3Acluster%2Fname".
+bool only_arns_have_slashes(std::string_view path) {
+  while (!path.empty()) {
+    const std::string_view segment = next_segment(path);
+    if (segment.contains("%2F") && !segment.starts_with("arn%3A") && !segment.starts_with("arn:")) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 bool is_rest_service(std::string_view service) {
@@ -120,10 +125,13 @@ std::string read_rest_action(std::string_view service, const RequestFacts& reque
   if (request.path.contains(';') || request.path.contains("%3B")) return "";
   const std::string_view action = action_at(service, request, request.path);
   if (!request.path.contains("%2F")) return std::string(action);
-  // An ARN in a path has its slashes escaped. Whether the service unescapes first is not ours to say.
+  // Clients escape the slashes of an ARN, which therefore stays one segment to the service. Where it would be another
+  // request without the escapes, better not to rely on that.
   std::string loose = request.path;
   replace_all(loose, "%2F", "/");
-  return action_at(service, request, loose) == action ? std::string(action) : "";
+  const std::string_view loosely = action_at(service, request, loose);
+  const bool plain = loosely == action || (loosely.empty() && only_arns_have_slashes(request.path));
+  return plain ? std::string(action) : "";
 }
 
 bool sample_rest_request(std::string_view service, std::string_view action, RequestFacts& into) {
@@ -134,7 +142,6 @@ bool sample_rest_request(std::string_view service, std::string_view action, Requ
       if (call.action != action) continue;
       into.method = call.method;
       into.path = known.path;
-      replace_all(into.path, "/**", "");
       replace_all(into.path, "*", "x");
       if (!call.parameter.empty()) into.query = std::string(call.parameter) + "=" + std::string(call.value);
       return true;

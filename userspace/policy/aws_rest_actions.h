@@ -13,7 +13,8 @@ namespace enforcer::policy {
 
 /// A path and what its methods do.
 struct AwsRestPath {
-  /// As in rules (path_matches()); ends with no slash.
+  /// As in rules (path_matches()), with "*" for whole segments only: what goes on below a path is another request. Ends
+  /// with no slash.
   std::string_view path;
   /// "GET:GetKey DELETE:DeleteKey POST?mode=import:ImportKeys", apart by a blank: a method, where two things are done
   /// with the same method and path the parameter that tells them apart, with its value unless any does; the action.

@@ -58,7 +58,7 @@ constexpr AwsRestPath kApigateway[] = {
     {"/restapis/*/stages/*/sdks/*", "GET:GetSdk"},
     {"/sdktypes", "GET:GetSdkTypes"},
     {"/sdktypes/*", "GET:GetSdkType"},
-    {"/tags/*/**", "GET:GetTags PUT:TagResource DELETE:UntagResource"},
+    {"/tags/*", "GET:GetTags PUT:TagResource DELETE:UntagResource"},
     {"/usageplans", "GET:GetUsagePlans POST:CreateUsagePlan"},
     {"/usageplans/*", "GET:GetUsagePlan PATCH:UpdateUsagePlan DELETE:DeleteUsagePlan"},
     {"/usageplans/*/keys", "GET:GetUsagePlanKeys POST:CreateUsagePlanKey"},
@@ -98,7 +98,7 @@ constexpr AwsRestPath kApigateway[] = {
     {"/v2/domainnames/*", "GET:GetDomainName PATCH:UpdateDomainName DELETE:DeleteDomainName"},
     {"/v2/domainnames/*/apimappings", "GET:GetApiMappings POST:CreateApiMapping"},
     {"/v2/domainnames/*/apimappings/*", "GET:GetApiMapping PATCH:UpdateApiMapping DELETE:DeleteApiMapping"},
-    {"/v2/tags/*/**", "GET:GetTags POST:TagResource DELETE:UntagResource"},
+    {"/v2/tags/*", "GET:GetTags POST:TagResource DELETE:UntagResource"},
     {"/v2/vpclinks", "GET:GetVpcLinks POST:CreateVpcLink"},
     {"/v2/vpclinks/*", "GET:GetVpcLink PATCH:UpdateVpcLink DELETE:DeleteVpcLink"},
 };

@@ -155,7 +155,7 @@ constexpr AwsRestPath kAmplify[] = {
     {"/apps/*/webhooks", "GET:ListWebhooks POST:CreateWebhook"},
     {"/webhooks/*", "GET:GetWebhook POST:UpdateWebhook DELETE:DeleteWebhook"},
     {"/artifacts/*", "GET:GetArtifactUrl"},
-    {"/tags/*/**", "GET:ListTagsForResource POST:TagResource DELETE:UntagResource"},
+    {"/tags/*", "GET:ListTagsForResource POST:TagResource DELETE:UntagResource"},
 };
 
 constexpr AwsRestPath kAppconfig[] = {
@@ -177,7 +177,7 @@ constexpr AwsRestPath kAppconfig[] = {
     {"/deploymentstrategies", "GET:ListDeploymentStrategies POST:CreateDeploymentStrategy"},
     {"/deploymentstrategies/*", "GET:GetDeploymentStrategy PATCH:UpdateDeploymentStrategy"},
     {"/deployementstrategies/*", "DELETE:DeleteDeploymentStrategy"},  // so spelled
-    {"/tags/*/**", "GET:ListTagsForResource POST:TagResource DELETE:UntagResource"},
+    {"/tags/*", "GET:ListTagsForResource POST:TagResource DELETE:UntagResource"},
 };
 
 }  // namespace
