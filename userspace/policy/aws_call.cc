@@ -13,6 +13,7 @@
 #include "policy/aws_scope.h"
 #include "policy/compile.h"
 #include "policy/findings.h"
+#include "policy/glob.h"
 
 namespace enforcer::policy {
 namespace {
@@ -131,6 +132,12 @@ void add_aws_call(Facts& facts, std::string_view form) {
   auto known = std::make_shared<RequestFacts>(*facts.request);
   known->aws = read_aws_call(facts, form);
   facts.request = std::move(known);
+}
+
+bool some_call_fits(std::string_view service, std::string_view action_glob) {
+  if (service != "s3" && !is_rest_service(service)) return true;
+  const auto known = service == "s3" ? s3_actions_known() : rest_actions_known(service);
+  return std::ranges::any_of(known, [&](std::string_view action) { return glob_matches(action_glob, action); });
 }
 
 }  // namespace enforcer::policy

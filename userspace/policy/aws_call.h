@@ -27,4 +27,8 @@ namespace enforcer::policy {
 /// Puts it into the facts' request, which there is.
 void add_aws_call(Facts& facts, std::string_view form);
 
+/// Some request to the service is told by an action that the glob fits: false for "lambda" and "InvokeFunction", which
+/// is IAM's word for what the API calls Invoke. True of services that put the action into a word of the request.
+[[nodiscard]] bool some_call_fits(std::string_view service, std::string_view action_glob);
+
 }  // namespace enforcer::policy

@@ -150,4 +150,14 @@ bool sample_rest_request(std::string_view service, std::string_view action, Requ
   return false;
 }
 
+std::vector<std::string_view> rest_actions_known(std::string_view service) {
+  std::vector<std::string_view> actions;
+  for (const AwsRestPath& known : aws_rest_paths(service)) {
+    std::string_view rest = known.calls;
+    RestCall call;
+    while (next_call(rest, call)) actions.push_back(call.action);
+  }
+  return actions;
+}
+
 }  // namespace enforcer::policy

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "policy/facts.h"
 
@@ -16,5 +17,8 @@ namespace enforcer::policy {
 
 /// Method, path and query of a request that does this; false: no row does it.
 [[nodiscard]] bool sample_rest_request(std::string_view service, std::string_view action, RequestFacts& into);
+
+/// All actions of its table.
+[[nodiscard]] std::vector<std::string_view> rest_actions_known(std::string_view service);
 
 }  // namespace enforcer::policy

@@ -289,4 +289,13 @@ bool sample_s3_request(std::string_view action, S3Style style, RequestFacts& int
   return false;
 }
 
+std::vector<std::string_view> s3_actions_known() {
+  std::vector<std::string_view> actions;
+  for (const S3Request& known : kS3Requests)
+    actions.insert(actions.end(), {known.action, known.of_version, known.also});
+  for (const S3Field& known : kS3Fields) actions.insert(actions.end(), {known.on_bucket, known.on_object});
+  std::erase(actions, "");
+  return actions;
+}
+
 }  // namespace enforcer::policy

@@ -28,4 +28,7 @@ enum class S3Style {
 /// Method, path and query of a request that does this; false: there is none that does it and nothing else.
 [[nodiscard]] bool sample_s3_request(std::string_view action, S3Style style, RequestFacts& into);
 
+/// All actions that can be told.
+[[nodiscard]] std::vector<std::string_view> s3_actions_known();
+
 }  // namespace enforcer::policy
