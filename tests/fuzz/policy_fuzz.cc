@@ -25,7 +25,7 @@ std::vector<std::shared_ptr<const RequestFacts>> requests() {
                                                                .path = "/a/b/git-upload-pack",
                                                                .query = "q=1&q=%32;d",
                                                                .fields = {{"x-a", "b, c"}, {"x-a", "abc"}},
-                                                               .aws = AwsCall{"ce", "GetCost"}}));
+                                                               .aws = AwsCall{"ce", "GetCost", {}}}));
   }
   return made;
 }

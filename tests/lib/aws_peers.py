@@ -11,6 +11,7 @@ S3, BUCKET = "s3.us-east-1.amazonaws.com", "lab-bucket"
 BUCKET_HOST = f"{BUCKET}.{S3}"
 STS, CE = "sts.us-east-1.amazonaws.com", "ce.us-east-1.amazonaws.com"
 CLOUDFORMATION, ELSEWHERE = "cloudformation.us-east-1.amazonaws.com", "cloudformation.eu-west-1.amazonaws.com"
+LAMBDA = "lambda.us-east-1.amazonaws.com"
 HOSTS = [S3, BUCKET_HOST, STS, CE, CLOUDFORMATION, ELSEWHERE]
 ACCESS_KEY, SECRET_KEY = "AKIALABLABLABLABLAB1", "Sh4/lab+only+the+origin+knows+this+key/0"
 # As a program for `credential_process` prints them.
@@ -21,7 +22,7 @@ PLACEHOLDERS = ("AKIAPLACEHOLDER00001", "placeholder/placeholder/placeholder/000
 
 class AwsServer(HttpsPeer):
     def __init__(self, lab, session_seconds=3600):
-        super().__init__(lab, "aws_server", HOSTS, ADDRESS, keys={ACCESS_KEY: SECRET_KEY}, buckets=[BUCKET],
+        super().__init__(lab, "aws_server", [*HOSTS, LAMBDA], ADDRESS, keys={ACCESS_KEY: SECRET_KEY}, buckets=[BUCKET],
                          session_seconds=session_seconds)
 
     def verdicts(self, **match):

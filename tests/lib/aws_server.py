@@ -1,5 +1,5 @@
 """AWS as a client meets it: `-m lib.aws_server SPEC.json` (https_program.py). Every request's signature is verified (aws_signature.py)
-before S3, STS, Cost Explorer or CloudFormation answers it in its own protocol; what is refused is refused in its words.
+before S3, STS, Cost Explorer, CloudFormation or Lambda answers it in its own protocol; what is refused is refused in its words.
 
 SPEC has also "keys": {access key: secret key}, "buckets": [name] and "session_seconds": how long keys of a session are good, whatever
 was asked for. The log has a line for each request: {"event": "request", "host", "method", "target", "fields", "verdict" ("ok" or AWS's
@@ -79,6 +79,11 @@ class Aws(Server):
             raise Refused(400, "UnknownOperationException", action)
         return action, 200, json.dumps(_COSTS).encode(), [("Content-Type", "application/x-amz-json-1.1")]
 
+    def _lambda(self, request, _verified, _bucket, _said):
+        if (request.method, request.path.rstrip("/")) != ("GET", "/2015-03-31/functions"):
+            raise Refused(404, "ResourceNotFoundException", request.path)
+        return "ListFunctions", 200, b'{"Functions": []}', [("Content-Type", "application/json")]
+
     def _cloudformation(self, request, _verified, _bucket, _said):
         form = _form(request)
         if form.get("Action") != "DescribeStacks":
@@ -138,7 +143,7 @@ def _answer(service, action, inner):
 
 
 def _error(service, refused):
-    if service == "ce":
+    if service in ("ce", "lambda"):
         return (json.dumps({"__type": refused.code, "message": refused.message}).encode(), [("Content-Type", "application/x-amz-json-1.1")])
     inner = f"<Code>{refused.code}</Code><Message>{escape(refused.message)}</Message>"
     if service == "s3":

@@ -2,8 +2,10 @@
 
 import json
 
+from lib.aws_peers import BUCKET, BUCKET_HOST, KEYS, LAMBDA, S3, AwsClients, AwsServer
 from lib.expect import equal
 from lib.lab import Lab, policy
+from lib.runner import hang_guard
 from lib.world import SECRET
 
 CE, CLOUDFORMATION = "ce.us-east-1.amazonaws.com", "cloudformation.us-east-1.amazonaws.com"
@@ -87,3 +89,39 @@ def test_form_too_large_to_be_decided_on_is_refused():
             file.write("Action=DescribeStacks&X=" + "y" * 500_000)
         equal(cloudformation(l.guest, f"@{l.folder}/form").status, 200)
         equal(l.world.events(event="request")[0]["body_bytes"], 500_024)
+
+
+@hang_guard(300)
+def test_deletions_by_method_and_path_are_denied_to_the_real_tool():
+    hosts = [S3, BUCKET_HOST, LAMBDA]
+    binding = [{"to": hosts, "as": "sigv4", "services": ["s3", "lambda"], "regions": ["us-east-1"]}]
+    rules = [f'{host} aws: {{actions: ["s3:*", "lambda:*"]}}, credential: aws' for host in hosts]
+    with Lab(policy(*rules, extra=DENY), credentials={"aws": {"binding": binding, "secret": KEYS}}) as made:
+        server, mine = AwsServer(made), AwsClients(made)
+        mine.path("up", b"content")
+        mine.aws("s3", "cp", "up", f"s3://{BUCKET}/k")
+        assert " k" in mine.aws("s3", "ls", f"s3://{BUCKET}/")
+        assert "Functions" in mine.aws("lambda", "list-functions")
+        equal([v for v in server.verdicts() if v[1] != "ok"], [])
+        seen = len(server.events(event="request"))
+        for words in (("s3", "rm", f"s3://{BUCKET}/k"), ("s3api", "delete-bucket", "--bucket", BUCKET),
+                      ("s3api", "delete-objects", "--bucket", BUCKET, "--delete", "Objects=[{Key=k}]"),
+                      ("s3api", "delete-bucket-policy", "--bucket", BUCKET),
+                      ("lambda", "delete-function", "--function-name", "production")):
+            refused = mine.run("/usr/bin/aws", *words)
+            assert refused.returncode != 0 and "403" in refused.stderr + refused.stdout, (words, refused.stderr)
+        made.enforcer.wait_record(type="decision", decision="deny", reason="rule")
+        equal(len(server.events(event="request")), seen)
+        assert " k" in mine.aws("s3", "ls", f"s3://{BUCKET}/")
+
+
+def test_subresource_that_nobody_knows_is_denied_where_deletions_are():
+    with Lab(policy(f'{BUCKET_HOST} aws: {{actions: ["s3:Get*", "s3:List*"]}}', extra=DENY)) as made:
+        server = AwsServer(made)
+        made.guest.trust_enforcer()
+        for target, expected in (("/?unheard-of", "action_unknown"), ("/k?acl&tagging", "action_unknown"),
+                                 ("/k?Action=DeleteObject", "action_unknown")):
+            equal(reason(made.guest.curl(f"https://{BUCKET_HOST}{target}")), expected, target)
+        equal(server.events(event="request"), [])
+        assert reason(made.guest.curl(f"https://{BUCKET_HOST}/")) != "action_unknown"
+        equal(len(server.events(event="request")), 1)  # the control: not signed, and therefore refused by the server itself

@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "control/explain.h"
 #include "http/path.h"
-#include "policy/aws_call.h"
+#include "policy/aws_question.h"
 
 namespace enforcer::control {
 namespace {
@@ -95,7 +95,7 @@ Result<> take_aws(ExplainTarget& target, std::string_view text) {
   if (space == std::string_view::npos) {
     return fail(Errc::kInvalid, "an action of AWS needs its region: 'aws cloudformation:DeleteStack us-east-1'");
   }
-  auto question = TRY(policy::aws_question(text.substr(0, space), text.substr(space + 1)));
+  auto question = TRY(policy::aws_question(text.substr(0, space), text.substr(space + 1), std::nullopt));
   target.host = std::move(question.host);
   target.aws = std::move(question.request);
   target.is_request = true;

@@ -1,86 +1,22 @@
 #include "policy/aws_call.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <iterator>
 #include <optional>
 #include <utility>
+#include <vector>
 
-#include "base/ascii.h"
-#include "base/text.h"
 #include "policy/aws_host.h"
+#include "policy/aws_request.h"
+#include "policy/aws_rest.h"
+#include "policy/aws_rpc.h"
+#include "policy/aws_s3.h"
 #include "policy/aws_scope.h"
 #include "policy/compile.h"
 #include "policy/findings.h"
-#include "policy/parameters.h"
+#include "policy/glob.h"
 
 namespace enforcer::policy {
 namespace {
-
-/// Services that have the query protocol only: whatever the headers say, they look for the action in the body.
-constexpr std::string_view kQueryOnly[] = {"autoscaling",
-                                           "cloudformation",
-                                           "cloudsearch",
-                                           "ec2",
-                                           "elasticache",
-                                           "elasticbeanstalk",
-                                           "elasticloadbalancing",
-                                           "email",
-                                           "iam",
-                                           "rds",
-                                           "redshift",
-                                           "sdb",
-                                           "sns",
-                                           "sts"};
-constexpr std::size_t kLongestAction = 128;
-
-/// Something that a request should say once.
-struct Saying {
-  int times = 0;
-  std::string text;
-
-  void add(std::string_view said) {
-    ++times;
-    text = said;
-  }
-};
-
-bool speaks_query_only(std::string_view service) {
-  return std::ranges::find(kQueryOnly, service) != std::end(kQueryOnly);
-}
-/// AWS's actions begin with a capital: "GetCostAndUsage".
-bool is_action(std::string_view text) {
-  return !text.empty() && text.size() <= kLongestAction && ascii::is_upper(text.front()) &&
-         std::ranges::all_of(text, ascii::is_alphanumeric);
-}
-
-bool equal_folded(std::string_view one, std::string_view other) {
-  return std::ranges::equal(one, other, {}, ascii::lower, ascii::lower);
-}
-
-/// The values of one field.
-Saying field(const RequestFacts& request, std::string_view name) {
-  Saying saying;
-  for (const FieldFact& fact : request.fields) {
-    if (fact.name == name) saying.add(fact.value);
-  }
-  return saying;
-}
-
-/// What a query or form says under a name, in whatever spelling of it. False when the text can be read in more than one
-/// way.
-bool find_parameter(std::string_view text, std::string_view name, Saying& into) {
-  if (text.contains(';')) return false;
-  Parameter parameter;
-  while (next_parameter(text, "&", parameter)) {
-    const bool plain = parameter.well_formed && !parameter.name.contains('%') &&
-                       std::ranges::all_of(parameter.name, ascii::is_visible);
-    if (!plain) return false;
-    if (equal_folded(parameter.name, name)) into.add(parameter.name == name ? parameter.value : "");
-  }
-  return true;
-}
 
 /// The Credential of "AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…".
 Saying credential_of(std::string_view authorization) {
@@ -102,7 +38,7 @@ Saying credential_of(std::string_view authorization) {
 std::optional<std::string> signed_service(const RequestFacts& request) {
   Saying scope;
   if (request.query && !find_parameter(*request.query, "X-Amz-Credential", scope)) return "";
-  const Saying authorization = field(request, "authorization");
+  const Saying authorization = field_of(request, "authorization");
   if (authorization.times > 1) return "";
   const std::string_view scheme = std::string_view(authorization.text).substr(0, authorization.text.find(' '));
   if (equal_folded(scheme.substr(0, 4), "AWS4")) {
@@ -117,53 +53,46 @@ std::optional<std::string> signed_service(const RequestFacts& request) {
   return read ? std::string(read->service) : "";
 }
 
-std::string service_of(const Facts& facts) {
-  const std::optional<std::string> scope = signed_service(*facts.request);
-  const std::optional<std::string> host = facts.host ? aws_service_of(*facts.host) : std::nullopt;
+std::string service_of(const std::optional<AwsHost>& host, const RequestFacts& request) {
+  const std::optional<std::string> scope = signed_service(request);
   if (!host) return scope.value_or("");
-  return !scope || *scope == *host ? *host : "";
+  return !scope || *scope == host->service ? host->service : "";
 }
 
-std::string_view media_type(std::string_view content_type) {
-  content_type = content_type.substr(0, content_type.find(';'));
-  while (content_type.ends_with(' ') || content_type.ends_with('\t')) content_type.remove_suffix(1);
-  return content_type;
-}
-
-bool is_form(const RequestFacts& request) {
-  const Saying type = field(request, "content-type");
-  return type.times == 1 && equal_folded(media_type(type.text), "application/x-www-form-urlencoded") &&
-         field(request, "content-encoding").times == 0;  // a compressed form says nothing to us
-}
-bool is_aws_json(const RequestFacts& request) {
-  const Saying type = field(request, "content-type");
-  if (type.times != 1) return false;
-  const std::string_view media = media_type(type.text);
-  return equal_folded(media, "application/x-amz-json-1.0") || equal_folded(media, "application/x-amz-json-1.1");
-}
-
-/// Whether every place in which the service could look for an action is one that was looked at.
-bool all_places_seen(const RequestFacts& request, bool has_target) {
-  if (request.path != "/") return false;  // the action is in the path, or the queue's name is
-  const bool has_query = request.query && !request.query->empty();
-  if (request.method == "GET") return !has_target && field(request, "content-type").times == 0;
-  if (request.method != "POST") return false;
-  return is_form(request) || (has_target && !has_query && is_aws_json(request));
-}
-
-std::string action_of(const RequestFacts& request, std::string_view form) {
-  const Saying target = field(request, "x-amz-target");
-  if (!all_places_seen(request, target.times > 0)) return "";
+/// A word of another protocol than REST, or a method that takes the place of the request's own.
+bool speaks_with_two_tongues(const RequestFacts& request) {
+  static constexpr std::string_view kWords[] = {"x-amz-target", "smithy-protocol", "x-http-method-override",
+                                                "x-http-method", "x-method-override"};
   Saying action;
-  if (request.query && !find_parameter(*request.query, "Action", action)) return "";
-  if (aws_call_in_body(request) && !find_parameter(form, "Action", action)) return "";
-  if (target.times + action.times != 1) return "";
-  if (target.times == 1) {
-    const auto dot = target.text.rfind('.');
-    if (dot == std::string::npos || dot == 0) return "";
-    action.text = target.text.substr(dot + 1);
+  if (request.query && !find_parameter(*request.query, "Action", action)) return true;
+  return action.times > 0 ||
+         std::ranges::any_of(kWords, [&](std::string_view word) { return field_of(request, word).times > 0; });
+}
+
+/// Behind a host that is none of AWS's own, the bucket may stand in the name or in the path: only what is the same in
+/// both ways is told.
+std::vector<std::string> s3_actions(const std::optional<AwsHost>& host, const RequestFacts& request) {
+  if (!host) {
+    auto by_path = read_s3_actions(request, S3Style::kPath);
+    return by_path == read_s3_actions(request, S3Style::kVirtual) ? by_path : std::vector<std::string>();
   }
-  return is_action(action.text) ? action.text : "";
+  const bool below = host->form == AwsHost::Form::kBelow;
+  if (host->endpoint == "s3" && host->form == AwsHost::Form::kEndpoint) return read_s3_actions(request, S3Style::kPath);
+  if ((host->endpoint == "s3" || host->endpoint == "s3-accelerate") && below && !host->in_vpc) {
+    return read_s3_actions(request, S3Style::kVirtual);
+  }
+  return {};  // access points, S3 Control: other requests with other meanings
+}
+
+std::vector<std::string> rest_actions(const std::string& service, const std::optional<AwsHost>& host,
+                                      const RequestFacts& request) {
+  if (speaks_with_two_tongues(request)) return {};
+  if (service == "s3") return s3_actions(host, request);
+  // A host below the service's own is somebody's cluster or domain, whose paths are its own.
+  if (host && host->form == AwsHost::Form::kBelow) return {};
+  std::string action = read_rest_action(service, request);
+  if (action.empty()) return {};
+  return {std::move(action)};
 }
 
 }  // namespace
@@ -178,15 +107,24 @@ bool asks_about_aws(const GuestPolicy& policy, const Facts& facts) {
 }
 
 bool aws_call_in_body(const RequestFacts& request) {
-  return request.method == "POST" && is_form(request);
+  return request.method == "POST" && is_aws_form(request);
 }
 
 AwsCall read_aws_call(const Facts& facts, std::string_view form) {
   if (!facts.request) return {};
-  AwsCall call{.service = service_of(facts), .action = action_of(*facts.request, form)};
-  // An unknown service's protocol is not known either; and "POST /?delete" to S3 is no action that we could read.
-  if (call.service.empty() || call.service.starts_with("s3")) call.action.clear();
-  if (speaks_query_only(call.service) && field(*facts.request, "x-amz-target").times > 0) call.action.clear();
+  const auto host = facts.host ? read_aws_host(*facts.host) : std::nullopt;
+  AwsCall call{.service = service_of(host, *facts.request), .action = {}, .also = {}};
+  if (call.service.empty()) return call;  // its protocol is not known either
+  if (call.service != "s3" && !is_rest_service(call.service)) {
+    // S3's relatives are REST without a table.
+    if (!call.service.starts_with("s3")) call.action = read_rpc_action(call.service, *facts.request, form);
+    return call;
+  }
+  std::vector<std::string> actions = rest_actions(call.service, host, *facts.request);
+  if (actions.empty()) return call;
+  call.action = std::move(actions.front());
+  actions.erase(actions.begin());
+  call.also = std::move(actions);
   return call;
 }
 
@@ -196,31 +134,10 @@ void add_aws_call(Facts& facts, std::string_view form) {
   facts.request = std::move(known);
 }
 
-Result<AwsQuestion> aws_question(std::string_view action, std::string_view region) {
-  const auto colon = action.find(':');
-  const std::string_view service = action.substr(0, colon);
-  const std::string_view operation = colon == std::string_view::npos ? "" : action.substr(colon + 1);
-  if (!is_aws_word(service) || !is_action(operation)) {
-    return fail(Errc::kInvalid, fmt::format("'{}' is not an action of AWS", escape_untrusted(action, 128)));
-  }
-  const std::string_view domain = region.starts_with("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
-  auto host = HostName::parse(fmt::format("{}.{}.{}", service, region, domain));
-  if (!host) return fail(Errc::kInvalid, fmt::format("'{}' is not a region of AWS", escape_untrusted(region, 64)));
-  const std::string scope = fmt::format("test/20260101/{}/{}/aws4_request", region, service);
-  RequestFacts request{.transport = RequestFacts::Transport::kTls,
-                       .method = "POST",
-                       .path = "/",
-                       .query = std::nullopt,
-                       .fields = {{"authorization", "AWS4-HMAC-SHA256 Credential=" + scope}},
-                       .aws = std::nullopt};
-  if (speaks_query_only(service)) {
-    request.query = fmt::format("Action={}", operation);
-    request.fields.push_back({"content-type", "application/x-www-form-urlencoded"});
-  } else {
-    request.fields.push_back({"content-type", "application/x-amz-json-1.1"});
-    request.fields.push_back({"x-amz-target", fmt::format("test.{}", operation)});
-  }
-  return AwsQuestion{.host = *std::move(host), .request = std::move(request)};
+bool some_call_fits(std::string_view service, std::string_view action_glob) {
+  if (service != "s3" && !is_rest_service(service)) return true;
+  const auto known = service == "s3" ? s3_actions_known() : rest_actions_known(service);
+  return std::ranges::any_of(known, [&](std::string_view action) { return glob_matches(action_glob, action); });
 }
 
 }  // namespace enforcer::policy

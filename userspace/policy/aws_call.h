@@ -1,15 +1,15 @@
 // AwsCall: what a request asks of AWS, read from outside.
 //
 // The service is what the host says, and what the signature's scope says must agree: a guest writes the scope itself,
-// and must not make a call to cloudformation look like one to ce. The action is told only in AWS's two protocols with
-// one endpoint "/": JSON (X-Amz-Target) and query (Action= in a form or a query). Services that put the action into
-// method and path (S3, Lambda, EKS, …) are for `http` rules. Whatever says an action twice, or in a place that the
-// service might read differently, tells nothing: better an unknown action than a wrong one.
+// and must not make a call to cloudformation look like one to ce. How the action is told depends on the service: in a
+// word of the request (aws_rpc.h), or in method and path (aws_s3.h, aws_rest.h). It is called as IAM calls it in S3,
+// and as the API's operation is called elsewhere, which is IAM's name in nearly all cases. Whatever says an action
+// twice, or in a place that the service might read differently, tells nothing: better an unknown action than a wrong
+// one.
 #pragma once
 
 #include <string_view>
 
-#include "base/result.h"
 #include "policy/facts.h"
 #include "policy/guest_policy.h"
 
@@ -27,14 +27,8 @@ namespace enforcer::policy {
 /// Puts it into the facts' request, which there is.
 void add_aws_call(Facts& facts, std::string_view form);
 
-/// A question without a request to read: "cloudformation:DeleteStack" in a region.
-struct AwsQuestion {
-  HostName host;  ///< where AWS's clients would send it
-  RequestFacts request;
-};
-
-/// As a client would send it that puts all into its headers and query, with a scope that is worth nothing. kInvalid: no
-/// action, no region.
-Result<AwsQuestion> aws_question(std::string_view action, std::string_view region);
+/// Some request to the service is told by an action that the glob fits: false for "lambda" and "InvokeFunction", which
+/// is IAM's word for what the API calls Invoke. True of services that put the action into a word of the request.
+[[nodiscard]] bool some_call_fits(std::string_view service, std::string_view action_glob);
 
 }  // namespace enforcer::policy

@@ -33,8 +33,9 @@ struct FieldFact {
 
 /// What a request asks of AWS, as far as it can be told from outside (policy/aws_call.h).
 struct AwsCall {
-  std::string service;  ///< the credential scope's: "ce", "cloudformation"; empty: cannot be told
-  std::string action;   ///< "GetCostAndUsage"; empty: cannot be told
+  std::string service;            ///< the credential scope's: "ce", "cloudformation"; empty: cannot be told
+  std::string action;             ///< "GetCostAndUsage"; empty: cannot be told
+  std::vector<std::string> also;  ///< what it does beside that: "GetObject" of a copy; empty unless `action` is told
   friend bool operator==(const AwsCall&, const AwsCall&) = default;
 };
 

@@ -6,6 +6,7 @@
 
 #include "base/ascii.h"
 #include "base/text.h"
+#include "policy/aws_call.h"
 #include "policy/header_name.h"
 #include "policy/path_text.h"
 
@@ -110,6 +111,14 @@ constexpr Field<GitMatcher> kGitFields[] = {
     {"operations", Need::kOptional, "list of fetch, push", read_operations},
 };
 
+/// What could never fit would look like a rule all the same.
+void warn_of_unknown_action(const AwsMatcher::Action& action, Place place, Reader& reader) {
+  if (some_call_fits(action.service, action.action)) return;
+  reader.report(place, Code::kNoSuchAction,
+                fmt::format("no request to {} is told by '{}'", action.service, action.action),
+                "policies/README.md, \"AWS by action\", says what actions are called");
+}
+
 constexpr Field<AwsMatcher> kAwsFields[] = {
     {"actions", Need::kRequired, "list of service:Action patterns",
      [](const YamlNode& n, AwsMatcher& m, Reader& r) {
@@ -118,6 +127,7 @@ constexpr Field<AwsMatcher> kAwsFields[] = {
        for (const std::string& action : actions) {
          const auto colon = action.find(':');
          m.actions.push_back({action.substr(0, colon), action.substr(colon + 1)});
+         warn_of_unknown_action(m.actions.back(), n.place, r);
        }
      }},
 };

@@ -101,6 +101,13 @@ Truth part_matches(std::string_view pattern, std::string_view told) {
   return glob_matches(pattern, told, Letters::kFolded) ? Truth::kCannotTell : Truth::kNo;
 }
 
+Truth one_action_matches(const AwsMatcher& matcher, std::string_view service, std::string_view action) {
+  Truth best = Truth::kNo;
+  for (const AwsMatcher::Action& wanted : matcher.actions)
+    best = std::max(best, std::min(part_matches(wanted.service, service), part_matches(wanted.action, action)));
+  return best;
+}
+
 bool ambiguous(std::string_view path) {
   return path.contains(';') || path.contains("%2F") || path.contains("%3B");
 }
@@ -161,14 +168,15 @@ Truth matches(const GitMatcher& matcher, const RequestFacts& request, Leaning le
   return truth_of((matcher.fetch && means("git-upload-pack")) || (matcher.push && means("git-receive-pack")));
 }
 
-Truth matches(const AwsMatcher& matcher, const RequestFacts& request) {
+/// Whatever a request does has to be allowed, and one of the things that it does is enough to object.
+Truth matches(const AwsMatcher& matcher, const RequestFacts& request, Leaning leaning) {
   const AwsCall call = request.aws.value_or(AwsCall());
-  Truth best = Truth::kNo;
-  for (const AwsMatcher::Action& wanted : matcher.actions) {
-    best =
-        std::max(best, std::min(part_matches(wanted.service, call.service), part_matches(wanted.action, call.action)));
+  Truth all = one_action_matches(matcher, call.service, call.action);
+  for (const std::string& action : call.also) {
+    const Truth one = one_action_matches(matcher, call.service, action);
+    all = leaning == Leaning::kObjecting ? std::max(all, one) : std::min(all, one);
   }
-  return best;
+  return all;
 }
 
 Truth matches(const RequestMatcher& matcher, const RequestFacts& request, Leaning leaning) {
@@ -179,7 +187,7 @@ Truth matches(const RequestMatcher& matcher, const RequestFacts& request, Leanin
     all = std::min(all, one);
   }
   if (matcher.git) all = std::min(all, matches(*matcher.git, request, leaning));
-  if (matcher.aws) all = std::min(all, matches(*matcher.aws, request));
+  if (matcher.aws) all = std::min(all, matches(*matcher.aws, request, leaning));
   return all;
 }
 

@@ -73,6 +73,6 @@ struct RequestMatcher {
 /// The single parts, for people who ask what stopped a rule.
 [[nodiscard]] Truth matches(const HttpMatcher& matcher, const RequestFacts& request, Leaning leaning);
 [[nodiscard]] Truth matches(const GitMatcher& matcher, const RequestFacts& request, Leaning leaning);
-[[nodiscard]] Truth matches(const AwsMatcher& matcher, const RequestFacts& request);
+[[nodiscard]] Truth matches(const AwsMatcher& matcher, const RequestFacts& request, Leaning leaning);
 
 }  // namespace enforcer::policy

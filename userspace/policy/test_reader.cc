@@ -9,7 +9,7 @@
 
 #include "base/ascii.h"
 #include "base/text.h"
-#include "policy/aws_call.h"
+#include "policy/aws_question.h"
 #include "policy/header_name.h"
 #include "policy/path_text.h"
 
@@ -109,16 +109,16 @@ constexpr Field<Draft> kTestFields[] = {
      [](const YamlNode& n, Draft& draft, Reader& r) { draft.test.rule = read_text(n, "rule", r).value_or(""); }},
 };
 
-/// The request that an AWS client of the JSON protocol would send.
+/// The request that an AWS client would send.
 void take_aws(Draft& draft, Reader& reader) {
   PolicyTest& test = draft.test;
   test.text = *draft.aws;
-  auto question = aws_question(test.text, draft.region);
+  auto question = aws_question(test.text, draft.region, draft.host);
   if (!question) {
     reader.report(test.place, Code::kBadValue, question.error().message, "write cloudformation:DeleteStack");
     return;
   }
-  test.host = draft.host ? *draft.host : question->host;
+  test.host = std::move(question->host);
   test.port = kHttpsPort;
   test.request = std::move(question->request);
 }

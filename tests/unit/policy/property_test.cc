@@ -145,7 +145,7 @@ class Random {
           {once_in(3) ? "x-role" : "role", one_of({"user", "user1, user2", "user, admin", "admin"})});
     if (once_in(6)) request.fields.push_back({"authorization", "Bearer mine"});
     request.websocket = once_in(4);
-    if (!once_in(3)) request.aws = AwsCall{one_of({"ce", "ce", "iam", ""}), one_of({"GetX", "GetX", "ListX", ""})};
+    if (!once_in(3)) request.aws = AwsCall{one_of({"ce", "ce", "iam", ""}), one_of({"GetX", "GetX", "ListX", ""}), {}};
     return request;
   }
 

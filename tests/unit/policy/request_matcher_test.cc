@@ -172,8 +172,8 @@ TEST_CASE("aws_is_three_valued") {
   const AwsMatcher matcher{{{"ce", "Get*"}, {"iam", "*"}}};
   const auto ask = [&](const char* service, const char* action) {
     RequestFacts request;
-    request.aws = AwsCall{service, action};
-    return matches(matcher, request);
+    request.aws = AwsCall{service, action, {}};
+    return matches(matcher, request, Leaning::kAllowing);
   };
   CHECK(ask("ce", "GetCostAndUsage") == Truth::kYes);
   CHECK(ask("ce", "ListX") == Truth::kNo);
@@ -182,7 +182,7 @@ TEST_CASE("aws_is_three_valued") {
   CHECK(ask("s3", "") == Truth::kNo);
   CHECK(ask("iam", "") == Truth::kYes);
   CHECK(ask("", "") == Truth::kCannotTell);
-  CHECK(matches(matcher, RequestFacts()) == Truth::kCannotTell);  // nobody has read it
+  CHECK(matches(matcher, RequestFacts(), Leaning::kAllowing) == Truth::kCannotTell);  // nobody has read it
 }
 
 TEST_CASE("all_matchers_of_a_rule_must_match_and_one_that_does_not_settles_it") {
