@@ -51,9 +51,11 @@ Result<AuthorityInfo> decode_authority(std::string_view text);
 [[nodiscard]] std::string encode_documents(const std::vector<Document>& documents);
 [[nodiscard]] std::string encode_create(const CreateGuest& request);
 [[nodiscard]] std::string encode_attach(const AttachGuest& request);  ///< the name travels in the path
+[[nodiscard]] std::string encode_pause(std::chrono::seconds most);
 Result<std::vector<Document>> decode_documents(std::string_view text);
 Result<CreateGuest> decode_create(std::string_view text);
 Result<AttachGuest> decode_attach(std::string_view text, GuestName name);
+Result<std::chrono::seconds> decode_pause(std::string_view text);
 
 // ---- small vocabulary
 [[nodiscard]] unsigned http_status_of(Errc code);

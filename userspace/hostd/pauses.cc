@@ -138,8 +138,8 @@ void Guests::stop_answered(Guest& guest, const Result<>& outcome) {
 
 void Guests::cont_answered(Guest& guest, const Result<>& outcome) {
   Pause& pause = *guest.pause;
-  answer_all(pause.thaws, outcome);
   if (!outcome) {
+    answer_all(pause.thaws, outcome);
     const std::string& why = outcome.error().message;
     if (pause.complaint != why) log_error("guest {} cannot be thawed yet: {}", guest.record.name.text(), why);
     pause.complaint = why;
@@ -152,6 +152,7 @@ void Guests::cont_answered(Guest& guest, const Result<>& outcome) {
   if (const auto saved = set_state(guest, Machine::State::kRunning); !saved) log_warning("{}", saved.error().message);
   log_info("guest {} runs on", guest.record.name.text());
   outbox_(notice_of(guest), {});
+  answer_all(pause.thaws, {});
   if (pause.wish == Pause::Wish::kPaused) return pursue(guest);  // somebody has asked anew meanwhile
   guest.pause.reset();
 }

@@ -228,6 +228,14 @@ class FakeBackend : public Backend {
     }
     co_return Result<>{};
   }
+  asio::awaitable<Result<GuestAnswer>> pause_guest(Caller, GuestName name, std::chrono::seconds most) override {
+    called("pause " + name.text() + " " + std::to_string(most.count()));
+    co_return moved(name, WallClock::time_point(std::chrono::seconds(1'700'000'000)));
+  }
+  asio::awaitable<Result<GuestAnswer>> resume_guest(Caller, GuestName name) override {
+    called("resume " + name.text());
+    co_return moved(name, std::nullopt);
+  }
   asio::awaitable<Result<std::unique_ptr<ExecChannel>>> exec(Caller, GuestName name) override {
     called("exec " + name.text());
     co_return std::make_unique<FakeChannel>(shared_, context_.get_executor());
