@@ -91,6 +91,7 @@ struct Shared {
   std::map<std::string, std::string> values;  ///< what was set
   std::optional<AuthorityInfo> authority;     ///< of every guest
   Variables environment;                      ///< likewise
+  std::string warning;                        ///< behind a pause and a resume
   Rotation rotation;
   CredentialTest test{.host = "a.test", .port = Port{443}, .path = "/", .status = 200};
   std::optional<Error> error;  ///< what every change answers instead
@@ -281,6 +282,14 @@ class FakeBackend : public Backend {
     const std::lock_guard lock(shared_.mutex);
     if (shared_.error) return std::unexpected(*shared_.error);
     return shared_.load;
+  }
+  Result<GuestAnswer> moved(const GuestName& name, std::optional<WallClock::time_point> paused_since) {
+    const std::lock_guard lock(shared_.mutex);
+    const auto guest = std::ranges::find(shared_.guests, name, &GuestInfo::name);
+    if (guest == shared_.guests.end()) return fail(Errc::kNotFound, "there is no guest " + name.text());
+    guest->state = paused_since ? "paused" : "running";
+    guest->paused_since = paused_since;
+    return GuestAnswer{.guest = *guest, .warning = shared_.warning};
   }
   Result<GuestAnswer> made(const GuestName& name, std::string_view kind) {
     const std::lock_guard lock(shared_.mutex);
