@@ -131,7 +131,9 @@ TEST_CASE("guests_are_paused_and_resumed") {
   ran = run_with(daemon, {"guest", "resume", "vm"});
   CHECK(ran.out == "vm running 100.64.0.7\n");
   CHECK(ran.err.contains("warning: 1 held requests keep it paused"));
-  CHECK(run_with(daemon, {"guest", "list"}).out.contains("vm     microvm    running   "));
+  const Ran again = run_with(daemon, {"guest", "list"});
+  CHECK(again.out.contains(" running "));
+  CHECK_FALSE(again.out.contains("since"));
   for (const char* wrong : {"0s", "16m", "soon", "-5s"}) {
     CAPTURE(wrong);
     CHECK(run_with(daemon, {"guest", "pause", "vm", "--for", wrong}).status == 2);
