@@ -72,11 +72,11 @@ class Worker {
   [[nodiscard]] std::shared_ptr<GuestView> guest(Slot slot) const;
   [[nodiscard]] std::size_t sessions() const;
 
-  /// Who freezes guests. Set before the workers run.
+  /// Who freezes guests; without, they run on. Set before the workers run.
   void freezes_by(Freezer& freezer) { freezer_ = &freezer; }
   /// Lets the guest stand still for as long as the answer lives, and at most so long.
   [[nodiscard]] Frozen freeze(const GuestIdentity& guest, std::chrono::seconds most) {
-    return {*freezer_, guest.slot, guest.epoch, most};
+    return freezer_ == nullptr ? Frozen() : Frozen(*freezer_, guest.slot, guest.epoch, most);
   }
 
   /// Who answers DNS, on the worker that owns the name tables: DNS over TCP comes in on any worker. Set before the

@@ -8,7 +8,8 @@ namespace enforcer::host {
 namespace {
 
 Result<> ask_monitor(const MicroVm& vm, QmpCommand command) {
-  auto call = TRY(QmpCall::begin(TRY(vm.connect_monitor()), command, Deadline::after(std::chrono::seconds(10))));
+  Fd monitor = TRY(vm.connect_monitor());
+  auto call = TRY(QmpCall::begin(std::move(monitor), command, Deadline::after(std::chrono::seconds(10))));
   while (true) {
     if (auto outcome = call.turn()) return *outcome;
     pollfd waiting{call.fd(), POLLIN, 0};
