@@ -116,7 +116,7 @@ def test_hostd_listens_to_one_enforcerd_of_the_right_uid_that_keeps_to_the_proto
         first.hello()
         equal(Link(bench.socket_path).receive()[0]["error"]["code"], "conflict")
         first.close()
-        for packet in (b"{}", b"x" * 70000, b'{"type":"ready"}', b'{"type":"hello","version":2,"more":1}'):
+        for packet in (b"{}", b"x" * 70000, b'{"type":"ready"}', b'{"type":"hello","version":3,"more":1}'):
             link = Link(bench.socket_path)
             link.socket.send(packet)
             try:

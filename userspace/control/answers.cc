@@ -26,6 +26,10 @@ Answer made(const Result<GuestAnswer>& outcome) {
   return {201, encode_guest(*outcome), ""};
 }
 
+Answer changed(const Result<GuestAnswer>& outcome) {
+  return outcome ? ok(encode_guest(*outcome)) : answer_error(outcome.error());
+}
+
 Answer done(const Result<>& outcome) {
   return outcome ? ok(encode_done()) : answer_error(outcome.error());
 }
@@ -154,6 +158,14 @@ asio::awaitable<Answer> answer_one_guest(Service& service, Caller caller, Endpoi
   if (endpoint == Endpoint::kDeleteGuest) {
     co_return done(co_await service.backend.delete_guest(caller, std::move(name)));
   }
+  if (endpoint == Endpoint::kPauseGuest) {
+    const auto most = decode_pause(body);
+    if (!most) co_return answer_error(most.error());
+    co_return changed(co_await service.backend.pause_guest(caller, std::move(name), *most));
+  }
+  if (endpoint == Endpoint::kResumeGuest) {
+    co_return changed(co_await service.backend.resume_guest(caller, std::move(name)));
+  }
   if (endpoint == Endpoint::kAuthority) {
     const auto authority = co_await service.backend.authority(std::move(name));
     co_return authority ? ok(encode_authority(*authority)) : answer_error(authority.error());
@@ -193,7 +205,9 @@ asio::awaitable<Answer> answer(Service& service, Caller caller, Match match, Tar
     case Endpoint::kAuthority:
     case Endpoint::kEnvironment:
     case Endpoint::kAttachGuest:
-    case Endpoint::kDeleteGuest: {
+    case Endpoint::kDeleteGuest:
+    case Endpoint::kPauseGuest:
+    case Endpoint::kResumeGuest: {
       auto name = GuestName::parse(match.name);
       if (!name) co_return answer_error(name.error());
       co_return co_await answer_one_guest(service, caller, match.endpoint, *std::move(name), std::move(body));

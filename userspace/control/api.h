@@ -29,6 +29,7 @@
 #include "base/secret.h"
 #include "hostproto/exec_frame.h"
 #include "review/ticket.h"
+#include "hostproto/messages.h"
 
 namespace enforcer::policy {
 class Snapshot;
@@ -71,6 +72,7 @@ struct Status {
   ReloadState last_reload;
   std::uint32_t guests_running = 0;
   std::uint32_t guests_booting = 0;
+  std::uint32_t guests_paused = 0;
   std::uint64_t connections = 0;  ///< open sessions of all guests
   bool hostd_connected = false;
   std::size_t reviews_pending = 0;   ///< requests that wait for people
@@ -108,13 +110,14 @@ struct GuestInfo {
   GuestName name;
   Labels labels;
   std::string kind;         ///< "microvm", "attached"
-  std::string state;        ///< "booting", "running"
+  std::string state;        ///< "booting", "running", "paused"
   std::string image;        ///< microvm only
   std::string accelerator;  ///< microvm only: "kvm", "tcg"
   Slot slot{};
   Epoch epoch{};
   IpAddress ipv4;
   IpAddress ipv6;
+  std::optional<WallClock::time_point> paused_since;  ///< paused only
 };
 
 struct CreateGuest {
@@ -131,7 +134,10 @@ struct AttachGuest {
   std::string netns;  ///< path of the network namespace
 };
 
-/// A guest that was just made, and one line for the caller (a fallback that was taken), or empty.
+/// How long a guest may stand still without a break (hostproto/messages.h says why).
+inline constexpr std::chrono::seconds kMaxPause = hostproto::kMaxFreeze;
+
+/// A guest that was just made or changed, and one line for the caller (a fallback that was taken), or empty.
 struct GuestAnswer {
   GuestInfo guest;
   std::string warning;
@@ -265,8 +271,18 @@ class Backend {
   /// Ends a microVM; takes our link out of an attached namespace. Answers when its sessions are closed. kNotFound.
   virtual asio::awaitable<Result<>> delete_guest(Caller caller, GuestName name) = 0;
 
-  /// The command channel of a running microVM. kNotFound; kConflict: still booting, or busy with another command;
-  /// kInvalid: an attached namespace, which has none.
+  /// A microVM stands still, for at most `most` (1 s to kMaxPause); answers when it does. Again: the later
+  /// of both times counts. kNotFound; kInvalid: an attached namespace; kConflict: still booting; kUnavailable: no
+  /// hostd.
+  virtual asio::awaitable<Result<GuestAnswer>> pause_guest(Caller caller, GuestName name,
+                                                           std::chrono::seconds most) = 0;
+
+  /// It runs on, also one that was not paused; answers when it does. With a warning when requests of it are held by a
+  /// rule that pauses: it stands still until they are decided. kNotFound; kInvalid; kUnavailable.
+  virtual asio::awaitable<Result<GuestAnswer>> resume_guest(Caller caller, GuestName name) = 0;
+
+  /// The command channel of a running microVM. kNotFound; kConflict: still booting, paused, or busy with another
+  /// command; kInvalid: an attached namespace, which has none.
   virtual asio::awaitable<Result<std::unique_ptr<ExecChannel>>> exec(Caller caller, GuestName name) = 0;
 
   /// Every loaded credential, sorted by name. No command is run for it.

@@ -32,6 +32,7 @@ std::string address_text(const IpAddress& address) {
 }
 
 json to_json(const GuestInfo& guest) {
+  const auto& since = guest.paused_since;
   return {{"name", guest.name.text()},
           {"labels", json(guest.labels)},
           {"kind", guest.kind},
@@ -41,7 +42,8 @@ json to_json(const GuestInfo& guest) {
           {"slot", static_cast<std::uint32_t>(guest.slot)},
           {"epoch", to_string(guest.epoch)},
           {"ipv4", address_text(guest.ipv4)},
-          {"ipv6", address_text(guest.ipv6)}};
+          {"ipv6", address_text(guest.ipv6)},
+          {"paused_since", since ? format_time(*since) : ""}};
 }
 
 struct CodeName {
@@ -115,7 +117,8 @@ std::string encode_status(const Status& status) {
   answer["last_reload"] = {{"successful", status.last_reload.successful},
                            {"time", format_time(status.last_reload.time)},
                            {"error", status.last_reload.error}};
-  answer["guests"] = {{"running", status.guests_running}, {"booting", status.guests_booting}};
+  answer["guests"] = {
+      {"running", status.guests_running}, {"booting", status.guests_booting}, {"paused", status.guests_paused}};
   answer["connections"] = status.connections;
   answer["reviews"] = {{"pending", status.reviews_pending}, {"watching", status.watching_reviews}};
   answer["hostd"] = {{"connected", status.hostd_connected}};
@@ -202,6 +205,15 @@ Result<std::vector<Document>> decode_documents(std::string_view text) {
   TRY_VOID(reader.finish_strictly());
   if (documents.empty()) return fail(Errc::kInvalid, "field \"files\" is empty: nothing to apply");
   return documents;
+}
+
+Result<std::chrono::seconds> decode_pause(std::string_view text) {
+  const json body = TRY(parse_object(text));
+  ObjectReader reader(body);
+  constexpr auto kMost = static_cast<std::uint64_t>(kMaxPause.count());
+  const auto most = reader.number_or("most_seconds", kMost, 1, kMost);
+  TRY_VOID(reader.finish_strictly());
+  return std::chrono::seconds(most);
 }
 
 Result<CreateGuest> decode_create(std::string_view text) {

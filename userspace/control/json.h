@@ -61,9 +61,11 @@ Result<ReviewChange> decode_review_news(std::string_view line);
 /// {"comment", "fingerprint"}; the rest travels in the path.
 [[nodiscard]] std::string encode_verdict(const ReviewDecision& decision);
 Result<ReviewDecision> decode_verdict(std::string_view text, ReviewDecision::Say say, std::string id);
+[[nodiscard]] std::string encode_pause(std::chrono::seconds most);
 Result<std::vector<Document>> decode_documents(std::string_view text);
 Result<CreateGuest> decode_create(std::string_view text);
 Result<AttachGuest> decode_attach(std::string_view text, GuestName name);
+Result<std::chrono::seconds> decode_pause(std::string_view text);
 
 // ---- small vocabulary
 [[nodiscard]] unsigned http_status_of(Errc code);

@@ -25,6 +25,12 @@ Result<GuestInfo> guest_from(const json& entry) {
   const auto slot = reader.number("slot", 0, kAny32);
   const auto ipv4 = reader.address("ipv4");
   const auto ipv6 = reader.address("ipv6");
+  std::optional<WallClock::time_point> paused_since;
+  if (const std::string text = reader.text_or("paused_since", ""); !text.empty()) {
+    const auto time = parse_time(text);
+    if (!time) reader.refuse("paused_since", time.error().message);
+    if (time) paused_since = *time;
+  }
   if (const auto good = reader.finish(); !good) return not_understood(good.error());
   return GuestInfo{.name = *std::move(name),
                    .labels = std::move(labels),
@@ -35,7 +41,8 @@ Result<GuestInfo> guest_from(const json& entry) {
                    .slot = Slot{static_cast<std::uint32_t>(slot)},
                    .epoch = *epoch,
                    .ipv4 = ipv4,
-                   .ipv6 = ipv6};
+                   .ipv6 = ipv6,
+                   .paused_since = paused_since};
 }
 
 Problem problem_from(const json& entry) {
@@ -79,6 +86,7 @@ Result<Status> decode_status(std::string_view text) {
   ObjectReader guests(reader.object("guests"));
   status.guests_running = static_cast<std::uint32_t>(guests.number("running", 0, kAny32));
   status.guests_booting = static_cast<std::uint32_t>(guests.number("booting", 0, kAny32));
+  status.guests_paused = static_cast<std::uint32_t>(guests.number_or("paused", 0, 0, kAny32));
   ObjectReader hostd(reader.object("hostd"));
   status.hostd_connected = hostd.flag("connected");
   ObjectReader datapath(reader.object("datapath"));
@@ -171,6 +179,10 @@ std::string encode_create(const CreateGuest& request) {
                {"image", request.image},
                {"memory_mib", request.memory_mib},
                {"cpus", request.cpus}});
+}
+
+std::string encode_pause(std::chrono::seconds most) {
+  return dump({{"most_seconds", most.count()}});
 }
 
 std::string encode_attach(const AttachGuest& request) {

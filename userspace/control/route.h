@@ -28,6 +28,8 @@ enum class Endpoint {
   kCreateGuest,
   kAttachGuest,
   kDeleteGuest,
+  kPauseGuest,
+  kResumeGuest,
   kExec,
   kCredentials,
   kSetCredential,

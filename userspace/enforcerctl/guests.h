@@ -22,7 +22,7 @@ Result<control::Variables> environment_of(const Tool& tool, const GuestName& nam
 
 Result<> delete_guest(const Tool& tool, const GuestName& name);
 
-/// What `create` and `attach` print: the daemon's JSON, or its warning and the guest in one line.
+/// What `create`, `attach`, `pause` and `resume` print: the daemon's JSON, or its warning and the guest in one line.
 [[nodiscard]] ExitCode print_made_guest(const Tool& tool, const Result<std::string>& body);
 
 [[nodiscard]] std::string guest_target(const GuestName& name,

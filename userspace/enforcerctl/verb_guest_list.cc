@@ -1,4 +1,6 @@
 // guest list.
+#include <fmt/format.h>
+
 #include "control/json.h"
 #include "enforcerctl/command_line.h"
 #include "enforcerctl/guests.h"
@@ -7,6 +9,11 @@ namespace enforcer::ctl {
 namespace {
 
 struct GuestListOptions {};
+
+std::string state_text(const control::GuestInfo& guest) {
+  if (!guest.paused_since) return guest.state;
+  return fmt::format("{} since {}", guest.state, control::format_time(*guest.paused_since));
+}
 
 ExitCode list_guests(Tool& tool, const GuestListOptions&) {
   const auto body = tool.ask("GET", "/v1/guests");
@@ -19,8 +26,8 @@ ExitCode list_guests(Tool& tool, const GuestListOptions&) {
   if (!guests) return tool.report(guests.error());
   Table table({"NAME", "KIND", "STATE", "ADDRESS", "IMAGE", "LABELS"});
   for (const auto& guest : *guests) {
-    table.add(
-        {guest.name.text(), guest.kind, guest.state, guest.ipv4.to_string(), guest.image, labels_text(guest.labels)});
+    table.add({guest.name.text(), guest.kind, state_text(guest), guest.ipv4.to_string(), guest.image,
+               labels_text(guest.labels)});
   }
   if (table.empty()) {
     tool.say("no guest");

@@ -23,14 +23,19 @@ std::string policies_line(const control::Status& status) {
                      control::format_time(reload.time), reload.error);
 }
 
+std::string guests_line(const control::Status& status) {
+  const std::string paused = status.guests_paused == 0 ? "" : fmt::format("{} paused, ", status.guests_paused);
+  return fmt::format("{} running, {} booting, {}{} connections", status.guests_running, status.guests_booting, paused,
+                     status.connections);
+}
+
 Lines lines_of(const control::Status& status) {
   const auto& audit = status.audit;
   return {
       {"enforcerd", fmt::format("{}, instance {}, up {}, {} workers", status.version, status.instance,
                                 duration_text(status.uptime), status.workers)},
       {"policies", policies_line(status)},
-      {"guests", fmt::format("{} running, {} booting, {} connections", status.guests_running, status.guests_booting,
-                             status.connections)},
+      {"guests", guests_line(status)},
       {"hostd", status.hostd_connected ? "connected" : "not connected: guests cannot be made, changed or deleted"},
       {"datapath", status.attach_mode.empty() ? "not known yet" : "attached by " + status.attach_mode},
       {"accelerator", status.accelerator.empty() ? "unknown" : status.accelerator},

@@ -20,7 +20,8 @@ control::Problem to_problem(const policy::Diagnostic& diagnostic) {
           .text = diagnostic.to_string()};
 }
 
-control::GuestInfo to_info(const hostproto::Guest& guest) {
+control::GuestInfo to_info(const GuestEntry& entry) {
+  const hostproto::Guest& guest = entry.announced;
   return {.name = guest.name,
           .labels = guest.labels,
           .kind = guest.kind,
@@ -30,7 +31,8 @@ control::GuestInfo to_info(const hostproto::Guest& guest) {
           .slot = guest.slot,
           .epoch = guest.epoch,
           .ipv4 = guest.ipv4,
-          .ipv6 = guest.ipv6};
+          .ipv6 = guest.ipv6,
+          .paused_since = entry.paused_since};
 }
 
 std::string by(const control::Caller& caller) {
@@ -39,7 +41,7 @@ std::string by(const control::Caller& caller) {
 
 Result<control::GuestAnswer> answer_with(GuestEntry* entry, std::string warning) {
   if (entry == nullptr) return fail(Errc::kUnavailable, "the guest is already gone again");
-  return control::GuestAnswer{to_info(entry->announced), std::move(warning)};
+  return control::GuestAnswer{to_info(*entry), std::move(warning)};
 }
 
 }  // namespace
@@ -51,7 +53,9 @@ asio::awaitable<Result<control::Status>> Daemon::status() {
   status.generation = policies_.current()->generation();
   status.last_reload = {policies_.last_report().loaded, policies_.last_attempt(), policies_.last_report().error};
   for (const auto& [slot, entry] : guests_.all()) {
-    ++(entry.announced.state == "running" ? status.guests_running : status.guests_booting);
+    ++(entry.paused_since                   ? status.guests_paused
+       : entry.announced.state == "running" ? status.guests_running
+                                            : status.guests_booting);
   }
   status.connections = co_await workers_.sessions();
   status.hostd_connected = link_.connected();
@@ -92,7 +96,7 @@ asio::awaitable<Result<control::LoadAnswer>> Daemon::apply(control::Caller calle
 
 asio::awaitable<Result<std::vector<control::GuestInfo>>> Daemon::guests() {
   std::vector<control::GuestInfo> all;
-  for (const auto& [slot, entry] : guests_.all()) all.push_back(to_info(entry.announced));
+  for (const auto& [slot, entry] : guests_.all()) all.push_back(to_info(entry));
   co_return all;
 }
 
@@ -144,10 +148,34 @@ asio::awaitable<Result<>> Daemon::delete_guest(control::Caller caller, GuestName
   co_return Result<>{};
 }
 
+asio::awaitable<Result<control::GuestAnswer>> Daemon::pause_guest(control::Caller caller, GuestName name,
+                                                                  std::chrono::seconds most) {
+  const GuestEntry* entry = guests_.find(name);
+  if (entry == nullptr) co_return fail(Errc::kNotFound, fmt::format("no guest '{}'", name.text()));
+  log_info("guest {} is paused for {}", name.text(), by(caller));
+  const auto paused = co_await freezer_.pause(entry->announced.slot, entry->announced.epoch, most);
+  if (!paused) co_return std::unexpected(paused.error());
+  co_await workers_.settled();
+  co_return answer_with(guests_.find(name), "");
+}
+
+asio::awaitable<Result<control::GuestAnswer>> Daemon::resume_guest(control::Caller caller, GuestName name) {
+  const GuestEntry* entry = guests_.find(name);
+  if (entry == nullptr) co_return fail(Errc::kNotFound, fmt::format("no guest '{}'", name.text()));
+  if (entry->announced.kind != "microvm") co_return fail(Errc::kInvalid, "only a microVM can be paused");
+  log_info("guest {} is resumed for {}", name.text(), by(caller));
+  const auto held = co_await freezer_.resume(entry->announced.slot, entry->announced.epoch);
+  if (!held) co_return std::unexpected(held.error());
+  co_await workers_.settled();
+  co_return answer_with(guests_.find(name),
+                        *held == 0 ? "" : fmt::format("{} held requests keep it paused until they are decided", *held));
+}
+
 asio::awaitable<Result<std::unique_ptr<control::ExecChannel>>> Daemon::exec(control::Caller caller, GuestName name) {
   GuestEntry* entry = guests_.find(name);
   if (entry == nullptr) co_return fail(Errc::kNotFound, fmt::format("no guest '{}'", name.text()));
   if (!entry->channel) co_return fail(Errc::kInvalid, "an attached namespace has no command channel");
+  if (entry->paused_since) co_return fail(Errc::kConflict, "the guest is paused");
   if (entry->announced.state != "running") co_return fail(Errc::kConflict, "the guest is still booting");
   log_info("a command is run in guest {} for {}", name.text(), by(caller));
   const auto channel = entry->channel;

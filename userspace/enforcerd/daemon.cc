@@ -37,10 +37,12 @@ Daemon::Daemon(const config::Config& config, const config::Paths& paths, audit::
       guests_(config, paths, workers, exposition_),
       dns_(workers.home()),
       link_(workers.home(), paths.hostd_socket(), *this),
+      freezer_(workers.home().io(), link_, [this](Slot slot, const Error& why) { freeze_failed(slot, why); }),
       second_(workers.home().io()) {
   for (std::size_t i = 0; i < workers.size(); ++i) {
     workers.at(i).answers_dns(dns_);
     workers.at(i).asks_for_secrets(keyring, workers.home().io());
+    workers.at(i).freezes_by(freezer_);
   }
 }
 
@@ -159,13 +161,20 @@ void Daemon::pipes(std::vector<Fd> descriptors) {
 }
 
 void Daemon::guest(const hostproto::Guest& announced, std::vector<Fd> descriptors) {
-  const bool known = guests_.find(announced.slot) != nullptr;
+  const GuestEntry* before = guests_.find(announced.slot);
+  const bool known = before != nullptr;
+  const bool was_paused = known && before->paused_since && before->announced.epoch == announced.epoch;
   GuestEntry* entry = guests_.arrived(announced, std::move(descriptors), *policies_.current());
   if (entry == nullptr) return;
   if (!announced.accelerator.empty()) accelerator_ = announced.accelerator;
   // One that runs already was greeted by the daemon before us: what that one left running in it ends, and the guest
   // learns whom to trust from now on.
   if (entry->channel && (announced.state == "booting" || !known)) greet(*entry);
+  if (entry->paused_since && !was_paused) record_event("guest_frozen", entry, "");
+  if (was_paused && !entry->paused_since) {
+    freezer_.runs_again(announced.slot);
+    record_event("guest_thawed", entry, "");
+  }
   if (known) return;
   // What the datapath counted before we came is not news.
   const auto counted = counters_ ? counters_->read(announced.slot) : std::nullopt;
@@ -179,6 +188,13 @@ void Daemon::greet(const GuestEntry& entry) {
     if (greeted) daemon.link_.booted(slot);
   };
   asio::co_spawn(workers_.home().io(), say_hello(*this, entry.channel, entry.announced.slot), asio::detached);
+}
+
+void Daemon::freeze_failed(Slot slot, const Error& why) {
+  const GuestEntry* entry = guests_.find(slot);
+  if (entry == nullptr) return;  // it has ended meanwhile
+  log_warning("guest {} runs on although a request of it is held: {}", entry->announced.name.text(), why.message);
+  record_event("guest_not_frozen", entry, why.message);
 }
 
 void Daemon::announced() {
@@ -196,6 +212,7 @@ void Daemon::guest_gone(const hostproto::GuestGone& gone) {
     record_event("guest_gone", entry, gone.why);
     reviews_.desk().withdraw_guest(gone.slot, entry->announced.epoch);
   }
+  freezer_.forget(gone.slot);
   guests_.left(gone.slot, gone.why);
 }
 
@@ -210,6 +227,7 @@ void Daemon::every_second() {
     report_undecided(entry);
   }
   reviews_.desk().expire(Monotonic::now());
+  guests_.keep_time();
   if (++seconds_ % 60 == 0) expire_series();
   if (manager_.watched()) prove_alive();
   second_.expires_after(std::chrono::seconds(1));
@@ -263,7 +281,9 @@ asio::awaitable<Result<std::string>> Daemon::render_metrics() {
   gauges.hostd = link_.connected() ? Component::kUp : Component::kDown;
   gauges.datapath = steering_ ? Component::kUp : Component::kDown;
   for (const auto& [slot, entry] : guests_.all()) {
-    if (entry.announced.state == "running") {
+    if (entry.paused_since) {
+      ++gauges.guests_paused;
+    } else if (entry.announced.state == "running") {
       ++gauges.guests_running;
     } else {
       ++gauges.guests_booting;

@@ -18,6 +18,7 @@
 #include "credentials/https_client.h"
 #include "credentials/keyring.h"
 #include "enforcerd/datapath_counters.h"
+#include "enforcerd/freezer.h"
 #include "enforcerd/guests.h"
 #include "enforcerd/host_link.h"
 #include "enforcerd/policy_store.h"
@@ -59,6 +60,9 @@ class Daemon final : public HostEvents, public control::Backend {
   boost::asio::awaitable<Result<control::GuestAnswer>> attach_guest(control::Caller caller,
                                                                     control::AttachGuest request) override;
   boost::asio::awaitable<Result<>> delete_guest(control::Caller caller, GuestName name) override;
+  boost::asio::awaitable<Result<control::GuestAnswer>> pause_guest(control::Caller caller, GuestName name,
+                                                                   std::chrono::seconds most) override;
+  boost::asio::awaitable<Result<control::GuestAnswer>> resume_guest(control::Caller caller, GuestName name) override;
   boost::asio::awaitable<Result<std::unique_ptr<control::ExecChannel>>> exec(control::Caller caller,
                                                                              GuestName name) override;
   // ... in credential_backend.cc
@@ -100,6 +104,7 @@ class Daemon final : public HostEvents, public control::Backend {
                                                                      std::shared_ptr<const proxy::Guest> guest);
   void record_event(std::string_view name, const GuestEntry* about, std::string_view detail, std::uint64_t count = 1);
   void greet(const GuestEntry& entry);
+  void freeze_failed(Slot slot, const Error& why);
   void every_second();
   void prove_alive();
   void report_drops(GuestEntry& entry);
@@ -119,6 +124,7 @@ class Daemon final : public HostEvents, public control::Backend {
   Guests guests_;
   proxy::DnsService dns_;
   HostLink link_;
+  Freezer freezer_;
   std::optional<DatapathCounters> counters_;
   std::string attach_mode_;
   std::string accelerator_ = "unknown";

@@ -4,6 +4,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
 #include "base/text.h"
 #include "net/async_socket.h"
 #include "net/timer_wheel.h"
@@ -26,19 +29,23 @@ std::string make_nonce() {
   return nonce;
 }
 
-/// Interrupts a socket when a deadline passes.
-class Guard final : public net::WheelEntry {
+}  // namespace
+
+/// Interrupts a socket when a deadline passes and the guest could have done what is waited for.
+class GuestChannel::Guard final : public net::WheelEntry {
  public:
-  Guard(proxy::Worker& home, net::AsyncSocket& socket, Deadline deadline) : socket_(socket) {
-    home.wheel().schedule(*this, deadline);
+  Guard(const GuestChannel& channel, net::AsyncSocket& socket, Deadline deadline) : channel_(channel), socket_(socket) {
+    channel_.home_.wheel().schedule(*this, deadline);
   }
 
  private:
-  void expired() override { socket_.interrupt(Errc::kTimeout); }
+  void expired() override {
+    if (channel_.frozen_) return channel_.home_.wheel().schedule(*this, Deadline::after(kSendDeadline));
+    socket_.interrupt(Errc::kTimeout);
+  }
+  const GuestChannel& channel_;
   net::AsyncSocket& socket_;
 };
-
-}  // namespace
 
 class GuestChannel::Conversation final : public control::ExecChannel {
  public:
@@ -54,22 +61,42 @@ class GuestChannel::Conversation final : public control::ExecChannel {
   [[nodiscard]] Purpose purpose() const { return purpose_; }
 
   asio::awaitable<Result<>> greet(Deadline deadline) {
-    const Guard guard(channel_->home_, *socket_, deadline);
+    const Guard guard(*channel_, *socket_, deadline);
     const std::string nonce = make_nonce();
     reader_.expect_hello(nonce);
     const std::string hello = hostproto::encode_frame(FrameType::kHello, nonce);
     if (auto sent = co_await socket_->write_all(as_bytes(hello)); !sent) co_return sent;
     const auto echoed = co_await receive();
     if (!echoed) co_return std::unexpected(echoed.error());
-    if (channel_->trust_pem_.empty()) co_return Result<>{};
-    const std::string trust = hostproto::encode_frame(FrameType::kTrust, channel_->trust_pem_);
-    co_return co_await socket_->write_all(as_bytes(trust));
+    if (!channel_->trust_pem_.empty()) {
+      const std::string trust = hostproto::encode_frame(FrameType::kTrust, channel_->trust_pem_);
+      if (auto sent = co_await socket_->write_all(as_bytes(trust)); !sent) co_return sent;
+    }
+    if (auto told = co_await write_clock(); !told) co_return told;
+    free_ = true;
+    co_return Result<>{};
   }
 
   asio::awaitable<Result<>> send(Frame frame) override {
-    const Guard guard(channel_->home_, *socket_, Deadline::after(kSendDeadline));
+    const Guard guard(*channel_, *socket_, Deadline::after(kSendDeadline));
     const std::string encoded = hostproto::encode_frame(frame.type, frame.payload);
-    co_return co_await socket_->write_all(as_bytes(encoded));
+    free_ = false;
+    auto sent = co_await socket_->write_all(as_bytes(encoded));
+    if (sent) sent = co_await write_clock();  // it may have become due while we wrote
+    free_ = true;
+    co_return sent;
+  }
+
+  /// Between two frames, if there is room.
+  void tell_time() {
+    if (!free_) return;  // who writes now tells it afterwards
+    const std::string clock = hostproto::encode_clock(WallClock::now());
+    const ssize_t sent = ::send(socket_->fd(), clock.data(), clock.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent == static_cast<ssize_t>(clock.size())) {
+      channel_->clock_due_ = false;
+    } else if (sent > 0) {
+      close();  // half a frame; a unix socket does not do that
+    }
   }
 
   asio::awaitable<Result<Frame>> receive() override {
@@ -86,10 +113,19 @@ class GuestChannel::Conversation final : public control::ExecChannel {
   void close() override { socket_->interrupt(Errc::kUnavailable); }
 
  private:
+  asio::awaitable<Result<>> write_clock() {
+    if (!channel_->clock_due_ || channel_->frozen_) co_return Result<>{};
+    const std::string clock = hostproto::encode_clock(WallClock::now());
+    auto sent = co_await socket_->write_all(as_bytes(clock));
+    if (sent) channel_->clock_due_ = false;
+    co_return sent;
+  }
+
   std::shared_ptr<GuestChannel> channel_;
   std::unique_ptr<net::AsyncSocket> socket_;
   const Purpose purpose_;
   hostproto::FrameReader reader_;
+  bool free_ = false;  ///< no frame is being written
 };
 
 Result<std::unique_ptr<GuestChannel::Conversation>> GuestChannel::begin(Purpose purpose) {
@@ -119,6 +155,22 @@ asio::awaitable<Result<std::unique_ptr<control::ExecChannel>>> GuestChannel::ope
     co_return fail(Errc::kUnavailable, "the guest does not answer: " + greeted.error().message);
   }
   co_return std::unique_ptr<control::ExecChannel>(*std::move(conversation));
+}
+
+void GuestChannel::thaw() {
+  frozen_ = false;
+  clock_due_ = true;
+  keep_time();
+}
+
+void GuestChannel::keep_time() {
+  if (!clock_due_ || frozen_) return;
+  if (current_ != nullptr) return current_->tell_time();
+  auto say_hello = [](std::shared_ptr<GuestChannel> channel) -> asio::awaitable<void> {
+    const auto told = co_await channel->greet(Deadline::after(kGreetDeadline));
+    static_cast<void>(told);  // keep_time() is called again
+  };
+  asio::co_spawn(home_.io(), say_hello(shared_from_this()), asio::detached);
 }
 
 void GuestChannel::close() {

@@ -17,7 +17,8 @@ class Worker;
 
 namespace enforcer::enforcerd {
 
-/// The stream to the guest's init. One conversation at a time.
+/// The stream to the guest's init. One conversation at a time. A guest's wall clock stands still with it, so the time
+/// is told in the first conversation and behind every thaw.
 class GuestChannel : public std::enable_shared_from_this<GuestChannel> {
  public:
   GuestChannel(proxy::Worker& home, Fd socket) : home_(home), socket_(std::move(socket)) {}
@@ -34,11 +35,19 @@ class GuestChannel : public std::enable_shared_from_this<GuestChannel> {
   /// another one lasts.
   boost::asio::awaitable<Result<std::unique_ptr<control::ExecChannel>>> open();
 
+  /// The guest stands still: that it takes nothing is no reason to give a conversation up.
+  void freeze() { frozen_ = true; }
+  /// It runs on, and is told the time.
+  void thaw();
+  /// Tells the time if it is still to be told: now and then, because a channel may be full when the guest runs on.
+  void keep_time();
+
   /// Ends the conversation that lasts, if any: the guest is gone.
   void close();
 
  private:
   class Conversation;
+  class Guard;
   enum class Purpose { kGreeting, kCommand };
   Result<std::unique_ptr<Conversation>> begin(Purpose purpose);
 
@@ -46,6 +55,10 @@ class GuestChannel : public std::enable_shared_from_this<GuestChannel> {
   Fd socket_;
   std::string trust_pem_;
   Conversation* current_ = nullptr;
+  bool frozen_ = false;
+  /// The guest's clock may be wrong. True at first: a guest that stood still when the enforcerd before us ended runs
+  /// again without having been told.
+  bool clock_due_ = true;
 };
 
 /// The last 1 MiB of the guest's console: never a growing file.

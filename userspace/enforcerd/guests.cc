@@ -59,6 +59,7 @@ GuestEntry* Guests::arrived(const hostproto::Guest& announced, std::vector<Fd> d
     if (known->announced.epoch == announced.epoch) {
       known->announced = announced;
       take_descriptors(*known, std::move(descriptors));
+      note_pause(*known);
       return known;
     }
     left(announced.slot, "replaced by another boot");
@@ -81,17 +82,41 @@ GuestEntry* Guests::arrived(const hostproto::Guest& announced, std::vector<Fd> d
   const metrics::GuestSeries series = exposition_.guest_attached(announced.slot, announced.name);
   workers_.on_each(
       [guest = *guest, policy, series](proxy::Worker& worker) { worker.add_guest(guest, policy, series); });
+  note_pause(entry);
   log_info("guest {} ({}) is here: {}, {}", announced.name.text(), announced.kind, announced.ipv4.to_string(),
            policy->selected() ? "its policies are in force" : "no policy selects it, so everything is denied");
   return &entry;
 }
 
 void Guests::take_descriptors(GuestEntry& entry, std::vector<Fd> descriptors) {
-  if (descriptors.size() != 2) return;  // an attached namespace has none, and a change of state brings none
+  // An attached namespace has none, and a change of state brings none. One boot keeps its channel over a restart of
+  // hostd: the stream is to QEMU, which talks to one connection at a time, and a command may be under way on it.
+  if (descriptors.size() != 2 || entry.channel) return;
   entry.channel = std::make_shared<GuestChannel>(workers_.home(), std::move(descriptors[0]));
   entry.channel->set_trust(entry.trust_pem);
   auto console = ConsoleRing::make(workers_.home(), std::move(descriptors[1]));
   if (console) entry.console = *std::move(console);
+}
+
+void Guests::note_pause(GuestEntry& entry) {
+  const bool paused = entry.announced.state == "paused";
+  if (paused == entry.paused_since.has_value()) return;
+  const Slot slot = entry.announced.slot;
+  if (paused) {
+    entry.paused_since = WallClock::now();
+    if (entry.channel) entry.channel->freeze();
+    workers_.on_each([slot](proxy::Worker& worker) { worker.guest_frozen(slot); });
+  } else {
+    entry.paused_since.reset();
+    if (entry.channel) entry.channel->thaw();
+    workers_.on_each([slot](proxy::Worker& worker) { worker.guest_thawed(slot); });
+  }
+}
+
+void Guests::keep_time() {
+  for (auto& [slot, entry] : entries_) {
+    if (entry.channel) entry.channel->keep_time();
+  }
 }
 
 void Guests::left(Slot slot, std::string_view why) {

@@ -26,9 +26,10 @@ namespace enforcer::enforcerd {
 /// One guest, as it is known here.
 struct GuestEntry {
   std::shared_ptr<proxy::Guest> guest;
-  hostproto::Guest announced;             ///< as hostd last said it
-  std::shared_ptr<GuestChannel> channel;  ///< microvm only
-  std::unique_ptr<ConsoleRing> console;   ///< microvm only
+  hostproto::Guest announced;                         ///< as hostd last said it
+  std::optional<WallClock::time_point> paused_since;  ///< microvm only: it is frozen
+  std::shared_ptr<GuestChannel> channel;              ///< microvm only
+  std::unique_ptr<ConsoleRing> console;               ///< microvm only
   std::string names_file;
   std::string authority_folder;
   std::string trust_pem;         ///< the certificate of the CA that the guest is to trust; empty: it has none
@@ -53,6 +54,9 @@ class Guests {
   void cancel_roll_call() { roll_call_.reset(); }
   [[nodiscard]] bool calling_roll() const { return roll_call_.has_value(); }
 
+  /// Guests whose clock could not be set yet are told the time.
+  void keep_time();
+
   /// Ends every conversation with a guest's init: the daemon stops.
   void close_channels();
 
@@ -75,6 +79,8 @@ class Guests {
                                                    const Files& files) const;
   /// Removes what is kept of every boot of every guest but those that the roll call heard of.
   void sweep(const std::set<std::string>& stems) const;
+  /// Whoever waits for the guest learns whether it stands still.
+  void note_pause(GuestEntry& entry);
   void take_descriptors(GuestEntry& entry, std::vector<Fd> descriptors);
 
   const config::Config& config_;

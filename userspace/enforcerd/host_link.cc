@@ -173,6 +173,20 @@ asio::awaitable<Result<std::string>> HostLink::request(hostproto::DeleteGuest re
   co_return co_await ask(number, std::move(message));
 }
 
+asio::awaitable<Result<std::string>> HostLink::request(hostproto::FreezeGuest freeze) {
+  freeze.request = next_request_++;
+  const std::uint64_t number = freeze.request;
+  hostproto::Request message(freeze);
+  co_return co_await ask(number, std::move(message));
+}
+
+asio::awaitable<Result<std::string>> HostLink::request(hostproto::ThawGuest thaw) {
+  thaw.request = next_request_++;
+  const std::uint64_t number = thaw.request;
+  hostproto::Request message(thaw);
+  co_return co_await ask(number, std::move(message));
+}
+
 void HostLink::booted(Slot slot) {
   if (const auto sent = send(hostproto::Booted{slot}); !sent) log_warning("{}", sent.error().message);
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "enforcerd/freezer.h"
 #include "hostproto/messages.h"
 #include "net/poller.h"
 
@@ -39,7 +40,7 @@ class HostEvents {
   ~HostEvents() = default;
 };
 
-class HostLink final : private net::PollTarget {
+class HostLink final : public GuestFreezing, private net::PollTarget {
  public:
   HostLink(proxy::Worker& home, std::string socket_path, HostEvents& events);
   ~HostLink();
@@ -52,6 +53,8 @@ class HostLink final : private net::PollTarget {
   boost::asio::awaitable<Result<std::string>> request(hostproto::CreateGuest create);
   boost::asio::awaitable<Result<std::string>> request(hostproto::AttachGuest attach);
   boost::asio::awaitable<Result<std::string>> request(hostproto::DeleteGuest remove);
+  boost::asio::awaitable<Result<std::string>> request(hostproto::FreezeGuest freeze) override;
+  boost::asio::awaitable<Result<std::string>> request(hostproto::ThawGuest thaw) override;
 
   /// The guest's hello was seen.
   void booted(Slot slot);

@@ -30,6 +30,7 @@ namespace {
 
 constexpr std::string_view kExecSocket = "exec.sock";
 constexpr std::string_view kConsoleSocket = "console.sock";
+constexpr std::string_view kMonitorSocket = "qmp.sock";
 constexpr std::chrono::seconds kEndTime{5};
 constexpr std::string_view kHowToInstall = "install it with 'apt-get install qemu-system-x86'";
 
@@ -172,15 +173,16 @@ Result<MicroVm> MicroVm::start(const MicroVmSpec& spec, const Image& image, int 
   TRY_VOID(prepare_run_dir(spec.run_dir));
   const Fd exec = TRY(listen_in(spec.run_dir, kExecSocket));
   const Fd console = TRY(listen_in(spec.run_dir, kConsoleSocket));
+  const Fd monitor = TRY(listen_in(spec.run_dir, kMonitorSocket));
   Pipe errors = TRY(make_pipe());
 
-  const pid_t pid = TRY(spawn_confined(
-      qemu_command(spec, command_line),
-      {.uid = uid,
-       .gid = gid,
-       .netns = netns,
-       .descriptors = {tap, image.kernel.get(), image.initramfs.get(), exec.get(), console.get()},  // QemuDescriptor
-       .standard_error = errors.write_end.get()}));
+  const pid_t pid = TRY(spawn_confined(qemu_command(spec, command_line),
+                                       {.uid = uid,
+                                        .gid = gid,
+                                        .netns = netns,
+                                        .descriptors = {tap, image.kernel.get(), image.initramfs.get(), exec.get(),
+                                                        console.get(), monitor.get()},  // QemuDescriptor
+                                        .standard_error = errors.write_end.get()}));
   // Nobody but us reaps it, so the pid is its own even if it has ended already.
   auto pidfd = open_pidfd(pid);
   const auto start_time = read_start_time(pid);
@@ -220,6 +222,10 @@ Result<Fd> MicroVm::connect_console() const {
   return connect_in(run_dir_, kConsoleSocket);
 }
 
+Result<Fd> MicroVm::connect_monitor() const {
+  return connect_in(run_dir_, kMonitorSocket);
+}
+
 Result<> MicroVm::end() {
   if (!ending()) {
     if (::pidfd_send_signal(pidfd_.get(), SIGKILL, nullptr, 0) != 0 && errno != ESRCH) return fail_errno("ending QEMU");
@@ -227,7 +233,7 @@ Result<> MicroVm::end() {
       return fail(Errc::kTimeout, fmt::format("QEMU (process {}) does not end", pid_));
     (void)ending();
   }
-  for (const std::string_view name : {kExecSocket, kConsoleSocket})
+  for (const std::string_view name : {kExecSocket, kConsoleSocket, kMonitorSocket})
     ::unlink(fmt::format("{}/{}", run_dir_, name).c_str());
   return {};
 }

@@ -2,9 +2,10 @@
 //
 // QEMU is the process that a hostile guest attacks first, so it gets nothing it does not need: a uid of its own
 // (kGuestUidBase + slot, no groups, no capabilities, no new privileges), its own seccomp sandbox, the guest's network
-// namespace (which has no address and no route), and exactly these descriptors: the tap, the image's two files, the two
-// listening sockets of its channels, and a pipe for its error messages. The sockets are made by us in a folder that
-// QEMU's uid cannot enter, so nobody but root reaches them and QEMU cannot put something else in their place.
+// namespace (which has no address and no route), and exactly these descriptors: the tap, the image's two files, the
+// listening sockets of its two channels and of its monitor, and a pipe for its error messages. The sockets are made by
+// us in a folder that QEMU's uid cannot enter, so nobody but root reaches them and QEMU cannot put something else in
+// their place.
 //
 // A microVM outlives the process that started it (a restart of hostd must not end guests): the destructor lets go,
 // end() ends. After a restart adopt() takes it back by pid and start time.
@@ -34,7 +35,7 @@ struct MicroVmSpec {
   std::uint32_t memory_mib = 256;  ///< 64-65536
   std::uint32_t cpus = 1;          ///< 1-64
   Accelerator accelerator = Accelerator::kTcg;
-  std::string run_dir;       ///< made if missing; becomes root's, 0700; exec.sock and console.sock are made in it
+  std::string run_dir;  ///< made if missing; becomes root's, 0700; exec.sock, console.sock and qmp.sock are made in it
   std::string guest_mac;     ///< "02:77:00:00:00:07"
   IpAddress ipv4{};          ///< the guest's own
   IpAddress gateway_ipv4{};  ///< also its resolver
@@ -67,8 +68,10 @@ class MicroVm {
   /// is closed. kIo when QEMU is gone.
   [[nodiscard]] Result<Fd> connect_exec() const;
   [[nodiscard]] Result<Fd> connect_console() const;
+  /// The same to its monitor, for a QmpCall.
+  [[nodiscard]] Result<Fd> connect_monitor() const;
 
-  /// Kills QEMU, waits for its end and removes exec.sock and console.sock. kTimeout when it has not ended within
+  /// Kills QEMU, waits for its end and removes its sockets. kTimeout when it has not ended within
   /// five seconds.
   Result<> end();
 

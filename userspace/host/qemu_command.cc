@@ -37,7 +37,7 @@ Result<std::string> kernel_command_line(const MicroVmSpec& spec, std::uint32_t t
 std::vector<std::string> qemu_command(const MicroVmSpec& spec, const std::string& kernel_command_line) {
   std::vector<std::string> argv{spec.qemu};
   const auto add = [&argv](std::initializer_list<std::string> words) { argv.insert(argv.end(), words); };
-  // Nothing that is not named below: no default devices, no configuration files, no display, no monitor. ACPI stays on,
+  // Nothing that is not named below: no default devices, no configuration files, no display. ACPI stays on,
   // since Debian's kernel finds virtio-mmio devices in no other way.
   add({"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-name", spec.name.text()});
   add({"-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"});
@@ -54,6 +54,8 @@ std::vector<std::string> qemu_command(const MicroVmSpec& spec, const std::string
   add({"-chardev", listening_socket("exec", QemuDescriptor::kExec), "-device", "virtio-serial-device"});
   add({"-device", "virtserialport,chardev=exec,name=enforcer.exec"});
   add({"-chardev", listening_socket("console", QemuDescriptor::kConsole), "-serial", "chardev:console"});
+  // For pausing it (qmp_call.h). The socket lies in a folder that is closed to QEMU's uid and to everybody but root.
+  add({"-chardev", listening_socket("monitor", QemuDescriptor::kMonitor), "-mon", "chardev=monitor,mode=control"});
   return argv;
 }
 

@@ -35,13 +35,15 @@ Result<> Guests::adopt_one(GuestRecord record) {
               .join = {},
               .vm = {},
               .boot = {},
+              .pause = {},
               .announced = false};
   const bool machine = std::holds_alternative<Machine>(guest.record.kind);
   if (auto adopted = machine ? adopt_machine(guest) : adopt_attached(guest); !adopted) {
     if (guest.vm) end_machine(guest);
     return adopted;
   }
-  guests_.emplace(guest.record.slot, std::move(guest));
+  const Slot slot = guest.record.slot;
+  resume_adopted(guests_.emplace(slot, std::move(guest)).first->second);
   return {};
 }
 

@@ -57,6 +57,7 @@ Result<Guests::Guest*> Guests::add(const GuestName& name, const Labels& labels, 
               .join = {},
               .vm = {},
               .boot = {},
+              .pause = {},
               .announced = false};
   return &guests_.emplace(slot, std::move(guest)).first->second;
 }
@@ -145,7 +146,9 @@ hostproto::Guest Guests::notice_of(const Guest& guest) {
                           .ipv6 = record.ipv6};
   if (const auto* machine = std::get_if<Machine>(&record.kind)) {
     notice.kind = "microvm";
-    notice.state = machine->state == Machine::State::kRunning ? "running" : "booting";
+    notice.state = machine->state == Machine::State::kPaused    ? "paused"
+                   : machine->state == Machine::State::kRunning ? "running"
+                                                                : "booting";
     notice.image = machine->image;
     notice.accelerator = machine->accelerator;
   }
@@ -178,7 +181,12 @@ void Guests::announce_all() {
 void Guests::forget_requests() {
   for (auto& [slot, guest] : guests_) {
     if (guest.boot) guest.boot->request.reset();
+    if (guest.pause) {
+      guest.pause->freezes.clear();
+      guest.pause->thaws.clear();
+    }
   }
+  thaw_all();
 }
 
 void Guests::reply(std::uint64_t request, const Result<>& outcome, std::string warning) {
@@ -210,6 +218,11 @@ void Guests::drop(Slot slot, std::string why) {
   records_.remove(slot);
   if (guest.boot && guest.boot->request) {
     reply(*guest.boot->request, fail(Errc::kConflict, "the guest was deleted while it booted"));
+  }
+  if (guest.pause) {
+    const Result<> ended = fail(Errc::kNotFound, "the guest has ended");
+    answer_all(guest.pause->freezes, ended);
+    answer_all(guest.pause->thaws, ended);
   }
   guests_.erase(slot);
 }

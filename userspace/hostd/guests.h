@@ -10,6 +10,7 @@
 //
 //   guests.cc    create, attach, delete, announce
 //   machines.cc  microVMs: start, boot deadline, fallback, end
+//   pauses.cc    microVMs: freeze and thaw
 //   adopt.cc     after a restart
 //   watch.cc     twice a second: is every guest still guarded?
 #pragma once
@@ -30,6 +31,7 @@
 #include "host/guest_side.h"
 #include "host/microvm.h"
 #include "host/network.h"
+#include "host/qmp_call.h"
 #include "hostd/records.h"
 #include "hostproto/messages.h"
 
@@ -59,15 +61,21 @@ class Guests {
   void attach(const hostproto::AttachGuest& request);
   void remove(const hostproto::DeleteGuest& request);
   void booted(Slot slot);
+  void freeze(const hostproto::FreezeGuest& request);
+  void thaw(const hostproto::ThawGuest& request);
 
   /// Announces every guest to an enforcerd that has just come.
   void announce_all();
-  /// Whoever waited for replies is gone.
+  /// Whoever waited for replies is gone, and with it whoever wanted guests frozen.
   void forget_requests();
+  void thaw_all();
 
   /// Readable when the microVM of that slot has ended.
   [[nodiscard]] std::vector<std::pair<int, Slot>> machines() const;
   void machine_ended(Slot slot);
+  /// Readable when QEMU's monitor has said something to that slot's freeze or thaw.
+  [[nodiscard]] std::vector<std::pair<int, Slot>> monitors() const;
+  void monitor_ready(Slot slot);
   /// About twice a second.
   void watch();
 
@@ -84,6 +92,19 @@ class Guests {
     std::optional<std::uint64_t> request;  ///< whom to answer; none after a restart
     std::string warning;                   ///< goes out with the reply
   };
+  /// A microVM that is frozen, or on its way there or back.
+  struct Pause {
+    enum class Wish { kPaused, kRunning } wish = Wish::kPaused;
+    Monotonic::time_point began;
+    Deadline until;                           ///< then it is thawed, whoever wants it frozen
+    bool stopped = false;                     ///< QEMU has said so
+    std::optional<host::QmpCall> call;        ///< under way
+    host::QmpCommand asked{};                 ///< by that call
+    Deadline again = Deadline::after({});     ///< not before then: a thaw that failed
+    std::vector<std::uint64_t> freezes = {};  ///< requests to be answered
+    std::vector<std::uint64_t> thaws = {};
+    std::string complaint = {};  ///< why thawing fails, as it was last said
+  };
   struct Guest {
     GuestRecord record;
     host::GuestAddresses addresses;
@@ -93,6 +114,7 @@ class Guests {
     std::optional<host::TapJoin> join;
     std::optional<host::MicroVm> vm;
     std::optional<Boot> boot;
+    std::optional<Pause> pause;
     bool announced = false;  ///< enforcerd may know it, so it must hear of its end
   };
   enum class Wires { kUp, kDown };
@@ -118,6 +140,18 @@ class Guests {
   void end_machine(Guest& guest);
   [[nodiscard]] std::string memory_file() const;
   [[nodiscard]] host::AcceleratorChoice choice() const;
+
+  // pauses.cc
+  Result<Guest*> find_boot(Slot slot, Epoch epoch);
+  void pursue(Guest& guest);
+  void ask_monitor(Guest& guest, host::QmpCommand command);
+  void monitor_answered(Guest& guest, const Result<>& outcome);
+  void stop_answered(Guest& guest, const Result<>& outcome);
+  void cont_answered(Guest& guest, const Result<>& outcome);
+  Result<> set_state(Guest& guest, Machine::State state);
+  void resume_adopted(Guest& guest);
+  void check_pause(Slot slot);
+  void answer_all(std::vector<std::uint64_t>& requests, const Result<>& outcome);
 
   // adopt.cc
   Result<> adopt_one(GuestRecord record);

@@ -45,7 +45,8 @@ json to_json(const Machine& machine) {
           {"memory_mib", machine.memory_mib},
           {"cpus", machine.cpus},
           {"accelerator", machine.accelerator},
-          {"running", machine.state == Machine::State::kRunning},
+          {"running", machine.state != Machine::State::kBooting},
+          {"paused", machine.state == Machine::State::kPaused},
           {"pid", machine.pid},
           {"start_time", machine.start_time}};
 }
@@ -71,13 +72,18 @@ std::string to_text(const GuestRecord& record) {
   return object.dump(2, ' ', false, json::error_handler_t::replace);
 }
 
+Machine::State state_of(const json& machine) {
+  if (machine.at("paused").get<bool>()) return Machine::State::kPaused;
+  return machine.at("running").get<bool>() ? Machine::State::kRunning : Machine::State::kBooting;
+}
+
 std::variant<Machine, Attached> kind_of(const json& object) {
   if (const auto machine = object.find("machine"); machine != object.end()) {
     return Machine{.image = machine->at("image"),
                    .memory_mib = machine->at("memory_mib"),
                    .cpus = machine->at("cpus"),
                    .accelerator = machine->at("accelerator"),
-                   .state = machine->at("running").get<bool>() ? Machine::State::kRunning : Machine::State::kBooting,
+                   .state = state_of(*machine),
                    .pid = machine->at("pid"),
                    .start_time = machine->at("start_time")};
   }

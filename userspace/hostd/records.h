@@ -21,9 +21,9 @@ struct Machine {
   std::string image;
   std::uint32_t memory_mib = 0;
   std::uint32_t cpus = 0;
-  std::string accelerator;  ///< "kvm" or "tcg"
-  enum class State { kBooting, kRunning } state = State::kBooting;
-  pid_t pid = 0;                 ///< 0: QEMU has not been started yet
+  std::string accelerator;                                                   ///< "kvm" or "tcg"
+  enum class State { kBooting, kRunning, kPaused } state = State::kBooting;  ///< kPaused: it may be
+  pid_t pid = 0;                                                             ///< 0: QEMU has not been started yet
   std::uint64_t start_time = 0;  ///< with the pid it names one process for ever
 };
 

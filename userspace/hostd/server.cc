@@ -20,6 +20,7 @@ constexpr unsigned kPipes = 64;                           // 1 MiB each, so 64 M
 constexpr std::size_t kPipesPerPacket = 100;      // two descriptors each; the kernel takes 253 beside one packet
 constexpr int kSendBuffer = 8 * 1024 * 1024;      // the announcement of 4,096 guests waits in here until it is read
 constexpr std::chrono::seconds kGreetingTime{5};  // an enforcerd says hello as soon as it is connected
+constexpr std::chrono::seconds kThawTime{2};      // QEMU takes a millisecond
 constexpr int kRequestsPerTurn = 64;              // then the watchdog and the other descriptors have their turn
 
 Result<Fd> listen_at(const std::string& path, gid_t group) {
@@ -60,6 +61,8 @@ Result<> Server::run(Guests& guests, int stop, const ServiceNotify& manager) {
     std::vector<pollfd> waiting{
         {stop, POLLIN, 0}, {listener_.get(), POLLIN, 0}, {peer_ ? peer_->socket.get() : -1, POLLIN, 0}};
     for (const auto& [pidfd, slot] : machines) waiting.push_back({pidfd, POLLIN, 0});
+    const auto monitors = guests.monitors();
+    for (const auto& [monitor, slot] : monitors) waiting.push_back({monitor, POLLIN, 0});
 
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_watch.remaining());
     if (poll(waiting.data(), waiting.size(), static_cast<int>(left.count())) < 0 && errno != EINTR) {
@@ -67,10 +70,14 @@ Result<> Server::run(Guests& guests, int stop, const ServiceNotify& manager) {
     }
     if (waiting[0].revents != 0) {
       manager.stopping();
+      thaw_before_the_end(guests);
       return {};
     }
     for (std::size_t i = 0; i < machines.size(); ++i) {
       if (waiting[3 + i].revents != 0) guests.machine_ended(machines[i].second);
+    }
+    for (std::size_t i = 0; i < monitors.size(); ++i) {
+      if (waiting[3 + machines.size() + i].revents != 0) guests.monitor_ready(monitors[i].second);
     }
     if (waiting[2].revents != 0) read_requests(guests);
     if (waiting[1].revents != 0) accept_peer(guests);
@@ -84,6 +91,21 @@ Result<> Server::run(Guests& guests, int stop, const ServiceNotify& manager) {
       disconnect(guests, "it did not say hello in time");
     }
     if (peer_ && peer_->broken) disconnect(guests, "it does not read what it is sent");
+  }
+}
+
+/// A guest must not stand still for as long as no hostd runs.
+void Server::thaw_before_the_end(Guests& guests) {
+  guests.thaw_all();
+  const Deadline deadline = Deadline::after(kThawTime);
+  for (auto monitors = guests.monitors(); !monitors.empty() && !deadline.passed(); monitors = guests.monitors()) {
+    std::vector<pollfd> waiting;
+    for (const auto& [monitor, slot] : monitors) waiting.push_back({monitor, POLLIN, 0});
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline.remaining());
+    if (poll(waiting.data(), waiting.size(), static_cast<int>(left.count())) <= 0) continue;
+    for (std::size_t i = 0; i < monitors.size(); ++i) {
+      if (waiting[i].revents != 0) guests.monitor_ready(monitors[i].second);
+    }
   }
 }
 
@@ -168,6 +190,8 @@ Result<> Server::serve(Guests& guests, const hostproto::Request& request) {
     Result<> operator()(const hostproto::CreateGuest& create) const { return guests.create(create), Result<>{}; }
     Result<> operator()(const hostproto::AttachGuest& attach) const { return guests.attach(attach), Result<>{}; }
     Result<> operator()(const hostproto::DeleteGuest& remove) const { return guests.remove(remove), Result<>{}; }
+    Result<> operator()(const hostproto::FreezeGuest& freeze) const { return guests.freeze(freeze), Result<>{}; }
+    Result<> operator()(const hostproto::ThawGuest& thaw) const { return guests.thaw(thaw), Result<>{}; }
   };
   return std::visit(Visitor{*this, guests}, request);
 }

@@ -62,6 +62,7 @@ class Server {
   Result<> start_steering();
   /// Do the maps still lead to enforcerd's sockets?
   void check_steering(Guests& guests);
+  static void thaw_before_the_end(Guests& guests);
 
   Fd listener_;
   Owner enforcerd_;

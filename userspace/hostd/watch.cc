@@ -18,6 +18,7 @@ void Guests::watch() {
   for (const auto& [slot, guest] : guests_) slots.push_back(slot);
   for (const Slot slot : slots) {
     check_boot(slot);
+    check_pause(slot);
     check_wire(slot, changed);
     check_namespace(slot);
   }

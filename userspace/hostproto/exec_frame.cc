@@ -28,6 +28,7 @@ bool is_known(FrameType type) {
     case FrameType::kResult:
     case FrameType::kSignal:
     case FrameType::kPoweroff:
+    case FrameType::kClock:
       return true;
   }
   return false;
@@ -75,6 +76,21 @@ std::optional<std::uint32_t> decode_input_taken(std::string_view payload) {
   ByteReader reader(as_bytes(payload));
   const std::uint32_t bytes = reader.u32();
   return reader.at_end() ? std::optional(bytes) : std::nullopt;
+}
+
+std::string encode_clock(WallClock::time_point now) {
+  const auto since = std::chrono::floor<std::chrono::microseconds>(now.time_since_epoch()).count();
+  const auto number = static_cast<std::uint64_t>(std::max<std::int64_t>(since, 0));
+  return encode_frame(FrameType::kClock, big_endian(number >> 32) + big_endian(number));
+}
+
+std::optional<WallClock::time_point> decode_clock(std::string_view payload) {
+  constexpr auto kLast = std::chrono::floor<std::chrono::microseconds>(WallClock::duration::max()).count();
+  ByteReader reader(as_bytes(payload));
+  const std::uint64_t high = reader.u32();
+  const std::uint64_t number = high << 32 | reader.u32();
+  if (!reader.at_end() || number > static_cast<std::uint64_t>(kLast)) return std::nullopt;
+  return WallClock::time_point(std::chrono::microseconds(number));
 }
 
 Result<> FrameReader::feed(Bytes bytes) {

@@ -10,6 +10,8 @@
 //   'I' standard input, empty = end of file         'R' {"exit":n} | {"signal":n} | {"error":"..."}: the command
 //   'S' 1 byte signal number, to the process group      is over
 //   'P' power off
+//   'C' 8 bytes big-endian: microseconds since 1970,
+//       what its wall clock is to say
 //
 // A virtio-serial port has no connections: when one end goes away in the middle of a frame and comes back, what is left
 // of that frame is still in the queues. So every conversation starts with a hello. The host draws a nonce, sends it,
@@ -31,6 +33,7 @@
 #include <string_view>
 
 #include "base/bytes.h"
+#include "base/deadline.h"
 #include "base/result.h"
 
 namespace enforcer::hostproto {
@@ -45,6 +48,7 @@ enum class FrameType : std::uint8_t {
   kResult = 'R',
   kSignal = 'S',
   kPoweroff = 'P',
+  kClock = 'C',
 };
 
 inline constexpr std::size_t kMaxFramePayload = 64 * 1024;
@@ -64,6 +68,11 @@ struct Frame {
 [[nodiscard]] std::string encode_input_taken(std::uint32_t bytes);
 /// The number in the payload of one; nothing when it is not exactly four bytes.
 [[nodiscard]] std::optional<std::uint32_t> decode_input_taken(std::string_view payload);
+
+/// The host's 'C' frame; a time before 1970 is 1970.
+[[nodiscard]] std::string encode_clock(WallClock::time_point now);
+/// The time in the payload of one; nothing when it is not exactly eight bytes, or beyond what WallClock can say (2262).
+[[nodiscard]] std::optional<WallClock::time_point> decode_clock(std::string_view payload);
 
 /// Takes the stream in pieces of any size and gives the frames back.
 class FrameReader {

@@ -79,6 +79,16 @@ struct Encoder {
   json operator()(const DeleteGuest& m) const {
     return {{"type", "delete_guest"}, {"request", m.request}, {"name", m.name.text()}};
   }
+  json operator()(const FreezeGuest& m) const {
+    return {{"type", "freeze_guest"},
+            {"request", m.request},
+            {"slot", m.slot},
+            {"epoch", to_string(m.epoch)},
+            {"most", m.most.count()}};
+  }
+  json operator()(const ThawGuest& m) const {
+    return {{"type", "thaw_guest"}, {"request", m.request}, {"slot", m.slot}, {"epoch", to_string(m.epoch)}};
+  }
   json operator()(const Welcome& m) const {
     return {{"type", "welcome"},
             {"version", m.version},
@@ -166,6 +176,22 @@ Result<Request> decode_delete_guest(Fields& f) {
   return DeleteGuest{request, checked(name)};
 }
 
+Result<Request> decode_freeze_guest(Fields& f) {
+  const FreezeGuest message{.request = f.number("request", 0, kAnyNumber),
+                            .slot = f.slot("slot"),
+                            .epoch = f.epoch("epoch"),
+                            .most = std::chrono::seconds(f.number("most", 1, kMaxFreeze.count()))};
+  TRY_VOID(f.finish());
+  return message;
+}
+
+Result<Request> decode_thaw_guest(Fields& f) {
+  const ThawGuest message{
+      .request = f.number("request", 0, kAnyNumber), .slot = f.slot("slot"), .epoch = f.epoch("epoch")};
+  TRY_VOID(f.finish());
+  return message;
+}
+
 Result<Notice> decode_welcome(Fields& f) {
   Welcome message;
   message.version = static_cast<int>(f.number("version", 0, 1'000'000));
@@ -190,7 +216,7 @@ Result<Notice> decode_guest(Fields& f) {
   auto name = f.guest_name("name");
   Labels labels = f.labels("labels");
   std::string kind = choice(f, "kind", {"microvm", "attached"});
-  std::string state = choice(f, "state", {"booting", "running"});
+  std::string state = choice(f, "state", {"booting", "running", "paused"});
   std::string image = f.text("image", 64);
   std::string accelerator = choice(f, "accelerator", {"", "kvm", "tcg"});
   const auto index = static_cast<std::uint32_t>(f.number("interface_index", 1, 0x7fffffff));
@@ -246,6 +272,8 @@ constexpr std::array kRequests{
     Kind<Request>{"create_guest", decode_create_guest},
     Kind<Request>{"attach_guest", decode_attach_guest},
     Kind<Request>{"delete_guest", decode_delete_guest},
+    Kind<Request>{"freeze_guest", decode_freeze_guest},
+    Kind<Request>{"thaw_guest", decode_thaw_guest},
 };
 
 constexpr std::array kNotices{

@@ -9,12 +9,16 @@
 //                              <-  guest        one for each guest that exists   (+ exec channel, console of a microVM)
 //                              <-  announced    that was all: what was not among them is gone for good
 //   ready                      ->               the listeners go into the sockmap: traffic flows from here on
-//   create_guest/attach_guest/delete_guest ->
+//   create_guest/attach_guest/delete_guest/freeze_guest/thaw_guest ->
 //                              <-  guest, reply
 //   booted                     ->               the guest's hello was seen: the boot watchdog rests
 //                              <-  guest_gone, event
+//
+// No guest stays frozen without somebody who wants it: hostd thaws by itself when the time of a freeze is over, when
+// the connection ends, and when it has found a frozen one after a restart.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -28,8 +32,11 @@
 
 namespace enforcer::hostproto {
 
-inline constexpr int kVersion = 2;
+inline constexpr int kVersion = 3;
 inline constexpr std::size_t kMaxMessage = 64 * 1024;
+/// How long a guest may be frozen without a break. What was sent to it and not acknowledged is sent again and again,
+/// and the kernel gives such a connection up after 924 s (tcp_retries2 = 15, Documentation/networking/ip-sysctl).
+inline constexpr std::chrono::seconds kMaxFreeze{900};
 
 // ---- enforcerd -> hostd
 struct Hello {
@@ -57,6 +64,20 @@ struct DeleteGuest {
   std::uint64_t request = 0;
   GuestName name;  ///< a microVM is ended, an attached namespace loses our link
 };
+/// A microVM stands still from the reply on. One that is frozen already stays so for as long as either of the two
+/// wants, and at most kMaxFreeze in all. kInvalid: an attached namespace; kConflict: still booting; kNotFound.
+struct FreezeGuest {
+  std::uint64_t request = 0;
+  Slot slot{};
+  Epoch epoch{};                ///< the boot that is meant
+  std::chrono::seconds most{};  ///< 1-kMaxFreeze: hostd thaws it then, if nobody asks earlier
+};
+/// Whoever froze it, it runs from the reply on. One that is not frozen runs on. kNotFound.
+struct ThawGuest {
+  std::uint64_t request = 0;
+  Slot slot{};
+  Epoch epoch{};
+};
 
 // ---- hostd -> enforcerd
 struct Welcome {
@@ -77,7 +98,7 @@ struct Guest {
   GuestName name;
   Labels labels;
   std::string kind;                   ///< "microvm" or "attached"
-  std::string state;                  ///< "booting" or "running"
+  std::string state;                  ///< "booting", "running", or "paused" (a microvm that is frozen)
   std::string image;                  ///< microvm only
   std::string accelerator;            ///< microvm only: "kvm" or "tcg"
   std::uint32_t interface_index = 0;  ///< of the host end of its veth, in the gateway namespace
@@ -104,7 +125,7 @@ struct Event {
   std::string detail;
 };
 
-using Request = std::variant<Hello, Ready, Booted, CreateGuest, AttachGuest, DeleteGuest>;
+using Request = std::variant<Hello, Ready, Booted, CreateGuest, AttachGuest, DeleteGuest, FreezeGuest, ThawGuest>;
 using Notice = std::variant<Welcome, Pipes, Guest, Announced, GuestGone, Reply, Event>;
 
 [[nodiscard]] std::string encode(const Request& request);

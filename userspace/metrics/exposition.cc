@@ -174,7 +174,8 @@ void add_state(Families& out, const std::string& version, const Gauges& gauges) 
       .add({{"component", "datapath"}}, gauges.datapath == Gauges::Component::kUp);
   out.gauge("guests", "Guests by state.")
       .add({{"state", "booting"}}, gauges.guests_booting)
-      .add({{"state", "running"}}, gauges.guests_running);
+      .add({{"state", "running"}}, gauges.guests_running)
+      .add({{"state", "paused"}}, gauges.guests_paused);
   out.gauge("policy_generation", "Number of the policies in force; it rises with each reload that succeeds.")
       .add({}, gauges.policy_generation);
   out.gauge("policy_last_reload_successful", "Whether the last reload put new policies in force: 1 or 0.")

@@ -34,6 +34,7 @@ struct Gauges {
 
   std::uint64_t guests_booting = 0;
   std::uint64_t guests_running = 0;
+  std::uint64_t guests_paused = 0;
 
   std::uint64_t policy_generation = 0;
   enum class Reload : std::uint8_t { kFailed, kSucceeded };

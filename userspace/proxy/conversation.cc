@@ -10,6 +10,7 @@ namespace asio = boost::asio;
 
 void Conversation::expect_within(std::chrono::nanoseconds duration) {
   expecting_ = Expecting::kAnybody;
+  expected_within_ = duration;
   worker().wheel().schedule(*this, Deadline::after(duration));
 }
 
@@ -19,7 +20,12 @@ void Conversation::expect_origin_within(std::chrono::nanoseconds duration) {
 }
 
 void Conversation::expired() {
-  if (expecting_ == Expecting::kAnybody) return interrupt(Errc::kTimeout);
+  if (expecting_ == Expecting::kAnybody) {
+    const auto now = Monotonic::now();
+    const auto due = decisions_.view().stood_still() + expected_within_;
+    if (due > now) return worker().wheel().schedule(*this, Deadline::after(due - now));
+    return interrupt(Errc::kTimeout);
+  }
   origin_late_ = true;
   interrupt_origin(Errc::kTimeout);
 }

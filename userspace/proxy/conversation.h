@@ -23,7 +23,8 @@ class Conversation : public net::WheelEntry, public Interruptible {
   [[nodiscard]] Decisions& decisions() { return decisions_; }
   [[nodiscard]] Worker& worker() { return decisions_.worker(); }
 
-  /// Moves the one deadline; when it passes, every wait of this conversation ends with kTimeout.
+  /// Moves the one deadline; when it passes, every wait of this conversation ends with kTimeout. While the guest is
+  /// frozen it does not pass, and begins anew when the guest runs again.
   void expect_within(std::chrono::nanoseconds duration);
   /// The same, but what ends are the waits for the origin: the guest can still be told.
   void expect_origin_within(std::chrono::nanoseconds duration);
@@ -109,6 +110,7 @@ class Conversation : public net::WheelEntry, public Interruptible {
   Interruptible* side_ = nullptr;
   enum class Expecting : std::uint8_t { kAnybody, kOrigin };
   Expecting expecting_ = Expecting::kAnybody;
+  std::chrono::nanoseconds expected_within_{};
   std::optional<Errc> interrupted_;
   bool origin_late_ = false;
   bool guest_broken_ = false;

@@ -42,8 +42,21 @@ struct GuestView {
   [[nodiscard]] std::shared_ptr<const KnownPlaceholders> placeholders(std::string_view instance);
   std::shared_ptr<const KnownPlaceholders> known_placeholders;
   int pipes_lent = 0;
+
+  /// The guest's vCPUs do not run, so it cannot be late; what it is waited for counts from when it runs again.
+  void freeze() { frozen_ = true; }
+  void thaw() {
+    frozen_ = false;
+    stood_still_ = Monotonic::now();
+  }
+  /// When it last stood still: now, or before every other time if it never did.
+  [[nodiscard]] Monotonic::time_point stood_still() const { return frozen_ ? Monotonic::now() : stood_still_; }
   /// Alerts behind denials, as ICMP errors have a rate (RFC 1812 4.3.2.8): past it a guest that hammers gets RST alone.
   net::RateLimit alerts{400, std::chrono::seconds(1)};
+
+ private:
+  bool frozen_ = false;
+  Monotonic::time_point stood_still_ = Monotonic::time_point::min();
 };
 
 }  // namespace enforcer::proxy

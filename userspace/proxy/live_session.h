@@ -24,6 +24,7 @@ class LiveSession final : public Decisions, public RelayObserver {
   void relay_ended(RelayEnd end, std::uint64_t bytes_up, std::uint64_t bytes_down) override;
   bool relayed_up(std::uint64_t bytes) override;
   int& pipes_lent() override { return view().pipes_lent; }
+  [[nodiscard]] Monotonic::time_point stood_still() const override { return shared_view()->stood_still(); }
 
   bool half_open_ = true;
   metrics::Protocol protocol_ = metrics::Protocol::kPending;

@@ -234,10 +234,11 @@ void Relay::finish(RelayEnd end) {
 void Relay::expired() {
   // Activity does not touch the wheel: the deadline is looked at when it comes, and moved if bytes flowed meanwhile.
   const auto now = Monotonic::now();
-  const auto quiet = now - std::max(flows_[kGuest].moved, flows_[kOrigin].moved);
+  const auto stood_still = observer_->stood_still();
+  const auto quiet = now - std::max({flows_[kGuest].moved, flows_[kOrigin].moved, stood_still});
   if (quiet >= loop_.idle_) return finish(RelayEnd::kIdle);
   for (const Flow& flow : flows_) {
-    if (flow.pending() && now - flow.moved >= loop_.stalled_) return finish(RelayEnd::kIdle);
+    if (flow.pending() && now - std::max(flow.moved, stood_still) >= loop_.stalled_) return finish(RelayEnd::kIdle);
   }
   loop_.wheel_.schedule(*this, Deadline::after(std::min(loop_.idle_ - quiet, loop_.stalled_)));
 }

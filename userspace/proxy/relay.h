@@ -46,6 +46,8 @@ class RelayObserver {
   virtual void relay_ended(RelayEnd end, std::uint64_t bytes_up, std::uint64_t bytes_down) = 0;
   /// So many bytes more were delivered to the origin. False: no more may follow.
   virtual bool relayed_up(std::uint64_t bytes) = 0;
+  /// When the guest last stood still: what it did not take until then was not its doing.
+  [[nodiscard]] virtual Monotonic::time_point stood_still() const { return Monotonic::time_point::min(); }
   /// Counted against the guest's share of pipes.
   virtual int& pipes_lent() = 0;
 };

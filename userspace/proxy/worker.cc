@@ -102,6 +102,14 @@ void Worker::replace_policy(Slot slot, std::shared_ptr<const policy::GuestPolicy
   for (Decisions* each : decided) each->decide_again();
 }
 
+void Worker::guest_frozen(Slot slot) {
+  if (const auto view = guest(slot)) view->freeze();
+}
+
+void Worker::guest_thawed(Slot slot) {
+  if (const auto view = guest(slot)) view->thaw();
+}
+
 void Worker::revoke_credential(std::string_view name) {
   for (const auto& [slot, view] : guests_) {
     const std::vector<Decisions*> decided(view->decided.begin(), view->decided.end());

@@ -16,6 +16,7 @@
 #include "metrics/worker_metrics.h"
 #include "net/poller.h"
 #include "net/timer_wheel.h"
+#include "proxy/freezer.h"
 #include "proxy/guest_view.h"
 #include "proxy/relay.h"
 #include "tls/client_context.h"
@@ -65,12 +66,22 @@ class Worker {
   void remove_guest(Slot slot);
   /// A new generation: every live session of the guest is decided again.
   void replace_policy(Slot slot, std::shared_ptr<const policy::GuestPolicy> policy);
+  /// The guest stands still; it runs on.
+  void guest_frozen(Slot slot);
+  void guest_thawed(Slot slot);
   /// The value of a credential is good no more: what was sent with it is closed, whoever's it is.
   void revoke_credential(std::string_view name);
 
   /// The guest behind a socket's mark, or null: not attached.
   [[nodiscard]] std::shared_ptr<GuestView> guest(Slot slot) const;
   [[nodiscard]] std::size_t sessions() const;
+
+  /// Who freezes guests; without, they run on. Set before the workers run.
+  void freezes_by(Freezer& freezer) { freezer_ = &freezer; }
+  /// Lets the guest stand still for as long as the answer lives, and at most so long.
+  [[nodiscard]] Frozen freeze(const GuestIdentity& guest, std::chrono::seconds most) {
+    return freezer_ == nullptr ? Frozen() : Frozen(*freezer_, guest.slot, guest.epoch, most);
+  }
 
   /// Who answers DNS, on the worker that owns the name tables: DNS over TCP comes in on any worker. Set before the
   /// workers run.
@@ -116,6 +127,7 @@ class Worker {
   std::vector<std::unique_ptr<Listener>> listeners_;
   boost::asio::steady_timer ticker_;
   DnsService* dns_ = nullptr;
+  Freezer* freezer_ = nullptr;
   std::unique_ptr<tls::ServerContext> tls_server_;
   std::unique_ptr<tls::ClientContext> tls_client_;
   std::optional<tls::LeafKey> leaf_key_;

@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <ctime>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -137,6 +138,8 @@ void Agent::obey(const hostproto::Frame& frame) {
     case FrameType::kPoweroff:
       standing_ = Standing::kPowerOff;
       return;
+    case FrameType::kClock:
+      return set_clock(frame.payload);
     case FrameType::kStdout:
     case FrameType::kStderr:
     case FrameType::kResult:
@@ -167,6 +170,17 @@ void Agent::learn_trust(const std::string& pem) {
   const auto learned = trust(pem);
   report("trusting the host's certificate", learned);
   if (learned) trusted_ = pem;
+}
+
+/// The guest stood still for a while, and its wall clock with it.
+void Agent::set_clock(std::string_view time) {
+  const auto now = hostproto::decode_clock(time);
+  if (!now) return;
+  const auto since = now->time_since_epoch();
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(since);
+  const timespec value{.tv_sec = seconds.count(),
+                       .tv_nsec = std::chrono::duration_cast<std::chrono::nanoseconds>(since - seconds).count()};
+  if (::clock_settime(CLOCK_REALTIME, &value) != 0) report("setting the clock", Result<>(fail_errno("clock_settime")));
 }
 
 void Agent::start_command(std::string_view request_text) {

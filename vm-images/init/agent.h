@@ -40,6 +40,7 @@ class Agent {
   void begin_conversation(std::string_view nonce);
   void end_conversation();
   void learn_trust(const std::string& pem);
+  static void set_clock(std::string_view time);
   void start_command(std::string_view request);
   void feed_command();
   void acknowledge_input(std::size_t taken);

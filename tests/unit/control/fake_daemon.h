@@ -92,6 +92,14 @@ class FakeBackend : public Backend {
     }
     co_return Result<>{};
   }
+  asio::awaitable<Result<GuestAnswer>> pause_guest(Caller, GuestName name, std::chrono::seconds most) override {
+    called("pause " + name.text() + " " + std::to_string(most.count()));
+    co_return moved(name, WallClock::time_point(std::chrono::seconds(1'700'000'000)));
+  }
+  asio::awaitable<Result<GuestAnswer>> resume_guest(Caller, GuestName name) override {
+    called("resume " + name.text());
+    co_return moved(name, std::nullopt);
+  }
   asio::awaitable<Result<std::unique_ptr<ExecChannel>>> exec(Caller, GuestName name) override {
     called("exec " + name.text());
     co_return std::make_unique<FakeChannel>(shared_, context_.get_executor());
@@ -172,6 +180,14 @@ class FakeBackend : public Backend {
     const std::lock_guard lock(shared_.mutex);
     if (shared_.error) return std::unexpected(*shared_.error);
     return shared_.load;
+  }
+  Result<GuestAnswer> moved(const GuestName& name, std::optional<WallClock::time_point> paused_since) {
+    const std::lock_guard lock(shared_.mutex);
+    const auto guest = std::ranges::find(shared_.guests, name, &GuestInfo::name);
+    if (guest == shared_.guests.end()) return fail(Errc::kNotFound, "there is no guest " + name.text());
+    guest->state = paused_since ? "paused" : "running";
+    guest->paused_since = paused_since;
+    return GuestAnswer{.guest = *guest, .warning = shared_.warning};
   }
   Result<GuestAnswer> made(const GuestName& name, std::string_view kind) {
     const std::lock_guard lock(shared_.mutex);

@@ -16,34 +16,10 @@
 #include <optional>
 
 #include "control/api.h"
+#include "fake_values.h"
 #include "sample_ticket.h"
 
 namespace enforcer::control::testing {
-
-inline GuestName guest_name(std::string_view text) {
-  return GuestName::parse(text).value();
-}
-
-inline GuestInfo guest_info(std::string_view name, std::string_view kind = "microvm") {
-  return {.name = guest_name(name),
-          .labels = {{"role", "agent"}},
-          .kind = std::string(kind),
-          .state = "running",
-          .image = kind == "microvm" ? "mini" : "",
-          .accelerator = "tcg",
-          .slot = Slot{7},
-          .epoch = Epoch{0xabc},
-          .ipv4 = IpAddress::v4(0x64400007),
-          .ipv6 = {}};
-}
-
-inline AuthorityInfo authority_info() {
-  return {.pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
-          .subject = "CN=Enforcer test",
-          .fingerprint = "AB:CD",
-          .not_before = WallClock::time_point(std::chrono::seconds(1'700'000'000)),
-          .not_after = WallClock::time_point(std::chrono::seconds(1'800'000'000))};
-}
 
 /// A folder that everybody may pass through and that goes with the object.
 class TemporaryFolder {
@@ -79,6 +55,7 @@ struct Shared {
   std::map<std::string, std::string> values;  ///< what was set
   std::optional<AuthorityInfo> authority;     ///< of every guest
   Variables environment;                      ///< likewise
+  std::string warning;                        ///< behind a pause and a resume
   Rotation rotation;
   CredentialTest test{.host = "a.test", .port = Port{443}, .path = "/", .status = 200};
   std::optional<Error> error;  ///< what every change answers instead

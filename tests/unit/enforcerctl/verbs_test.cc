@@ -118,6 +118,31 @@ TEST_CASE("guests_are_created_listed_and_removed") {
                                           "attach b2 /proc/12/ns/net", "delete box", "delete vm", "delete vm"});
 }
 
+TEST_CASE("guests_are_paused_and_resumed") {
+  FakeDaemon daemon;
+  daemon.locked()->guests = {control::testing::guest_info("vm")};
+  Ran ran = run_with(daemon, {"guest", "pause", "vm", "--for", "2m"});
+  CHECK(ran.status == 0);
+  CHECK(ran.out == "vm paused 100.64.0.7\n");
+  CHECK(run_with(daemon, {"guest", "list"}).out.contains("paused since 2023-11-14T22:13:20.000Z"));
+  CHECK(run_with(daemon, {"guest", "list", "-o", "json"}).out.contains(R"("paused_since":"2023-11-14T22:13:20.000Z")"));
+  CHECK(run_with(daemon, {"guest", "pause", "vm"}).status == 0);
+  daemon.locked()->warning = "1 held requests keep it paused";
+  ran = run_with(daemon, {"guest", "resume", "vm"});
+  CHECK(ran.out == "vm running 100.64.0.7\n");
+  CHECK(ran.err.contains("warning: 1 held requests keep it paused"));
+  const Ran again = run_with(daemon, {"guest", "list"});
+  CHECK(again.out.contains(" running "));
+  CHECK_FALSE(again.out.contains("since"));
+  for (const char* wrong : {"0s", "16m", "soon", "-5s"}) {
+    CAPTURE(wrong);
+    CHECK(run_with(daemon, {"guest", "pause", "vm", "--for", wrong}).status == 2);
+  }
+  CHECK(run_with(daemon, {"guest", "pause", "none"}).status == 5);
+  CHECK(daemon.shared.calls_now() ==
+        std::vector<std::string>{"pause vm 120", "pause vm 900", "resume vm", "pause none 900"});
+}
+
 TEST_CASE("ca_of_a_guest_is_shown_and_exported") {
   FakeDaemon daemon;
   CHECK(run_with(daemon, {"ca", "show", "vm"}).status == 5);

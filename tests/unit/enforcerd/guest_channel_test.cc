@@ -78,6 +78,16 @@ class Stage {
     const std::string bytes = hostproto::encode_frame(type, payload);
     CHECK(write(guest_.get(), bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
   }
+  /// Nothing more reaches the guest for now.
+  void expect_silence() { CHECK(hear(std::chrono::milliseconds(100)).type == FrameType{}); }
+  /// The guest is told the time, which is now.
+  void expect_clock() {
+    const Frame clock = hear();
+    REQUIRE(clock.type == FrameType::kClock);
+    const auto time = hostproto::decode_clock(clock.payload);
+    REQUIRE(time.has_value());
+    CHECK(std::chrono::abs(WallClock::now() - *time) < std::chrono::seconds(20));
+  }
   /// Takes a hello and echoes it.
   void answer_hello() {
     const Frame hello = hear();
@@ -114,6 +124,20 @@ asio::awaitable<Result<>> send_and_leave(std::shared_ptr<GuestChannel> channel, 
   co_return co_await (*opened)->send(std::move(frame));
 }
 
+asio::awaitable<Result<>> send_many(control::ExecChannel& channel, int frames) {
+  for (int i = 0; i < frames; ++i) {
+    auto sent = co_await channel.send({FrameType::kStdin, std::string(hostproto::kMaxFramePayload, 'x')});
+    if (!sent) co_return sent;
+  }
+  co_return Result<>{};
+}
+
+template <class Step>
+asio::awaitable<bool> on_the_thread(Step step) {
+  step();
+  co_return true;
+}
+
 }  // namespace
 
 TEST_CASE("a_booting_guest_is_told_whom_to_trust_once_it_has_echoed_the_hello") {
@@ -128,6 +152,7 @@ TEST_CASE("a_booting_guest_is_told_whom_to_trust_once_it_has_echoed_the_hello") 
   const Frame trust = stage.hear();
   CHECK(trust.type == FrameType::kTrust);
   CHECK(trust.payload == kPem);
+  stage.expect_clock();
   CHECK(Stage::end(std::move(greeting)).has_value());
 }
 
@@ -138,6 +163,7 @@ TEST_CASE("a_command_comes_behind_the_certificate_in_every_conversation") {
     auto command = stage.begin(send_and_leave(stage.channel, {FrameType::kExec, "{}"}));
     stage.answer_hello();
     CHECK(stage.hear().payload == kPem);
+    if (i == 0) stage.expect_clock();  // once: the guest may set its clock as it likes
     CHECK(stage.hear().type == FrameType::kExec);
     CHECK(Stage::end(std::move(command)).has_value());
   }
@@ -147,6 +173,7 @@ TEST_CASE("without_a_certificate_nothing_is_said_of_it") {
   Stage stage;
   auto greeting = stage.begin(stage.channel->greet(soon()));
   stage.answer_hello();
+  stage.expect_clock();
   CHECK(Stage::end(std::move(greeting)).has_value());
   auto command = stage.begin(send_and_leave(stage.channel, {FrameType::kExec, "{}"}));
   stage.answer_hello();
@@ -163,11 +190,74 @@ TEST_CASE("a_greeting_gives_way_to_a_command_and_a_command_to_nobody") {
   CHECK(Stage::end(std::move(greeting)).error().code == Errc::kUnavailable);
   stage.answer_hello();
   CHECK(stage.hear().payload == kPem);
+  stage.expect_clock();
   auto opened = Stage::end(std::move(opening));
   REQUIRE(opened.has_value());
   const auto second = Stage::end(stage.begin(stage.channel->open()));
   CHECK(second.error().code == Errc::kConflict);
   CHECK(Stage::end(stage.begin(leave(*std::move(opened)))).has_value());
+}
+
+TEST_CASE("a_guest_that_runs_on_is_told_the_time_between_two_frames_of_a_command") {
+  Stage stage;
+  auto opening = stage.begin(stage.channel->open());
+  stage.answer_hello();
+  stage.expect_clock();
+  auto opened = Stage::end(std::move(opening));
+  REQUIRE(opened.has_value());
+  control::ExecChannel& command = **opened;
+  Stage::end(stage.begin(on_the_thread([&] { stage.channel->freeze(); })));
+  CHECK(Stage::end(stage.begin(command.send({FrameType::kStdin, "before"}))).has_value());
+  CHECK(stage.hear().payload == "before");
+  stage.expect_silence();
+  Stage::end(stage.begin(on_the_thread([&] { stage.channel->thaw(); })));
+  stage.expect_clock();
+  Stage::end(stage.begin(on_the_thread([&] { stage.channel->keep_time(); })));
+  CHECK(Stage::end(stage.begin(command.send({FrameType::kStdin, "after"}))).has_value());
+  CHECK(stage.hear().payload == "after");  // and no second one
+  stage.expect_silence();
+  CHECK(Stage::end(stage.begin(leave(*std::move(opened)))).has_value());
+}
+
+TEST_CASE("a_full_channel_is_told_the_time_behind_the_frame_that_fills_it") {
+  Stage stage;
+  auto opening = stage.begin(stage.channel->open());
+  stage.answer_hello();
+  stage.expect_clock();
+  auto opened = Stage::end(std::move(opening));
+  REQUIRE(opened.has_value());
+  Stage::end(stage.begin(on_the_thread([&] { stage.channel->freeze(); })));
+  auto sent = stage.begin(send_many(**opened, 32));  // 2 MiB, more than a socket holds
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  Stage::end(stage.begin(on_the_thread([&] { stage.channel->thaw(); })));
+  int clocks = 0;
+  for (int frames = 0; frames < 32;) {
+    const Frame frame = stage.hear();
+    REQUIRE((frame.type == FrameType::kStdin || frame.type == FrameType::kClock));
+    if (frame.type == FrameType::kClock) {
+      ++clocks;
+    } else {
+      CHECK(frame.payload.size() == hostproto::kMaxFramePayload);
+      ++frames;
+    }
+  }
+  CHECK(clocks == 1);
+  CHECK(Stage::end(std::move(sent)).has_value());
+  CHECK(Stage::end(stage.begin(leave(*std::move(opened)))).has_value());
+}
+
+TEST_CASE("a_guest_without_a_command_is_greeted_to_be_told_the_time") {
+  Stage stage;
+  auto greeting = stage.begin(stage.channel->greet(soon()));
+  stage.answer_hello();
+  stage.expect_clock();
+  CHECK(Stage::end(std::move(greeting)).has_value());
+  Stage::end(stage.begin(on_the_thread([&] { stage.channel->freeze(); })));
+  Stage::end(stage.begin(on_the_thread([&] { stage.channel->keep_time(); })));
+  stage.expect_silence();  // the control: one that stands still is not
+  Stage::end(stage.begin(on_the_thread([&] { stage.channel->thaw(); })));
+  stage.answer_hello();
+  stage.expect_clock();
 }
 
 }  // namespace enforcer::enforcerd

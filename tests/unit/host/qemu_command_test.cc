@@ -51,6 +51,7 @@ TEST_CASE("qemu_gets_one_nic_on_an_open_tap_and_nothing_by_default") {
   CHECK(has(text, "-netdev tap,id=net,fd=3 -device virtio-net-device,netdev=net,mac=02:77:00:00:00:07"));
   CHECK(has(text, "-m 512M -smp 2"));
   CHECK(text.find("-netdev") == text.rfind("-netdev"));
+  CHECK(has(text, "-chardev socket,id=monitor,fd=8,server=on,wait=off -mon chardev=monitor,mode=control"));
   for (const char* unwanted : {"user,", "vsock", "-monitor", "-qmp", "kvm:tcg", "path="})
     CHECK_FALSE(has(text, unwanted));
 }

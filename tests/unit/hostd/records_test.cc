@@ -61,14 +61,22 @@ TEST_CASE("records_survive_a_restart") {
     REQUIRE(records);
     REQUIRE(records->save(attached(1)));
     REQUIRE(records->save(machine));
+    for (const auto state : {Machine::State::kBooting, Machine::State::kPaused}) {
+      GuestRecord other = machine;
+      other.slot = Slot{state == Machine::State::kBooting ? 10U : 11U};
+      std::get<Machine>(other.kind).state = state;
+      REQUIRE(records->save(other));
+    }
     REQUIRE(records->save(attached(3)));
     records->remove(Slot{3});
   }
   auto records = Records::open(folder.path);
   REQUIRE(records);
   auto loaded = records->load();
-  REQUIRE(loaded.size() == 2);
+  REQUIRE(loaded.size() == 4);
   std::ranges::sort(loaded, {}, &GuestRecord::slot);
+  CHECK(std::get<Machine>(loaded[2].kind).state == Machine::State::kBooting);
+  CHECK(std::get<Machine>(loaded[3].kind).state == Machine::State::kPaused);
   CHECK(loaded[0].slot == Slot{1});
   CHECK(loaded[0].epoch == Epoch{0xabcdef});
   CHECK(loaded[0].labels == attached(1).labels);

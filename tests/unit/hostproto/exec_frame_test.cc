@@ -28,6 +28,26 @@ TEST_CASE("input_taken_is_a_number_of_exactly_four_bytes") {
   CHECK_FALSE(decode_input_taken("\1\2\3\4\5"));
 }
 
+TEST_CASE("a_time_is_microseconds_in_exactly_eight_bytes") {
+  const auto time = WallClock::time_point(std::chrono::microseconds(0x0001020304050607));
+  const std::string frame = encode_clock(time);
+  CHECK(frame == std::string("C\0\0\0\x08\0\1\2\3\4\5\6\7", 13));
+  CHECK(decode_clock(frame.substr(kFrameHeader)) == time);
+  CHECK(encode_clock(time + std::chrono::nanoseconds(999)) == frame);
+  CHECK(decode_clock(std::string(8, '\0')) == WallClock::time_point());
+  CHECK(encode_clock(WallClock::time_point(std::chrono::seconds(-5))) == encode_clock(WallClock::time_point()));
+  CHECK_FALSE(decode_clock(frame.substr(kFrameHeader, 7)));
+  CHECK_FALSE(decode_clock(frame.substr(kFrameHeader) + "x"));
+  CHECK_FALSE(decode_clock(""));
+
+  const std::string last = encode_clock(WallClock::time_point::max()).substr(kFrameHeader);
+  CHECK(decode_clock(last));
+  std::string beyond = last;
+  ++beyond.back();
+  CHECK_FALSE(decode_clock(beyond));
+  CHECK_FALSE(decode_clock(std::string(8, '\xff')));
+}
+
 TEST_CASE("frames_come_back_whatever_the_pieces") {
   const std::string stream = encode_frame(FrameType::kHello, kNonce) + encode_frame(FrameType::kTrust, "pem") +
                              encode_frame(FrameType::kExec, "{}") + encode_frame(FrameType::kStdin, "") +

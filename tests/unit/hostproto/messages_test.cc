@@ -28,7 +28,9 @@ std::vector<Request> all_requests() {
           Booted{Slot{7}},
           CreateGuest{1, name("vm-1"), kLabels, "mini", 256, 2},
           AttachGuest{~0ULL, name("c1"), kLabels, "/run/netns/c1"},
-          DeleteGuest{3, name("c1")}};
+          DeleteGuest{3, name("c1")},
+          FreezeGuest{4, Slot{7}, Epoch{0xabc}, kMaxFreeze},
+          ThawGuest{5, Slot{7}, Epoch{0xabc}}};
 }
 
 std::vector<Notice> all_notices() {
@@ -86,7 +88,10 @@ std::vector<Wrong> wrong_values() {
           {"count", 127},
           {"epoch", "xyz"},
           {"kind", "container"},
-          {"state", "paused"},
+          {"state", "frozen"},
+          {"most", 0},
+          {"most", 901},
+          {"most", -1},
           {"interface_index", 0},
           {"ipv4", 1},
           {"ipv6", ""},

@@ -190,6 +190,7 @@ TEST_CASE("the_state_of_the_daemon_is_shown") {
   exposition.policy_applied(3ms);
   const Gauges gauges{.hostd = Gauges::Component::kUp,
                       .guests_running = 4,
+                      .guests_paused = 1,
                       .policy_generation = 7,
                       .last_reload = Gauges::Reload::kFailed,
                       .last_reload_success = WallClock::time_point(1'738'324'800s),
@@ -202,6 +203,7 @@ TEST_CASE("the_state_of_the_daemon_is_shown") {
   CHECK(sample(text, R"(enforcer_component_up{component="hostd"})") == "1");
   CHECK(sample(text, R"(enforcer_component_up{component="datapath"})") == "0");
   CHECK(sample(text, R"(enforcer_guests{state="running"})") == "4");
+  CHECK(sample(text, R"(enforcer_guests{state="paused"})") == "1");
   CHECK(sample(text, "enforcer_policy_generation") == "7");
   CHECK(sample(text, "enforcer_policy_last_reload_successful") == "0");
   CHECK(sample(text, "enforcer_policy_last_reload_success_timestamp_seconds") == "1738324800");

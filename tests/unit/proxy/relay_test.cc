@@ -47,6 +47,7 @@ struct Ended {
   std::uint64_t down = 0;
   std::uint64_t told = 0;                                            ///< by relayed_up()
   std::uint64_t budget = std::numeric_limits<std::uint64_t>::max();  ///< what relayed_up() allows
+  Monotonic::time_point stood_still = Monotonic::time_point::min();  ///< the guest
 };
 
 class Observer final : public RelayObserver {
@@ -64,6 +65,7 @@ class Observer final : public RelayObserver {
     return ended_.told < ended_.budget;
   }
   int& pipes_lent() override { return pipes_; }
+  [[nodiscard]] Monotonic::time_point stood_still() const override { return ended_.stood_still; }
 
  private:
   Ended& ended_;
@@ -245,6 +247,17 @@ TEST_CASE("a_quiet_relay_ends_and_one_within_its_deadline_does_not") {
   CHECK(strict.ended.end == RelayEnd::kIdle);
   char byte;
   CHECK(read(strict.guest.get(), &byte, 1) == -1);
+}
+
+TEST_CASE("a_guest_that_stood_still_was_not_quiet") {
+  Bench bench(2, 200ms);
+  std::this_thread::sleep_for(250ms);
+  bench.ended.stood_still = Monotonic::now();
+  bench.wheel.advance(Monotonic::now() + 1s);
+  CHECK_FALSE(bench.ended.called);
+  std::this_thread::sleep_for(250ms);
+  bench.wheel.advance(Monotonic::now() + 2s);
+  CHECK(bench.ended.called);  // it counts from when it ran again
 }
 
 TEST_CASE("invariant_10_a_guest_borrows_no_more_pipes_than_its_share") {
