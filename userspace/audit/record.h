@@ -45,9 +45,10 @@ struct DecisionRecord {
   std::string_view authority{};            ///< kHttp: the Host that was asked for, where it is not `host`
   std::optional<IpAddress> destination{};  ///< the address the guest dialled
   Port port{};
-  std::string_view method{};  ///< kHttp
-  std::string_view path{};    ///< kHttp
-  std::string_view query{};   ///< kHttp: its values are elided here
+  std::string_view method{};   ///< kHttp
+  std::string_view path{};     ///< kHttp
+  std::string_view query{};    ///< kHttp: its values are elided here
+  std::string_view upgrade{};  ///< kHttp: "websocket" where the request asks to become one
 };
 
 /// How the life of an allowed connection or exchange ended: NAME, text.

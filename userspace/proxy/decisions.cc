@@ -49,7 +49,8 @@ audit::DecisionRecord Decisions::record(const policy::Facts& facts, const policy
       .port = destination_.port,
       .method = facts.request ? std::string_view(facts.request->method) : "",
       .path = facts.request ? std::string_view(facts.request->path) : "",
-      .query = facts.request && facts.request->query ? std::string_view(*facts.request->query) : ""};
+      .query = facts.request && facts.request->query ? std::string_view(*facts.request->query) : "",
+      .upgrade = facts.request && facts.request->websocket ? "websocket" : ""};
   return made;
 }
 

@@ -1,0 +1,27 @@
+// Where records of the past come from: the daemon's log over the control socket, or the files of a log.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/deadline.h"
+#include "enforcerctl/history.h"
+#include "enforcerctl/tool.h"
+
+namespace enforcer::ctl {
+
+/// --guest, -l, --since and --audit, as they were given.
+struct PastOptions {
+  std::string guest;
+  std::vector<std::string> labels;
+  std::string since;
+  std::string audit;  ///< the path of a log whose files are read instead of asking the daemon
+};
+
+/// "5m" ago, or a time as records have it. kInvalid.
+Result<WallClock::time_point> parse_since(const std::string& text);
+
+/// kInvalid: the options; kNotFound: no such log; kUnavailable: too much in it.
+Result<History> read_history(const Tool& tool, const PastOptions& options);
+
+}  // namespace enforcer::ctl
