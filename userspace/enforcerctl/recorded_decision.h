@@ -1,5 +1,5 @@
-// What a line of the audit log says, read back: the texts as they stand there, escaped by the writer, or by nobody where
-// the file is not the daemon's. They are for comparing and for showing escaped, never for printing as they are
+// What a line of the audit log says, read back: the texts as they stand there, escaped by the writer, or by nobody
+// where the file is not the daemon's. They are for comparing and for showing escaped, never for printing as they are
 // (invariant 10).
 #pragma once
 
