@@ -5,6 +5,7 @@
 #include "audit/reader.h"
 #include "control/json.h"
 #include "control/route.h"
+#include "enforcerctl/command_line.h"
 
 namespace enforcer::ctl {
 namespace {
@@ -34,6 +35,15 @@ Result<> ask_daemon_for_log(const Tool& tool, const PastOptions& options, WallCl
 }
 
 }  // namespace
+
+void add_past_options(CLI::App& verb, PastOptions& options, const std::string& since) {
+  verb.add_option("--guest", options.guest, "Decisions about this guest")->type_name("NAME");
+  add_repeatable(verb, "-l,--label", options.labels, "Decisions about guests with this label", "K=V");
+  verb.add_option("--since", options.since, "Not older than this: 5m, 2h, or a time (" + since + ")")
+      ->type_name("WHEN");
+  verb.add_option("--audit", options.audit, "Read this log and its rotated files instead of asking the daemon")
+      ->type_name("PATH");
+}
 
 Result<WallClock::time_point> parse_since(const std::string& text) {
   if (const auto duration = parse_duration(text)) return WallClock::now() - *duration;

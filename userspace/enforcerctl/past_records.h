@@ -8,6 +8,10 @@
 #include "enforcerctl/history.h"
 #include "enforcerctl/tool.h"
 
+namespace CLI {
+class App;
+}
+
 namespace enforcer::ctl {
 
 /// --guest, -l, --since and --audit, as they were given.
@@ -17,6 +21,9 @@ struct PastOptions {
   std::string since;
   std::string audit;  ///< the path of a log whose files are read instead of asking the daemon
 };
+
+/// Binds them to the verb. `since`: what holds without --since, for people.
+void add_past_options(CLI::App& verb, PastOptions& options, const std::string& since);
 
 /// "5m" ago, or a time as records have it. kInvalid.
 Result<WallClock::time_point> parse_since(const std::string& text);

@@ -77,6 +77,10 @@ RecordedDecision decision_of(const json& record) {
 
 }  // namespace
 
+bool is_reason(std::string_view recorded, policy::Reason wanted) {
+  return recorded == policy::label(wanted);
+}
+
 Recorded read_record(std::string_view line) {
   const json record = json::parse(line, nullptr, /*allow_exceptions=*/false);
   if (!record.is_object()) return {};

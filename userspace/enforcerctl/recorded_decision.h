@@ -11,6 +11,7 @@
 
 #include "base/ids.h"
 #include "base/ip.h"
+#include "policy/reason.h"
 
 namespace enforcer::ctl {
 
@@ -37,6 +38,9 @@ struct RecordedDecision {
   std::string credential;            ///< the name of the one that was added
   std::uint64_t count = 1;           ///< how many times, where repetitions were folded
 };
+
+/// Whether a record's `reason` is this one.
+[[nodiscard]] bool is_reason(std::string_view recorded, policy::Reason wanted);
 
 /// The end of something allowed, as far as it says where that led.
 struct RecordedEnd {

@@ -50,11 +50,7 @@ constexpr Reason kSaid[] = {
     Reason::kLimitBody,    Reason::kHostInvalid,  Reason::kAuthorityMismatch, Reason::kUpgrade};
 
 bool is_one_of(std::string_view reason, std::span<const Reason> list) {
-  return std::ranges::any_of(list, [&](Reason one) { return policy::label(one) == reason; });
-}
-
-bool is(std::string_view reason, Reason wanted) {
-  return reason == policy::label(wanted);
+  return std::ranges::any_of(list, [&](Reason one) { return is_reason(reason, one); });
 }
 
 enum class Kind { kDecided, kSaid, kFixed };
@@ -63,7 +59,7 @@ Kind kind_of(const PastDecision& past) {
   const std::string& reason = past.what.reason;
   if (past.what.decision != "deny" || is_one_of(reason, kDecided)) return Kind::kDecided;
   // A WebSocket is refused by rules, any other upgrade by the proxy itself.
-  if (is(reason, Reason::kUpgrade) && !past.what.upgrade.empty()) return Kind::kDecided;
+  if (is_reason(reason, Reason::kUpgrade) && !past.what.upgrade.empty()) return Kind::kDecided;
   return is_one_of(reason, kSaid) ? Kind::kSaid : Kind::kFixed;
 }
 
@@ -138,7 +134,7 @@ class Asking {
   [[nodiscard]] Replayed tls() {
     // What was wrong with a ClientHello is found before anything is decided about it.
     const bool hello_was_wrong = kind_ == Kind::kSaid && past_.what.layer != "http";
-    if (hello_was_wrong && !is(past_.what.reason, Reason::kGuestTls)) return denied_as_before();
+    if (hello_was_wrong && !is_reason(past_.what.reason, Reason::kGuestTls)) return denied_as_before();
     facts_.request.reset();
     const Decision decision = ask(Layer::kTls);
     if (decision.allowed() && decision.handling == Handling::kIntercept) return request(Transport::kTls);
@@ -189,8 +185,8 @@ class Asking {
   /// A credential that could not be used may be another matter today.
   [[nodiscard]] Replayed past_credential(const Decision& decision) const {
     const std::string& reason = past_.what.reason;
-    const bool failed = is(reason, Reason::kCredentialUnavailable) || is(reason, Reason::kSignature) ||
-                        is(reason, Reason::kSecretReflected);
+    const bool failed = is_reason(reason, Reason::kCredentialUnavailable) || is_reason(reason, Reason::kSignature) ||
+                        is_reason(reason, Reason::kSecretReflected);
     if (failed && decision.credential) return cannot_tell("it depends on the credential's value");
     return guarded(decision);
   }
@@ -202,7 +198,7 @@ class Asking {
     if (past_.what.layer == "dns") return allow;
     const bool opens_private = decision.rule && decision.rule->private_destination;
     const std::string& reason = past_.what.reason;
-    if (is(reason, Reason::kDstPrivate) || is(reason, Reason::kDstLocal)) {
+    if (is_reason(reason, Reason::kDstPrivate) || is_reason(reason, Reason::kDstLocal)) {
       return opens_private ? allow : denied_as_before();
     }
     std::set<IpAddress> addresses = past_.dialled;
@@ -246,7 +242,7 @@ std::string_view label(Fate fate) {
 }
 
 Fate past_fate(const PastDecision& past) {
-  if (past.what.decision == "review" || is(past.what.reason, Reason::kReviewUnavailable)) return Fate::kReview;
+  if (past.what.decision == "review" || is_reason(past.what.reason, Reason::kReviewUnavailable)) return Fate::kReview;
   return past.allowed() ? Fate::kAllow : Fate::kDeny;
 }
 

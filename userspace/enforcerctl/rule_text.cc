@@ -24,7 +24,7 @@ std::uint64_t total(const std::vector<SeenRequest>& requests) {
 
 }  // namespace
 
-std::string counted(std::uint64_t count, std::string_view what) {
+std::string count_of(std::uint64_t count, std::string_view what) {
   return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
 
@@ -68,10 +68,10 @@ void RuleText::add_requests(const std::vector<SeenRequest>& requests) {
     line("      paths:");
     for (const PathTemplate& one : templates) {
       const bool literal = one.pattern == one.example;
-      const std::string ground =
-          literal ? ""
-                  : fmt::format(" for {}, such as {}", counted(one.paths, "different path"), yaml_comment(one.example));
-      line(fmt::format("        - {}  # {}{}", yaml_quoted(one.pattern), counted(one.requests, "request"), ground));
+      const std::string ground = literal ? ""
+                                         : fmt::format(" for {}, such as {}", count_of(one.paths, "different path"),
+                                                       yaml_comment(one.example));
+      line(fmt::format("        - {}  # {}{}", yaml_quoted(one.pattern), count_of(one.requests, "request"), ground));
     }
   }
 }
@@ -92,7 +92,7 @@ void RuleText::add_git(const std::string& target, const Sighting& seen) {
         const Sighting::Git& git = seen.git.at({operation, repository});
         std::string refs;
         for (const std::string& ref : git.refs) refs += " " + ref;
-        line(fmt::format("        # {} of {}{}", counted(git.requests, "request"), operation, yaml_comment(refs)));
+        line(fmt::format("        # {} of {}{}", count_of(git.requests, "request"), operation, yaml_comment(refs)));
       }
     }
   }
@@ -102,22 +102,22 @@ void RuleText::add(const std::string& target, const Sighting& seen) {
   const std::uint64_t looked_into = total(seen.requests) + total(seen.websockets);
   if (seen.relayed > 0) {
     // No other rule may stand beside it.
-    begin(target, seen, Suffix::kNone, counted(seen.relayed, "connection") + " of a protocol that nobody looked into");
+    begin(target, seen, Suffix::kNone, count_of(seen.relayed, "connection") + " of a protocol that nobody looked into");
     line("  protocol: tcp");
   } else if (seen.passed > 0) {
     begin(target, seen, Suffix::kNone,
-          counted(seen.passed, "connection") + " of TLS that passed through: their requests were not seen");
+          count_of(seen.passed, "connection") + " of TLS that passed through: their requests were not seen");
     if (looked_into > 0)
       line(fmt::format("  # {} beside them were looked into, and say nothing about the others",
-                       counted(looked_into, "request")));
+                       count_of(looked_into, "request")));
   } else {
     if (!seen.requests.empty()) {
-      begin(target, seen, Suffix::kNone, counted(total(seen.requests), "request"));
+      begin(target, seen, Suffix::kNone, count_of(total(seen.requests), "request"));
       add_requests(seen.requests);
     }
     if (!seen.websockets.empty()) {
       begin(target, seen, Suffix::kWebSocket,
-            counted(total(seen.websockets), "request") + " for a WebSocket: what is said over it is not looked into");
+            count_of(total(seen.websockets), "request") + " for a WebSocket: what is said over it is not looked into");
       line("  websocket: true");
       add_requests(seen.websockets);
     }
@@ -126,13 +126,13 @@ void RuleText::add(const std::string& target, const Sighting& seen) {
       line("  aws:");
       line("    actions:");
       for (const auto& [action, count] : seen.aws)
-        line(fmt::format("      - {}  # {}", yaml_quoted(action), counted(count, "request")));
+        line(fmt::format("      - {}  # {}", yaml_quoted(action), count_of(count, "request")));
     }
     add_git(target, seen);
   }
   for (const auto& [credential, count] : seen.credentials) {
     line(fmt::format("  # credential: {}  # was added to {}; it needs its Credential loaded beside this policy",
-                     yaml_comment(yaml_quoted(credential)), counted(count, "request")));
+                     yaml_comment(yaml_quoted(credential)), count_of(count, "request")));
   }
 }
 

@@ -32,6 +32,6 @@ class RuleText {
 [[nodiscard]] std::string rule_name_for(const std::string& target);
 
 /// "1 request", "12 requests"
-[[nodiscard]] std::string counted(std::uint64_t count, std::string_view what);
+[[nodiscard]] std::string count_of(std::uint64_t count, std::string_view what);
 
 }  // namespace enforcer::ctl

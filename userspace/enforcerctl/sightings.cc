@@ -40,16 +40,12 @@ bool is_plain_repository(std::string_view text) {
                              [](char c) { return ascii::is_alphanumeric(c) || std::string_view("-_./").contains(c); });
 }
 
-bool is(const std::string& reason, Reason wanted) {
-  return reason == policy::label(wanted);
-}
-
 /// Denials that an allow rule for the target would have prevented.
 bool rule_would_help(const std::string& reason) {
   constexpr Reason kMissing[] = {Reason::kNoRule,   Reason::kPort,        Reason::kRequest,      Reason::kAddress,
                                  Reason::kDnsName,  Reason::kNoPolicy,    Reason::kProtoUnknown, Reason::kDstPrivate,
                                  Reason::kTlsNoSni, Reason::kHelloTimeout};
-  return std::ranges::any_of(kMissing, [&](Reason one) { return is(reason, one); });
+  return std::ranges::any_of(kMissing, [&](Reason one) { return is_reason(reason, one); });
 }
 
 class Collector {
@@ -58,10 +54,11 @@ class Collector {
 
   void take(const PastDecision& past) {
     if (!is_ground(past)) return refuse(past);
+    if (past.what.layer == "dns") return;
     const std::string target = target_text(past);
-    if (target.empty()) return leave_out(past, "not a name or address that a policy accepts");
+    if (target.empty()) return no_words(past, "not a name or address that a policy accepts");
     Sighting seen;
-    if (const char* why = describe(past, seen)) return leave_out(past, why);
+    if (const char* why = describe(past, seen)) return no_words(past, why);
     merge(into_.places[target], seen, past);
   }
 
@@ -79,10 +76,7 @@ class Collector {
     into_.refused[std::move(refusal)] += past.count;
   }
 
-  void leave_out(const PastDecision& past, std::string_view why) {
-    const std::string request = past.what.method.empty() ? "" : past.what.method + " ";
-    into_.left_out[fmt::format("{}{}{}: {}", request, past.target(), past.what.path, why)] += past.count;
-  }
+  void no_words(const PastDecision& past, std::string_view why) { into_.wordless.emplace(request_text(past), why); }
 
   /// What it adds, or why it cannot be said.
   static const char* describe(const PastDecision& past, Sighting& seen) {
@@ -146,9 +140,14 @@ class Collector {
 }  // namespace
 
 bool is_ground(const PastDecision& past) {
-  const bool forbidden = is(past.what.would_reason, Reason::kRule) || past.what.would == "review" ||
-                         is(past.what.would_reason, Reason::kReviewUnavailable);
+  const bool forbidden = is_reason(past.what.would_reason, Reason::kRule) || past.what.would == "review" ||
+                         is_reason(past.what.would_reason, Reason::kReviewUnavailable);
   return past.allowed() && !forbidden;
+}
+
+std::string request_text(const PastDecision& past) {
+  const std::string method = past.what.method.empty() ? "" : past.what.method + " ";
+  return method + past.target() + past.what.path;
 }
 
 std::string target_text(const PastDecision& past) {

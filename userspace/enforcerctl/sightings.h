@@ -44,15 +44,18 @@ struct Refusal {
 };
 
 struct Sightings {
-  std::map<std::string, Sighting> places;         ///< by "host:port" as `to` has it; valid targets only
-  std::map<Refusal, std::uint64_t> refused;       ///< with counts
-  std::map<std::string, std::uint64_t> left_out;  ///< what the policy language has no words for, with counts
+  std::map<std::string, Sighting> places;       ///< by "host:port" as `to` has it; valid targets only
+  std::map<Refusal, std::uint64_t> refused;     ///< with counts
+  std::map<std::string, std::string> wordless;  ///< by request_text(): why the policy language has no words for it
 };
 
 [[nodiscard]] Sightings sightings_of(const History& history);
 
 /// It was allowed, and not only because audit mode let through what a rule denies or holds for review.
 [[nodiscard]] bool is_ground(const PastDecision& past);
+
+/// "GET api.github.com:443/repos/acme/w"; may hold whatever the guest sent.
+[[nodiscard]] std::string request_text(const PastDecision& past);
 
 /// The target without a port that is 443 anyway: "a.example", "a.example:80", "[2001:db8::1]:22".
 [[nodiscard]] std::string target_text(const PastDecision& past);

@@ -20,9 +20,8 @@ using policy::Reason;
 constexpr std::size_t kMostListed = 200;
 constexpr std::size_t kManyNames = 3;
 
-bool is(const std::string& reason, Reason wanted) {
-  return reason == policy::label(wanted);
-}
+/// What was allowed and is not by the suggested rules, with why and how often.
+using LeftOut = std::map<std::string, std::uint64_t>;
 
 std::string title_text(const History& history, const SuggestionTitle& title) {
   std::string guests;
@@ -43,23 +42,24 @@ std::string title_text(const History& history, const SuggestionTitle& title) {
       "spec:\n"
       "  guests: {{{}}}\n"
       "  mode: enforce\n",
-      counted(history.count(), "decision"), yaml_comment(history.first()), yaml_comment(history.last()),
+      count_of(history.count(), "decision"), yaml_comment(history.first()), yaml_comment(history.last()),
       yaml_quoted(title.name), guests);
 }
 
 /// A rule that would have prevented the denial, or nothing.
 std::string candidate_of(const Refusal& refusal) {
   if (refusal.candidate.empty()) return "";
-  const bool opaque = is(refusal.reason, Reason::kProtoUnknown) || is(refusal.reason, Reason::kTlsNoSni) ||
-                      is(refusal.reason, Reason::kHelloTimeout);
+  const bool opaque = is_reason(refusal.reason, Reason::kProtoUnknown) ||
+                      is_reason(refusal.reason, Reason::kTlsNoSni) || is_reason(refusal.reason, Reason::kHelloTimeout);
   std::string more = opaque ? ", protocol: tcp" : "";
-  if (is(refusal.reason, Reason::kDstPrivate)) more = ", private: true";
+  if (is_reason(refusal.reason, Reason::kDstPrivate)) more = ", private: true";
   if (!refusal.method.empty()) {
     if (!can_be_learnt(refusal.path)) return "";
     more += fmt::format(", http: [{{methods: {}, paths: {}}}]", yaml_list({refusal.method}), yaml_list({refusal.path}));
   }
-  return fmt::format("- {{name: {}, to: {}{}}}", yaml_quoted(rule_name_for(refusal.candidate)),
-                     yaml_list({refusal.candidate}), more);
+  const std::string rule = fmt::format("- {{name: {}, to: {}{}}}", yaml_quoted(rule_name_for(refusal.candidate)),
+                                       yaml_list({refusal.candidate}), more);
+  return rule.size() <= kLongestComment ? rule : "";  // half a rule is none
 }
 
 std::string refused_text(const Sightings& sightings) {
@@ -80,7 +80,7 @@ std::string refused_text(const Sightings& sightings) {
   return out;
 }
 
-std::string left_out_text(const std::map<std::string, std::uint64_t>& left_out) {
+std::string left_out_text(const LeftOut& left_out) {
   if (left_out.empty()) return "";
   std::string out = "# Allowed then, and not by the rules above: no rule of a policy says it.\n";
   std::size_t listed = 0;
@@ -120,23 +120,28 @@ std::string hints_text(const Sightings& sightings) {
   return out;
 }
 
-/// What the policy was made of, asked again: all that it does not allow.
-void find_unsaid(const History& history, const policy::Snapshot& snapshot, WallClock::time_point now,
-                 Sightings& sightings) {
+/// What the policy was made of, asked again: how often it does not allow something, and why.
+LeftOut left_out_by(const policy::Snapshot& snapshot, const History& history, const Sightings& sightings,
+                    WallClock::time_point now) {
+  LeftOut left_out;
   for (const PastDecision& past : history.decisions()) {
     if (!is_ground(past)) continue;
     const auto again = replay(past, snapshot, now);
     if (again && again->fate == Fate::kAllow) continue;
-    const std::string request = past.what.method.empty() ? "" : past.what.method + " ";
-    const std::string why = again ? again->why : "nothing that a rule could name";
-    sightings.left_out.try_emplace(fmt::format("{}{}{}: {}", request, past.target(), past.what.path, why), past.count);
+    const std::string request = request_text(past);
+    const auto known = sightings.wordless.find(request);
+    const std::string why = known != sightings.wordless.end() ? known->second
+                            : again                           ? again->why
+                                                              : "nothing that a rule could name";
+    left_out[fmt::format("{}: {}", request, why)] += past.count;
   }
+  return left_out;
 }
 
 }  // namespace
 
 Result<std::string> suggest_policy(const History& history, const SuggestionTitle& title, WallClock::time_point now) {
-  Sightings sightings = sightings_of(history);
+  const Sightings sightings = sightings_of(history);
   RuleText rules;
   for (const auto& [target, seen] : sightings.places) rules.add(target, seen);
   std::string text = title_text(history, title);
@@ -149,8 +154,8 @@ Result<std::string> suggest_policy(const History& history, const SuggestionTitle
     for (const auto& diagnostic : outcome.diagnostics) problems += "\n" + diagnostic.to_string();
     return fail(Errc::kInvalid, "what would be suggested is not a policy:" + problems);
   }
-  find_unsaid(history, *outcome.snapshot, now, sightings);
-  for (const std::string& part : {left_out_text(sightings.left_out), refused_text(sightings), hints_text(sightings)}) {
+  const LeftOut left_out = left_out_by(*outcome.snapshot, history, sightings, now);
+  for (const std::string& part : {left_out_text(left_out), refused_text(sightings), hints_text(sightings)}) {
     if (!part.empty()) text += "\n" + part;
   }
   return text;

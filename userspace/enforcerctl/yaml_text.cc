@@ -6,11 +6,6 @@
 #include "base/text.h"
 
 namespace enforcer::ctl {
-namespace {
-
-constexpr std::size_t kLongestComment = 160;
-
-}  // namespace
 
 std::string yaml_comment(std::string_view text) {
   return escape_untrusted(text, kLongestComment);

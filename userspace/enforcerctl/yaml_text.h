@@ -8,6 +8,8 @@
 
 namespace enforcer::ctl {
 
+inline constexpr std::size_t kLongestComment = 160;
+
 /// Any text, fit to stand behind '#': printable ASCII in one line, the rest as \xNN; long ones cut in the middle.
 [[nodiscard]] std::string yaml_comment(std::string_view text);
 
