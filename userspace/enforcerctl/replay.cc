@@ -98,14 +98,7 @@ class Asking {
     const Decision opened = ask(Layer::kL4);
     if (!opened.allowed() || opened.handling == Handling::kOpaque) return said(opened);
     std::vector<Replayed> answers;
-    if (may_speak_tls()) {
-      answers.push_back(tls());
-      // A connection that passed through untouched had no encrypted name.
-      const bool passed = past_.what.layer == "tls" && past_.allowed();
-      facts_.ech = !passed;
-      if (facts_.ech) answers.push_back(tls());
-      facts_.ech = false;
-    }
+    if (may_speak_tls()) answers.push_back(tls());
     if (may_speak_clear()) answers.push_back(request(Transport::kClear));
     return agreed(std::move(answers));
   }
@@ -135,18 +128,29 @@ class Asking {
     // What was wrong with a ClientHello is found before anything is decided about it.
     const bool hello_was_wrong = kind_ == Kind::kSaid && past_.what.layer != "http";
     if (hello_was_wrong && !is_reason(past_.what.reason, Reason::kGuestTls)) return denied_as_before();
-    facts_.request.reset();
     const Decision decision = ask(Layer::kTls);
-    if (decision.allowed() && decision.handling == Handling::kIntercept) return request(Transport::kTls);
-    return said(decision);
+    if (!decision.allowed()) return said(decision);
+    facts_.ech = true;
+    const Decision encrypted = ask(Layer::kTls);
+    facts_.ech = false;
+    if (!encrypted.allowed() && may_have_ech()) {
+      return said_ech() ? said(encrypted) : cannot_tell("the name may have been encrypted");
+    }
+    return decision.handling == Handling::kIntercept ? request(Transport::kTls) : said(decision);
   }
+
+  /// Where requests do not decide, an encrypted name makes a difference to `inspect: never` only.
+  [[nodiscard]] bool may_have_ech() const {
+    return past_.what.layer != "tls" || !past_.allowed();  // what passed through untouched had none
+  }
+  [[nodiscard]] bool said_ech() const { return is_reason(past_.what.reason, Reason::kEchPresent); }
 
   [[nodiscard]] Replayed request(Transport transport) {
     if (kind_ == Kind::kSaid) return denied_as_before();
     if (past_.what.layer == "http") facts_.request = recorded_request(transport);
     const Decision decision = ask(Layer::kHttp);
-    if (!facts_.request && !decision.allowed())
-      return cannot_tell("its requests would be looked at, and they were not recorded");
+    const bool unseen = !facts_.request && (!decision.allowed() || transport == Transport::kTls);
+    if (unseen) return cannot_tell("its requests would be looked at, and they were not recorded");
     const bool asks_for_own = policy::any_rule_here(
         policy_.compiled(), facts_,
         [](const policy::CompiledRule& rule, const Facts&) { return rule.rule->own_credentials_denied; });

@@ -8,10 +8,13 @@
 #include <string_view>
 
 #include "audit/json_text.h"
+#include "base/deadline.h"
 #include "enforcerctl/history.h"
 #include "policy/loader.h"
 
 namespace enforcer::ctl::testing {
+
+inline constexpr WallClock::time_point kNow{std::chrono::seconds(1'770'000'000)};  ///< 2026-02-02
 
 /// A decision about guest g1 (labels role=agent). `more`: what follows behind "generation", with its comma.
 inline std::string decision_line(std::string_view layer, std::string_view decision, std::string_view reason,

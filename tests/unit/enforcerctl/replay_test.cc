@@ -9,8 +9,6 @@ using namespace enforcer::ctl::testing;
 
 namespace {
 
-constexpr WallClock::time_point kNow{std::chrono::seconds(1'770'000'000)};  // 2026-02-02
-
 /// "allow new/a", "deny", "cannot tell", "no policy decides".
 std::string again(const std::vector<std::string>& lines, std::string_view spec) {
   const History history = history_of(lines);
@@ -32,7 +30,8 @@ TEST_CASE("connections_are_decided_by_name_and_port") {
   CHECK(again(passed("a.test"), kPlain) == "allow new/a");
   CHECK(again(passed("b.test"), kPlain) == "deny");
   CHECK(again(passed("a.test", 8443), kPlain) == "deny");
-  CHECK(again(passed("a.test"), "allow: [{name: a, to: [a.test]}], deny: [{name: d, to: [a.test]}]") == "deny new/d");
+  CHECK(again(passed("a.test"), "allow: [{name: a, to: [a.test, b.test]}], deny: [{name: d, to: [a.test]}]") ==
+        "deny new/d");
   CHECK(again(passed("a.test"), "review: [{name: v, to: [a.test]}]") == "review new/v");
   CHECK(again(passed("a.test"), "allow: [{name: a, to: [a.test], expires: 2026-02-01T00:00:00Z}]") == "deny");
   CHECK(again(passed("a.test"), "allow: [{name: a, to: [a.test], expires: 2026-03-01T00:00:00Z}]") == "allow new/a");
@@ -63,13 +62,13 @@ TEST_CASE("requests_are_decided_by_method_and_path") {
 
 TEST_CASE("headers_and_values_of_the_query_are_never_guessed") {
   constexpr std::string_view kHeader = "allow: [{name: a, to: [a.test], http: [{paths: [/x], headers: {x-a: b}}]}]";
-  CHECK(again(requested("a.test", "GET", "/x"), kHeader) == "cannot tell");
+  CHECK(again(requested("a.test", "GET", "/x"), kHeader) == "cannot tell new/a");
   CHECK(again(requested("a.test", "GET", "/y"), kHeader) == "deny");  // whatever the header
   constexpr std::string_view kDenied =
       "allow: [{name: a, to: [a.test]}], deny: [{name: d, to: [a.test], http: [{headers: {x-a: b}}]}]";
-  CHECK(again(requested("a.test", "GET", "/x"), kDenied) == "cannot tell");
+  CHECK(again(requested("a.test", "GET", "/x"), kDenied) == "cannot tell new/d");
   constexpr std::string_view kQuery = "allow: [{name: a, to: [a.test], http: [{query: {q: b}}]}]";
-  CHECK(again(requested("a.test", "GET", "/x?q=*"), kQuery) == "cannot tell");
+  CHECK(again(requested("a.test", "GET", "/x?q=*"), kQuery) == "cannot tell new/a");
   CHECK(again(requested("a.test", "GET", "/x"), kQuery) == "deny");  // there was none
   // Whatever another rule does not know, this one does.
   CHECK(again(requested("a.test", "GET", "/x"),
@@ -87,13 +86,13 @@ TEST_CASE("actions_are_those_of_the_record") {
   };
   CHECK(again(call("ce:GetCostAndUsage"), kAws) == "allow new/a");
   CHECK(again(call("ce:DeleteReport"), kAws) == "deny");
-  CHECK(again(call(""), kAws) == "cannot tell");
+  CHECK(again(call(""), kAws) == "cannot tell new/a");
 
   constexpr std::string_view kGit = "allow: [{name: a, to: [git.test], git: {repos: [acme/w], operations: [fetch]}}]";
   CHECK(again(requested("git.test", "POST", "/acme/w.git/git-upload-pack"), kGit) == "allow new/a");
   CHECK(again(requested("git.test", "POST", "/acme/w.git/git-receive-pack"), kGit) == "deny");
   const std::string refs = "/acme/w.git/info/refs?service=*";
-  CHECK(again(requested("git.test", "GET", refs), kGit) == "cannot tell");
+  CHECK(again(requested("git.test", "GET", refs), kGit) == "cannot tell new/a");
   CHECK(again(requested("git.test", "GET", refs, R"(,"action":"git fetch acme/w")"), kGit) == "allow new/a");
   CHECK(again(requested("git.test", "GET", refs, R"(,"action":"git push acme/w")"), kGit) == "deny");
   CHECK(again(requested("git.test", "GET", "/acme/other.git/info/refs?service=*"), kGit) == "deny");
@@ -154,6 +153,15 @@ TEST_CASE("the_address_guard_judges_what_was_dialled") {
   const std::string literal = R"(,"destination":"10.0.0.7","port":22)";
   CHECK(again(decision_line("l4", "deny", "dst_private", literal),
               "allow: [{name: a, to: ['10.0.0.7:22'], protocol: tcp, private: true}]") == "allow new/a");
+}
+
+TEST_CASE("an_encrypted_name_matters_to_rules_that_never_look") {
+  constexpr std::string_view kNever = "allow: [{name: a, to: [a.test], inspect: never}]";
+  CHECK(again(passed("a.test"), kNever) == "allow new/a");  // it had none, or it would not have passed
+  CHECK(again(requested("a.test", "GET", "/"), kNever) == "cannot tell");
+  const std::string encrypted = decision_line("tls", "deny", "ech_present", at("a.test", 443));
+  CHECK(again(encrypted, kNever) == "deny new/a");
+  CHECK(again(encrypted, kPlain) == "allow new/a");
 }
 
 TEST_CASE("audit_mode_is_asked_for_what_it_does") {

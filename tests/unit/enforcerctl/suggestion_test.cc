@@ -16,8 +16,6 @@ using namespace enforcer::ctl::testing;
 
 namespace {
 
-constexpr WallClock::time_point kNow{std::chrono::seconds(1'770'000'000)};
-
 std::string suggested(const std::vector<std::string>& lines) {
   const auto text = suggest_policy(history_of(lines), {.name = "suggested", .guest = "g1", .labels = {}}, kNow);
   REQUIRE_MESSAGE(text, (text ? "" : text.error().message));
@@ -29,7 +27,8 @@ std::shared_ptr<const policy::Snapshot> loaded(const std::string& text) {
   const auto outcome = policy::load({&source, 1}, 1);
   std::string problems;
   for (const auto& diagnostic : outcome.diagnostics) problems += diagnostic.to_string() + "\n";
-  REQUIRE_MESSAGE(outcome.snapshot, problems + text);
+  problems += outcome.snapshot ? "" : text;
+  REQUIRE_MESSAGE(outcome.snapshot, problems);
   CHECK_MESSAGE(problems.empty(), problems);
   return outcome.snapshot;
 }
