@@ -62,7 +62,9 @@ RecordedDecision decision_of(const json& record) {
                         .action = field_text(record, "action"),
                         .credential = field_text(record, "credential"),
                         .count = std::max<std::uint64_t>(1, field_number(record, "count", 1))};
-  if (const auto port = field_number(record, "port", 0); port <= 0xffff) made.port = Port{static_cast<uint16_t>(port)};
+  // A query's own port says nothing about the name that it asks for.
+  if (const auto port = field_number(record, "port", 0); port <= 0xffff && made.layer != "dns")
+    made.port = Port{static_cast<uint16_t>(port)};
   if (const auto question = made.path.find('?'); question != std::string::npos) {
     made.query = made.path.substr(question + 1);
     made.path.resize(question);

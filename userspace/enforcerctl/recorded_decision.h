@@ -29,7 +29,7 @@ struct RecordedDecision {
   std::string would_rule;  ///< "policy/rule", or empty
   std::string host;        ///< a name, or the text of something that is none
   std::optional<IpAddress> destination;
-  Port port{};
+  Port port{};  ///< 0 for "dns"
   std::string method;
   std::string path;                  ///< without query
   std::optional<std::string> query;  ///< behind the '?', with "*" for every value

@@ -73,7 +73,7 @@ TEST_CASE("a_suggestion_says_what_was_seen_and_why") {
       requested("api.test", "GET", "/repos/acme/w/issues/4?q=*"),
       requested("api.test", "POST", "/repos/acme/w/issues"),
       decision_line("l4", "allow", "rule", at("db.test", 5432)),
-      decision_line("dns", "deny", "dns_name", R"(,"host":"evil.test","count":12)")};
+      decision_line("dns", "deny", "dns_name", R"(,"host":"evil.test","port":53,"count":12)")};
   CHECK(suggested(lines) ==
         R"(# Suggested from 18 decisions in the audit log, 2026-01-31T12:00:00.123456Z to 2026-01-31T12:00:00.123456Z.
 # It allows what was allowed then and little more; what was denied stands in comments. Read it before you apply it.
