@@ -5,6 +5,7 @@
 #include "control/json.h"
 #include "control/route.h"
 #include "enforcerctl/command_line.h"
+#include "enforcerctl/past_records.h"
 #include "enforcerctl/record_line.h"
 
 namespace enforcer::ctl {
@@ -15,16 +16,6 @@ struct LogOptions {
   std::string guest, decision, host, rule, layer, type, id, since;
   unsigned last = 0;
 };
-
-/// "5m" ago, or a time as records have it.
-Result<WallClock::time_point> parse_since(const std::string& text) {
-  if (const auto duration = parse_duration(text)) return WallClock::now() - *duration;
-  const auto time = control::parse_time(text);
-  if (!time)
-    return fail(Errc::kInvalid,
-                fmt::format("--since {}: neither a duration (5m) nor a time (2025-01-31T12:00:00.000Z)", text));
-  return *time;
-}
 
 Result<std::string> target_for(const Tool& tool, const LogOptions& options) {
   std::string target = fmt::format("/v1/log?follow={}", options.follow ? 1 : 0);

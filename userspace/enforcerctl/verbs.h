@@ -27,6 +27,8 @@ void add_policy(CLI::App& root, CommandLine& line);
 void add_policy_check(CLI::App& policy, CommandLine& line);
 void add_policy_apply(CLI::App& policy, CommandLine& line);
 void add_policy_list(CLI::App& policy, CommandLine& line);
+void add_policy_suggest(CLI::App& policy, CommandLine& line);
+void add_policy_replay(CLI::App& policy, CommandLine& line);
 void add_reload(CLI::App& root, CommandLine& line);
 void add_explain(CLI::App& root, CommandLine& line);
 void add_log(CLI::App& root, CommandLine& line);

@@ -42,6 +42,9 @@ struct AwsCall {
 /// One HTTP request, as far as rules can ask about it.
 struct RequestFacts {
   enum class Transport { kClear, kTls };
+  /// How much of the request is here. A record of the audit log keeps no header fields and no values of the query:
+  /// where a rule asks about them, the answer is that it cannot be told.
+  enum class Extent { kWhole, kRecorded };
   Transport transport = Transport::kClear;
   std::string method;
   std::string path;                  ///< normalised
@@ -49,6 +52,7 @@ struct RequestFacts {
   bool websocket = false;            ///< it asks to become a WebSocket (RFC 6455 4.1)
   std::vector<FieldFact> fields;     ///< every field the guest sent but Host, in order
   std::optional<AwsCall> aws;        ///< read only where a rule asks (asks_about_aws)
+  Extent extent = Extent::kWhole;    ///< kRecorded: `fields` is empty, values in `query` are "*"
 };
 
 struct Facts {

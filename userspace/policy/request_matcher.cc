@@ -12,6 +12,10 @@ Truth truth_of(bool known) {
   return known ? Truth::kYes : Truth::kNo;
 }
 
+bool recorded(const RequestFacts& request) {
+  return request.extent == RequestFacts::Extent::kRecorded;
+}
+
 std::string_view trimmed(std::string_view text) {
   while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
   while (text.ends_with(' ') || text.ends_with('\t')) text.remove_suffix(1);
@@ -136,21 +140,7 @@ bool path_fits(const std::string& pattern, const std::string& path, Leaning lean
   return path_matches(loosely(pattern), loosely(path), letters);
 }
 
-}  // namespace
-
-Truth matches(const HttpMatcher& matcher, const RequestFacts& request, Leaning leaning) {
-  const bool method =
-      matcher.methods.empty() || std::ranges::find(matcher.methods, request.method) != matcher.methods.end();
-  if (!method) return Truth::kNo;
-  const auto fits_path = [&](const std::string& pattern) { return path_fits(pattern, request.path, leaning); };
-  if (!matcher.paths.empty() && !std::ranges::any_of(matcher.paths, fits_path)) return Truth::kNo;
-  const auto fits_header = [&](const NamedPattern& wanted) { return header_matches(wanted, request.fields, leaning); };
-  const std::string_view query = request.query ? std::string_view(*request.query) : "";
-  const auto fits_query = [&](const NamedPattern& wanted) { return query_matches(wanted, query, leaning); };
-  return truth_of(std::ranges::all_of(matcher.headers, fits_header) && std::ranges::all_of(matcher.query, fits_query));
-}
-
-Truth matches(const GitMatcher& matcher, const RequestFacts& request, Leaning leaning) {
+Truth matches_service(const GitMatcher& matcher, const RequestFacts& request, Leaning leaning) {
   // Most forges take "Acme/W" for "acme/w": an objection must hold for both.
   const Letters letters = leaning == Leaning::kObjecting ? Letters::kFolded : Letters::kExact;
   const auto means = [&](std::string_view service) {
@@ -166,6 +156,42 @@ Truth matches(const GitMatcher& matcher, const RequestFacts& request, Leaning le
     return is_named(repository_of(request, service, leaning)) || is_named(repository_of(loose, service, leaning));
   };
   return truth_of((matcher.fetch && means("git-upload-pack")) || (matcher.push && means("git-receive-pack")));
+}
+
+/// "info/refs" of which it is not known for which service.
+bool hides_service(const RequestFacts& request) {
+  return recorded(request) && request.query && request.query->contains('*') && request.method == "GET";
+}
+
+/// For either service, because a record does not say which.
+Truth matches_some_service(const GitMatcher& matcher, const RequestFacts& request, Leaning leaning) {
+  RequestFacts guess = request;
+  for (const char* query : {"service=git-upload-pack", "service=git-receive-pack"}) {
+    guess.query = query;
+    if (matches_service(matcher, guess, leaning) != Truth::kNo) return Truth::kCannotTell;
+  }
+  return Truth::kNo;
+}
+
+}  // namespace
+
+Truth matches(const HttpMatcher& matcher, const RequestFacts& request, Leaning leaning) {
+  const bool method =
+      matcher.methods.empty() || std::ranges::find(matcher.methods, request.method) != matcher.methods.end();
+  if (!method) return Truth::kNo;
+  const auto fits_path = [&](const std::string& pattern) { return path_fits(pattern, request.path, leaning); };
+  if (!matcher.paths.empty() && !std::ranges::any_of(matcher.paths, fits_path)) return Truth::kNo;
+  const bool query_unknown = recorded(request) && request.query && !matcher.query.empty();
+  if (query_unknown || (recorded(request) && !matcher.headers.empty())) return Truth::kCannotTell;
+  const auto fits_header = [&](const NamedPattern& wanted) { return header_matches(wanted, request.fields, leaning); };
+  const std::string_view query = request.query ? std::string_view(*request.query) : "";
+  const auto fits_query = [&](const NamedPattern& wanted) { return query_matches(wanted, query, leaning); };
+  return truth_of(std::ranges::all_of(matcher.headers, fits_header) && std::ranges::all_of(matcher.query, fits_query));
+}
+
+Truth matches(const GitMatcher& matcher, const RequestFacts& request, Leaning leaning) {
+  return hides_service(request) ? matches_some_service(matcher, request, leaning)
+                                : matches_service(matcher, request, leaning);
 }
 
 /// Whatever a request does has to be allowed, and one of the things that it does is enough to object.

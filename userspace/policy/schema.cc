@@ -187,12 +187,15 @@ std::optional<std::size_t> read_choice(const YamlNode& node, std::span<const std
   return std::nullopt;
 }
 
+bool is_name(std::string_view text) {
+  return !text.empty() && text.size() <= 63 && std::ranges::all_of(text, is_name_character) &&
+         is_letter_or_digit(text.front()) && is_letter_or_digit(text.back());
+}
+
 std::optional<std::string> read_name(const YamlNode& node, std::string_view what, Reader& reader) {
   const auto text = read_text(node, what, reader);
   if (!text) return std::nullopt;
-  const bool valid = !text->empty() && text->size() <= 63 && std::ranges::all_of(*text, is_name_character) &&
-                     is_letter_or_digit(text->front()) && is_letter_or_digit(text->back());
-  if (valid) return std::string(*text);
+  if (is_name(*text)) return std::string(*text);
   reader.report(node.place, Code::kBadName,
                 fmt::format("'{}' cannot be the name of {}", escape_untrusted(*text, 64), what),
                 "use 1-63 of a-z, 0-9, '-', '_' and '.', beginning and ending with a letter or digit");

@@ -124,8 +124,9 @@ bool read_object(const YamlNode& node, std::string_view what, std::type_identity
 [[nodiscard]] std::optional<std::size_t> read_choice(const YamlNode& node, std::span<const std::string_view> words,
                                                      Reader& reader);
 
-/// A name that may become a metric label and a part of a file name: 1-63 of [a-z0-9._-], first and last a letter or
-/// digit.
+/// May be the name of an object or rule, a metric label and a part of a file name: 1-63 of [a-z0-9._-], first and last
+/// a letter or digit.
+[[nodiscard]] bool is_name(std::string_view text);
 [[nodiscard]] std::optional<std::string> read_name(const YamlNode& node, std::string_view what, Reader& reader);
 
 /// The number a whole text is; none for anything but plain decimal digits that fit.

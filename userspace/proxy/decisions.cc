@@ -52,6 +52,7 @@ audit::DecisionRecord Decisions::record(const policy::Facts& facts, const policy
       .method = facts.request ? std::string_view(facts.request->method) : "",
       .path = facts.request ? std::string_view(facts.request->path) : "",
       .query = facts.request && facts.request->query ? std::string_view(*facts.request->query) : "",
+      .upgrade = facts.request && facts.request->websocket ? "websocket" : "",
       .review_id = review_id_,
       .approvers = approvers_};
   return made;

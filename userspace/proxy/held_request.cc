@@ -37,6 +37,9 @@ class Bell final : public Interruptible {
 
 namespace {
 
+/// The desk looks about once a second for what has waited too long.
+constexpr std::chrono::seconds kExpiryIsTold{3};
+
 policy::Reason reason_of(review::Desk::Refusal refusal) {
   return refusal == review::Desk::Refusal::kNoReviewer ? policy::Reason::kNoReviewer : policy::Reason::kQueueFull;
 }
@@ -98,9 +101,19 @@ asio::awaitable<HeldRequest::Outcome> HeldRequest::wait(Bytes body, std::string_
 }
 
 asio::awaitable<HeldRequest::Outcome> HeldRequest::wait_for(review::Desk::Hold& hold, Bell& bell) {
+  Worker& worker = conversation_.worker();
+  const policy::ReviewTerms& terms = *decision_.rule->review;
   const Listening listening(conversation_, bell);
+  // A guest that stands still has no client that loses patience.
+  std::chrono::milliseconds patience = worker.config().review.client_wait;
+  Frozen frozen;
+  if (terms.freeze) {
+    frozen = worker.freeze(conversation_.decisions().guest().identity(),
+                           std::chrono::ceil<std::chrono::seconds>(terms.timeout));
+    patience = std::max(patience, terms.timeout + kExpiryIsTold);
+  }
   conversation_.forget_lateness();
-  conversation_.expect_origin_within(conversation_.worker().config().review.client_wait);
+  conversation_.expect_origin_within(patience);
   while (true) {
     // First: an approval is for a client that is there, and waits for the next one when this one is not.
     if (conversation_.interrupted() || conversation_.guest_gone()) co_return Gone{};

@@ -50,6 +50,7 @@ TEST_CASE("decision_record_has_every_field_it_was_given") {
       .method = "GET",
       .path = "/a/b",
       .query = "token=s3cret&page=2",
+      .upgrade = "websocket",
   };
   const nlohmann::json expected = {
       {"type", "decision"},
@@ -70,6 +71,7 @@ TEST_CASE("decision_record_has_every_field_it_was_given") {
       {"port", 443},
       {"method", "GET"},
       {"path", "/a/b?token=*&page=*"},
+      {"upgrade", "websocket"},
       {"credential", "github-bot"},
   };
   CHECK(json_of(record) == expected);
@@ -143,7 +145,7 @@ TEST_CASE("fields_that_do_not_apply_are_left_out") {
   CHECK(json["decision"] == "deny");
   CHECK(json["reason"] == "no_policy");
   for (const char* absent : {"guest", "epoch", "labels", "policy", "rule", "place", "sni", "host", "destination",
-                             "port", "method", "path", "credential", "would", "count", "review_id", "approvers"}) {
+                             "port", "method", "path", "upgrade", "credential", "would", "count", "review_id", "approvers"}) {
     CHECK_FALSE(json.contains(absent));
   }
 }

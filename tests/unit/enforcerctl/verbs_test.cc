@@ -223,3 +223,42 @@ TEST_CASE("a_refused_caller_gets_exit_code_4") {
   CHECK(ran.status == 4);
   CHECK(ran.err.contains("enforcer-admin"));
 }
+
+TEST_CASE("policy_suggest_and_replay_read_the_log_of_the_daemon_or_its_files") {
+  FakeDaemon daemon;
+  const std::string record =
+      R"({"schema_version":1,"seq":1,"time":"2999-01-31T12:00:00.000000Z","type":"decision","decision_id":"01jk",)"
+      R"("guest":"g1","epoch":"00000000000000aa","labels":{"role":"agent"},"layer":"tls","decision":"allow",)"
+      R"("reason":"rule","host":"ok.test","port":443})";
+  const std::string log = daemon.folder.write("audit.jsonl", record + "\n");
+  daemon.locked()->audit_path = log;
+  const Ran online = run_with(daemon, {"policy", "suggest", "--guest", "g1"});
+  CHECK(online.status == 0);
+  CHECK(online.out.contains("to: [\"ok.test\"]"));
+  CHECK(run({"policy", "suggest", "--guest", "g1", "--audit", log}).out == online.out);
+  CHECK(run({"policy", "suggest", "-l", "role=agent", "--audit", log})
+            .out.contains("matchLabels: {\"role\": \"agent\"}"));
+  CHECK(run({"policy", "suggest", "--guest", "g2", "--audit", log}).status == 5);
+  CHECK(run({"policy", "suggest", "--audit", log}).status == 2);
+  CHECK(run({"policy", "suggest", "--guest", "g1", "--audit", log, "--name", "A b"}).status == 2);
+  CHECK(run({"policy", "suggest", "--guest", "g1", "--audit", daemon.folder.file("none")}).status == 5);
+
+  const std::string file = daemon.folder.write("suggested.yaml", online.out);
+  CHECK(run({"policy", "check", file}).status == 0);
+  const Ran same = run_with(daemon, {"policy", "replay", "--policy", file});
+  CHECK(same.status == 0);
+  CHECK(same.out.empty());
+  CHECK(same.err.contains("1 decisions asked again: 1 the same, 0 changed, 0 cannot be told"));
+  const std::string other = daemon.folder.write("other.yaml", kAgentPolicy);
+  const Ran changed = run({"policy", "replay", "--policy", other, "--audit", log});
+  CHECK(changed.status == 3);
+  CHECK(changed.out.contains("ok.test:443"));
+  const Ran json = run({"policy", "replay", "--policy", other, "--audit", log, "-o", "json"});
+  CHECK(json.out.contains("\"changed\":1"));
+  CHECK(json.out.contains("\"was\":\"allow\""));
+  CHECK(json.out.contains("\"would_be\":\"deny\""));
+  CHECK(run({"policy", "replay", "--policy", other, "--audit", log, "-o", "jsonl"}).out.starts_with("{\"count\":1"));
+  const std::string broken = daemon.folder.write("broken.yaml", "kind: Nothing\n");
+  CHECK(run({"policy", "replay", "--policy", broken, "--audit", log}).status == 3);
+  CHECK(run({"policy", "replay", "--audit", log}).status == 2);
+}

@@ -136,6 +136,33 @@ TEST_CASE("every_value_of_a_parameter_must_match_to_allow_and_any_to_deny") {
   }
 }
 
+TEST_CASE("of_a_recorded_request_nothing_is_guessed_that_records_do_not_keep") {
+  const auto recorded = [](const std::string& request) {
+    RequestFacts made = *facts("https a.test:443 " + request).request;
+    made.extent = RequestFacts::Extent::kRecorded;
+    return made;
+  };
+  const auto both = [](const auto& matcher, const RequestFacts& request) {
+    const Truth truth = matches(matcher, request, Leaning::kAllowing);
+    CHECK(matches(matcher, request, Leaning::kObjecting) == truth);
+    return truth;
+  };
+  const HttpMatcher header{.paths = {"/x"}, .headers = {{"x-a", "b"}}};
+  CHECK(both(header, recorded("GET /x")) == Truth::kCannotTell);
+  CHECK(both(header, recorded("GET /y")) == Truth::kNo);
+  CHECK(both(header, *facts("https a.test:443 GET /x").request) == Truth::kNo);  // the control: there is none
+  const HttpMatcher query{.query = {{"q", "b"}}};
+  CHECK(both(query, recorded("GET /x?q=*")) == Truth::kCannotTell);
+  CHECK(both(query, recorded("GET /x")) == Truth::kNo);
+  CHECK(both(HttpMatcher{.methods = {"GET"}, .paths = {"/x"}}, recorded("GET /x?q=*")) == Truth::kYes);
+  const GitMatcher fetch{.repos = {"acme/w"}, .push = false};
+  CHECK(both(fetch, recorded("GET /acme/w.git/info/refs?service=*")) == Truth::kCannotTell);
+  CHECK(both(fetch, recorded("GET /acme/x.git/info/refs?service=*")) == Truth::kNo);
+  CHECK(both(fetch, recorded("GET /acme/w.git/info/refs?service=git-upload-pack")) == Truth::kYes);
+  CHECK(both(fetch, recorded("POST /acme/w.git/git-upload-pack")) == Truth::kYes);
+  CHECK(both(fetch, recorded("POST /acme/w.git/git-receive-pack")) == Truth::kNo);
+}
+
 TEST_CASE("git_is_told_by_its_smart_http_requests") {
   const auto ask = [](const GitMatcher& matcher, const std::string& request, Leaning leaning = Leaning::kAllowing) {
     return matches(matcher, *facts("https a.test:443 " + request).request, leaning) == Truth::kYes;

@@ -1,0 +1,66 @@
+#include "enforcerctl/past_records.h"
+
+#include <fmt/format.h>
+
+#include "audit/reader.h"
+#include "base/percent.h"
+#include "control/json.h"
+#include "enforcerctl/command_line.h"
+
+namespace enforcer::ctl {
+namespace {
+
+Result<> read_files(const std::string& path, const PastOptions& options, WallClock::time_point since,
+                    History& history) {
+  auto reader = TRY(audit::Reader::open(path, {.guest = options.guest, .since = since}));
+  while (true) {
+    const auto step = TRY(reader.step());
+    for (const std::string& line : step.lines) TRY_VOID(history.add(line));
+    if (step.caught_up) return {};
+  }
+}
+
+Result<> ask_daemon_for_log(const Tool& tool, const PastOptions& options, WallClock::time_point since,
+                            History& history) {
+  std::string target = "/v1/log?follow=0&since=" + percent_encode(control::format_time(since));
+  if (!options.guest.empty()) target += "&guest=" + percent_encode(options.guest);
+  const auto daemon = TRY(tool.client());
+  Result<> added;
+  const auto take = [&](std::string_view line) {
+    added = history.add(line);
+    return added ? control::Wants::kMore : control::Wants::kNoMore;
+  };
+  TRY_VOID(daemon.stream(target, Deadline::after(Tool::kPatience), take));
+  return added;
+}
+
+}  // namespace
+
+void add_past_options(CLI::App& verb, PastOptions& options, const std::string& since) {
+  verb.add_option("--guest", options.guest, "Decisions about this guest")->type_name("NAME");
+  add_repeatable(verb, "-l,--label", options.labels, "Decisions about guests with this label", "K=V");
+  verb.add_option("--since", options.since, "Not older than this: 5m, 2h, or a time (" + since + ")")
+      ->type_name("WHEN");
+  verb.add_option("--audit", options.audit, "Read this log and its rotated files instead of asking the daemon")
+      ->type_name("PATH");
+}
+
+Result<WallClock::time_point> parse_since(const std::string& text) {
+  if (const auto duration = parse_duration(text)) return WallClock::now() - *duration;
+  const auto time = control::parse_time(text);
+  if (!time)
+    return fail(Errc::kInvalid,
+                fmt::format("--since {}: neither a duration (5m) nor a time (2025-01-31T12:00:00.000Z)", text));
+  return *time;
+}
+
+Result<History> read_history(const Tool& tool, const PastOptions& options) {
+  const auto since = TRY(parse_since(options.since));
+  if (!options.guest.empty()) TRY_VOID(GuestName::parse(options.guest));
+  History history(options.guest, TRY(labels_from(options.labels)));
+  TRY_VOID(options.audit.empty() ? ask_daemon_for_log(tool, options, since, history)
+                                 : read_files(options.audit, options, since, history));
+  return history;
+}
+
+}  // namespace enforcer::ctl

@@ -1,0 +1,22 @@
+// Text inside a YAML file that we write. What a guest chose reaches a file only through these: as a comment that stays
+// one line, or as a value that was found to be harmless before.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace enforcer::ctl {
+
+inline constexpr std::size_t kLongestComment = 160;
+
+/// Any text, fit to stand behind '#': printable ASCII in one line, the rest as \xNN; long ones cut in the middle.
+[[nodiscard]] std::string yaml_comment(std::string_view text);
+
+/// As a double-quoted scalar (YAML 1.2.2, 7.3.1), whatever it holds.
+[[nodiscard]] std::string yaml_quoted(std::string_view text);
+
+/// ["a", "b"]
+[[nodiscard]] std::string yaml_list(const std::vector<std::string>& texts);
+
+}  // namespace enforcer::ctl
