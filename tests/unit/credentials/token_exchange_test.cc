@@ -24,7 +24,7 @@ struct Minting {
 
   Result<TokenExchange::Minted> mint(policy::CredentialExchange what, std::string_view base) {
     return asking.run(exchange.mint("bot", std::move(what), std::make_shared<const Secret>(secret_of_text(base)),
-                                    {.name = GuestName::parse("agent").value(), .epoch = Epoch{7}, .labels = {}},
+                                    GuestIdentity{.name = GuestName::parse("agent").value(), .epoch = Epoch{7}, .labels = {}},
                                     Deadline::after(std::chrono::seconds(20))));
   }
   /// The value, and ">" with the next base where there is one.
