@@ -19,6 +19,7 @@ bool History::add(const ObjectId& commit, std::vector<ObjectId> parents) {
   known_ += more;
   for (Question& question : questions_) {
     if (!question.shown && question.reached.contains(commit)) walk(question, commit);
+    if (reached_ > kMaxReached) return false;
   }
   return true;
 }
@@ -33,12 +34,14 @@ void History::walk(Question& question, const ObjectId& from) {
     for (const ObjectId& parent : found->second) reach(question, parent, ahead);
   }
   if (!question.shown) return;
+  reached_ -= question.reached.size() - 1;  // the new commit was not counted
   question.reached.clear();
   --open_;
 }
 
 void History::reach(Question& question, const ObjectId& commit, std::vector<ObjectId>& ahead) {
   if (!question.reached.insert(commit).second) return;
+  ++reached_;
   question.shown = question.shown || commit == question.before;
   ahead.push_back(commit);
 }

@@ -19,7 +19,7 @@ class History {
   /// Asks about one more update; before the first commit. False: about too many.
   bool ask(const ObjectId& before, const ObjectId& after);
 
-  /// A commit that was read. False: too many of them, or too many parents; nothing more is to be added.
+  /// A commit that was read. False: too many of them or of their parents; nothing more is to be added.
   bool add(const ObjectId& commit, std::vector<ObjectId> parents);
 
   /// Of the question asked as the `number`th, from 0 on.
@@ -27,14 +27,14 @@ class History {
   [[nodiscard]] bool all_shown() const { return open_ == 0; }
 
   /// About how much memory it takes, in octets.
-  [[nodiscard]] std::size_t held() const { return known_ * kPerId; }
+  [[nodiscard]] std::size_t held() const { return (known_ + reached_) * kPerId; }
 
   static constexpr std::size_t kMaxQuestions = 32;
-  /// Of commits and parents together: each question may walk over all of them.
-  static constexpr std::size_t kMaxKnown = 50'000;
+  static constexpr std::size_t kMaxKnown = 50'000;     ///< commits and parents together
+  static constexpr std::size_t kMaxReached = 100'000;  ///< by all questions, each of which may reach everything
 
  private:
-  static constexpr std::size_t kPerId = 3 * sizeof(ObjectId);
+  static constexpr std::size_t kPerId = 96;  ///< with its place in a tree
 
   struct Question {
     ObjectId before;
@@ -47,6 +47,7 @@ class History {
   std::vector<Question> questions_;
   std::map<ObjectId, std::vector<ObjectId>> parents_;
   std::size_t known_ = 0;
+  std::size_t reached_ = 0;
   std::size_t open_ = 0;
 };
 

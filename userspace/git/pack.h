@@ -37,13 +37,14 @@ class PackReader {
   Progress feed(Bytes arrived);
 
   /// About how much memory it takes, beside its history, in octets.
-  [[nodiscard]] std::size_t held() const { return kept_ + content_.size(); }
+  [[nodiscard]] std::size_t held() const { return kept_ + places_.size() * kPerCommit + content_.size(); }
 
   static constexpr std::size_t kMaxCommit = std::size_t{256} << 10;
   static constexpr std::size_t kMaxKept = std::size_t{2} << 20;       ///< of commits that others may be deltas of
   static constexpr std::size_t kMaxInflated = std::size_t{64} << 20;  ///< about a quarter of a second
 
  private:
+  static constexpr std::size_t kPerCommit = 192;  ///< with its places in two trees
   enum class Step : std::uint8_t { kHead, kSize, kOffset, kBase, kData };
   enum class Type : std::uint8_t { kNone, kCommit, kTree, kBlob, kTag, kReserved, kOffsetDelta, kNamedDelta };
   struct Inflate;

@@ -50,7 +50,7 @@ namespace enforcer::policy {
   X(kUpgrade, "upgrade", "protocol upgrade or tunnel inside HTTP")                                             \
   X(kReviewUnavailable, "review_unavailable", "a person would have to approve, and reviews are not available") \
   X(kInspectionUnavailable, "inspection_unavailable", "the rule needs to see what cannot be seen here")        \
-  X(kActionUnknown, "action_unknown", "what the request asks of AWS cannot be told")                           \
+  X(kActionUnknown, "action_unknown", "what the request asks of AWS or git cannot be told")                    \
   X(kCredentialConflict, "credential_conflict", "two rules want to add different credentials")                 \
   X(kCredentialHostMismatch, "credential_host_mismatch", "the credential must not go to this host and port")   \
   X(kCredentialUnavailable, "credential_unavailable", "the credential's secret could not be read")             \
