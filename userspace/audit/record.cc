@@ -94,6 +94,7 @@ void append_decision_tail(std::string& out, const DecisionRecord& record) {
   append_port(out, record.port);
   append_optional_text(out, "method", record.method);
   if (!record.path.empty()) append_text_field(out, "path", elided_target(record));
+  append_optional_text(out, "action", record.action);
   append_optional_text(out, "credential", policy::credential_of(decision));
   if (decision.would) append_would(out, *decision.would);
 }

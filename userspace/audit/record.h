@@ -48,6 +48,7 @@ struct DecisionRecord {
   std::string_view method{};  ///< kHttp
   std::string_view path{};    ///< kHttp
   std::string_view query{};   ///< kHttp: its values are elided here
+  std::string_view action{};  ///< kHttp: what it does, in words, where that was read (policy/action.h)
 };
 
 /// How the life of an allowed connection or exchange ended: NAME, text.

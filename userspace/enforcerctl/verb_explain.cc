@@ -119,9 +119,10 @@ void add_explain(CLI::App& root, CommandLine& line) {
                     "explain 10.0.0.7:22 --guest agent-1 --exit-code"},
        .more = "Nothing is resolved or contacted. Without --guest the question is about a guest with just the labels\n"
                "given. With --policy the files are asked instead of the daemon."});
-  verb.add_option("TARGET", options->words,
-                  "host, host:port, IP:port, URL, METHOD URL, aws SERVICE:Action REGION, git fetch HOST/OWNER/NAME, or git "
-                  "push HOST/OWNER/NAME REF… (+REF: forced, :REF: deleted)")
+  verb.add_option(
+          "TARGET", options->words,
+          "host, host:port, IP:port, URL, METHOD URL, aws SERVICE:Action REGION, git fetch HOST/OWNER/NAME, or git "
+          "push HOST/OWNER/NAME REF… (+REF: forced, :REF: deleted)")
       ->required()
       ->expected(1, 16);
   verb.add_option("--guest", options->guest, "Ask for this guest")->type_name("NAME");

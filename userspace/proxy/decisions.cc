@@ -2,11 +2,19 @@
 
 #include <utility>
 
+#include "policy/action.h"
 #include "policy/decide.h"
 #include "proxy/egress.h"
 #include "proxy/worker.h"
 
 namespace enforcer::proxy {
+namespace {
+
+std::string action_in(const policy::Facts& facts) {
+  return facts.request ? policy::named_action(*facts.request) : std::string();
+}
+
+}  // namespace
 
 Decisions::Decisions(Worker& worker, std::shared_ptr<GuestView> view, const Endpoint& destination)
     : worker_(worker),
@@ -33,8 +41,8 @@ policy::Decision Decisions::decide(const policy::Facts& facts) {
   return decision;
 }
 
-audit::DecisionRecord Decisions::record(const policy::Facts& facts, const policy::Decision& decision,
-                                        const Seen& seen) const {
+audit::DecisionRecord Decisions::record(const policy::Facts& facts, const policy::Decision& decision, const Seen& seen,
+                                        std::string_view action) const {
   const GuestIdentity& identity = view_->guest->identity();
   audit::DecisionRecord made{
       .id = DecisionId::make(),
@@ -49,21 +57,23 @@ audit::DecisionRecord Decisions::record(const policy::Facts& facts, const policy
       .port = destination_.port,
       .method = facts.request ? std::string_view(facts.request->method) : "",
       .path = facts.request ? std::string_view(facts.request->path) : "",
-      .query = facts.request && facts.request->query ? std::string_view(*facts.request->query) : ""};
+      .query = facts.request && facts.request->query ? std::string_view(*facts.request->query) : "",
+      .action = action};
   return made;
 }
 
 DecisionId Decisions::deny(const policy::Facts& facts, const policy::Decision& denial, const Seen& seen) {
   ENFORCER_CHECK(!denial.allowed());
   worker_.metrics().decision(view_->series, facts.layer, denial);
-  denied_id_ = worker_.audit().deny(record(facts, denial, seen));
+  denied_id_ = worker_.audit().deny(record(facts, denial, seen, action_in(facts)));
   return denied_id_;
 }
 
 boost::asio::awaitable<bool> Decisions::allow(const policy::Facts& facts, const policy::Decision& decision,
                                               const Seen& seen) {
   ENFORCER_CHECK(decision.allowed());
-  const audit::DecisionRecord allowed = record(facts, decision, seen);
+  const std::string action = action_in(facts);
+  const audit::DecisionRecord allowed = record(facts, decision, seen, action);
   const auto start = Monotonic::now();
   worker_.audit().append(allowed);
   const auto committed = co_await worker_.audit().commit();

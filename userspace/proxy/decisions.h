@@ -95,7 +95,7 @@ class Decisions {
 
  private:
   [[nodiscard]] audit::DecisionRecord record(const policy::Facts& facts, const policy::Decision& decision,
-                                             const Seen& seen) const;
+                                             const Seen& seen, std::string_view action) const;
 
   Worker& worker_;
   const std::shared_ptr<GuestView> view_;
