@@ -49,6 +49,7 @@ TEST_CASE("decision_record_has_every_field_it_was_given") {
       .method = "GET",
       .path = "/a/b",
       .query = "token=s3cret&page=2",
+      .action = "git push acme/w refs/heads/main (delete)",
   };
   const nlohmann::json expected = {
       {"type", "decision"},
@@ -69,6 +70,7 @@ TEST_CASE("decision_record_has_every_field_it_was_given") {
       {"port", 443},
       {"method", "GET"},
       {"path", "/a/b?token=*&page=*"},
+      {"action", "git push acme/w refs/heads/main (delete)"},
       {"credential", "github-bot"},
   };
   CHECK(json_of(record) == expected);
@@ -80,7 +82,7 @@ TEST_CASE("fields_that_do_not_apply_are_left_out") {
   CHECK(json["decision"] == "deny");
   CHECK(json["reason"] == "no_policy");
   for (const char* absent : {"guest", "epoch", "labels", "policy", "rule", "place", "sni", "host", "destination",
-                             "port", "method", "path", "credential", "would", "count"}) {
+                             "port", "method", "path", "action", "credential", "would", "count"}) {
     CHECK_FALSE(json.contains(absent));
   }
 }
@@ -151,7 +153,8 @@ TEST_CASE("time_is_rfc3339_in_utc_with_microseconds") {
 std::vector<std::string> bodies_full_of(std::string_view text) {
   std::vector<std::string> bodies(4);
   append_body(bodies[0],
-              DecisionRecord{.id = DecisionId::make(), .sni = text, .host = text, .method = text, .path = text});
+              DecisionRecord{
+                  .id = DecisionId::make(), .sni = text, .host = text, .method = text, .path = text, .action = text});
   append_body(bodies[1], EndRecord{.id = DecisionId::make(), .host = text});
   append_body(bodies[2], EventRecord{.event = "x", .detail = text});
   append_body(bodies[3], DatapathRecord{.drop = text});
