@@ -18,7 +18,7 @@ namespace enforcer::policy {
 enum class Truth : std::uint8_t {
   kNo,
   kCannotSee,   ///< not before the request is seen, or never: graphql, mcp
-  kCannotTell,  ///< the request was seen, and what it asks of AWS cannot be told
+  kCannotTell,  ///< the request was seen, and what it asks of AWS or git cannot be told
   kYes,
 };
 [[nodiscard]] constexpr bool is_unknown(Truth truth) {
