@@ -24,6 +24,7 @@ struct Plain final : ctl::Terminal {
   void err(std::string_view) override {}
   [[nodiscard]] bool watched() const override { return false; }
   [[nodiscard]] bool coloured() const override { return false; }
+  [[nodiscard]] std::size_t width() const override { return 80; }
 };
 
 const DecisionId kId = DecisionId::make();
@@ -69,7 +70,8 @@ void check_records(std::string_view text) {
                               .port = Port{443},
                               .method = one,
                               .path = three,
-                              .query = two});
+                              .query = two,
+                              .action = one});
   check_record(EndRecord{.id = kId, .host = one, .port = Port{1}, .outcome = Outcome::kOriginFailed, .detail = two});
   check_record(EventRecord{.event = "second_path", .detail = three, .count = 2});
   check_record(DatapathRecord{.drop = "l2_vlan", .count = text.size()});

@@ -8,6 +8,7 @@
 #include "policy/credential_spec.h"
 #include "policy/decide.h"
 #include "policy/explain.h"
+#include "policy/git_call.h"
 #include "policy/loader.h"
 
 namespace {
@@ -42,6 +43,7 @@ void check(const GuestPolicy& policy, const Facts& facts) {
     if (decision.credential->binding_for(*facts.host, facts.port) == nullptr) std::abort();
   }
   (void)asks_about_aws(policy, facts);
+  (void)asks_about_git(policy, facts);
   (void)explain(policy, facts);
   (void)deny_address(policy, facts, IpAddress::v4(0x5db8d822));
 }

@@ -3,34 +3,13 @@
 import os
 import random
 
-from lib.clients import Clients
 from lib.expect import equal
-from lib.git_server import GitServer
+from lib.git_clients import commit, serve
 from lib.lab import Lab, policy
-from lib.nginx_server import Nginx
 
 LARGE = random.Random(5).randbytes(3 << 20)  # git sends a pack of more than 1 MiB in pieces
 # Not over HTTP/2: when a window holds back the last of them, this git may wait for itself (remote-curl asked again after its end).
 PIECES = ["-c", "http.version=HTTP/1.1"]
-
-
-def serve(lab):
-    """(clients, server, nginx): the repository acme/widgets has one commit."""
-    clients, server = Clients(lab), GitServer(lab)
-    nginx = Nginx(lab, {"git.test": {"/": server.place}})
-    server.create("acme/widgets.git")
-    clients.path(".gitconfig", "[user]\nname = A\nemail = a@git.test\n[init]\ndefaultBranch = main\n")
-    commit(clients, "seed", "first", b"one\n", new=True)
-    server.git("-c", "safe.directory=*", "-C", clients.path("seed"), "push", "--quiet", f"{server.folder}/acme/widgets.git", "main")
-    return clients, server, nginx
-
-
-def commit(clients, tree, name, content, new=False):
-    if new:
-        clients.ok("git", "init", "--quiet", tree)
-    clients.path(f"{tree}/{name}", content)
-    clients.ok("git", "-C", tree, "add", name)
-    clients.ok("git", "-C", tree, "commit", "--quiet", "-m", name)
 
 
 def test_git_clone_push_and_fetch():

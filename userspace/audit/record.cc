@@ -108,6 +108,7 @@ void append_decision_tail(std::string& out, const DecisionRecord& record) {
   append_optional_text(out, "method", record.method);
   if (!record.path.empty()) append_text_field(out, "path", elided_target(record.path, record.query));
   append_optional_text(out, "upgrade", record.upgrade);
+  append_optional_text(out, "action", record.action);
   append_optional_text(out, "credential", policy::credential_of(decision));
   append_optional_text(out, "review_id", record.review_id);
   append_texts(out, "approvers", record.approvers);

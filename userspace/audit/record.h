@@ -50,6 +50,7 @@ struct DecisionRecord {
   std::string_view path{};                   ///< kHttp
   std::string_view query{};                  ///< kHttp: its values are elided here
   std::string_view upgrade{};                ///< kHttp: "websocket" where the request asks to become one
+  std::string_view action{};                 ///< kHttp: what it does, in words, where that was read (policy/action.h)
   std::string_view review_id{};              ///< of the ticket by which it was held; empty: left out
   std::span<const std::string> approvers{};  ///< accounts of those who approved it; empty: left out
 };

@@ -7,6 +7,7 @@
 #include "policy/credential_spec.h"
 #include "policy/decide.h"
 #include "policy/explain.h"
+#include "policy/git_call.h"
 
 namespace enforcer::control {
 namespace {
@@ -33,7 +34,7 @@ Facts facts_at(Layer layer, const ExplainTarget& target, WallClock::time_point n
 Facts request_facts(const GuestPolicy& policy, const ExplainTarget& target, WallClock::time_point now) {
   using Transport = policy::RequestFacts::Transport;
   Facts facts = facts_at(Layer::kHttp, target, now);
-  facts.request = std::make_shared<policy::RequestFacts>(target.aws.value_or(policy::RequestFacts{
+  facts.request = std::make_shared<policy::RequestFacts>(target.request.value_or(policy::RequestFacts{
       .transport = target.speech == Speech::kTls ? Transport::kTls : Transport::kClear,
       .method = target.method,
       .path = target.path,
@@ -43,6 +44,8 @@ Facts request_facts(const GuestPolicy& policy, const ExplainTarget& target, Wall
       .aws = std::nullopt,
   }));
   if (asks_about_aws(policy, facts)) add_aws_call(facts, "");
+  const bool reads_git = !facts.request->git && asks_about_git(policy, facts) != policy::GitInterest::kNothing;
+  if (reads_git) add_git_call(facts, std::nullopt);
   return facts;
 }
 

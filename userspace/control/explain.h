@@ -28,15 +28,16 @@ struct ExplainTarget {
   Port port = kHttpsPort;
   Speech speech = Speech::kTls;
   std::string method = "GET";
-  std::string path = "/";                   ///< normalised
-  std::optional<std::string> query;         ///< behind the '?'
-  bool websocket = false;                   ///< the request asks to become one
-  std::optional<policy::RequestFacts> aws;  ///< the request, when an action of AWS was given
-  bool is_request = false;                  ///< a URL was given: ask about the request, not about the connection
+  std::string path = "/";                       ///< normalised
+  std::optional<std::string> query;             ///< behind the '?'
+  bool websocket = false;                       ///< the request asks to become one
+  std::optional<policy::RequestFacts> request;  ///< when an action of AWS or git was given
+  bool is_request = false;                      ///< a URL was given: ask about the request, not about the connection
 };
 
 /// "host", "host:port", "1.2.3.4:22", "[2001:db8::1]:22", "https://host/path", "POST http://host:8080/path",
-/// "wss://host/path" and "ws://host/path" (a request for a WebSocket), "aws cloudformation:DeleteStack us-east-1".
+/// "wss://host/path" and "ws://host/path" (a request for a WebSocket), "aws cloudformation:DeleteStack us-east-1",
+/// "git push github.com/acme/w refs/heads/main" (policy/git_call.h).
 /// Without a scheme, port 80 means clear HTTP and every other port TLS.
 Result<ExplainTarget> parse_explain_target(std::string_view text);
 

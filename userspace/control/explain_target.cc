@@ -9,6 +9,7 @@
 #include "control/explain.h"
 #include "http/path.h"
 #include "policy/aws_question.h"
+#include "policy/git_call.h"
 
 namespace enforcer::control {
 namespace {
@@ -97,7 +98,16 @@ Result<> take_aws(ExplainTarget& target, std::string_view text) {
   }
   auto question = TRY(policy::aws_question(text.substr(0, space), text.substr(space + 1), std::nullopt));
   target.host = std::move(question.host);
-  target.aws = std::move(question.request);
+  target.request = std::move(question.request);
+  target.is_request = true;
+  return {};
+}
+
+/// "push github.com/acme/w refs/heads/main".
+Result<> take_git(ExplainTarget& target, std::string_view text) {
+  auto question = TRY(policy::git_question(text));
+  target.host = std::move(question.host);
+  target.request = std::move(question.request);
   target.is_request = true;
   return {};
 }
@@ -106,10 +116,15 @@ Result<> take_aws(ExplainTarget& target, std::string_view text) {
 
 Result<ExplainTarget> parse_explain_target(std::string_view text) {
   constexpr std::string_view kAws = "aws ";
+  constexpr std::string_view kGit = "git ";
   ExplainTarget target;
   target.text = text;
   if (text.starts_with(kAws)) {
     TRY_VOID(take_aws(target, text.substr(kAws.size())));
+    return target;
+  }
+  if (text.starts_with(kGit)) {
+    TRY_VOID(take_git(target, text.substr(kGit.size())));
     return target;
   }
   const auto space = text.find(' ');

@@ -31,13 +31,14 @@ std::string type_of(const json& record) {
   return has(record, "type") ? shown(record, "type") : "?";
 }
 
-/// "api.github.com:443", with the method and path of a request.
+/// "api.github.com:443", with the method and path of a request, or what it does where the record says that.
 std::string target_of(const json& record) {
   std::string target = has(record, "host")          ? shown(record, "host")
                        : has(record, "sni")         ? shown(record, "sni")
                        : has(record, "destination") ? shown(record, "destination")
                                                     : "-";
   if (has(record, "port")) target += ":" + shown(record, "port");
+  if (has(record, "action")) return shown(record, "action") + " on " + target;
   if (has(record, "method")) target = shown(record, "method") + " " + target;
   if (has(record, "path")) target += shown(record, "path");
   return target;

@@ -115,13 +115,17 @@ void add_explain(CLI::App& root, CommandLine& line) {
                     "explain GET https://api.github.com/repos/acme/w --policy agent.yaml --policy credentials.yaml -l "
                     "role=agent",
                     "explain aws cloudformation:DeleteStack us-east-1 --guest agent-1",
+                    "explain git push github.com/acme/w refs/heads/main --guest agent-1",
                     "explain wss://chat.acme.example/socket --guest agent-1",
                     "explain 10.0.0.7:22 --guest agent-1 --exit-code"},
        .more = "Nothing is resolved or contacted. Without --guest the question is about a guest with just the labels\n"
                "given. With --policy the files are asked instead of the daemon."});
-  verb.add_option("TARGET", options->words, "host, host:port, IP:port, URL, METHOD URL, or aws SERVICE:Action REGION")
+  verb.add_option(
+          "TARGET", options->words,
+          "host, host:port, IP:port, URL, METHOD URL, aws SERVICE:Action REGION, git fetch HOST/OWNER/NAME, or git "
+          "push HOST/OWNER/NAME REF… (+REF: forced, :REF: deleted)")
       ->required()
-      ->expected(1, 3);
+      ->expected(1, 16);
   verb.add_option("--guest", options->guest, "Ask for this guest")->type_name("NAME");
   add_repeatable(verb, "-l,--label", options->labels, "Ask for a guest with this label", "K=V");
   add_repeatable(verb, "--policy", options->policy, "Ask these policy files", "FILE");

@@ -3,6 +3,7 @@
 // exactly what the data path asked.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -39,6 +40,29 @@ struct AwsCall {
   friend bool operator==(const AwsCall&, const AwsCall&) = default;
 };
 
+/// What a request asks of a git server (policy/git_call.h).
+struct GitCall {
+  enum class Operation : std::uint8_t { kFetch, kPush };
+  struct Update {
+    enum class Kind : std::uint8_t {
+      kCreate,
+      kFastForward,  ///< the commits that the push brings lead back to what the ref was
+      kForce,        ///< they were read, and do not
+      kUpdate,       ///< one of both: no rule asks, or they could not be read
+      kDelete,
+    };
+    std::string ref;  ///< "refs/heads/main", as git-check-ref-format(1) wants it
+    Kind kind = Kind::kUpdate;
+    friend bool operator==(const Update&, const Update&) = default;
+  };
+  Operation operation = Operation::kFetch;
+  std::string repository;                      ///< "acme/w": the path as it stands, without ".git"
+  std::optional<std::vector<Update>> updates;  ///< of a push that is under way; none: it cannot be told which
+  enum class Stage : std::uint8_t { kAsks, kActs };
+  Stage stage = Stage::kActs;  ///< kAsks: which refs there are, before one of both
+  friend bool operator==(const GitCall&, const GitCall&) = default;
+};
+
 /// One HTTP request, as far as rules can ask about it.
 struct RequestFacts {
   enum class Transport { kClear, kTls };
@@ -52,6 +76,7 @@ struct RequestFacts {
   bool websocket = false;            ///< it asks to become a WebSocket (RFC 6455 4.1)
   std::vector<FieldFact> fields;     ///< every field the guest sent but Host, in order
   std::optional<AwsCall> aws;        ///< read only where a rule asks (asks_about_aws)
+  std::optional<GitCall> git;        ///< likewise (asks_about_git)
   Extent extent = Extent::kWhole;    ///< kRecorded: `fields` is empty, values in `query` are "*"
 };
 

@@ -9,6 +9,7 @@
 #include "policy/aws_call.h"
 #include "policy/header_name.h"
 #include "policy/path_text.h"
+#include "policy/ref_pattern.h"
 
 namespace enforcer::policy {
 namespace {
@@ -23,15 +24,6 @@ bool is_action(std::string_view text) {
   if (colon == 0 || colon == std::string_view::npos || colon + 1 == text.size()) return false;
   const auto part = [](char c) { return ascii::is_alphanumeric(c) || c == '*' || c == '-'; };
   return std::ranges::all_of(text.substr(0, colon), part) && std::ranges::all_of(text.substr(colon + 1), part);
-}
-
-bool is_repository(std::string_view text) {
-  const auto slash = text.find('/');
-  if (slash == 0 || slash == std::string_view::npos || text.ends_with('/') || text.find("//") != std::string_view::npos)
-    return false;
-  return std::ranges::all_of(text, [](char c) {
-    return ascii::is_alphanumeric(c) || std::string_view("*-_./").find(c) != std::string_view::npos;
-  });
 }
 
 void read_patterns(const YamlNode& node, std::string_view what, bool (*valid)(std::string_view), std::string_view hint,
@@ -100,15 +92,30 @@ void read_operations(const YamlNode& node, GitMatcher& matcher, Reader& reader) 
   }
 }
 
+void read_word(const YamlNode& node, GitMatcher::Word& into, Reader& reader) {
+  static constexpr std::string_view kWords[] = {"deny", "only"};
+  if (const auto choice = read_choice(node, kWords, reader)) {
+    into = *choice == 0 ? GitMatcher::Word::kDeny : GitMatcher::Word::kOnly;
+  }
+}
+
 constexpr Field<GitMatcher> kGitFields[] = {
     {"repos", Need::kRequired, "list of owner/name patterns",
      [](const YamlNode& n, GitMatcher& m, Reader& r) {
-       read_patterns(n, "repos", is_repository, "write owner/name or owner/*", m.repos, r);
+       read_patterns(n, "repos", is_repository_pattern, "write owner/name or owner/*", m.repos, r);
        for (std::string& repo : m.repos) {
          if (repo.ends_with(".git")) repo.resize(repo.size() - 4);
        }
      }},
     {"operations", Need::kOptional, "list of fetch, push", read_operations},
+    {"refs", Need::kOptional, "list of ref patterns",
+     [](const YamlNode& n, GitMatcher& m, Reader& r) {
+       read_patterns(n, "refs", is_ref_pattern, "write refs/heads/main or refs/heads/agent/**", m.refs, r);
+     }},
+    {"force", Need::kOptional, "deny or only",
+     [](const YamlNode& n, GitMatcher& m, Reader& r) { read_word(n, m.force, r); }},
+    {"delete", Need::kOptional, "deny or only",
+     [](const YamlNode& n, GitMatcher& m, Reader& r) { read_word(n, m.deletion, r); }},
 };
 
 /// What could never fit would look like a rule all the same.
@@ -142,6 +149,21 @@ void read_matcher(const YamlNode& node, std::string_view what, std::type_identit
   }
 }
 
+/// What cannot be meant: words about pushes in a matcher of fetches, and the word of the other sort of list.
+void check_git(const YamlNode& node, const Rule& rule, Reader& reader) {
+  const GitMatcher& git = *rule.matcher.git;
+  if (git.asks_for_updates() && !git.push) {
+    reader.report(node.place, Code::kConflict,
+                  "refs, force and delete speak about pushes, which the rule does not mean", "add push to operations");
+  }
+  const bool objects = rule.list == RuleList::kDeny || rule.list == RuleList::kReview;
+  const auto wrong = objects ? GitMatcher::Word::kDeny : GitMatcher::Word::kOnly;
+  if (git.force != wrong && git.deletion != wrong) return;
+  reader.report(node.place, Code::kConflict,
+                objects ? "force and delete are 'only' in a deny or review: it means the pushes that do so"
+                        : "force and delete are 'deny' in an allow or ceiling: it does not mean the pushes that do so");
+}
+
 /// graphql and mcp: the language has the names; what they hold is not fixed yet.
 template <const auto& what>
 void read_reserved(const YamlNode& node, Rule& rule, Reader& reader) {
@@ -160,6 +182,7 @@ constexpr Field<Rule> kMatcherFields[] = {
     {"git", Need::kOptional, "git matcher",
      [](const YamlNode& n, Rule& rule, Reader& r) {
        read_matcher<GitMatcher>(n, "git matcher", kGitFields, rule.matcher.git.emplace(), r);
+       check_git(n, rule, r);
      }},
     {"aws", Need::kOptional, "aws matcher",
      [](const YamlNode& n, Rule& rule, Reader& r) {

@@ -59,7 +59,7 @@ namespace enforcer::policy {
   X(kReviewSpent, "review_spent", "approved once, and another client of the guest has sent it")               \
   X(kStaleApproval, "stale_approval", "what people were asked about is not what the policy says now")         \
   X(kInspectionUnavailable, "inspection_unavailable", "the rule needs to see what cannot be seen here")       \
-  X(kActionUnknown, "action_unknown", "what the request asks of AWS cannot be told")                          \
+  X(kActionUnknown, "action_unknown", "what the request asks of AWS or git cannot be told")                   \
   X(kCredentialConflict, "credential_conflict", "two rules want to add different credentials")                \
   X(kCredentialHostMismatch, "credential_host_mismatch", "the credential must not go to this host and port")  \
   X(kCredentialUnavailable, "credential_unavailable", "the credential's secret could not be read")            \

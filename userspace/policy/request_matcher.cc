@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "policy/glob.h"
+#include "policy/loose_path.h"
 #include "policy/parameters.h"
 
 namespace enforcer::policy {
@@ -72,30 +73,6 @@ bool query_matches(const NamedPattern& wanted, std::string_view query, Leaning l
          (two_readings && parameter_matches(wanted, query, kLenientSeparators, leaning));
 }
 
-/// Does the query of "info/refs" ask for this service? Git writes exactly that and nothing else.
-bool names_service(std::string_view query, std::string_view service, Leaning leaning) {
-  if (leaning == Leaning::kAllowing) return query.starts_with("service=") && query.substr(8) == service;
-  return query_matches({"service", std::string(service)}, query, leaning);
-}
-
-/// "acme/w" of a request that is this service's; empty: it is not.
-std::string_view repository_of(const RequestFacts& request, std::string_view service, Leaning leaning) {
-  std::string_view path = request.path;
-  if (leaning == Leaning::kObjecting && path.ends_with('/')) path.remove_suffix(1);
-  std::string_view end;
-  if (request.method == "POST" && path.ends_with(service)) {
-    end = service;
-  } else if (request.method == "GET" && names_service(request.query.value_or(""), service, leaning)) {
-    end = "info/refs";
-  }
-  if (end.empty() || !path.ends_with(end)) return {};
-  path.remove_suffix(end.size());
-  if (path.size() < 2 || !path.ends_with('/')) return {};
-  path = path.substr(1, path.size() - 2);
-  if (path.ends_with(".git")) path.remove_suffix(4);
-  return path;
-}
-
 /// A pattern for everything needs to know nothing. AWS compares letters exactly; where only their case differs, better
 /// not to rely on that.
 Truth part_matches(std::string_view pattern, std::string_view told) {
@@ -112,25 +89,6 @@ Truth one_action_matches(const AwsMatcher& matcher, std::string_view service, st
   return best;
 }
 
-bool ambiguous(std::string_view path) {
-  return path.contains(';') || path.contains("%2F") || path.contains("%3B");
-}
-
-/// As some origins read a path: an escaped slash is one, a segment's parameters (";x") are none of its name.
-std::string loosely(std::string_view path) {
-  std::string out;
-  bool in_parameters = false;
-  for (std::size_t i = 0; i < path.size(); ++i) {
-    const std::string_view rest = path.substr(i);
-    const bool escaped_slash = rest.starts_with("%2F");
-    in_parameters =
-        rest.starts_with(';') || rest.starts_with("%3B") || (in_parameters && rest[0] != '/' && !escaped_slash);
-    if (!in_parameters) out += escaped_slash ? '/' : rest[0];
-    if (escaped_slash) i += 2;
-  }
-  return out;
-}
-
 /// Allowed is what fits whichever way the origin reads it; objected to, what fits any way, in letters of either case.
 bool path_fits(const std::string& pattern, const std::string& path, Leaning leaning) {
   const bool objecting = leaning == Leaning::kObjecting;
@@ -138,39 +96,6 @@ bool path_fits(const std::string& pattern, const std::string& path, Leaning lean
   const bool literally = path_matches(pattern, path, letters);
   if (!ambiguous(path) || literally == objecting) return literally;
   return path_matches(loosely(pattern), loosely(path), letters);
-}
-
-Truth matches_service(const GitMatcher& matcher, const RequestFacts& request, Leaning leaning) {
-  // Most forges take "Acme/W" for "acme/w": an objection must hold for both.
-  const Letters letters = leaning == Leaning::kObjecting ? Letters::kFolded : Letters::kExact;
-  const auto means = [&](std::string_view service) {
-    const auto is_named = [&](std::string_view repository) {
-      return !repository.empty() && std::ranges::any_of(matcher.repos, [&](const std::string& pattern) {
-        return path_matches(pattern, repository, letters);
-      });
-    };
-    if (!ambiguous(request.path)) return is_named(repository_of(request, service, leaning));
-    if (leaning == Leaning::kAllowing) return false;  // no forge has such a repository
-    RequestFacts loose = request;
-    loose.path = loosely(request.path);
-    return is_named(repository_of(request, service, leaning)) || is_named(repository_of(loose, service, leaning));
-  };
-  return truth_of((matcher.fetch && means("git-upload-pack")) || (matcher.push && means("git-receive-pack")));
-}
-
-/// "info/refs" of which it is not known for which service.
-bool hides_service(const RequestFacts& request) {
-  return recorded(request) && request.query && request.query->contains('*') && request.method == "GET";
-}
-
-/// For either service, because a record does not say which.
-Truth matches_some_service(const GitMatcher& matcher, const RequestFacts& request, Leaning leaning) {
-  RequestFacts guess = request;
-  for (const char* query : {"service=git-upload-pack", "service=git-receive-pack"}) {
-    guess.query = query;
-    if (matches_service(matcher, guess, leaning) != Truth::kNo) return Truth::kCannotTell;
-  }
-  return Truth::kNo;
 }
 
 }  // namespace
@@ -187,11 +112,6 @@ Truth matches(const HttpMatcher& matcher, const RequestFacts& request, Leaning l
   const std::string_view query = request.query ? std::string_view(*request.query) : "";
   const auto fits_query = [&](const NamedPattern& wanted) { return query_matches(wanted, query, leaning); };
   return truth_of(std::ranges::all_of(matcher.headers, fits_header) && std::ranges::all_of(matcher.query, fits_query));
-}
-
-Truth matches(const GitMatcher& matcher, const RequestFacts& request, Leaning leaning) {
-  return hides_service(request) ? matches_some_service(matcher, request, leaning)
-                                : matches_service(matcher, request, leaning);
 }
 
 /// Whatever a request does has to be allowed, and one of the things that it does is enough to object.

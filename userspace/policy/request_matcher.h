@@ -18,7 +18,7 @@ namespace enforcer::policy {
 enum class Truth : std::uint8_t {
   kNo,
   kCannotSee,   ///< not before the request is seen, or never: graphql, mcp
-  kCannotTell,  ///< the request was seen, and what it asks of AWS cannot be told; or only its record is here
+  kCannotTell,  ///< the request was seen, and what it asks of AWS or git cannot be told; or only its record is here
   kYes,
 };
 [[nodiscard]] constexpr bool is_unknown(Truth truth) {
@@ -44,11 +44,21 @@ struct HttpMatcher {
   std::vector<NamedPattern> query;
 };
 
-/// Git's smart HTTP protocol: what is not a part of it is not matched.
+/// Git's smart HTTP protocol: what is not a part of it is not matched. `refs`, `force` and `deletion` are asked of each
+/// ref that a push updates: a rule that allows wants all of them to fit, one that objects is content with one.
 struct GitMatcher {
+  /// What the rule says of updates that do something: nothing, that it does not mean them, or that it means no others.
+  enum class Word : std::uint8_t { kNone, kDeny, kOnly };
   std::vector<std::string> repos;  ///< path globs without ".git"
   bool fetch = true;
   bool push = true;
+  std::vector<std::string> refs;  ///< path globs; empty: every ref
+  Word force = Word::kNone;
+  Word deletion = Word::kNone;  ///< kOnly in both: either of them
+
+  [[nodiscard]] bool asks_for_updates() const {
+    return !refs.empty() || force != Word::kNone || deletion != Word::kNone;
+  }
 };
 
 struct AwsMatcher {

@@ -10,6 +10,7 @@
 #include "base/ascii.h"
 #include "base/text.h"
 #include "policy/aws_question.h"
+#include "policy/git_call.h"
 #include "policy/header_name.h"
 #include "policy/path_text.h"
 
@@ -79,6 +80,18 @@ void read_host(const YamlNode& node, Draft& draft, Reader& reader) {
   }
 }
 
+void take_git(std::string_view text, Place place, PolicyTest& into, Reader& reader) {
+  into.text = text;
+  auto question = git_question(text);
+  if (!question) {
+    reader.report(place, Code::kBadValue, question.error().message, "write push github.com/acme/w refs/heads/main");
+    return;
+  }
+  into.host = std::move(question->host);
+  into.port = kHttpsPort;
+  into.request = std::move(question->request);
+}
+
 constexpr Field<Draft> kTestFields[] = {
     {"connect", Need::kOptional, "host:port",
      [](const YamlNode& n, Draft& draft, Reader& r) {
@@ -96,6 +109,12 @@ constexpr Field<Draft> kTestFields[] = {
      [](const YamlNode& n, Draft& draft, Reader& r) {
        ask(draft, n.place);
        draft.aws = read_text(n, "aws", r);
+     }},
+    {"git", Need::kOptional, "fetch or push HOST/OWNER/NAME REF…",
+     [](const YamlNode& n, Draft& draft, Reader& r) {
+       ask(draft, n.place);
+       const auto text = read_text(n, "git", r);
+       if (text) take_git(*text, n.place, draft.test, r);
      }},
     {"headers", Need::kOptional, "headers of a request test", read_headers},
     {"region", Need::kOptional, "region of an aws test",
@@ -194,9 +213,9 @@ void read_tests(const YamlNode& node, PolicyDocument& document, Reader& reader) 
       std::ranges::move(draft.headers, std::back_inserter(draft.test.request->fields));
     }
     if (draft.questions == 0) {
-      report_missing_key(item.place, "connect", "or request, or aws", "test", reader);
+      report_missing_key(item.place, "connect", "or request, aws or git", "test", reader);
     } else if (draft.questions > 1) {
-      reader.report(draft.second_question, Code::kConflict, "a test asks one question: connect, request or aws");
+      reader.report(draft.second_question, Code::kConflict, "a test asks one question: connect, request, aws or git");
     } else {
       document.tests.push_back(std::move(draft.test));
     }

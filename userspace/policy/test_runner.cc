@@ -5,6 +5,7 @@
 #include "policy/compile.h"
 #include "policy/decide.h"
 #include "policy/document_checks.h"
+#include "policy/git_call.h"
 
 namespace enforcer::policy {
 namespace {
@@ -23,6 +24,7 @@ Decision ask_request(const GuestPolicy& policy, const PolicyTest& test, const Re
   Facts facts = facts_of(test, Layer::kHttp);
   facts.request = std::make_shared<RequestFacts>(request);
   if (asks_about_aws(policy, facts)) add_aws_call(facts, "");
+  if (!request.git && asks_about_git(policy, facts) != GitInterest::kNothing) add_git_call(facts, std::nullopt);
   return decide(policy, facts);
 }
 

@@ -136,9 +136,9 @@ std::optional<policy::Reason> CredentialUse::sign(OutgoingRequest& request) {
   return std::nullopt;
 }
 
-BodySource& CredentialUse::upload(GuestSide& guest) {
-  if (!chunks_) return guest;
-  signed_body_ = std::make_unique<SignedBody>(guest, *chunks_, conversation_.decisions().guest());
+BodySource& CredentialUse::upload(BodySource& body) {
+  if (!chunks_) return body;
+  signed_body_ = std::make_unique<SignedBody>(body, *chunks_, conversation_.decisions().guest());
   return *signed_body_;
 }
 

@@ -31,8 +31,8 @@ class CredentialUse {
   /// Puts it in. Nothing, or why the request is refused.
   boost::asio::awaitable<std::optional<policy::Reason>> add(OutgoingRequest& request);
 
-  /// After add(): where the body comes from.
-  [[nodiscard]] BodySource& upload(GuestSide& guest);
+  /// After add(): `body` of the guest, as it goes to the origin.
+  [[nodiscard]] BodySource& upload(BodySource& body);
   /// After add(): the origin, with its answer searched.
   [[nodiscard]] OriginSide& guard(OriginSide& origin);
 

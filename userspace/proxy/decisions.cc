@@ -2,11 +2,19 @@
 
 #include <utility>
 
+#include "policy/action.h"
 #include "policy/decide.h"
 #include "proxy/egress.h"
 #include "proxy/worker.h"
 
 namespace enforcer::proxy {
+namespace {
+
+std::string action_in(const policy::Facts& facts) {
+  return facts.request ? policy::named_action(*facts.request) : std::string();
+}
+
+}  // namespace
 
 Decisions::Decisions(Worker& worker, std::shared_ptr<GuestView> view, const Endpoint& destination)
     : worker_(worker),
@@ -35,8 +43,8 @@ policy::Decision Decisions::decide(const policy::Facts& facts) {
   return decision;
 }
 
-audit::DecisionRecord Decisions::record(const policy::Facts& facts, const policy::Decision& decision,
-                                        const Seen& seen) const {
+audit::DecisionRecord Decisions::record(const policy::Facts& facts, const policy::Decision& decision, const Seen& seen,
+                                        std::string_view action) const {
   const GuestIdentity& identity = view_->guest->identity();
   audit::DecisionRecord made{
       .id = DecisionId::make(),
@@ -53,6 +61,7 @@ audit::DecisionRecord Decisions::record(const policy::Facts& facts, const policy
       .path = facts.request ? std::string_view(facts.request->path) : "",
       .query = facts.request && facts.request->query ? std::string_view(*facts.request->query) : "",
       .upgrade = facts.request && facts.request->websocket ? "websocket" : "",
+      .action = action,
       .review_id = review_id_,
       .approvers = approvers_};
   return made;
@@ -61,14 +70,15 @@ audit::DecisionRecord Decisions::record(const policy::Facts& facts, const policy
 DecisionId Decisions::deny(const policy::Facts& facts, const policy::Decision& denial, const Seen& seen) {
   ENFORCER_CHECK(denial.action == policy::Action::kDeny);
   worker_.metrics().decision(view_->series, facts.layer, denial);
-  denied_id_ = worker_.audit().deny(record(facts, denial, seen));
+  denied_id_ = worker_.audit().deny(record(facts, denial, seen, action_in(facts)));
   return denied_id_;
 }
 
 boost::asio::awaitable<bool> Decisions::allow(const policy::Facts& facts, const policy::Decision& decision,
                                               const Seen& seen) {
   ENFORCER_CHECK(decision.allowed());
-  const audit::DecisionRecord allowed = record(facts, decision, seen);
+  const std::string action = action_in(facts);
+  const audit::DecisionRecord allowed = record(facts, decision, seen, action);
   if (!co_await commit(allowed, facts, decision, seen)) co_return false;
   facts_ = facts;
   decision_ = decision;
@@ -83,7 +93,8 @@ boost::asio::awaitable<bool> Decisions::allow(const policy::Facts& facts, const 
 boost::asio::awaitable<bool> Decisions::ask(const policy::Facts& facts, const policy::Decision& decision,
                                             const Seen& seen) {
   ENFORCER_CHECK(decision.action == policy::Action::kReview);
-  const audit::DecisionRecord asked = record(facts, decision, seen);
+  const std::string action = action_in(facts);
+  const audit::DecisionRecord asked = record(facts, decision, seen, action);
   co_return co_await commit(asked, facts, decision, seen);
 }
 

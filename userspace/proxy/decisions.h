@@ -104,7 +104,7 @@ class Decisions {
                                       const policy::Decision& decision, const Seen& seen);
   [[nodiscard]] bool still_stands(const policy::Decision& now) const;
   [[nodiscard]] audit::DecisionRecord record(const policy::Facts& facts, const policy::Decision& decision,
-                                             const Seen& seen) const;
+                                             const Seen& seen, std::string_view action) const;
 
   Worker& worker_;
   const std::shared_ptr<GuestView> view_;

@@ -4,6 +4,7 @@
 
 #include "base/digest.h"
 #include "net/signal.h"
+#include "policy/action.h"
 #include "proxy/conversation.h"
 #include "proxy/interruptible.h"
 #include "proxy/worker.h"
@@ -77,8 +78,7 @@ review::Question HeldRequest::question(Bytes body) const {
           .facts = facts_,
           .policy = decisions.shared_policy(),
           .rule = decision_.rule,
-          .action = request.aws && !request.aws->action.empty() ? request.aws->service + ":" + request.aws->action
-                                                                : request.method + " " + request.path,
+          .action = policy::action_of(request),
           .credential = std::string(policy::credential_of(decision_)),
           .body_octets = body.size(),
           .body_sha256 = sha256_hex(as_text(body)),

@@ -3,9 +3,11 @@
 #include "base/secret.h"
 #include "http/field_rules.h"
 #include "policy/aws_call.h"
+#include "policy/git_call.h"
 #include "proxy/conversation.h"
 #include "proxy/held_request.h"
 #include "proxy/http_denial.h"
+#include "proxy/pushed_updates.h"
 #include "proxy/worker.h"
 
 namespace enforcer::proxy {
@@ -78,7 +80,7 @@ asio::awaitable<After> ServedRequest::serve(http::RequestHead head) {
     co_await refuse_request(request.head, policy::Reason::kLimitRequests);
   } else if (const auto reason = wrong_authority(request.head)) {
     co_await refuse_request(request.head, *reason);
-  } else if (co_await read_aws_call(request)) {
+  } else if (co_await read_aws_call(request) && co_await read_git_call(request)) {
     std::optional decision = conversation_.decisions().decide(facts_);
     if (decision->action == policy::Action::kReview) decision = co_await ask_people(request, *decision);
     if (decision && !decision->allowed()) {
@@ -141,20 +143,56 @@ asio::awaitable<bool> ServedRequest::read_aws_call(OutgoingRequest& request) {
   co_return true;
 }
 
+/// Where a rule asks what the request wants of a git server: reads of a push what says so. False: refused.
+asio::awaitable<bool> ServedRequest::read_git_call(OutgoingRequest& request) {
+  const auto interest = policy::asks_about_git(conversation_.decisions().policy_in_force(), facts_);
+  if (interest == policy::GitInterest::kNothing) co_return true;
+  std::optional<std::vector<policy::GitCall::Update>> updates;
+  if (!request.body && policy::push_in_body(*facts_.request)) {
+    if (!co_await invite_body(request.head)) co_return false;
+    conversation_.expect_within(conversation_.worker().config().deadlines.request_body);
+    Guest& guest = conversation_.decisions().guest();
+    prefixed_ = std::make_unique<PrefixedBody>(guest_, guest);
+    PushedUpdates pushed(*prefixed_, guest);
+    const auto came = co_await pushed.read(interest);
+    if (came == PushedUpdates::Came::kBroken) co_return body_never_came();
+    if (came == PushedUpdates::Came::kMalformed) {
+      co_await refuse_malformed_body();
+      co_return false;
+    }
+    updates = pushed.take();
+  }
+  policy::add_git_call(facts_, std::move(updates));
+  co_return true;
+}
+
+BodySource& ServedRequest::incoming() {
+  if (prefixed_) return *prefixed_;
+  return guest_;
+}
+
+asio::awaitable<void> ServedRequest::refuse_malformed_body() {
+  const policy::Reason framing = guest_.speaks_http2() ? policy::Reason::kH2Malformed : policy::Reason::kH1Framing;
+  conversation_.deny(facts_, framing, {.host = raw_host_});
+  co_await answer_denied(RequestRead::kNotWhole);
+}
+
 asio::awaitable<bool> ServedRequest::read_whole_body(OutgoingRequest& request, std::size_t most,
                                                      policy::Reason too_large) {
   if (!co_await invite_body(request.head)) co_return false;
   conversation_.expect_within(conversation_.worker().config().deadlines.request_body);
   std::vector<std::uint8_t> body;
   while (true) {
-    const BodyPart part = co_await guest_.read_body();
+    const BodyPart part = co_await incoming().read_body();
     if (part.kind == BodyPart::Kind::kEnd) break;
     if (part.kind == BodyPart::Kind::kBroken) co_return body_never_came();
-    const bool malformed = part.kind == BodyPart::Kind::kMalformed;
+    if (part.kind == BodyPart::Kind::kMalformed) {
+      co_await refuse_malformed_body();
+      co_return false;
+    }
     body.insert(body.end(), part.data.begin(), part.data.end());
-    if (!malformed && body.size() <= most && hold(part.data.size())) continue;
-    const policy::Reason framing = guest_.speaks_http2() ? policy::Reason::kH2Malformed : policy::Reason::kH1Framing;
-    conversation_.deny(facts_, malformed ? framing : too_large, {.host = raw_host_});
+    if (body.size() <= most && hold(part.data.size())) continue;
+    conversation_.deny(facts_, too_large, {.host = raw_host_});
     co_await answer_denied(RequestRead::kNotWhole);
     co_return false;
   }
@@ -229,7 +267,7 @@ asio::awaitable<void> ServedRequest::send(OutgoingRequest request, const policy:
   if (!co_await invite_body(request.head)) co_return;
   look_for_placeholders(request);
   for (int attempt = 1;; ++attempt) {
-    BodySource& body = credential_ ? credential_->upload(guest_) : guest_;
+    BodySource& body = credential_ ? credential_->upload(incoming()) : incoming();
     BodySource& upload = placeholders_ ? placeholders_->over(body) : body;
     OriginSide& origin = credential_ ? credential_->guard(origin_.side()) : origin_.side();
     Exchange exchange(conversation_, guest_, upload, origin, facts_);

@@ -1,6 +1,6 @@
 // ServedRequest: one request of a guest, whatever version of HTTP it came by, from its head to the end of its exchange:
 //
-//   understand     authority, facts, for AWS the form in the body
+//   understand     authority, facts, for AWS the form in the body, for git the front of a push
 //   decide         policy; where it says review, people; then the credential's value
 //   reach, send    the record, the origin, the exchange
 //
@@ -18,6 +18,7 @@
 #include "proxy/message_sides.h"
 #include "proxy/origin_leg.h"
 #include "proxy/placeholder_watch.h"
+#include "proxy/prefixed_body.h"
 
 namespace enforcer::proxy {
 
@@ -43,9 +44,13 @@ class ServedRequest {
  private:
   [[nodiscard]] std::optional<policy::Reason> wrong_authority(const http::RequestHead& head) const;
   boost::asio::awaitable<bool> read_aws_call(OutgoingRequest& request);
+  boost::asio::awaitable<bool> read_git_call(OutgoingRequest& request);
   boost::asio::awaitable<bool> read_whole_body(OutgoingRequest& request, std::size_t most, policy::Reason too_large);
   boost::asio::awaitable<std::optional<policy::Decision>> ask_people(OutgoingRequest& request,
                                                                      policy::Decision decision);
+  /// The guest's body, what was read of it before the decision in front.
+  [[nodiscard]] BodySource& incoming();
+  boost::asio::awaitable<void> refuse_malformed_body();
   bool hold(std::size_t octets);
   bool body_never_came();
   boost::asio::awaitable<bool> invite_body(http::RequestHead& head);
@@ -65,6 +70,7 @@ class ServedRequest {
   GuestSide& guest_;
   policy::Facts& facts_;
   const policy::RequestFacts::Transport transport_;
+  std::unique_ptr<PrefixedBody> prefixed_;          ///< where the decision needed the front of the body
   std::unique_ptr<CredentialUse> credential_;       ///< where the decision names one
   std::unique_ptr<PlaceholderWatch> placeholders_;  ///< where the guest has some
   OriginLeg origin_;

@@ -51,6 +51,7 @@ TEST_CASE("decision_record_has_every_field_it_was_given") {
       .path = "/a/b",
       .query = "token=s3cret&page=2",
       .upgrade = "websocket",
+      .action = "git push acme/w refs/heads/main (delete)",
   };
   const nlohmann::json expected = {
       {"type", "decision"},
@@ -72,6 +73,7 @@ TEST_CASE("decision_record_has_every_field_it_was_given") {
       {"method", "GET"},
       {"path", "/a/b?token=*&page=*"},
       {"upgrade", "websocket"},
+      {"action", "git push acme/w refs/heads/main (delete)"},
       {"credential", "github-bot"},
   };
   CHECK(json_of(record) == expected);
@@ -145,7 +147,7 @@ TEST_CASE("fields_that_do_not_apply_are_left_out") {
   CHECK(json["decision"] == "deny");
   CHECK(json["reason"] == "no_policy");
   for (const char* absent : {"guest", "epoch", "labels", "policy", "rule", "place", "sni", "host", "destination",
-                             "port", "method", "path", "upgrade", "credential", "would", "count", "review_id", "approvers"}) {
+                             "port", "method", "path", "upgrade", "action", "credential", "would", "count", "review_id", "approvers"}) {
     CHECK_FALSE(json.contains(absent));
   }
 }
@@ -216,7 +218,8 @@ TEST_CASE("time_is_rfc3339_in_utc_with_microseconds") {
 std::vector<std::string> bodies_full_of(std::string_view text) {
   std::vector<std::string> bodies(4);
   append_body(bodies[0],
-              DecisionRecord{.id = DecisionId::make(), .sni = text, .host = text, .method = text, .path = text});
+              DecisionRecord{
+                  .id = DecisionId::make(), .sni = text, .host = text, .method = text, .path = text, .action = text});
   append_body(bodies[1], EndRecord{.id = DecisionId::make(), .host = text});
   append_body(bodies[2], EventRecord{.event = "x", .detail = text});
   append_body(bodies[3], DatapathRecord{.drop = text});

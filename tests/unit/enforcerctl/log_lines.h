@@ -14,7 +14,7 @@
 
 namespace enforcer::ctl::testing {
 
-inline constexpr WallClock::time_point kNow{std::chrono::seconds(1'770'000'000)};  ///< 2026-02-02
+inline constexpr WallClock::time_point kLogRead{std::chrono::seconds(1'770'000'000)};  ///< 2026-02-02
 
 /// A decision about guest g1 (labels role=agent). `more`: what follows behind "generation", with its comma.
 inline std::string decision_line(std::string_view layer, std::string_view decision, std::string_view reason,

@@ -58,6 +58,9 @@ TEST_CASE("every_type_of_record_has_its_line") {
       line(
           R"({"type":"decision","decision":"allow","layer":"http","method":"GET","host":"a.example","port":80,"path":"/x"})")
           .contains("GET a.example:80/x"));
+  const std::string push =
+      R"({"type":"decision","method":"POST","host":"git.test","port":443,"path":"/a/w/x","action":"git push a/w refs/heads/\u001b"})";
+  CHECK(line(push).contains("git push a/w refs/heads/\\x1b on git.test:443"));
   CHECK(line(R"({"type":"decision","decision":"deny","destination":"10.0.0.1","port":22})").contains("10.0.0.1:22"));
   const std::string end =
       R"({"type":"end","host":"a.example","port":443,"bytes_up":5,"bytes_down":6,"duration_ms":7,"outcome":"completed"})";

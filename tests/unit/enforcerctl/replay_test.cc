@@ -13,7 +13,7 @@ namespace {
 std::string again(const std::vector<std::string>& lines, std::string_view spec) {
   const History history = history_of(lines);
   REQUIRE(history.decisions().size() == 1);
-  const auto answer = replay(history.decisions()[0], *agent_rules(spec), kNow);
+  const auto answer = replay(history.decisions()[0], *agent_rules(spec), kLogRead);
   if (!answer) return "no policy decides";
   return std::string(label(answer->fate)) + (answer->rule.empty() ? "" : " " + answer->rule);
 }
@@ -42,7 +42,7 @@ TEST_CASE("a_guest_that_the_policies_do_not_select_is_denied") {
   std::string line = passed("a.test");
   line.replace(line.find("agent"), 5, "other");
   REQUIRE(history.add(line));
-  CHECK(replay(history.decisions()[0], *agent_rules(kPlain), kNow)->fate == Fate::kDeny);
+  CHECK(replay(history.decisions()[0], *agent_rules(kPlain), kLogRead)->fate == Fate::kDeny);
 }
 
 TEST_CASE("requests_that_were_not_seen_cannot_be_told") {

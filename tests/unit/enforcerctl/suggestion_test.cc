@@ -17,7 +17,7 @@ using namespace enforcer::ctl::testing;
 namespace {
 
 std::string suggested(const std::vector<std::string>& lines) {
-  const auto text = suggest_policy(history_of(lines), {.name = "suggested", .guest = "g1", .labels = {}}, kNow);
+  const auto text = suggest_policy(history_of(lines), {.name = "suggested", .guest = "g1", .labels = {}}, kLogRead);
   REQUIRE_MESSAGE(text, (text ? "" : text.error().message));
   return *text;
 }
@@ -39,7 +39,7 @@ void holds(const std::vector<std::string>& lines) {
   const auto snapshot = loaded(suggested(lines));
   for (const PastDecision& past : history.decisions()) {
     CAPTURE(request_text(past));
-    const auto again = replay(past, *snapshot, kNow);
+    const auto again = replay(past, *snapshot, kLogRead);
     REQUIRE(again);
     CHECK(label(again->fate) == (is_ground(past) ? "allow" : "deny"));
   }
@@ -214,7 +214,7 @@ TEST_CASE("invariant_10_what_a_guest_says_never_becomes_a_rule") {
   CHECK(snapshot->policies()[0].allow == 3);  // ok.test, h.test, g.test
   for (const std::string& line : {passed("evil.test"), requested("h.test", "GET", "/other")}) {
     const History history = history_of({line});
-    CHECK(replay(history.decisions()[0], *snapshot, kNow)->fate == Fate::kDeny);
+    CHECK(replay(history.decisions()[0], *snapshot, kLogRead)->fate == Fate::kDeny);
   }
   CHECK(text.contains("a method that a policy cannot name"));
   CHECK(text.contains("a path that a policy cannot name"));

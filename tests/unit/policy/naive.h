@@ -42,7 +42,8 @@ struct NaivePolicy {
 };
 
 /// What rules may say about requests, by name: the YAML is in to_yaml(), the meaning in naive_answer().
-inline constexpr const char* kNaiveMatchers[] = {"get", "path", "header", "query", "fetch", "aws", "mcp", "both"};
+inline constexpr const char* kNaiveMatchers[] = {"get",  "path", "header", "query", "fetch",
+                                                 "refs", "aws",  "mcp",    "both"};
 
 /// Where both credentials may go.
 inline constexpr const char* kNaiveBound[] = {"a.test",    "b.test",    "ab.test",    "x-a.test",    "a-x.test",

@@ -64,6 +64,18 @@ Truth naive_ask(const std::string& matcher, bool objects, const RequestFacts& re
         request.method == "GET" && request.path == "/a/w.git/info/refs" && request.query == "service=git-upload-pack";
     return yes_if(refs || (request.method == "POST" && request.path == "/a/w.git/git-upload-pack"));
   }
+  if (matcher == "refs") {
+    const bool lists = request.method == "GET" && request.path == "/a/w.git/info/refs" &&
+                       (request.query == "service=git-upload-pack" || request.query == "service=git-receive-pack");
+    if (lists || (request.method == "POST" && request.path == "/a/w.git/git-upload-pack")) return yes_if(!objects);
+    if (request.method != "POST" || request.path != "/a/w.git/git-receive-pack") return kNo;
+    if (!request.git || !request.git->updates) return kCannotTell;
+    const auto fits = [&](const GitCall::Update& update) {
+      return update.ref == "refs/heads/x" || (objects && update.ref == "refs/heads/X");
+    };
+    const auto hits = std::ranges::count_if(*request.git->updates, fits);
+    return yes_if(objects ? hits > 0 : hits == std::ssize(*request.git->updates));
+  }
   if (matcher == "aws") {
     const std::string service = request.aws ? request.aws->service : "";
     const std::string action = request.aws ? request.aws->action : "";
@@ -89,6 +101,7 @@ std::string naive_matcher_yaml(const std::string& matcher) {
       {"header", "http: [{headers: {Role: 'user*'}}]"},
       {"query", "http: [{query: {s: open}}]"},
       {"fetch", "git: {repos: ['a/*'], operations: [fetch]}"},
+      {"refs", "git: {repos: ['a/*'], refs: [refs/heads/x]}"},
       {"aws", "aws: {actions: ['ce:Get*']}"},
       {"mcp", "mcp: {}"},
       {"both", "http: [{methods: [GET]}], mcp: {}"},

@@ -135,10 +135,10 @@ class Random {
     RequestFacts request;
     if (!once_in(3)) request.transport = RequestFacts::Transport::kTls;
     request.method = one_of({"GET", "GET", "POST", "PUT"});
-    request.path = one_of(
-        {"/", "/a", "/a/b/c", "/ab", "/a/w.git/info/refs", "/a/w.git/git-upload-pack", "/oauth/token", "/user/keys"});
-    request.query = one_of<const char*>(
-        {"s=open", "s=open&s=closed", "t=open", "service=git-upload-pack", "s=&s=open", "api_key=1"});
+    request.path = one_of({"/", "/a", "/a/b/c", "/ab", "/a/w.git/info/refs", "/a/w.git/git-upload-pack",
+                           "/a/w.git/git-receive-pack", "/oauth/token", "/user/keys"});
+    request.query = one_of<const char*>({"s=open", "s=open&s=closed", "t=open", "service=git-upload-pack",
+                                         "service=git-receive-pack", "s=&s=open", "api_key=1"});
     if (once_in(4)) request.query.reset();
     for (std::size_t n = below(3); n > 0; --n)
       request.fields.push_back(
@@ -146,6 +146,9 @@ class Random {
     if (once_in(6)) request.fields.push_back({"authorization", "Bearer mine"});
     request.websocket = once_in(4);
     if (!once_in(3)) request.aws = AwsCall{one_of({"ce", "ce", "iam", ""}), one_of({"GetX", "GetX", "ListX", ""}), {}};
+    if (!once_in(3)) request.git = GitCall{.updates = std::vector<GitCall::Update>()};
+    for (std::size_t n = below(3); request.git && n > 0; --n)
+      request.git->updates->push_back({one_of({"refs/heads/x", "refs/heads/X", "refs/heads/y"})});
     return request;
   }
 

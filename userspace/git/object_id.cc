@@ -1,0 +1,64 @@
+#include "git/object_id.h"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+
+namespace enforcer::git {
+namespace {
+
+std::optional<std::uint8_t> hex_digit(char c) {
+  if (c >= '0' && c <= '9') return static_cast<std::uint8_t>(c - '0');
+  if (c >= 'a' && c <= 'f') return static_cast<std::uint8_t>(c - 'a' + 10);
+  if (c >= 'A' && c <= 'F') return static_cast<std::uint8_t>(c - 'A' + 10);
+  return std::nullopt;
+}
+
+bool is_size(std::size_t octets) {
+  return octets == ObjectId::kSha1 || octets == ObjectId::kSha256;
+}
+
+}  // namespace
+
+std::optional<ObjectId> ObjectId::parse(std::string_view text) {
+  if (text.size() % 2 != 0 || !is_size(text.size() / 2)) return std::nullopt;
+  ObjectId id;
+  id.size_ = text.size() / 2;
+  for (std::size_t i = 0; i < id.size_; ++i) {
+    const auto high = hex_digit(text[2 * i]);
+    const auto low = hex_digit(text[2 * i + 1]);
+    if (!high || !low) return std::nullopt;
+    id.octets_[i] = static_cast<std::uint8_t>(*high << 4 | *low);
+  }
+  return id;
+}
+
+std::optional<ObjectId> ObjectId::from(Bytes octets) {
+  if (!is_size(octets.size())) return std::nullopt;
+  ObjectId id;
+  id.size_ = octets.size();
+  std::ranges::copy(octets, id.octets_.begin());
+  return id;
+}
+
+std::optional<ObjectId> ObjectId::of_commit(std::string_view content, std::size_t size) {
+  const std::string head = fmt::format("commit {}", content.size());
+  const EVP_MD* hash = size == kSha1 ? EVP_sha1() : EVP_sha256();
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  std::array<std::uint8_t, EVP_MAX_MD_SIZE> digest{};
+  // The NUL behind the head is a part of what is hashed.
+  const bool made = context && EVP_DigestInit_ex(context.get(), hash, nullptr) == 1 &&
+                    EVP_DigestUpdate(context.get(), head.c_str(), head.size() + 1) == 1 &&
+                    EVP_DigestUpdate(context.get(), content.data(), content.size()) == 1 &&
+                    EVP_DigestFinal_ex(context.get(), digest.data(), nullptr) == 1;
+  return made ? from(Bytes(digest).first(size)) : std::nullopt;
+}
+
+bool ObjectId::zero() const {
+  return std::ranges::all_of(octets_, [](std::uint8_t octet) { return octet == 0; });
+}
+
+}  // namespace enforcer::git
