@@ -33,7 +33,7 @@ class Verifier {
       TRY_VOID(read_lines(file.get()));
       if (!check_.hopeless()) file = TRY(open_neighbour(path_, file.get(), Towards::kNewer));
     }
-    for (const LinePlace& place : strange_) report_torn(place);
+    report_strange();
     return finish();
   }
 
@@ -95,7 +95,7 @@ class Verifier {
         continue;
       }
       offset += static_cast<off_t>(text.size());
-      while (!text.empty()) {
+      while (!text.empty() && !check_.hopeless()) {
         const auto end = text.find('\n');
         read_line(text.substr(0, end));
         text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
@@ -109,19 +109,23 @@ class Verifier {
     if (line.empty()) return;  // what ended a torn line
     const auto link = parse_link(line, hasher_);
     if (!link) {
-      strange_.push_back(place_);
+      strange_.push_back(is_record(line)
+                             ? ChainFinding{ChainFault::kInserted, place_, 0, 0, "it has no place in a chain"}
+                             : ChainFinding{ChainFault::kTorn, place_, 0, 0, "it is not a record"});
       return;
     }
     if (!strange_.empty() && link->content == Link::Content::kIntact && field(line, "event") == "audit_torn") {
       ++out_.torn;
       strange_.pop_back();
     }
-    for (const LinePlace& place : std::exchange(strange_, {})) report_torn(place);
+    report_strange();
     check_.add(*link, place_);
   }
 
-  void report_torn(LinePlace place) {
-    if (unread_.size() < ChainCheck::kMost) unread_.push_back({ChainFault::kTorn, place, 0, 0, "it is not a record"});
+  void report_strange() {
+    for (ChainFinding& finding : std::exchange(strange_, {})) {
+      if (unread_.size() < ChainCheck::kMost) unread_.push_back(std::move(finding));
+    }
   }
 
   Verification finish() {
@@ -140,8 +144,8 @@ class Verifier {
   ChainCheck check_;
   Hasher hasher_;
   LinePlace place_;
-  std::vector<LinePlace> strange_;    ///< lines that are no records since the last one
-  std::vector<ChainFinding> unread_;  ///< what is wrong besides the chain
+  std::vector<ChainFinding> strange_;  ///< lines that are no records since the last one
+  std::vector<ChainFinding> unread_;   ///< what is wrong besides the chain
   Verification out_;
 };
 

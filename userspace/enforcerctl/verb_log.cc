@@ -5,6 +5,7 @@
 #include "control/route.h"
 #include "enforcerctl/command_line.h"
 #include "enforcerctl/record_line.h"
+#include "enforcerctl/when.h"
 
 namespace enforcer::ctl {
 namespace {
@@ -14,16 +15,6 @@ struct LogOptions {
   std::string guest, decision, host, rule, layer, type, id, since;
   unsigned last = 0;
 };
-
-/// "5m" ago, or a time as records have it.
-Result<WallClock::time_point> parse_since(const std::string& text) {
-  if (const auto duration = parse_duration(text)) return WallClock::now() - *duration;
-  const auto time = control::parse_time(text);
-  if (!time)
-    return fail(Errc::kInvalid,
-                fmt::format("--since {}: neither a duration (5m) nor a time (2025-01-31T12:00:00.000Z)", text));
-  return *time;
-}
 
 Result<std::string> target_for(const Tool& tool, const LogOptions& options) {
   std::string target = fmt::format("/v1/log?follow={}", options.follow ? 1 : 0);
@@ -36,7 +27,7 @@ Result<std::string> target_for(const Tool& tool, const LogOptions& options) {
   add("rule", options.rule);
   add("layer", options.layer);
   add("id", options.id);
-  if (!options.since.empty()) add("since", control::format_time(TRY(parse_since(options.since))));
+  if (!options.since.empty()) add("since", control::format_time(TRY(parse_when("--since", options.since))));
   if (options.last > 0) add("last", std::to_string(options.last));
   // The last N of what is shown: the daemon must not count ends, which the table leaves out.
   const bool count_decisions = options.type.empty() && options.last > 0 && !tool.json();

@@ -54,6 +54,7 @@ TEST_CASE("every_key_has_a_default") {
     CHECK(config.credentials == std::vector<std::string>{"/etc/enforcer/credentials"});
     CHECK(config.audit.path == "/var/log/enforcer/audit.jsonl");
     CHECK((config.audit.max_bytes == std::uint64_t{256} << 20 && config.audit.max_files == 16));
+    CHECK_FALSE(config.audit.journald);
     CHECK(config.metrics.listen.to_string() == "127.0.0.1:9464");
     CHECK(config.metrics.per_guest_series == 2000);
     CHECK(config.images.roots == std::vector<std::string>{"/var/lib/enforcer/images"});
@@ -75,7 +76,7 @@ originTrust: {system: false, files: [/etc/ca.pem]}
 egress: {proxy: "socks5h://proxy.example:1080", credential: corp}
 policies: [/srv/a.yaml, /srv/policies]
 credentials: [/srv/credentials]
-audit: {path: /var/log/x.jsonl, maxBytes: 64Ki, maxFiles: 2}
+audit: {path: /var/log/x.jsonl, maxBytes: 64Ki, maxFiles: 2, journald: true}
 metrics: {listen: "[::1]:9999", perGuestSeries: 10}
 images: {roots: [/images]}
 limits: {connections: 1, halfOpen: 2, requestsPerMinute: 3, decisionsPerMinute: 4, distinctNamesPerHour: 5, uploadBytesPerHour: 2Gi, dnsPerSecond: 6}
@@ -94,6 +95,7 @@ deadlines: {classify: 250ms, tlsHandshake: 2s, originConnect: 3s, requestHead: 4
   CHECK(config.policies.size() == 2);
   CHECK(config.credentials == std::vector<std::string>{"/srv/credentials"});
   CHECK((config.audit.path == "/var/log/x.jsonl" && config.audit.max_bytes == 65536 && config.audit.max_files == 2));
+  CHECK(config.audit.journald);
   CHECK((config.metrics.listen.to_string() == "[::1]:9999" && config.metrics.per_guest_series == 10));
   CHECK(config.images.roots.front() == "/images");
   CHECK(config.limits == Limits{1, 2, 3, 4, 5, std::uint64_t{2} << 30, 6});
@@ -110,7 +112,7 @@ TEST_CASE("keys_without_a_user_are_unknown") {
 }
 
 TEST_CASE("all_problems_are_reported_at_once_with_their_places") {
-  CHECK(problems("instance: Blue\nworker: 2\nworkers: 0\naudit: {maxBytes: 1Ki, path: log.jsonl, journald: true}\n"
+  CHECK(problems("instance: Blue\nworker: 2\nworkers: 0\naudit: {maxBytes: 1Ki, path: log.jsonl, journald: perhaps}\n"
                  "guests: {ipv4Pool: 10.0.0.1/24, ipv6Pool: 10.0.0.0/24}\nmetrics: {listen: 'localhost:80'}\n"
                  "dns: {servers: [ns.example]}\ndeadlines: {idle: forever}\npolicies: /etc\naccelerator: xen\n") ==
         "enforcer.yaml:1:11: error[E0107]: 'Blue' cannot be the name of an instance; use 1-20 of a-z, 0-9 and '-', not "
