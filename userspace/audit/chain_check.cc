@@ -178,6 +178,7 @@ void ChainCheck::judge_expected() {
 }
 
 std::vector<ChainFinding> ChainCheck::finish() {
+  const bool read_to_the_end = !hopeless();
   if (!segments_.empty()) {
     join_segments();
     place_strays();
@@ -187,7 +188,7 @@ std::vector<ChainFinding> ChainCheck::finish() {
       report(ChainFault::kChanged, first.place, 1, 1, "it is the first, and has a hash of one before it");
     }
   }
-  if (!hopeless()) judge_expected();
+  if (read_to_the_end) judge_expected();
   std::ranges::sort(findings_, {}, [](const ChainFinding& each) { return std::tie(each.place, each.first); });
   return std::move(findings_);
 }

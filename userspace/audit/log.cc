@@ -23,8 +23,6 @@ namespace {
 
 /// What the writer adds to a body at most: version, number, time, braces, links.
 constexpr std::size_t kLineOverhead = 96 + kLinkBytes;
-/// Its own events in front of the records of one write.
-constexpr std::size_t kMostNotices = 3;
 constexpr std::chrono::minutes kBetweenReports{1};
 
 /// Whether a file that is not empty begins as a log does, even one that was torn in its first line.
@@ -118,7 +116,10 @@ Result<> Log::write(const Lines& lines, Copied copied) {
 
 Result<> Log::write_locked(const Lines& lines) {
   if (!file_.valid()) TRY_VOID(open_current());
-  TRY_VOID(make_room(lines.bytes() + broken_.size() + (lines.size() + kMostNotices) * kLineOverhead));
+  constexpr std::size_t kMostNotices = 3;
+  const bool notices = torn_ || lost_ > 0 || !broken_.empty();
+  const std::size_t records = lines.size() + (notices ? kMostNotices : 0);
+  TRY_VOID(make_room(lines.bytes() + broken_.size() + records * kLineOverhead));
   out_.clear();
   added_.clear();
   if (torn_) {

@@ -131,9 +131,9 @@ class Verifier {
   Verification finish() {
     out_.records = check_.records();
     out_.first = check_.first();
+    if (check_.hopeless()) out_.end = Verification::End::kNotReached;
     out_.findings = check_.finish();
     out_.head = check_.head();
-    if (check_.hopeless()) out_.end = Verification::End::kNotReached;
     out_.findings.insert(out_.findings.end(), unread_.begin(), unread_.end());
     std::ranges::sort(out_.findings, {}, [](const ChainFinding& each) { return std::tie(each.place, each.first); });
     return std::move(out_);
