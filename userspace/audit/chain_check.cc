@@ -145,8 +145,8 @@ void ChainCheck::place_strays() {
     const bool before_all = last < chain_.first.link.seq;
     const bool moved = before_all || gap != gaps_.end();
     report(moved ? ChainFault::kReordered : ChainFault::kInserted, stray.first.place, first, last,
-           moved ? fmt::format("{} was not written here", numbers(first, last))
-                 : fmt::format("{} is not a part of the chain", numbers(first, last)));
+           moved ? fmt::format("not written here: {}", numbers(first, last))
+                 : fmt::format("not a part of the chain: {}", numbers(first, last)));
     if (gap == gaps_.end()) continue;
     const Gap after{last + 1, gap->last, gap->place};
     gap->last = first - 1;
@@ -155,7 +155,7 @@ void ChainCheck::place_strays() {
   }
   for (const Gap& gap : gaps_) {
     report(ChainFault::kRemoved, gap.place, gap.first, gap.last,
-           fmt::format("{} is missing before this one", numbers(gap.first, gap.last)));
+           fmt::format("missing before this one: {}", numbers(gap.first, gap.last)));
   }
 }
 
@@ -166,7 +166,7 @@ void ChainCheck::judge_expected() {
     const std::uint64_t seq = expected.head.seq;
     if (seq > last) {
       report(ChainFault::kRemoved, end, last + 1, seq,
-             fmt::format("{} is missing at the end: {} has record {}", numbers(last + 1, seq), expected.name, seq));
+             fmt::format("missing at the end: {}; {} has record {}", numbers(last + 1, seq), expected.name, seq));
     } else if (expected.seen == Expected::Seen::kOther) {
       report(ChainFault::kChanged, expected.place, seq, seq, fmt::format("{} has another hash of it", expected.name));
     } else if (expected.seen == Expected::Seen::kNot && seq < chain_.first.link.seq) {

@@ -72,14 +72,16 @@ void print_table(const Tool& tool, const Verification& found) {
 /// What a person should know besides the findings.
 void talk(const Tool& tool, const Verification& found) {
   if (found.first > 1) tool.say(fmt::format("records 1 to {} were rotated away, or removed in front", found.first - 1));
-  if (found.torn > 0) tool.say(fmt::format("{} lines that a crash left torn are accounted for", found.torn));
+  if (found.torn > 0)
+    tool.say(fmt::format("torn by a crash, and accounted for: {} line{}", found.torn, found.torn == 1 ? "" : "s"));
   if (found.end == Verification::End::kUnproven) {
     tool.say("without the head file, records that were cut off at the end are not noticed");
   }
   if (found.end == Verification::End::kNotReached) tool.say("too much is wrong: what comes after was not looked at");
   if (found.records > 0) {
-    tool.say(fmt::format("{} records in {} files, {} to {}: {}", found.records, found.files.size(), found.first,
-                         found.head.seq, found.findings.empty() ? "the chain is whole" : "the chain is broken"));
+    tool.say(fmt::format("records {} to {} in {} file{}: {}", found.first, found.head.seq, found.files.size(),
+                         found.files.size() == 1 ? "" : "s",
+                         found.findings.empty() ? "the chain is whole" : "the chain is broken"));
   } else {
     tool.say("the log has no record");
   }

@@ -104,7 +104,7 @@ TEST_CASE("each_record_is_an_entry_with_its_fields") {
   CHECK(only(entry, "ENFORCER_DECISION_ID") == denied.id.text());
   CHECK(only(entry, "ENFORCER_GUEST") == "builder-7");
   CHECK(only(entry, "ENFORCER_DECISION") == "deny");
-  CHECK(only(entry, "ENFORCER_REASON") == "no_rule");
+  CHECK(only(entry, "ENFORCER_REASON") == record["reason"].get<std::string>());
   CHECK(only(entry, "ENFORCER_SEQ") == "1");
   CHECK(only(entry, "ENFORCER_LABELS") == R"({"role":"agent"})");
   CHECK(only(entry, "ENFORCER_HOST") == R"(evil.test\\x0aPRIORITY=0)");
