@@ -16,7 +16,8 @@ def decided(lab, **match):
 
 def audit_files(lab):
     """The log, oldest file first."""
-    names = sorted(filter(record_file, os.listdir(lab.enforcer.audit_folder)), key=lambda name: -int(name.rpartition(".")[2]) if name[-1].isdigit() else 1)
+    names = sorted(filter(record_file, os.listdir(lab.enforcer.audit_folder)),
+                   key=lambda name: -int(name.rpartition(".")[2]) if name[-1].isdigit() else 1)
     return [f"{lab.enforcer.audit_folder}/{name}" for name in names]
 
 
