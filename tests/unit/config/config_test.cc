@@ -121,7 +121,7 @@ TEST_CASE("all_problems_are_reported_at_once_with_their_places") {
         "enforcer.yaml:3:10: error[E0105]: '0' is not a number from 1 to 64\n"
         "enforcer.yaml:4:19: error[E0105]: an audit file has at least 64Ki\n"
         "enforcer.yaml:4:30: error[E0105]: 'log.jsonl' is not an absolute path\n"
-        "enforcer.yaml:4:41: error[E0102]: unknown key 'journald' in audit\n"
+        "enforcer.yaml:4:51: error[E0104]: 'perhaps' is not one of: false, true\n"
         "enforcer.yaml:5:20: error[E0105]: '10.0.0.1/24' is not an IPv4 block of /8 to /28; address has bits set "
         "beyond its prefix length\n"
         "enforcer.yaml:5:43: error[E0105]: '10.0.0.0/24' is not an IPv6 block of /32 to /112\n"
