@@ -102,7 +102,7 @@ def test_a_log_that_was_cut_while_the_daemon_was_down_is_recorded_at_the_next_st
 def test_chain_goes_on_over_rotation_restart_and_kill():
     with Lab(policy("ok.test"), config={"audit": {"maxBytes": "64Ki", "maxFiles": 4}, "limits": {"dnsPerSecond": 10000}}) as lab:
         for way in ("stop", "kill"):
-            for number in range(200):
+            for number in range(300):
                 lab.guest.query(f"{way}{number}-{'x' * 40}.evil.test")
                 if number % 40 == 39:
                     lab.enforcer.wait_record(host=f"{way}{number}-{'x' * 40}.evil.test")
