@@ -96,6 +96,7 @@ def test_175_disk_full_of_denials():
         gaps = wait_for(lambda: made.enforcer.records(type="event", event="audit_gap"), what="the gap on record")
         assert sum(gap.get("count", 1) for gap in gaps) > 0, gaps
         numbered([json.loads(line) for line in audit_bytes(made).splitlines() if line])
+        equal(verified(made), [], "the chain over the gap")
         served(made)
 
 
@@ -104,9 +105,24 @@ def whole_records(made):
     return [json.loads(line) for line in audit_bytes(made).splitlines() if line]
 
 
+def verified(made):
+    """What `audit verify` finds."""
+    done = made.enforcer.ctl("audit", "verify", "-o", "json")
+    found = json.loads(done.stdout)["findings"]
+    equal(done.returncode, 3 if found else 0, "exit code")
+    return found
+
+
+def rewrite(path, data):
+    """In place: the daemon has it open."""
+    with open(path, "r+b") as file:
+        file.truncate(0)
+        file.write(data)
+
+
 @hang_guard(180)
 def test_182_readers_rotation_and_what_an_administrator_does_to_the_file():
-    """Order and completeness by number. The hash chain and `audit verify` are not there yet: an edited line is not noticed."""
+    """Order and completeness by number, and by the hash chain: what is done to the file is found."""
     with lab(config={"audit": {"maxBytes": "64Ki", "maxFiles": 50}}) as made:
         path = made.enforcer.audit_path
         stop, asked = threading.Event(), []
@@ -135,6 +151,22 @@ def test_182_readers_rotation_and_what_an_administrator_does_to_the_file():
         numbered(followed)
         equal([r["seq"] for r in followed], [r["seq"] for r in whole_records(made)], "what was followed, and what is in the files")
         equal(sum(1 for r in followed if r.get("host", "").startswith("n")), len(asked), "one record each")
+        # Tampered with, while nothing is written; each beside the log as it was.
+        wait_for(lambda: verified(made) == [], 10, "the head file to be there")
+        with open(path, "rb") as file:
+            kept = file.read()
+        lines = kept.splitlines(keepends=True)
+        index = len(lines) // 2
+        edited = lines[index].replace(b'"type":"', b'"type":"x', 1)
+        for fault, changed in (("changed", [*lines[:index], edited, *lines[index + 1:]]),
+                               ("removed", [*lines[:index], *lines[index + 1:]]),
+                               ("inserted", [*lines[:index], lines[1], *lines[index:]]),
+                               ("reordered", [*lines[:index], lines[index + 1], lines[index], *lines[index + 2:]])):
+            rewrite(path, b"".join(changed))
+            found = verified(made)
+            equal([(each["fault"], each["file"], each["line"]) for each in found], [(fault, path, index + 1)], f"what was {fault}")
+            rewrite(path, kept)
+            equal(verified(made), [], f"the log after what was {fault} was mended")
         # Open for appending, by one process.
         for fd in os.listdir(f"/proc/{made.enforcer.enforcerd.pid}/fd"):
             if os.readlink(f"/proc/{made.enforcer.enforcerd.pid}/fd/{fd}") == path:
@@ -190,6 +222,8 @@ def test_182_readers_rotation_and_what_an_administrator_does_to_the_file():
         numbers = [int(n) for n in re.findall(rb'(?m)^\{"schema_version":1,"seq":(\d+),"time"', audit_bytes(made))]
         equal(numbers, sorted(set(numbers)), "numbers after all that, each once")
         printable(audit_bytes(made), "the audit log")
+        # What was moved, deleted and emptied is known to be missing; what was killed in the middle is accounted for.
+        equal({each["fault"] for each in verified(made)}, {"removed"}, "what is found after all that")
         # Something else in its place: no start, and nothing is allowed.
         made.enforcer.enforcerd.stop()
         os.rename(path, f"{made.folder}/kept")

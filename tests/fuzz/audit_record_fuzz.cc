@@ -1,11 +1,14 @@
 // Records: whatever a guest wrote into any field, a line of the log is printable ASCII, one JSON object, and reads
-// back; and whatever a file holds, what a person is shown of it is harmless to a terminal.
+// back; whatever a file holds, what a person is shown of it is harmless to a terminal; and whatever a chain says, it is
+// judged.
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "audit/chain.h"
+#include "audit/chain_check.h"
 #include "audit/fields.h"
 #include "audit/filter.h"
 #include "audit/record.h"
@@ -28,6 +31,7 @@ struct Plain final : ctl::Terminal {
 };
 
 const DecisionId kId = DecisionId::make();
+Hasher hasher;
 
 bool printable(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7f; });
@@ -39,7 +43,9 @@ void check_record(const Record& record) {
   append_time(line, WallClock::time_point{});
   line += "\",";
   append_body(line, record);
-  line += "}";
+  const Head head = append_links(line, 0, 1, ChainHash(), hasher);
+  const auto link = parse_link(line, hasher);
+  ENFORCER_CHECK(link && link->head() == head && link->content == Link::Content::kIntact);
   ENFORCER_CHECK(is_record(line));
   const auto parsed = nlohmann::json::parse(line, nullptr, false);
   ENFORCER_CHECK(parsed.is_object());
@@ -86,11 +92,32 @@ void check_shown(std::string_view line) {
   static_cast<void>(Filter{.host = "ok.test", .since = WallClock::time_point{}}.matches(line));
 }
 
+/// A log that somebody else may have written: whatever its links say, what is found has an end.
+void check_chain(std::string_view text) {
+  ChainCheck check;
+  check.expect({3, hasher.hash(text)}, "noted");
+  std::string line;
+  Head head;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    // Each octet is a record: of the next number or another one, going on from the last record or from another one.
+    const auto octet = static_cast<unsigned char>(text[i]);
+    const std::uint64_t seq = (octet & 1) != 0 ? head.seq + 1 : 1 + octet / 8;
+    line = "{\"schema_version\":1,\"seq\":" + std::to_string(seq) + ",\"x\":\"" + std::to_string(octet) + "\"";
+    const Head made = append_links(line, 0, seq, (octet & 2) != 0 ? head.hash : ChainHash(), hasher);
+    if ((octet & 4) != 0) line[line.find("x")] = 'y';
+    if ((octet & 4) == 0) head = made;
+    if (const auto link = parse_link(line, hasher)) check.add(*link, {0, i + 1});
+  }
+  ENFORCER_CHECK(check.records() == text.size());
+  ENFORCER_CHECK(check.finish().size() <= 2 * text.size() + 2);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   check_records(text);
   check_shown(text);
+  check_chain(text.substr(0, 64));
   return 0;
 }

@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 
-from lib.daemons import ENFORCERD_UID
+from lib.daemons import ENFORCERD_UID, record_file
 from lib.expect import equal
 
 
@@ -16,8 +16,9 @@ def decided(lab, **match):
 
 def audit_files(lab):
     """The log, oldest file first."""
-    names = sorted(os.listdir(lab.enforcer.audit_folder), key=lambda name: -int(name.rpartition(".")[2]) if name[-1].isdigit() else 1)
-    return [f"{lab.enforcer.audit_folder}/{name}" for name in names if name.startswith("audit.jsonl")]
+    names = sorted(filter(record_file, os.listdir(lab.enforcer.audit_folder)),
+                   key=lambda name: -int(name.rpartition(".")[2]) if name[-1].isdigit() else 1)
+    return [f"{lab.enforcer.audit_folder}/{name}" for name in names]
 
 
 def audit_bytes(lab):

@@ -17,6 +17,13 @@ METRICS = ("127.0.0.1", 9464)
 _SANITIZER_REPORT = re.compile(r"ERROR: AddressSanitizer|ERROR: LeakSanitizer|runtime error:|WARNING: ThreadSanitizer|"
                                r"CHECK failed")
 
+_RECORD_FILE = re.compile(r"audit\.jsonl(\.\d+)?")
+
+
+def record_file(name):
+    """Whether a file of the audit folder holds records; the head file does not."""
+    return _RECORD_FILE.fullmatch(name) is not None
+
 
 class Enforcer:
     def __init__(self, build, host, folder, instance):
@@ -153,7 +160,7 @@ class Enforcer:
     def records(self, **match):
         """The audit log's records, those of rotated files included: records(type="decision", reason="rule")."""
         def files():  # oldest first
-            found = {e.name: e.inode() for e in os.scandir(self.audit_folder) if e.name.startswith("audit.jsonl")}
+            found = {e.name: e.inode() for e in os.scandir(self.audit_folder) if record_file(e.name)}
             return sorted(found.items(), key=lambda f: -int(f[0].rpartition(".")[2]) if f[0][-1].isdigit() else 0)
 
         for _ in range(100):  # a rotation while we read would show a record twice or not at all

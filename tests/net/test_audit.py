@@ -5,7 +5,7 @@ import json
 import os
 import ssl
 
-from lib.audit_log import small_filesystem
+from lib.audit_log import audit_files, small_filesystem
 from lib.expect import equal, refused_at_once
 from lib.guest import exchange
 from lib.lab import Lab, policy
@@ -74,10 +74,10 @@ def test_log_rotates_by_size_and_sequence_numbers_go_on():
             guest.query(f"n{number}-{'x' * 40}.other.test")
             if number % 40 == 39:  # a file is too large by one write at most, so none may be large
                 wait_for(lambda: any(f"n{number}-" in r.get("host", "") for r in lab.enforcer.records()), what="the records")
-        wait_for(lambda: len(os.listdir(lab.enforcer.audit_folder)) > 1, what="a rotated file")
-        files = os.listdir(lab.enforcer.audit_folder)
+        wait_for(lambda: len(audit_files(lab)) > 1, what="a rotated file")
+        files = audit_files(lab)
         assert len(files) <= 4, files
-        assert all(os.path.getsize(f"{lab.enforcer.audit_folder}/{name}") <= 80 << 10 for name in files)
+        assert all(os.path.getsize(path) <= 80 << 10 for path in files)
         numbers = [r["seq"] for r in lab.enforcer.records()]
         equal(numbers, list(range(numbers[0], numbers[0] + len(numbers))), "sequence numbers")
         last = numbers[-1]

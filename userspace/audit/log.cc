@@ -8,34 +8,30 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
-#include <charconv>
 #include <utility>
 
-#include "audit/backward.h"
-#include "audit/fields.h"
 #include "audit/files.h"
+#include "audit/head.h"
 #include "audit/record.h"
+#include "audit/resume.h"
 #include "base/log.h"
 
 namespace enforcer::audit {
 namespace {
 
-/// What the writer adds to a body at most: version, number, time, braces.
-constexpr std::size_t kLineOverhead = 96;
+/// What the writer adds to a body at most: version, number, time, braces, links.
+constexpr std::size_t kLineOverhead = 96 + kLinkBytes;
+constexpr std::chrono::minutes kBetweenReports{1};
 
-/// The number of the last record in a file; 0 when the file has none.
-Result<std::uint64_t> last_sequence(int fd, off_t size) {
-  BackwardLines lines(fd, size);
-  while (!lines.at_begin()) {
-    for (const std::string_view line : TRY(lines.step())) {
-      const std::string_view digits = is_record(line) ? field(line, "seq") : std::string_view{};
-      std::uint64_t seq = 0;
-      std::from_chars(digits.data(), digits.data() + digits.size(), seq);
-      if (seq != 0) return seq;
-    }
-  }
-  return std::uint64_t{0};
+/// Whether a file that is not empty begins as a log does, even one that was torn in its first line.
+Result<bool> begins_as_log(int fd) {
+  constexpr std::string_view kBegin = "{\"schema_version\":";
+  std::array<char, kBegin.size()> bytes;
+  const ssize_t count = pread(fd, bytes.data(), bytes.size(), 0);
+  if (count < 0) return fail_errno("reading the audit log");
+  return kBegin.starts_with(std::string_view(bytes.data(), static_cast<std::size_t>(count)));
 }
 
 Result<char> last_byte(int fd, off_t size) {
@@ -62,13 +58,13 @@ Result<std::unique_ptr<Log>> Log::open(LogOptions options) {
   std::unique_ptr<Log> log(new Log(std::move(options)));
   const std::lock_guard lock(log->mutex_);
   TRY_VOID(log->open_current());
-  if (log->size_ == 0) {
-    // A run may have ended right after a rotation: the numbers go on from the file before.
-    if (const auto older = first_existing(log->options_.path, 1, Towards::kOlder)) {
-      const Fd file = TRY(open_for_reading(file_name(log->options_.path, *older)));
-      log->next_seq_ = 1 + TRY(last_sequence(file.get(), lseek(file.get(), 0, SEEK_END)));
-    }
-  }
+  Resumption end = TRY(find_end(log->options_.path));
+  log->head_ = end.head;
+  log->broken_ = std::move(end.problem);
+  log->missing_ = end.missing;
+  if (!log->broken_.empty()) log_error("audit: {}", log->broken_);
+  // From the start, so that a log with records and without this file is one from which it was taken.
+  if (const auto noted = log->note_head(log->head_); !noted) log_error("audit: {}", noted.error().message);
   return log;
 }
 
@@ -86,11 +82,9 @@ Result<> Log::open_current() {
   }
   torn_ = false;
   if (status.st_size > 0) {
-    const std::uint64_t last = TRY(last_sequence(file.get(), status.st_size));
-    if (last == 0) {
+    if (!TRY(begins_as_log(file.get()))) {
       return fail(Errc::kInvalid, fmt::format("{}: holds no audit record; move it away", options_.path));
     }
-    next_seq_ = std::max(next_seq_, last + 1);
     torn_ = TRY(last_byte(file.get(), status.st_size)) != '\n';
   }
   size_ = static_cast<std::uint64_t>(status.st_size);
@@ -99,6 +93,10 @@ Result<> Log::open_current() {
 }
 
 Result<> Log::write(const Lines& lines) {
+  return write(lines, Copied::kYes);
+}
+
+Result<> Log::write(const Lines& lines, Copied copied) {
   if (lines.empty()) return {};
   Result<> written;
   bool was_healthy = true;
@@ -106,6 +104,7 @@ Result<> Log::write(const Lines& lines) {
     const std::lock_guard lock(mutex_);
     written = write_locked(lines);
     if (!written) lost_ += lines.size();
+    if (written && copy_ && copied == Copied::kYes) copy_->offer(out_);
     was_healthy = healthy_.exchange(written.has_value(), std::memory_order_relaxed);
   }
   (written ? events_ : write_errors_).fetch_add(lines.size(), std::memory_order_relaxed);
@@ -117,32 +116,45 @@ Result<> Log::write(const Lines& lines) {
 
 Result<> Log::write_locked(const Lines& lines) {
   if (!file_.valid()) TRY_VOID(open_current());
-  TRY_VOID(make_room(lines.bytes() + (lines.size() + 2) * kLineOverhead));
+  constexpr std::size_t kMostNotices = 3;
+  const bool notices = torn_ || lost_ > 0 || !broken_.empty();
+  const std::size_t records = lines.size() + (notices ? kMostNotices : 0);
+  TRY_VOID(make_room(lines.bytes() + broken_.size() + records * kLineOverhead));
   out_.clear();
-  line_ends_.clear();
-  if (torn_) out_ += '\n';
-  std::uint64_t seq = next_seq_;
-  if (lost_ > 0) {
-    std::string gap;
-    append_body(gap, EventRecord{.event = "audit_gap", .detail = "records that could not be written", .count = lost_});
-    add_line(seq++, {WallClock::now(), gap});
+  added_.clear();
+  if (torn_) {
+    out_ += '\n';
+    add_notice({"audit_torn", "the line before this record was never whole"});
   }
-  for (std::size_t i = 0; i < lines.size(); ++i) add_line(seq++, lines.at(i));
+  if (!broken_.empty()) add_notice({"audit_chain_broken", broken_, missing_});
+  if (lost_ > 0) add_notice({"audit_gap", "records that could not be written", lost_});
+  notices_ = added_.size();
+  for (std::size_t i = 0; i < lines.size(); ++i) add_line(lines.at(i));
   TRY_VOID(put());
-  next_seq_ = seq;
+  head_ = added_.back().head;
   lost_ = 0;
   torn_ = false;
+  broken_.clear();
   return {};
 }
 
-void Log::add_line(std::uint64_t seq, const Lines::Line& line) {
+void Log::add_notice(const Notice& notice) {
+  std::string body;
+  append_body(body, EventRecord{.event = notice.event, .detail = notice.detail, .count = notice.count});
+  add_line({WallClock::now(), body});
+}
+
+void Log::add_line(const Lines::Line& line) {
+  const Head& before = added_.empty() ? head_ : added_.back().head;
+  const std::size_t begin = out_.size();
   fmt::format_to(std::back_inserter(out_), FMT_COMPILE("{{\"schema_version\":{},\"seq\":{},\"time\":\""),
-                 kSchemaVersion, seq);
+                 kSchemaVersion, before.seq + 1);
   append_time(out_, line.time);
   out_ += "\",";
   out_ += line.body;
-  out_ += "}\n";
-  line_ends_.push_back(out_.size());
+  const Head head = append_links(out_, begin, before.seq + 1, before.hash, hasher_);
+  out_ += '\n';
+  added_.push_back({out_.size(), head});
 }
 
 Result<> Log::put() {
@@ -169,9 +181,12 @@ void Log::take_back(std::size_t written) {
   if (ftruncate(file_.get(), static_cast<off_t>(size_)) == 0) return;
   // An append-only file (chattr +a) cannot be cut. Then what arrived stays: whole lines keep their numbers although
   // their sessions were denied, and the torn one is ended by the next write.
-  const auto whole = std::ranges::count_if(line_ends_, [&](std::size_t end) { return end <= written; });
-  next_seq_ += static_cast<std::uint64_t>(whole);
-  if (whole > 0) lost_ = 0;  // the gap, if any, was the first line
+  const auto whole = std::ranges::count_if(added_, [&](const Added& line) { return line.end <= written; });
+  if (whole > 0) head_ = added_[static_cast<std::size_t>(whole) - 1].head;
+  if (whole > 0 && static_cast<std::size_t>(whole) >= notices_) {
+    lost_ = 0;
+    broken_.clear();
+  }
   size_ += written;
   torn_ = out_[written - 1] != '\n';
 }
@@ -200,9 +215,12 @@ Result<> Log::rotate() {
 }
 
 Result<> Log::sync() {
+  const std::lock_guard only(syncing_);
   std::vector<Fd> files;
+  Head head;
   {
     const std::lock_guard lock(mutex_);
+    head = head_;
     files.swap(retired_);
     if (file_.valid()) {
       if (names_file(options_.path, file_.get())) {
@@ -217,8 +235,35 @@ Result<> Log::sync() {
   for (const Fd& file : files) {
     if (!file.valid() || fdatasync(file.get()) != 0) result = fail_errno(fmt::format("syncing {}", options_.path));
   }
+  if (result) result = note_head(head);
   if (!result) write_errors_.fetch_add(1, std::memory_order_relaxed);
+  report_lost_copies();
   return result;
+}
+
+/// Only what is on the disk is noted: a head file that is ahead of the log would mean that records were removed.
+Result<> Log::note_head(const Head& head) {
+  if (head_file_ && noted_ == head) return {};
+  TRY_VOID(write_head(options_.path, head));
+  noted_ = head;
+  head_file_ = true;
+  return {};
+}
+
+void Log::report_lost_copies() {
+  const std::uint64_t lost = copy_errors();
+  const auto now = Monotonic::now();
+  if (lost == reported_copies_ || now < next_report_) return;
+  Lines lines;
+  lines.add(WallClock::now(), [&](std::string& out) {
+    append_body(out, EventRecord{.event = "journal_gap",
+                                 .detail = "records that could not be copied to the journal",
+                                 .count = lost - reported_copies_});
+  });
+  // Not copied: it would be lost as well, and be something to report.
+  if (!write(lines, Copied::kNo)) return;
+  reported_copies_ = lost;
+  next_report_ = now + kBetweenReports;
 }
 
 }  // namespace enforcer::audit

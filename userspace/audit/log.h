@@ -2,17 +2,19 @@
 //
 // Workers hand in the records of one turn of their loop (batch.h). Under one mutex, held for the write only, each
 // record gets the next sequence number and all of them go out with one write(2): a record is committed when that
-// returned, and on disk at the next sync(). Sequence numbers are given at write time, so the file is in order without
-// gaps, and whatever chains records can be added there.
+// returned, and on disk at the next sync(). Sequence numbers and the hashes that chain the records (chain.h) are given
+// at write time, so the file is in order without gaps. sync() also writes down where the log ends (head.h).
 //
 // When the disk is full (or any other error): a write that came in part is taken back with ftruncate(2), so no torn
 // line stays; where even that fails the next write starts with a newline, and the lines that did arrive whole keep
 // their numbers. The caller is told, and denies (invariant 3). Each later write tries again; the first that works again
-// begins with an `audit_gap` event that counts the records lost, so nothing disappears in silence.
+// begins with an `audit_gap` event that counts the records lost, so nothing disappears in silence. In the same way an
+// `audit_torn` event follows a line that a crash left torn, and `audit_chain_broken` says that the log did not end as
+// it was left.
 //
 // Rotation: before a write that would take audit.jsonl past max_bytes it becomes audit.jsonl.1, .1 becomes .2, and the
 // oldest goes; max_files counts audit.jsonl too. One write is never split, so a larger one makes a larger file. Numbers
-// go on, over files and over restarts.
+// and chain go on, over files and over restarts.
 #pragma once
 
 #include <atomic>
@@ -23,6 +25,8 @@
 #include <string_view>
 #include <vector>
 
+#include "audit/chain.h"
+#include "audit/journal_copy.h"
 #include "audit/lines.h"
 #include "base/fd.h"
 #include "base/result.h"
@@ -37,21 +41,28 @@ struct LogOptions {
 
 class Log {
  public:
-  /// Opens (0640) and locks the file, ends a line that a crash left torn, and reads the last sequence number.
+  /// Opens (0640) and locks the file, ends a line that a crash left torn, and finds the record that the chain goes on
+  /// from. That the log did not end as it was left is no error: it is recorded.
   /// kConflict: another process writes it. kInvalid: the file exists and is not an audit log. kIo: the system refused.
   static Result<std::unique_ptr<Log>> open(LogOptions options);
+
+  /// From now on every record is also copied there. Before there is a second thread.
+  void copy_to(std::unique_ptr<JournalCopy> copy) { copy_ = std::move(copy); }
 
   /// Writes the lines, all or none. Thread-safe. An error means: not recorded, deny.
   Result<> write(const Lines& lines);
 
-  /// fdatasync of everything written before the call; blocks for as long as the disk takes and keeps no writer waiting.
-  /// Also notices a file that was moved or deleted behind our back: the next write makes a new one. Thread-safe.
+  /// fdatasync of everything written before the call, then the head file; blocks for as long as the disk takes and
+  /// keeps no writer waiting. Also notices a file that was moved or deleted behind our back: the next write makes a new
+  /// one. And records copies that were lost, at most once a minute. Thread-safe.
   Result<> sync();
 
   [[nodiscard]] const LogOptions& options() const { return options_; }
   /// Records written since the start, and records that could not be written. Any thread.
   [[nodiscard]] std::uint64_t events() const { return events_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t write_errors() const { return write_errors_.load(std::memory_order_relaxed); }
+  /// Records that could not be copied to the journal. Any thread.
+  [[nodiscard]] std::uint64_t copy_errors() const { return copy_ ? copy_->lost() : 0; }
   /// Whether the last write worked. Any thread.
   [[nodiscard]] bool healthy() const { return healthy_.load(std::memory_order_relaxed); }
   /// write(2) calls so far, for tests and benchmarks. Any thread.
@@ -60,13 +71,31 @@ class Log {
  private:
   explicit Log(LogOptions options) : options_(std::move(options)) {}
 
+  /// An event of the writer's own, in front of the records of the next write.
+  struct Notice {
+    std::string_view event;
+    std::string detail;
+    std::uint64_t count = 1;
+  };
+  /// The rest of a line that was added to out_.
+  struct Added {
+    std::size_t end;  ///< offset in out_
+    Head head;
+  };
+
+  enum class Copied : std::uint8_t { kYes, kNo };
+
+  Result<> write(const Lines& lines, Copied copied);
   Result<> write_locked(const Lines& lines);
   Result<> make_room(std::size_t bytes);
   Result<> rotate();
   Result<> open_current();
-  void add_line(std::uint64_t seq, const Lines::Line& line);
+  void add_notice(const Notice& notice);
+  void add_line(const Lines::Line& line);
   Result<> put();
   void take_back(std::size_t written);
+  Result<> note_head(const Head& head);
+  void report_lost_copies();
 
   const LogOptions options_;
 
@@ -74,12 +103,23 @@ class Log {
   Fd file_;                  ///< none after a failed rotation: the next write opens it again
   std::vector<Fd> retired_;  ///< rotated, not yet synced
   std::uint64_t size_ = 0;   ///< of the current file
-  std::uint64_t next_seq_ = 1;
-  std::uint64_t lost_ = 0;              ///< records since the last write that worked
-  bool torn_ = false;                   ///< the file ends inside a line that could not be taken back
-  std::string out_;                     ///< what the next write(2) gets; kept for its capacity
-  std::vector<std::size_t> line_ends_;  ///< offsets in out_
+  Head head_;                ///< the last record written
+  std::uint64_t lost_ = 0;   ///< records since the last write that worked
+  bool torn_ = false;        ///< the file ends inside a line that could not be taken back
+  std::string broken_;       ///< how the log was found not to end as it was left; until that is recorded
+  std::uint64_t missing_ = 1;
+  std::string out_;           ///< what the next write(2) gets; kept for its capacity
+  std::vector<Added> added_;  ///< the lines in it
+  std::size_t notices_ = 0;   ///< how many of them are the writer's own
+  Hasher hasher_;
 
+  std::mutex syncing_;      ///< guards what follows, and the head file
+  Head noted_;              ///< what the head file says
+  bool head_file_ = false;  ///< whether there is one of ours
+  std::uint64_t reported_copies_ = 0;
+  Monotonic::time_point next_report_{};
+
+  std::unique_ptr<JournalCopy> copy_;
   std::atomic<std::uint64_t> events_{0};
   std::atomic<std::uint64_t> write_errors_{0};
   std::atomic<std::uint64_t> write_calls_{0};

@@ -113,6 +113,8 @@ constexpr Field<Config::Audit> kAuditFields[] = {
        }
      }},
     {"maxFiles", Need::kOptional, "number", read_count<Config::Audit, &Config::Audit::max_files>},
+    {"journald", Need::kOptional, "true or false",
+     [](const YamlNode& n, Config::Audit& a, Reader& r) { assign(a.journald, policy::read_truth(n, r)); }},
 };
 
 constexpr Field<Config::Metrics> kMetricsFields[] = {

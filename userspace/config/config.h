@@ -81,6 +81,7 @@ struct Config {
     std::string path = "/var/log/enforcer/audit.jsonl";
     std::uint64_t max_bytes = std::uint64_t{256} << 20;
     std::uint32_t max_files = 16;
+    bool journald = false;  ///< a copy of each record in the systemd journal
   } audit;
   struct Metrics {
     Endpoint listen;  ///< 127.0.0.1:9464

@@ -7,6 +7,7 @@
 #include "enforcerctl/command_line.h"
 #include "enforcerctl/past_records.h"
 #include "enforcerctl/record_line.h"
+#include "enforcerctl/when.h"
 
 namespace enforcer::ctl {
 namespace {
@@ -28,7 +29,7 @@ Result<std::string> target_for(const Tool& tool, const LogOptions& options) {
   add("rule", options.rule);
   add("layer", options.layer);
   add("id", options.id);
-  if (!options.since.empty()) add("since", control::format_time(TRY(parse_since(options.since))));
+  if (!options.since.empty()) add("since", control::format_time(TRY(parse_when("--since", options.since))));
   if (options.last > 0) add("last", std::to_string(options.last));
   // The last N of what is shown: the daemon must not count ends, which the table leaves out.
   const bool count_decisions = options.type.empty() && options.last > 0 && !tool.json();

@@ -55,6 +55,9 @@ void add_review_reject(CLI::App& review, CommandLine& line);
 void add_review_watch(CLI::App& review, CommandLine& line);
 void add_run(CLI::App& root, CommandLine& line);
 void add_ca(CLI::App& root, CommandLine& line);
+void add_audit(CLI::App& root, CommandLine& line);
+void add_audit_verify(CLI::App& audit, CommandLine& line);
+void add_audit_export(CLI::App& audit, CommandLine& line);
 
 /// The version of this tool.
 [[nodiscard]] std::string_view tool_version();

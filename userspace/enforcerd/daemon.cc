@@ -296,6 +296,7 @@ asio::awaitable<Result<std::string>> Daemon::render_metrics() {
   gauges.review = reviews_.counts();
   gauges.audit_events = log_.events();
   gauges.audit_write_errors = log_.write_errors();
+  gauges.audit_copy_errors = log_.copy_errors();
   const std::uint64_t guests = guests_.all().size();
   gauges.maps = {{"guests", guests, ENFORCER_MAX_GUESTS}, {"counters", guests + 1, ENFORCER_MAX_GUESTS}};
   if (counters_) {

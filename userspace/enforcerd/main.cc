@@ -70,6 +70,11 @@ int run(const config::Config& config) {
                                      .service = credentials::ServiceCredentials::folder_from_environment()};
   const auto groups = control::RoleGroups::of_host();  // reads /etc/group: before confinement
   if (const auto confined = enforcerd::confine(); !confined) return give_up(confined.error());
+  if (config.audit.journald) {
+    auto copy = audit::JournalCopy::start();
+    if (!copy) return give_up(copy.error());
+    (*log)->copy_to(*std::move(copy));
+  }
   audit::Syncer syncer(**log);
 
   auto workers = enforcerd::Workers::make(config, **log);

@@ -185,6 +185,8 @@ void add_state(Families& out, const std::string& version, const Gauges& gauges) 
   out.counter("audit_events_total", "Records written to the audit log.").add({}, gauges.audit_events);
   out.counter("audit_write_errors_total", "Records that could not be written; each such decision became a denial.")
       .add({}, gauges.audit_write_errors);
+  out.counter("audit_copy_errors_total", "Records that could not be copied to the systemd journal.")
+      .add({}, gauges.audit_copy_errors);
   auto entries = out.gauge("datapath_map_entries", "Entries in a map of the datapath.");
   for (const Gauges::Map& map : gauges.maps) entries.add({{"map", map.name}}, map.entries);
   auto capacity = out.gauge("datapath_map_capacity", "Entries that a map of the datapath can hold.");

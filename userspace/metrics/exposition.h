@@ -43,6 +43,7 @@ struct Gauges {
 
   std::uint64_t audit_events = 0;        ///< Log::events()
   std::uint64_t audit_write_errors = 0;  ///< Log::write_errors()
+  std::uint64_t audit_copy_errors = 0;   ///< Log::copy_errors()
 
   struct Map {
     std::string name{};  ///< of the BPF map

@@ -64,9 +64,11 @@ TEST_CASE("a_line_that_a_crash_left_torn_does_not_swallow_the_next_record") {
   std::ofstream(folder.log(), std::ios::app) << R"({"schema_version":1,"seq":3,"time":"20)";
   REQUIRE(open_log({.path = folder.log()})->write(some_lines(1)));
   const auto lines = lines_of(folder.log());
-  REQUIRE(lines.size() == 4);
+  REQUIRE(lines.size() == 5);
   CHECK_FALSE(nlohmann::json::accept(lines[2]));
   CHECK(nlohmann::json::parse(lines[3])["seq"] == 3);
+  CHECK(nlohmann::json::parse(lines[3])["event"] == "audit_torn");
+  CHECK(nlohmann::json::parse(lines[4])["seq"] == 4);
 }
 
 TEST_CASE("the_last_number_is_found_behind_a_block_of_zeros_that_a_power_cut_left") {
@@ -74,7 +76,7 @@ TEST_CASE("the_last_number_is_found_behind_a_block_of_zeros_that_a_power_cut_lef
   REQUIRE(open_log({.path = folder.log()})->write(some_lines(7)));
   std::ofstream(folder.log(), std::ios::app) << std::string(600'000, '\0');
   REQUIRE(open_log({.path = folder.log()})->write(some_lines(1)));
-  CHECK(nlohmann::json::parse(lines_of(folder.log()).back())["seq"] == 8);
+  CHECK(nlohmann::json::parse(lines_of(folder.log()).back())["seq"] == 9);  // audit_torn is the eighth
 }
 
 TEST_CASE("a_file_that_is_not_an_audit_log_is_refused_and_left_alone") {
@@ -113,7 +115,7 @@ TEST_CASE("rotation_keeps_the_newest_files_and_the_order_of_numbers") {
     for (auto& record : records_of(folder.log() + suffix)) all.push_back(record);
   }
   CHECK_FALSE(std::filesystem::exists(folder.log() + ".3"));
-  REQUIRE(all.size() > 20);
+  REQUIRE(all.size() > 15);
   check_sequence(all, all.front()["seq"]);
   CHECK(all.back()["seq"] == 100);
 }

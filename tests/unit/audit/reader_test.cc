@@ -40,7 +40,7 @@ void write_event(Log& log, std::uint64_t generation, WallClock::time_point time 
 
 TEST_CASE("reads_everything_over_all_files_from_the_oldest_on") {
   const Folder folder;
-  const auto log = open_log({.path = folder.log(), .max_bytes = 1000, .max_files = 50});
+  const auto log = open_log({.path = folder.log(), .max_bytes = 1500, .max_files = 50});
   for (std::uint64_t i = 1; i <= 100; ++i) write_event(*log, i);
   REQUIRE(std::filesystem::exists(folder.log() + ".5"));
   Reader reader = open_reader(folder.log());
@@ -58,7 +58,7 @@ TEST_CASE("no_log_is_not_found") {
 
 TEST_CASE("last_takes_the_newest_matches_in_order_and_goes_on_from_there") {
   const Folder folder;
-  const auto log = open_log({.path = folder.log(), .max_bytes = 1000, .max_files = 50});
+  const auto log = open_log({.path = folder.log(), .max_bytes = 1500, .max_files = 50});
   for (std::uint64_t i = 1; i <= 100; ++i) write_event(*log, i);
   Reader reader = open_reader(folder.log(), Filter{.last = 25});  // more than one file holds
   const auto numbers = generations(read_all(reader));
@@ -137,7 +137,7 @@ TEST_CASE("a_hostile_file_is_skipped_line_by_line") {
 
 TEST_CASE("since_leaves_out_what_is_older_whole_files_included") {
   const Folder folder;
-  const auto log = open_log({.path = folder.log(), .max_bytes = 1000, .max_files = 50});
+  const auto log = open_log({.path = folder.log(), .max_bytes = 1500, .max_files = 50});
   const auto now = WallClock::now();
   for (std::uint64_t i = 1; i <= 60; ++i) write_event(*log, i, now - 60s + i * 1s);
   for (const std::size_t last : {0, 100}) {

@@ -54,6 +54,7 @@ TEST_CASE("every_key_has_a_default") {
     CHECK(config.credentials == std::vector<std::string>{"/etc/enforcer/credentials"});
     CHECK(config.audit.path == "/var/log/enforcer/audit.jsonl");
     CHECK((config.audit.max_bytes == std::uint64_t{256} << 20 && config.audit.max_files == 16));
+    CHECK_FALSE(config.audit.journald);
     CHECK(config.metrics.listen.to_string() == "127.0.0.1:9464");
     CHECK(config.metrics.per_guest_series == 2000);
     CHECK(config.review.notify.empty());
@@ -78,7 +79,7 @@ originTrust: {system: false, files: [/etc/ca.pem]}
 egress: {proxy: "socks5h://proxy.example:1080", credential: corp}
 policies: [/srv/a.yaml, /srv/policies]
 credentials: [/srv/credentials]
-audit: {path: /var/log/x.jsonl, maxBytes: 64Ki, maxFiles: 2}
+audit: {path: /var/log/x.jsonl, maxBytes: 64Ki, maxFiles: 2, journald: true}
 metrics: {listen: "[::1]:9999", perGuestSeries: 10}
 review: {notify: [/usr/bin/bridge, --room, "a b"], pendingPerGuest: 10000, bodyLimit: 1Ki, clientWait: 1s, grant: 1d}
 images: {roots: [/images]}
@@ -98,6 +99,7 @@ deadlines: {classify: 250ms, tlsHandshake: 2s, originConnect: 3s, requestHead: 4
   CHECK(config.policies.size() == 2);
   CHECK(config.credentials == std::vector<std::string>{"/srv/credentials"});
   CHECK((config.audit.path == "/var/log/x.jsonl" && config.audit.max_bytes == 65536 && config.audit.max_files == 2));
+  CHECK(config.audit.journald);
   CHECK((config.metrics.listen.to_string() == "[::1]:9999" && config.metrics.per_guest_series == 10));
   CHECK(config.review.notify == std::vector<std::string>{"/usr/bin/bridge", "--room", "a b"});
   CHECK((config.review.pending_per_guest == 10'000 && config.review.body_limit == 1024));
@@ -117,7 +119,7 @@ TEST_CASE("keys_without_a_user_are_unknown") {
 }
 
 TEST_CASE("all_problems_are_reported_at_once_with_their_places") {
-  CHECK(problems("instance: Blue\nworker: 2\nworkers: 0\naudit: {maxBytes: 1Ki, path: log.jsonl, journald: true}\n"
+  CHECK(problems("instance: Blue\nworker: 2\nworkers: 0\naudit: {maxBytes: 1Ki, path: log.jsonl, journald: perhaps}\n"
                  "guests: {ipv4Pool: 10.0.0.1/24, ipv6Pool: 10.0.0.0/24}\nmetrics: {listen: 'localhost:80'}\n"
                  "dns: {servers: [ns.example]}\ndeadlines: {idle: forever}\npolicies: /etc\naccelerator: xen\n") ==
         "enforcer.yaml:1:11: error[E0107]: 'Blue' cannot be the name of an instance; use 1-20 of a-z, 0-9 and '-', not "
@@ -126,7 +128,7 @@ TEST_CASE("all_problems_are_reported_at_once_with_their_places") {
         "enforcer.yaml:3:10: error[E0105]: '0' is not a number from 1 to 64\n"
         "enforcer.yaml:4:19: error[E0105]: an audit file has at least 64Ki\n"
         "enforcer.yaml:4:30: error[E0105]: 'log.jsonl' is not an absolute path\n"
-        "enforcer.yaml:4:41: error[E0102]: unknown key 'journald' in audit\n"
+        "enforcer.yaml:4:51: error[E0104]: 'perhaps' is not one of: false, true\n"
         "enforcer.yaml:5:20: error[E0105]: '10.0.0.1/24' is not an IPv4 block of /8 to /28; address has bits set "
         "beyond its prefix length\n"
         "enforcer.yaml:5:43: error[E0105]: '10.0.0.0/24' is not an IPv6 block of /32 to /112\n"

@@ -73,6 +73,9 @@ TEST_CASE("help_begins_with_what_it_is_and_examples") {
       {"ca"},
       {"ca", "show"},
       {"ca", "export"},
+      {"audit"},
+      {"audit", "verify"},
+      {"audit", "export"},
   };
   for (auto verb : verbs) {
     verb.emplace_back("--help");

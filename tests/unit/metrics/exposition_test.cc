@@ -196,6 +196,7 @@ TEST_CASE("the_state_of_the_daemon_is_shown") {
                       .last_reload_success = WallClock::time_point(1'738'324'800s),
                       .audit_events = 12,
                       .audit_write_errors = 1,
+                      .audit_copy_errors = 3,
                       .maps = {{.name = "guests", .entries = 4, .capacity = 4096}}};
   const std::string text = render(exposition, {}, gauges);
   CHECK(sample(text, R"(enforcer_build_info{version="1.2.3"})") == "1");
@@ -211,6 +212,7 @@ TEST_CASE("the_state_of_the_daemon_is_shown") {
   CHECK(sample(text, R"(enforcer_policy_apply_duration_seconds_bucket{le="0.005"})") == "1");
   CHECK(sample(text, "enforcer_audit_events_total") == "12");
   CHECK(sample(text, "enforcer_audit_write_errors_total") == "1");
+  CHECK(sample(text, "enforcer_audit_copy_errors_total") == "3");
   CHECK(sample(text, R"(enforcer_datapath_map_entries{map="guests"})") == "4");
   CHECK(sample(text, R"(enforcer_datapath_map_capacity{map="guests"})") == "4096");
 }
