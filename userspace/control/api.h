@@ -28,8 +28,8 @@
 #include "base/result.h"
 #include "base/secret.h"
 #include "hostproto/exec_frame.h"
-#include "review/ticket.h"
 #include "hostproto/messages.h"
+#include "review/ticket.h"
 
 namespace enforcer::policy {
 class Snapshot;

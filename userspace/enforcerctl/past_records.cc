@@ -6,6 +6,7 @@
 #include "base/percent.h"
 #include "control/json.h"
 #include "enforcerctl/command_line.h"
+#include "enforcerctl/when.h"
 
 namespace enforcer::ctl {
 namespace {
@@ -45,17 +46,8 @@ void add_past_options(CLI::App& verb, PastOptions& options, const std::string& s
       ->type_name("PATH");
 }
 
-Result<WallClock::time_point> parse_since(const std::string& text) {
-  if (const auto duration = parse_duration(text)) return WallClock::now() - *duration;
-  const auto time = control::parse_time(text);
-  if (!time)
-    return fail(Errc::kInvalid,
-                fmt::format("--since {}: neither a duration (5m) nor a time (2025-01-31T12:00:00.000Z)", text));
-  return *time;
-}
-
 Result<History> read_history(const Tool& tool, const PastOptions& options) {
-  const auto since = TRY(parse_since(options.since));
+  const auto since = TRY(parse_when("--since", options.since));
   if (!options.guest.empty()) TRY_VOID(GuestName::parse(options.guest));
   History history(options.guest, TRY(labels_from(options.labels)));
   TRY_VOID(options.audit.empty() ? ask_daemon_for_log(tool, options, since, history)

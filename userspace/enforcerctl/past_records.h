@@ -25,9 +25,6 @@ struct PastOptions {
 /// Binds them to the verb. `since`: what holds without --since, for people.
 void add_past_options(CLI::App& verb, PastOptions& options, const std::string& since);
 
-/// "5m" ago, or a time as records have it. kInvalid.
-Result<WallClock::time_point> parse_since(const std::string& text);
-
 /// kInvalid: the options; kNotFound: no such log; kUnavailable: too much in it.
 Result<History> read_history(const Tool& tool, const PastOptions& options);
 

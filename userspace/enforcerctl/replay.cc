@@ -142,7 +142,8 @@ class Asking {
     if (!encrypted.allowed() && may_have_ech()) {
       return said_ech() ? said(encrypted) : cannot_tell("the name may have been encrypted");
     }
-    return decision.handling == Handling::kIntercept ? request(Transport::kTls) : said(decision);
+    const bool unseen = past_.what.layer != "http" && decision.reason == Reason::kReview;  // each one is held
+    return decision.handling == Handling::kIntercept && !unseen ? request(Transport::kTls) : said(decision);
   }
 
   /// Where requests do not decide, an encrypted name makes a difference to `inspect: never` only.
@@ -177,11 +178,11 @@ class Asking {
   }
 
   [[nodiscard]] Replayed said(const Decision& decision) const {
-    if (decision.allowed()) return past_credential(decision);
+    if (decision.allowed() && decision.reason != Reason::kReview) return past_credential(decision);
     Replayed answer{.fate = Fate::kDeny,
                     .rule = rule_name(decision.rule),
                     .why = std::string(policy::description(decision.reason))};
-    if (decision.action == policy::Action::kReview || decision.reason == Reason::kReviewUnavailable) {
+    if (decision.reason == Reason::kReview || decision.reason == Reason::kReviewUnavailable) {
       answer.fate = Fate::kReview;
     } else if (decision.reason == Reason::kActionUnknown) {
       answer.fate = Fate::kCannotTell;

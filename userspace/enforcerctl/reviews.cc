@@ -65,8 +65,7 @@ Result<std::string> send_verdict(const Tool& tool, control::ReviewDecision::Say 
   const bool approves = say == control::ReviewDecision::Say::kApprove;
   const control::ReviewDecision decision{
       .say = say, .id = seen.id, .fingerprint = seen.fingerprint, .comment = std::move(comment)};
-  return tool.ask("POST",
-                  fmt::format("/v1/reviews/{}/{}", percent_encode(seen.id), approves ? "approve" : "reject"),
+  return tool.ask("POST", fmt::format("/v1/reviews/{}/{}", percent_encode(seen.id), approves ? "approve" : "reject"),
                   control::encode_verdict(decision));
 }
 

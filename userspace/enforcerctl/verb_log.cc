@@ -5,7 +5,6 @@
 #include "control/json.h"
 #include "control/route.h"
 #include "enforcerctl/command_line.h"
-#include "enforcerctl/past_records.h"
 #include "enforcerctl/record_line.h"
 #include "enforcerctl/when.h"
 

@@ -22,7 +22,8 @@ constexpr std::size_t kMostRefsAsked = 100;
 bool names_service(const RequestFacts& request, std::string_view service, Leaning leaning) {
   const std::string_view query = request.query ? std::string_view(*request.query) : "";
   if (leaning == Leaning::kAllowing) return query.starts_with("service=") && query.substr(8) == service;
-  return matches(HttpMatcher{.query = {{"service", std::string(service)}}}, request, leaning) == Truth::kYes;
+  RequestFacts said{.method = request.method, .path = request.path, .query = request.query};  // also of a record
+  return matches(HttpMatcher{.query = {{"service", std::string(service)}}}, said, leaning) == Truth::kYes;
 }
 
 std::optional<GitCall> call_of(const RequestFacts& request, std::string_view service, GitCall::Operation operation) {

@@ -146,8 +146,9 @@ TEST_CASE("fields_that_do_not_apply_are_left_out") {
       json_of(DecisionRecord{.id = DecisionId::make(), .decision = {.reason = policy::Reason::kNoPolicy, .would = {}}});
   CHECK(json["decision"] == "deny");
   CHECK(json["reason"] == "no_policy");
-  for (const char* absent : {"guest", "epoch", "labels", "policy", "rule", "place", "sni", "host", "destination",
-                             "port", "method", "path", "upgrade", "action", "credential", "would", "count", "review_id", "approvers"}) {
+  for (const char* absent :
+       {"guest", "epoch", "labels", "policy", "rule", "place", "sni", "host", "destination", "port", "method", "path",
+        "upgrade", "action", "credential", "would", "count", "review_id", "approvers"}) {
     CHECK_FALSE(json.contains(absent));
   }
 }

@@ -23,9 +23,10 @@ struct Minting {
       : asking(server), exchange(asking.client, std::move(signer)) {}
 
   Result<TokenExchange::Minted> mint(policy::CredentialExchange what, std::string_view base) {
-    return asking.run(exchange.mint("bot", std::move(what), std::make_shared<const Secret>(secret_of_text(base)),
-                                    GuestIdentity{.name = GuestName::parse("agent").value(), .epoch = Epoch{7}, .labels = {}},
-                                    Deadline::after(std::chrono::seconds(20))));
+    return asking.run(
+        exchange.mint("bot", std::move(what), std::make_shared<const Secret>(secret_of_text(base)),
+                      GuestIdentity{.name = GuestName::parse("agent").value(), .epoch = Epoch{7}, .labels = {}},
+                      Deadline::after(std::chrono::seconds(20))));
   }
   /// The value, and ">" with the next base where there is one.
   std::string minted(policy::CredentialExchange what, std::string_view base) {
@@ -135,7 +136,7 @@ TEST_CASE("an_apps_key_is_exchanged_for_an_installation_token") {
   const policy::GithubAppExchange app{.api = url("https://ok.test/api/v3"), .app = "1", .installation = "2"};
   CHECK(minting.minted(app, pem_of_key(rfc7515_key().get())) == "ghs_x");
   CHECK(server.heard()[0].starts_with("POST /api/v3/app/installations/2/access_tokens HTTP/1.1\r\n"));
-  CHECK(minting.minted(app, "no key") == "error: the value is no private key in PEM, or an encrypted one");
+  CHECK(minting.minted(app, "no key") == "error: not a private key in PEM: it does not begin with -----BEGIN");
   CHECK(server.connections() == 1);
 }
 
