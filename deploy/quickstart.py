@@ -196,7 +196,7 @@ class Demonstration:
             asked = pool.submit(self.aws, CLOUDFORMATION, "cloudformation", "-d", form)
             ticket = pending(self.enforcer)[0]
             row("cloudformation:DeleteStack", f"held: {ticket['action']}, {ticket['approvals_needed']} people needed", f"review {ticket['review_id']}")
-            expect(ann.ctl("review", "reject", ticket["review_id"], "-y").returncode == 0, "ann's no", str(ticket))
+            expect(ann.ctl("review", "reject", ticket["review_id"]).returncode == 0, "ann's no", str(ticket))
             _, out, err, _ = asked.result()
             expect("403" in out and "review_rejected" in out and not deleted(), "the rejected deletion", out + err)
             row("  ann says no", "403, nothing has left", self.decision(layer="http", reason="review_rejected"))

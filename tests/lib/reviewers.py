@@ -70,7 +70,7 @@ def present(enforcer):
 
 def tickets(enforcer, **match):
     """As `review list -o json` has them, newest first: tickets(enforcer, state="pending")."""
-    listed = json.loads(enforcer.ctl_ok("review", "list", "-o", "json"))
+    listed = json.loads(enforcer.ctl_ok("review", "list", "-o", "json"))["reviews"]
     return [ticket for ticket in listed if all(ticket[key] == value for key, value in match.items())]
 
 

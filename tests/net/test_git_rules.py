@@ -76,7 +76,7 @@ def test_one_forbidden_ref_among_allowed_ones_denies_the_push():
         allowed(clients, "--quiet", "origin", "HEAD:refs/heads/agent/one", "agent-1")
         equal(ref(server, "refs/tags/agent-1"), head(clients))
         record = lab.enforcer.wait_record(type="decision", decision="deny", path=PUSH)
-        equal(record["action"], "git push acme/widgets refs/heads/agent/one (new), refs/heads/main")
+        equal(record["action"], "git push acme/widgets refs/heads/main, refs/heads/agent/one (new)")
 
 
 def test_deletions_are_denied_where_the_rule_says_so():

@@ -16,8 +16,9 @@ def test_invariant_1_nothing_leaves_while_a_request_is_held_and_one_request_is_s
     with held_lab() as made, Reviewer(made.enforcer).watching() as watcher:
         made.guest.trust_enforcer()
         equal(made.guest.curl("https://ok.test/").status, 200, "the control: what needs nobody passes")
-        made.world.witness.clear()
         for version in ("--http1.1", "--http2"):
+            time.sleep(0.5)  # what the request before left on the wire
+            made.world.witness.clear()
             with asking(made.guest, "-X", "DELETE", version, url=f"https://ok.test/stack/{version[-3:]}") as (asked,):
                 ticket = pending(made.enforcer)[0]
                 equal((ticket["guest"], ticket["method"], ticket["rule"]), ("g1", "DELETE", "destructive"))
@@ -38,7 +39,7 @@ def test_rejected_request_is_denied_and_says_so():
         made.guest.trust_enforcer()
         with asking(made.guest) as (asked,):
             ticket = pending(made.enforcer)[0]
-            made.enforcer.ctl_ok("review", "reject", ticket["review_id"], "--comment", "not on a Friday", "-y")
+            made.enforcer.ctl_ok("review", "reject", ticket["review_id"], "--comment", "not on a Friday")
             reply = asked.result()
         equal(reply.status, 403)
         problem = json.loads(reply.body)
@@ -182,13 +183,13 @@ def test_guest_that_ends_takes_its_questions_with_it_and_a_restart_denies():
     with held_lab(guests=("g1", "g2")) as made, Reviewer(made.enforcer).watching():
         for guest in made.guests.values():
             guest.trust_enforcer()
-        with asking(made.guests["g1"]) as (gone,), asking(made.guests["g2"]) as (stays,):
+        with asking(made.guests["g1"], "-X", "DELETE", "--max-time", "10") as (gone,), asking(made.guests["g2"]) as (stays,):
             pending(made.enforcer, 2)
             made.enforcer.ctl_ok("guest", "delete", "g1")
-            assert gone.result().status in (0, 403), gone.result()
             equal([t["guest"] for t in tickets(made.enforcer, state="pending")], ["g2"])
             made.enforcer.enforcerd.stop()
-            assert stays.result().status == 0, stays.result()
+            assert stays.result().status in (0, 403), stays.result()
+            equal(gone.result().status, 0, "its link is gone")
         made.enforcer.start_enforcerd()
         equal(tickets(made.enforcer), [])
         equal(arrived(made), [])
@@ -229,7 +230,7 @@ def test_thousand_races_of_everything_that_can_happen_have_one_outcome_each():
         def decide(verb):
             while not stop.is_set():
                 for ticket in tickets(made.enforcer, state="pending"):
-                    made.enforcer.ctl("review", verb, ticket["review_id"], "-y")
+                    made.enforcer.ctl("review", verb, ticket["review_id"], *(["-y"] if verb == "approve" else []))
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             others = [pool.submit(reload), pool.submit(decide, "approve"), pool.submit(decide, "reject")]
             try:

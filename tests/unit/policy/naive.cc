@@ -18,36 +18,6 @@ using namespace naive;  // its Truth is not the library's, which is what is test
 
 namespace {
 
-std::vector<std::string> split(const std::string& text) {
-  std::vector<std::string> parts(1);
-  for (const char c : text) {
-    if (c == '.') {
-      parts.emplace_back();
-    } else {
-      parts.back() += c;
-    }
-  }
-  return parts;
-}
-
-bool label_match(const std::string& pattern, const std::string& label) {
-  if (pattern.empty()) return label.empty();
-  if (pattern[0] != '*')
-    return !label.empty() && label[0] == pattern[0] && label_match(pattern.substr(1), label.substr(1));
-  for (std::size_t taken = 1; taken <= label.size(); ++taken) {
-    if (label_match(pattern.substr(1), label.substr(taken))) return true;
-  }
-  return false;
-}
-
-bool same_labels(const std::vector<std::string>& patterns, const std::vector<std::string>& labels) {
-  if (patterns.size() != labels.size()) return false;
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    if (!label_match(patterns[i], labels[i])) return false;
-  }
-  return true;
-}
-
 bool where_matches(const NaiveTarget& target, const Facts& facts) {
   if (facts.host) return !target.block && naive_match(target.where, facts.host->text());
   return target.block && Cidr::parse(target.where)->contains(*facts.destination);
@@ -400,16 +370,6 @@ class Naive {
 };
 
 }  // namespace
-
-bool naive_match(const std::string& pattern, const std::string& name) {
-  auto patterns = split(pattern);
-  auto labels = split(name);
-  if (patterns.front() != "**") return same_labels(patterns, labels);
-  patterns.erase(patterns.begin());
-  if (labels.size() <= patterns.size()) return false;
-  labels.erase(labels.begin(), labels.end() - static_cast<std::ptrdiff_t>(patterns.size()));
-  return same_labels(patterns, labels);
-}
 
 std::string naive_answer(const std::vector<NaivePolicy>& policies, const Facts& facts) {
   return Naive(policies, facts).answer();
