@@ -146,8 +146,8 @@ def test_156_admin_and_metrics_through_the_proxy():
 
 def hostile_requests(made, choose):
     """What code in enforcerd's place might say to hostd, each with the same connection's legal hello before it."""
-    attach = {"type": "attach_guest", "request": 1, "name": "x", "labels": {}, "netns": made.host.path}
-    create = {"type": "create_guest", "request": 1, "name": "x", "labels": {}, "image": "mini", "memory_mib": 64, "cpus": 1}
+    attach = {"type": "attach_guest", "request": 1, "name": "x", "labels": {}, "owner": 0, "netns": made.host.path}
+    create = {"type": "create_guest", "request": 1, "name": "x", "labels": {}, "owner": 0, "image": "mini", "memory_mib": 64, "cpus": 1}
     fifo = f"{made.folder}/fifo"
     os.mkfifo(fifo, 0o666)
     for path in (made.host.path, made.world.netns.path, made.enforcer.gateway_path, made.guests["g2"].netns.path, "/proc/self/ns/net",

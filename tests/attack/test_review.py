@@ -3,6 +3,7 @@
 The lab: other.test is allowed, and so is ok.test, where deletions and uploads are held."""
 
 import concurrent.futures
+import contextlib
 import json
 import socket
 import struct
@@ -33,7 +34,7 @@ def idle(made, path=None):
 def test_49_client_that_closes_resets_or_half_closes_while_its_request_is_held():
     with held_lab() as made, Reviewer(made.enforcer).watching():
         made.guest.trust_enforcer()
-        for number, leave in enumerate((lambda client: client.close(), lambda client: client.unwrap(), reset, half_closed)):
+        for number, leave in enumerate((lambda client: client.close(), in_good_order, reset, half_closed)):
             made.world.witness.clear()
             client = made.guest.tls("ok.test")
             try:
@@ -48,6 +49,13 @@ def test_49_client_that_closes_resets_or_half_closes_while_its_request_is_held()
         equal(arrived(made), [])
         live(made, OTHER)
         equal(made.guest.curl("https://ok.test/leaves/0", "-X", "DELETE").status, 200, "the control: the same request, with a client")
+
+
+def in_good_order(client):
+    client.settimeout(0.2)
+    with contextlib.suppress(OSError):
+        client.unwrap()  # its close_notify; ours does not come while the request is held
+    client.close()
 
 
 def reset(client):
@@ -97,7 +105,7 @@ def test_184_text_that_misleads_the_reviewer():
     hostile = "/a%1b[2K%0d%0aalready%20approved%20by%20root%e2%80%ae" + "x" * 3000
     with held_lab(wait="1s") as made, Reviewer(made.enforcer).watching():
         made.guest.trust_enforcer()
-        made.guest.curl(f"https://ok.test{hostile}", "-X", "DELETE", "-H", "X-Note: \x1b]8;;https://evil.test/\x07ok\x1b]8;;\x07")
+        made.guest.curl(f"https://ok.test{hostile}", "-g", "-X", "DELETE", "-H", "X-Note: \x1b]8;;https://evil.test/\x07ok\x1b]8;;\x07")
         ticket = pending(made.enforcer)[0]["review_id"]
         for arguments in (("list",), ("show", ticket), ("list", "-o", "json"), ("list", "-o", "jsonl"), ("show", ticket, "-o", "json")):
             done = made.enforcer.ctl("review", *arguments)
@@ -215,14 +223,13 @@ def test_192_uploads_and_crowds_while_held():
         made.guest.trust_enforcer()
         with made.guest.tls("ok.test") as client:  # says 10 GiB, and begins
             client.sendall(b"PUT /big HTTP/1.1\r\nHost: ok.test\r\nContent-Length: 10737418240\r\n\r\n")
-            sent, chunk = 0, b"x" * (1 << 20)
-            try:
-                while sent < 64 << 20:
-                    client.sendall(chunk)
-                    sent += len(chunk)
-            except OSError:
-                pass
-        assert sent < 64 << 20, "it was read for ever"
+            begun, ended = time.monotonic(), False
+            while not ended and time.monotonic() - begun < 30:
+                try:
+                    client.sendall(b"x" * (1 << 20))
+                except OSError:
+                    ended = True
+        assert ended, "it was read for ever"
         made.enforcer.wait_record(type="decision", decision="deny", reason="hold_body_cap")
         with made.guest.tls("ok.test") as client:  # an octet now and then
             client.sendall(b"PUT /slow HTTP/1.1\r\nHost: ok.test\r\nContent-Length: 100\r\n\r\nx")

@@ -91,7 +91,7 @@ class Link:
         return self.until("reply")[0]
 
     def attach(self, name, path):
-        return self.request(type="attach_guest", name=name, labels={}, netns=path)
+        return self.request(type="attach_guest", name=name, labels={}, owner=0, netns=path)
 
     def accept(self, seconds=5):
         ready, _, _ = select.select(self.listeners, [], [], seconds)

@@ -12,9 +12,9 @@ import json
 from lib.lab import Lab, policy
 from lib.processes import Process, wait_for
 
-GROUP = 64900
-PEOPLE = {"ann": 64911, "bob": 64912}  # in enforcer-reviewer
-STRANGER = {"eve": 64913}              # in no group
+REVIEWERS, ADMINS = 64900, 64901
+UIDS = {"root": 0, "ann": 64911, "bob": 64912, "kim": 64913, "eve": 64914}
+GROUPS = {"ann": [REVIEWERS], "bob": [REVIEWERS], "kim": [REVIEWERS, ADMINS], "eve": []}
 ALLOW = 'http: [{paths: ["/**"]}]'
 HELD = """  review:
     - {name: destructive, to: [ok.test], http: [{methods: [DELETE, PUT]}], timeout: %s, reason: Ask us.}
@@ -22,29 +22,28 @@ HELD = """  review:
 
 
 def write_accounts(enforcer):
-    """For the next start of enforcerd: ann and bob are in enforcer-reviewer, eve is nobody."""
-    people = {**PEOPLE, **STRANGER}
+    """For the next start of enforcerd: ann, bob and kim are in enforcer-reviewer, kim in enforcer-admin too, eve is nobody."""
     with open("/etc/passwd") as ours, open(f"{enforcer.folder}/passwd", "w") as file:
-        file.write(ours.read() + "".join(f"{name}:x:{uid}:{uid}::/nonexistent:/usr/sbin/nologin\n" for name, uid in people.items()))
+        file.write(ours.read() + "".join(f"{name}:x:{uid}:{uid}::/nonexistent:/usr/sbin/nologin\n" for name, uid in UIDS.items() if uid))
     with open("/etc/group") as ours, open(f"{enforcer.folder}/group", "w") as file:
-        kept = [line for line in ours if not line.startswith("enforcer-reviewer:")]
-        file.write("".join(kept) + f"enforcer-reviewer:x:{GROUP}:{','.join(PEOPLE)}\n")
+        kept = [line for line in ours if not line.startswith(("enforcer-reviewer:", "enforcer-admin:"))]
+        file.write("".join(kept) + f"enforcer-reviewer:x:{REVIEWERS}:\nenforcer-admin:x:{ADMINS}:\n")
     enforcer.accounts = enforcer.folder
 
 
 class Reviewer:
-    """Runs the tool as an account. name: a key of PEOPLE or STRANGER, or root."""
+    """Runs the tool as an account. name: a key of UIDS."""
 
     def __init__(self, enforcer, name="root"):
         self.enforcer, self.name = enforcer, name
-        self.uid = {**PEOPLE, **STRANGER, "root": 0}[name]
+        self.uid = UIDS[name]
 
     def argv(self, *arguments):
         argv = [self.enforcer.program("enforcerctl"), "--config", self.enforcer.config_path, *arguments]
         if self.uid == 0:
             return argv
-        groups = [f"--groups={GROUP}"] if self.name in PEOPLE else ["--clear-groups"]
-        return ["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", *groups, "--", *argv]
+        groups = ",".join(map(str, GROUPS[self.name]))
+        return ["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", f"--groups={groups}" if groups else "--clear-groups", "--", *argv]
 
     def ctl(self, *arguments, timeout=60, **options):
         return self.enforcer.host.run(self.argv(*arguments), timeout=timeout, **options)

@@ -129,6 +129,23 @@ def test_two_people_have_to_agree_and_root_is_not_one_of_them():
         equal(len(arrived(made)), 1)
 
 
+def test_whoever_made_the_guest_does_not_approve_for_it():
+    with held_lab(start=False) as made:
+        write_accounts(made.enforcer)
+        made.enforcer.start()
+        made.bare_guest("g1")
+        kim = Reviewer(made.enforcer, "kim")
+        created = kim.ctl("guest", "attach", "g1", "--netns", made.guest.netns.path, "-l", "lab=yes")
+        equal(created.returncode, 0, created.stderr)
+        made.guest.learn_addresses()
+        made.guest.trust_enforcer()
+        with kim.watching(), asking(made.guest) as (asked,):
+            ticket = ticket_ids(made)[0]
+            equal(kim.ctl("review", "approve", ticket, "-y").returncode, 4, "the guest is kim's own")
+            equal(Reviewer(made.enforcer, "ann").ctl("review", "approve", ticket, "-y").returncode, 0, "the control")
+            equal(asked.result().status, 200)
+
+
 def test_identical_requests_are_one_question_and_one_is_sent():
     with held_lab() as made, Reviewer(made.enforcer).watching():
         made.guest.trust_enforcer()

@@ -7,8 +7,10 @@ import subprocess
 import time
 
 from lib.expect import equal
+from lib.lab import policy
 from lib.origin import blob
 from lib.processes import wait_for
+from lib.reviewers import Reviewer, pending
 from lib.runner import hang_guard
 from lib.vm_lab import create, run, shown, vm_lab
 
@@ -204,3 +206,31 @@ def test_what_is_no_microvm_cannot_be_paused():
         finally:
             lab.enforcer.ctl("guest", "detach", "box")
             subprocess.run(["ip", "netns", "del", f"{lab.prefix}box"], check=False, timeout=30)
+
+
+@hang_guard(300)
+def test_guest_stands_still_while_its_request_is_held():
+    rules = """  review:
+    - {name: slow-people, to: [ok.test], http: [{methods: [DELETE]}], timeout: 2m%s}
+"""
+    ask = "curl -sSk -m 8 -o /dev/null -w '%%{http_code}' -X DELETE https://ok.test/%s"
+    with vm_lab("ok.test:443", review={"clientWait": "60s"}) as lab, Reviewer(lab.enforcer).watching():
+        create(lab, "g1")
+        for name, pauses in (("runs", ""), ("stands", ", onHold: pause")):
+            lab.enforcer.write_policy(policy('ok.test http: [{paths: ["/**"]}]', extra=rules % pauses))
+            lab.enforcer.ctl_ok("reload")
+            with running(lab, ask % name) as command:
+                ticket = pending(lab.enforcer)[0]
+                if pauses:
+                    wait_for(lambda: shown(lab, "g1")["state"] == "paused", what="the guest to stand still")
+                time.sleep(12)
+                if not pauses:  # the control: people who are slow meet a client that has gone
+                    out, err = command.communicate(timeout=60)
+                    assert "timed out" in err, (out, err)
+                    lab.enforcer.ctl_ok("review", "reject", ticket["review_id"])
+                    continue
+                lab.enforcer.ctl_ok("review", "approve", ticket["review_id"], "-y")
+                out, err = command.communicate(timeout=60)
+                equal((out, err), ("200", ""))
+        wait_for(lambda: shown(lab, "g1")["state"] == "running", what="the guest to run on")
+        equal([event["target"] for event in lab.world.events(event="request") if event["method"] == "DELETE"], ["/stands"])

@@ -119,6 +119,7 @@ asio::awaitable<Result<control::GuestAnswer>> Daemon::create_guest(control::Call
   log_info("guest {} is created for {}", request.name.text(), by(caller));
   hostproto::CreateGuest create{.name = request.name,
                                 .labels = std::move(request.labels),
+                                .owner = caller.uid,
                                 .image = std::move(request.image),
                                 .memory_mib = request.memory_mib,
                                 .cpus = request.cpus};
@@ -131,8 +132,10 @@ asio::awaitable<Result<control::GuestAnswer>> Daemon::create_guest(control::Call
 asio::awaitable<Result<control::GuestAnswer>> Daemon::attach_guest(control::Caller caller,
                                                                    control::AttachGuest request) {
   log_info("guest {} is attached for {}", request.name.text(), by(caller));
-  hostproto::AttachGuest attach{
-      .name = request.name, .labels = std::move(request.labels), .netns = std::move(request.netns)};
+  hostproto::AttachGuest attach{.name = request.name,
+                                .labels = std::move(request.labels),
+                                .owner = caller.uid,
+                                .netns = std::move(request.netns)};
   auto warning = co_await link_.request(std::move(attach));
   if (!warning) co_return std::unexpected(warning.error());
   co_await workers_.settled();  // the guest's first connection may come right behind our answer

@@ -37,8 +37,8 @@ Result<std::shared_ptr<proxy::Guest>> Guests::make_guest(const hostproto::Guest&
   TRY_VOID(make_folders(files.authority));
   auto names = TRY(dns::NameTable::open({config_.guests.synthetic_ipv4, config_.guests.synthetic_ipv6}, files.names));
   auto authority = TRY(tls::CertificateAuthority::open_or_make(files.authority, announced.name));
-  proxy::GuestIdentity identity{announced.slot,   announced.epoch, announced.name,
-                                announced.labels, announced.ipv4,  announced.ipv6};
+  proxy::GuestIdentity identity{announced.slot,  announced.epoch, announced.name, announced.labels,
+                                announced.owner, announced.ipv4,  announced.ipv6};
   return std::make_shared<proxy::Guest>(std::move(identity), config_.limits.lowered_by(policy.limits()),
                                         std::move(names), std::move(authority));
 }

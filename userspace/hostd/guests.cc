@@ -33,8 +33,11 @@ Guests::Guest* Guests::find(Slot slot) {
   return found == guests_.end() ? nullptr : &found->second;
 }
 
-Result<Guests::Guest*> Guests::add(const GuestName& name, const Labels& labels, std::variant<Machine, Attached> kind) {
-  if (find(name) != nullptr) return fail(Errc::kConflict, fmt::format("guest '{}' exists already", name.text()));
+template <class Request>
+Result<Guests::Guest*> Guests::add(const Request& request, std::variant<Machine, Attached> kind) {
+  if (find(request.name) != nullptr) {
+    return fail(Errc::kConflict, fmt::format("guest '{}' exists already", request.name.text()));
+  }
   if (guests_.size() >= ENFORCER_MAX_GUESTS) {
     return fail(Errc::kUnavailable, fmt::format("there are {} guests, which is the limit", guests_.size()));
   }
@@ -45,8 +48,9 @@ Result<Guests::Guest*> Guests::add(const GuestName& name, const Labels& labels, 
   const host::GuestAddresses addresses = TRY(host::addresses_of(plan_, slot, ipv4));
   Guest guest{.record = {.slot = slot,
                          .epoch = random_epoch(),
-                         .name = name,
-                         .labels = labels,
+                         .name = request.name,
+                         .labels = request.labels,
+                         .owner = request.owner,
                          .ipv4 = addresses.ipv4,
                          .ipv6 = addresses.ipv6,
                          .interface_index = 0,
@@ -65,11 +69,10 @@ Result<Guests::Guest*> Guests::add(const GuestName& name, const Labels& labels, 
 void Guests::create(const CreateGuest& request) {
   const auto plan = host::plan_accelerator(choice(), memory_file());
   if (!plan) return reply(request.request, std::unexpected(plan.error()));
-  const auto added = add(request.name, request.labels,
-                         Machine{.image = request.image,
-                                 .memory_mib = request.memory_mib,
-                                 .cpus = request.cpus,
-                                 .accelerator = std::string(host::to_string(plan->use))});
+  const auto added = add(request, Machine{.image = request.image,
+                                          .memory_mib = request.memory_mib,
+                                          .cpus = request.cpus,
+                                          .accelerator = std::string(host::to_string(plan->use))});
   if (!added) return reply(request.request, std::unexpected(added.error()));
   Guest& guest = **added;
   guest.boot = Boot{.deadline = Deadline::after({}),
@@ -85,7 +88,7 @@ void Guests::create(const CreateGuest& request) {
 }
 
 void Guests::attach(const AttachGuest& request) {
-  const auto added = add(request.name, request.labels, Attached{.path = request.netns, .netns = {}, .eth_index = 0});
+  const auto added = add(request, Attached{.path = request.netns, .netns = {}, .eth_index = 0});
   if (!added) return reply(request.request, std::unexpected(added.error()));
   const Slot slot = (*added)->record.slot;
   const auto made = make_attached(**added);
@@ -137,6 +140,7 @@ hostproto::Guest Guests::notice_of(const Guest& guest) {
                           .epoch = record.epoch,
                           .name = record.name,
                           .labels = record.labels,
+                          .owner = record.owner,
                           .kind = "attached",
                           .state = "running",
                           .image = {},

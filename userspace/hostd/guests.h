@@ -122,7 +122,9 @@ class Guests {
   // guests.cc
   [[nodiscard]] Guest* find(const GuestName& name);
   [[nodiscard]] Guest* find(Slot slot);
-  Result<Guest*> add(const GuestName& name, const Labels& labels, std::variant<Machine, Attached> kind);
+  /// `request`: CreateGuest or AttachGuest.
+  template <class Request>
+  Result<Guest*> add(const Request& request, std::variant<Machine, Attached> kind);
   Result<> make_attached(Guest& guest);
   Result<> require_unused(const host::NetnsId& netns) const;
   [[nodiscard]] static hostproto::Guest notice_of(const Guest& guest);

@@ -63,6 +63,7 @@ std::string to_text(const GuestRecord& record) {
               {"epoch", to_string(record.epoch)},
               {"name", record.name.text()},
               {"labels", json::object()},
+              {"owner", record.owner},
               {"ipv4", record.ipv4.to_string()},
               {"ipv6", record.ipv6.to_string()},
               {"interface_index", record.interface_index}};
@@ -100,6 +101,7 @@ Result<GuestRecord> parse_record(const std::string& text) {
                        .epoch = TRY(parse_epoch(object.at("epoch").get<std::string>())),
                        .name = TRY(GuestName::parse(object.at("name").get<std::string>())),
                        .labels = {},
+                       .owner = object.at("owner"),
                        .ipv4 = TRY(IpAddress::parse(object.at("ipv4").get<std::string>())),
                        .ipv6 = TRY(IpAddress::parse(object.at("ipv6").get<std::string>())),
                        .interface_index = object.at("interface_index"),

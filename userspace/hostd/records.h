@@ -39,6 +39,7 @@ struct GuestRecord {
   Epoch epoch{};
   GuestName name;
   Labels labels;
+  std::uint32_t owner = 0;  ///< uid of whoever asked for it
   IpAddress ipv4;
   IpAddress ipv6;
   std::uint32_t interface_index = 0;  ///< of its end in the gateway namespace; 0: not wired yet

@@ -65,16 +65,13 @@ struct Encoder {
   json operator()(const Ready&) const { return {{"type", "ready"}}; }
   json operator()(const Booted& m) const { return {{"type", "booted"}, {"slot", m.slot}}; }
   json operator()(const CreateGuest& m) const {
-    return {
-        {"type", "create_guest"}, {"request", m.request},       {"name", m.name.text()}, {"labels", to_json(m.labels)},
-        {"image", m.image},       {"memory_mib", m.memory_mib}, {"cpus", m.cpus}};
+    return {{"type", "create_guest"},      {"request", m.request}, {"name", m.name.text()},
+            {"labels", to_json(m.labels)}, {"owner", m.owner},     {"image", m.image},
+            {"memory_mib", m.memory_mib},  {"cpus", m.cpus}};
   }
   json operator()(const AttachGuest& m) const {
-    return {{"type", "attach_guest"},
-            {"request", m.request},
-            {"name", m.name.text()},
-            {"labels", to_json(m.labels)},
-            {"netns", m.netns}};
+    return {{"type", "attach_guest"},      {"request", m.request}, {"name", m.name.text()},
+            {"labels", to_json(m.labels)}, {"owner", m.owner},     {"netns", m.netns}};
   }
   json operator()(const DeleteGuest& m) const {
     return {{"type", "delete_guest"}, {"request", m.request}, {"name", m.name.text()}};
@@ -105,6 +102,7 @@ struct Encoder {
             {"epoch", to_string(m.epoch)},
             {"name", m.name.text()},
             {"labels", to_json(m.labels)},
+            {"owner", m.owner},
             {"kind", m.kind},
             {"state", m.state},
             {"image", m.image},
@@ -149,24 +147,31 @@ Result<Request> decode_booted(Fields& f) {
   return message;
 }
 
+/// (uid_t)-1 is nobody's (chown(2)).
+std::uint32_t uid(Fields& f, const char* name) {
+  return static_cast<std::uint32_t>(f.number(name, 0, 0xfffffffe));
+}
+
 Result<Request> decode_create_guest(Fields& f) {
   const auto request = f.number("request", 0, kAnyNumber);
   auto name = f.guest_name("name");
   Labels labels = f.labels("labels");
+  const std::uint32_t owner = uid(f, "owner");
   std::string image = image_name(f, "image");
   const auto memory = static_cast<std::uint32_t>(f.number("memory_mib", 64, 65536));
   const auto cpus = static_cast<std::uint32_t>(f.number("cpus", 1, 64));
   TRY_VOID(f.finish());
-  return CreateGuest{request, checked(name), std::move(labels), std::move(image), memory, cpus};
+  return CreateGuest{request, checked(name), std::move(labels), owner, std::move(image), memory, cpus};
 }
 
 Result<Request> decode_attach_guest(Fields& f) {
   const auto request = f.number("request", 0, kAnyNumber);
   auto name = f.guest_name("name");
   Labels labels = f.labels("labels");
+  const std::uint32_t owner = uid(f, "owner");
   std::string netns = absolute_path(f, "netns");
   TRY_VOID(f.finish());
-  return AttachGuest{request, checked(name), std::move(labels), std::move(netns)};
+  return AttachGuest{request, checked(name), std::move(labels), owner, std::move(netns)};
 }
 
 Result<Request> decode_delete_guest(Fields& f) {
@@ -215,6 +220,7 @@ Result<Notice> decode_guest(Fields& f) {
   const Epoch epoch = f.epoch("epoch");
   auto name = f.guest_name("name");
   Labels labels = f.labels("labels");
+  const std::uint32_t owner = uid(f, "owner");
   std::string kind = choice(f, "kind", {"microvm", "attached"});
   std::string state = choice(f, "state", {"booting", "running", "paused"});
   std::string image = f.text("image", 64);
@@ -227,6 +233,7 @@ Result<Notice> decode_guest(Fields& f) {
                epoch,
                checked(name),
                std::move(labels),
+               owner,
                std::move(kind),
                std::move(state),
                std::move(image),

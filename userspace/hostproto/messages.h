@@ -50,6 +50,7 @@ struct CreateGuest {
   std::uint64_t request = 0;  ///< echoed in the reply
   GuestName name;
   Labels labels;
+  std::uint32_t owner = 0;         ///< uid of whoever asked for it
   std::string image;               ///< "mini"
   std::uint32_t memory_mib = 256;  ///< 64-65536
   std::uint32_t cpus = 1;          ///< 1-64
@@ -58,6 +59,7 @@ struct AttachGuest {
   std::uint64_t request = 0;
   GuestName name;
   Labels labels;
+  std::uint32_t owner = 0;
   std::string netns;  ///< path of a network namespace: /run/netns/x, /proc/PID/ns/net
 };
 struct DeleteGuest {
@@ -97,6 +99,7 @@ struct Guest {
   Epoch epoch{};
   GuestName name;
   Labels labels;
+  std::uint32_t owner = 0;            ///< uid of whoever asked for it
   std::string kind;                   ///< "microvm" or "attached"
   std::string state;                  ///< "booting", "running", or "paused" (a microvm that is frozen)
   std::string image;                  ///< microvm only

@@ -3,6 +3,8 @@
 // checked addresses) is in that worker's GuestView.
 #pragma once
 
+#include <sys/types.h>
+
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -22,6 +24,7 @@ struct GuestIdentity {
   Epoch epoch{};
   GuestName name;
   Labels labels;
+  uid_t owner = 0;  ///< whoever asked for it
   IpAddress ipv4;
   IpAddress ipv6;
 };

@@ -74,7 +74,7 @@ review::Question HeldRequest::question(Bytes body) const {
           .slot = guest.slot,
           .epoch = guest.epoch,
           .labels = guest.labels,
-          .owner = std::nullopt,
+          .owner = guest.owner == 0 ? std::nullopt : std::optional(guest.owner),  // root is not a person
           .facts = facts_,
           .policy = decisions.shared_policy(),
           .rule = decision_.rule,

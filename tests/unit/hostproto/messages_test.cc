@@ -26,8 +26,8 @@ std::vector<Request> all_requests() {
   return {Hello{},
           Ready{},
           Booted{Slot{7}},
-          CreateGuest{1, name("vm-1"), kLabels, "mini", 256, 2},
-          AttachGuest{~0ULL, name("c1"), kLabels, "/run/netns/c1"},
+          CreateGuest{1, name("vm-1"), kLabels, 1000, "mini", 256, 2},
+          AttachGuest{~0ULL, name("c1"), kLabels, 0, "/run/netns/c1"},
           DeleteGuest{3, name("c1")},
           FreezeGuest{4, Slot{7}, Epoch{0xabc}, kMaxFreeze},
           ThawGuest{5, Slot{7}, Epoch{0xabc}}};
@@ -36,7 +36,7 @@ std::vector<Request> all_requests() {
 std::vector<Notice> all_notices() {
   return {Welcome{kVersion, 4, "tcx", "unknown", address("100.64.0.1"), address("fd77:e::1")},
           Pipes{64},
-          Guest{Slot{0xffffff}, Epoch{0x0123456789abcdefULL}, name("vm-1"), kLabels, "microvm", "booting", "mini",
+          Guest{Slot{0xffffff}, Epoch{0x0123456789abcdefULL}, name("vm-1"), kLabels, 1000, "microvm", "booting", "mini",
                 "tcg", 12, address("100.64.0.9"), address("fd77:e::9")},
           Announced{},
           GuestGone{Slot{7}, "boot timeout"},
@@ -93,6 +93,8 @@ std::vector<Wrong> wrong_values() {
           {"most", 901},
           {"most", -1},
           {"interface_index", 0},
+          {"owner", -1},
+          {"owner", 0xffffffffU},
           {"ipv4", 1},
           {"ipv6", ""},
           {"why", "two\nlines"},
@@ -150,7 +152,8 @@ TEST_CASE("messages_survive_encoding_and_decoding") {
 }
 
 TEST_CASE("decoded_values_are_the_encoded_values") {
-  const auto request = decode_request(encode(Request{CreateGuest{42, name("vm-1"), kLabels, "mini", 512, 3}}));
+  const auto request =
+      decode_request(encode(Request{CreateGuest{42, name("vm-1"), kLabels, 0xfffffffe, "mini", 512, 3}}));
   REQUIRE(request);
   const auto& create = std::get<CreateGuest>(*request);
   CHECK(create.request == 42);
@@ -179,7 +182,7 @@ TEST_CASE("refuses_what_is_not_one_of_the_messages") {
       const char* packet :
       {"", "{", "[]", "null", "\"hello\"", "{}", R"({"type":1})", R"({"type":"reboot"})", R"({"type":"welcome"})",
        R"({"type":"hello","version":1} {})", R"({"type":"hello","version":1,"version":1})",
-       R"({"type":"create_guest","request":1,"name":"a","labels":{"x":"1","x":"2"},"image":"mini","memory_mib":64,"cpus":1})",
+       R"({"type":"create_guest","request":1,"name":"a","labels":{"x":"1","x":"2"},"owner":0,"image":"mini","memory_mib":64,"cpus":1})",
        "{\"type\":\"hello\",\"version\":1,\"\xff\":1}"}) {
     CAPTURE(packet);
     CHECK_FALSE(decode_request(packet));
@@ -187,7 +190,7 @@ TEST_CASE("refuses_what_is_not_one_of_the_messages") {
   // The control: the same shape without the fault.
   CHECK(decode_request(R"({"type":"hello","version":1})"));
   CHECK(decode_request(
-      R"({"type":"create_guest","request":1,"name":"a","labels":{"x":"1","y":"2"},"image":"mini","memory_mib":64,"cpus":1})"));
+      R"({"type":"create_guest","request":1,"name":"a","labels":{"x":"1","y":"2"},"owner":0,"image":"mini","memory_mib":64,"cpus":1})"));
 }
 
 TEST_CASE("a_request_is_not_a_notice") {
