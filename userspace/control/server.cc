@@ -84,7 +84,7 @@ class Server::Acceptor : public std::enable_shared_from_this<Acceptor> {
     boost::system::error_code ignored;
     acceptor_.close(ignored);
     pause_.cancel();
-    for (const auto* open : {&service_->callers, &service_->strangers}) {
+    for (const auto* open : {&service_->callers, &service_->viewers, &service_->strangers}) {
       for (Stream* stream : *open) stream->socket().shutdown(asio::socket_base::shutdown_both, ignored);
     }
     unlink(service_->options.socket_path.c_str());

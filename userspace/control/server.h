@@ -26,8 +26,8 @@ class Backend;
 
 struct ServerOptions {
   std::string socket_path;
-  RoleGroups groups;  ///< RoleGroups::of_host()
-  std::size_t max_connections = 64;
+  RoleGroups groups;                 ///< RoleGroups::of_host()
+  std::size_t max_connections = 64;  ///< of viewers, and of all others who have a role
   std::size_t max_stranger_connections = 16;
   std::size_t max_body = std::size_t{4} * 1024 * 1024;
   std::chrono::nanoseconds request_deadline = std::chrono::seconds(30);  ///< head and body, each; an answer's write

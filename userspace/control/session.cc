@@ -207,7 +207,7 @@ asio::awaitable<void> serve(std::shared_ptr<Service> service, Stream stream) {
   }
   const Role role = role_of(*peer, service->options.groups);
   const bool stranger = role == Role::kNone;
-  auto& open = stranger ? service->strangers : service->callers;
+  auto& open = stranger ? service->strangers : role == Role::kViewer ? service->viewers : service->callers;
   if (open.size() >= (stranger ? service->options.max_stranger_connections : service->options.max_connections)) {
     if (!stranger) log_warning("control: too many connections; one of uid {} was closed", peer->uid);
     co_return;

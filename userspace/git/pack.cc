@@ -195,6 +195,11 @@ void PackReader::object_over() {
 }
 
 void PackReader::keep_commit(std::string content) {
+  hashed_ += content.size();  // a delta of a few octets makes a commit of any size
+  if (hashed_ > kMaxHashed) {
+    progress_ = Progress::kCannotRead;
+    return;
+  }
   const auto name = ObjectId::of_commit(content, id_size_);
   auto parents = parents_of(content, id_size_);
   if (!name || !parents) return;  // no commit that could show anything

@@ -42,6 +42,7 @@ class PackReader {
   static constexpr std::size_t kMaxCommit = std::size_t{256} << 10;
   static constexpr std::size_t kMaxKept = std::size_t{2} << 20;       ///< of commits that others may be deltas of
   static constexpr std::size_t kMaxInflated = std::size_t{64} << 20;  ///< about a quarter of a second
+  static constexpr std::size_t kMaxHashed = std::size_t{16} << 20;    ///< of commits, those that deltas make among them
 
  private:
   static constexpr std::size_t kPerCommit = 192;  ///< with its places in two trees
@@ -82,6 +83,7 @@ class PackReader {
   std::string content_;
   // All of them:
   std::uint64_t inflated_ = 0;
+  std::uint64_t hashed_ = 0;
   std::size_t kept_ = 0;
   std::map<std::uint64_t, std::string> commits_;  ///< by where they began
   std::map<ObjectId, std::uint64_t> places_;

@@ -30,11 +30,15 @@ struct OutgoingRequest {
   http::RequestHead head;
   std::optional<std::vector<std::uint8_t>> body;  ///< read whole already, because the decision needed it
   Dialect dialect = Dialect::kProblem;
+  enum class Times : std::uint8_t { kAsNeeded, kOnce };
+  Times times = Times::kAsNeeded;  ///< kOnce: people have agreed to it, and to nothing more (invariant 12)
 
   /// All of it is there.
   [[nodiscard]] bool held_whole() const { return body || head.body.kind == http::BodyFraming::Kind::kNone; }
   /// Where it met a connection that was just being closed, it can be sent on another one, and does no harm twice.
-  [[nodiscard]] bool may_be_repeated() const { return held_whole() && http::is_idempotent(head.method); }
+  [[nodiscard]] bool may_be_repeated() const {
+    return held_whole() && times == Times::kAsNeeded && http::is_idempotent(head.method);
+  }
 };
 
 class Exchange {

@@ -103,6 +103,7 @@ asio::awaitable<std::optional<policy::Decision>> ServedRequest::ask_people(Outgo
   const auto outcome = co_await held.wait(body, raw_host_);
   review_id_ = held.review_id();
   facts_.now = WallClock::now();
+  request.times = OutgoingRequest::Times::kOnce;
   if (const auto* decided = std::get_if<policy::Decision>(&outcome)) co_return *decided;
   if (std::holds_alternative<HeldRequest::Unrecorded>(outcome)) {
     co_await answer_denied(RequestRead::kWhole);

@@ -49,13 +49,33 @@ class PartsDigest {
   std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
 };
 
+/// A client's clock, its name or the number of a try is short; what is longer carries something.
+constexpr std::size_t kLongestUncounted = 256;
+
+/// Of an Authorization: who asks. A signature of AWS is another one in each try, the key and what it is for are not.
+std::string who_asks(std::string_view authorization) {
+  constexpr std::string_view kScope = "Credential=";
+  const auto begin = authorization.find(kScope);
+  if (!authorization.starts_with("AWS4-HMAC-SHA256 ") || begin == std::string_view::npos)
+    return std::string(authorization);
+  std::string_view scope = authorization.substr(begin + kScope.size());
+  scope = scope.substr(0, scope.find_first_of(", "));
+  const auto key = scope.find('/');  // KEY/DATE/REGION/SERVICE/aws4_request
+  const auto date = key == std::string_view::npos ? key : scope.find('/', key + 1);
+  if (date == std::string_view::npos || authorization.find(kScope, begin + 1) != std::string_view::npos)
+    return std::string(authorization);
+  return fmt::format("AWS4 {}{}", scope.substr(0, key), scope.substr(date));
+}
+
 void add_fields(PartsDigest& digest, const std::vector<policy::FieldFact>& fields) {
-  const auto counts = [](const policy::FieldFact& field) { return !changes_between_tries(field.name); };
+  const auto counts = [](const policy::FieldFact& field) {
+    return !changes_between_tries(field.name) || field.value.size() > kLongestUncounted;
+  };
   digest.add_number(static_cast<std::uint64_t>(std::ranges::count_if(fields, counts)));
   for (const policy::FieldFact& field : fields) {
     if (!counts(field)) continue;
     digest.add(field.name);
-    digest.add(field.value);
+    digest.add(field.name == "authorization" ? who_asks(field.value) : field.value);
   }
 }
 
@@ -78,11 +98,11 @@ std::string to_hex(const Fingerprint& fingerprint) {
 }
 
 bool changes_between_tries(std::string_view field) {
-  constexpr std::array<std::string_view, 13> kNames = {
-      "authorization",    "connection", "date",        "keep-alive", "proxy-authorization",
-      "proxy-connection", "te",         "traceparent", "tracestate", "transfer-encoding",
-      "upgrade",          "user-agent", "x-amz-date"};
-  return std::ranges::binary_search(kNames, field) || field.starts_with("amz-sdk-");
+  constexpr std::array<std::string_view, 14> kNames = {
+      "amz-sdk-invocation-id", "amz-sdk-request",  "connection", "date",        "keep-alive",
+      "proxy-authorization",   "proxy-connection", "te",         "traceparent", "tracestate",
+      "transfer-encoding",     "upgrade",          "user-agent", "x-amz-date"};
+  return std::ranges::binary_search(kNames, field);
 }
 
 Fingerprint fingerprint_of(Epoch epoch, const policy::Facts& facts, std::span<const std::uint8_t> body,

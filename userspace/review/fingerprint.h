@@ -1,7 +1,8 @@
 // Fingerprint: what makes two requests the same one for people who approve (invariant 12). Everything that an origin
-// could act on counts; what clients change from try to try does not: Date, X-Amz-Date, Authorization, amz-sdk-*,
-// traceparent, tracestate, User-Agent, and what concerns one connection only (RFC 9110 7.6.1 by name, and
-// Proxy-Authorization). What a Connection field names counts: a guest cannot take a field out of the question.
+// could act on counts; what clients change from try to try does not: Date, X-Amz-Date, amz-sdk-invocation-id,
+// amz-sdk-request, traceparent, tracestate and User-Agent, as long as they are short, the date and the signature in an
+// Authorization of AWS, and what concerns one connection only (RFC 9110 7.6.1), by name: what a Connection field
+// names counts. Who asks counts: what is approved for one account is not for another.
 #pragma once
 
 #include <array>

@@ -76,16 +76,16 @@ TEST_CASE("everything that an origin could act on counts") {
 
 TEST_CASE("what clients change from try to try does not count, wherever it stands") {
   const Fingerprint plain = Asked{}.fingerprint();
-  for (const char* name : {"date", "x-amz-date", "authorization", "amz-sdk-invocation-id", "amz-sdk-request",
-                           "traceparent", "tracestate", "user-agent", "connection", "keep-alive", "proxy-connection",
-                           "proxy-authorization", "te", "transfer-encoding", "upgrade"}) {
+  for (const char* name :
+       {"date", "x-amz-date", "amz-sdk-invocation-id", "amz-sdk-request", "traceparent", "tracestate", "user-agent",
+        "connection", "keep-alive", "proxy-connection", "proxy-authorization", "te", "transfer-encoding", "upgrade"}) {
     CAPTURE(name);
     CHECK(changes_between_tries(name));
     CHECK(with([&](Asked& a) { a.request.fields.insert(a.request.fields.begin(), {name, "1"}); }) == plain);
     CHECK(with([&](Asked& a) { a.request.fields.push_back({name, "2"}); }) == plain);
   }
-  for (const char* name : {"", "dat", "date2", "x-date", "amz-sdk", "x-amz-sdk-request", "x-amz-security-token",
-                           "content-length", "trailer", "x-user-agent", "zzz"}) {
+  for (const char* name : {"", "dat", "date2", "x-date", "amz-sdk", "amz-sdk-other", "x-amz-sdk-request",
+                           "x-amz-security-token", "content-length", "trailer", "x-user-agent", "zzz"}) {
     CAPTURE(name);
     CHECK_FALSE(changes_between_tries(name));
     CHECK(with([&](Asked& a) { a.request.fields.push_back({name, "1"}); }) != plain);
@@ -95,6 +95,36 @@ TEST_CASE("what clients change from try to try does not count, wherever it stand
           a.request.fields.push_back({"connection", "x-force"});
           a.request.fields.push_back({"x-force", "1"});
         }) != plain);
+}
+
+TEST_CASE("what changes between tries counts when it is long enough to carry something") {
+  const Fingerprint plain = Asked{}.fingerprint();
+  const auto agent = [](std::size_t octets) {
+    return with([&](Asked& a) { a.request.fields.push_back({"user-agent", std::string(octets, 'x')}); });
+  };
+  CHECK(agent(256) == plain);
+  CHECK(agent(257) != plain);
+}
+
+TEST_CASE("who asks counts and the signature of a try does not") {
+  const auto authorized = [](const std::string& value) {
+    return with([&](Asked& a) { a.request.fields.push_back({"authorization", value}); });
+  };
+  const auto signed_by = [&](const std::string& scope, const std::string& signature) {
+    return authorized("AWS4-HMAC-SHA256 Credential=" + scope + ", SignedHeaders=host, Signature=" + signature);
+  };
+  const Fingerprint one = signed_by("AKIADEV/20260101/us-east-1/s3/aws4_request", "aa");
+  CHECK(signed_by("AKIADEV/20260102/us-east-1/s3/aws4_request", "bb") == one);
+  for (const char* scope : {"AKIAPROD/20260101/us-east-1/s3/aws4_request", "AKIADEV/20260101/us-east-2/s3/aws4_request",
+                            "AKIADEV/20260101/us-east-1/iam/aws4_request", "AKIADEV", "AKIADEV/20260101"}) {
+    CAPTURE(scope);
+    CHECK(signed_by(scope, "aa") != one);
+  }
+  CHECK(authorized("AWS4-HMAC-SHA256 Credential=AKIADEV/20260101/us-east-1/s3/aws4_request, "
+                   "Credential=AKIAPROD/20260101/us-east-1/s3/aws4_request, Signature=aa") != one);
+  CHECK(authorized("Bearer dev") != authorized("Bearer prod"));
+  CHECK(authorized("Bearer dev") == authorized("Bearer dev"));
+  CHECK(authorized("Bearer dev") != Asked{}.fingerprint());
 }
 
 TEST_CASE("parts that read alike when they are put together are not alike") {
