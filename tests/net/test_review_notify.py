@@ -46,7 +46,7 @@ def test_command_is_told_of_each_held_request_once_and_is_somebody_to_ask():
             with asking(made.guest, url=f"https://ok.test/stack/{verdict[0]}?a=%1b") as (asked,):
                 line = notices.wait(number)[-1]
                 ticket = ticket_ids(made)[0]
-                told, shown = json.loads(line), json.loads(made.enforcer.ctl_ok("review", "show", ticket, "-o", "json"))
+                told, shown = json.loads(line), json.loads(made.enforcer.ctl_ok("review", "show", ticket, "-o", "json"))["review"]
                 equal(told.keys(), shown.keys())
                 equal({key: told[key] for key in told if key != "clients"}, {key: shown[key] for key in shown if key != "clients"})
                 equal((told["review_id"], told["state"], told["path"]), (ticket, "pending", f"/stack/{verdict[0]}"))
