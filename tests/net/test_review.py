@@ -83,6 +83,26 @@ def test_invariant_3_request_whose_approval_cannot_be_recorded_is_not_sent():
         equal([record["path"] for record in records], ["/stack/c"])
 
 
+def test_request_that_cannot_be_recorded_is_no_question_and_is_not_said_to_be_sent():
+    with held_lab(start=False) as made, small_filesystem(made.enforcer.audit_folder, "256k"):
+        made.enforcer.start()
+        made.attach("g1").trust_enforcer()
+        with Reviewer(made.enforcer).watching() as watcher, made.guest.tls("ok.test") as living:
+            living.sendall(b"GET / HTTP/1.1\r\nHost: ok.test\r\n\r\n")
+            equal(read_response(living)[0], 200)
+            with asking(made.guest) as (asked,):
+                ticket = ticket_ids(made)[0]
+                fill(made.enforcer, made.guest)
+                made.enforcer.ctl_ok("review", "approve", ticket, "-y")
+                equal(asked.result().status, 503)
+            living.sendall(b"DELETE /stack/b HTTP/1.1\r\nHost: ok.test\r\n\r\n")
+            equal(read_response(living)[0], 503)
+            wait_for(lambda: '"approved"' in watcher.output(), what="the verdict to be told")
+            equal([found["path"] for found in tickets(made.enforcer, state="pending")], [], "questions whose request has its answer")
+            equal([found["path"] for found in tickets(made.enforcer, state="sent")], [], "said to be sent")
+        equal(arrived(made), [])
+
+
 def test_rejected_request_is_denied_and_says_so():
     with held_lab() as made, Reviewer(made.enforcer).watching():
         made.guest.trust_enforcer()
