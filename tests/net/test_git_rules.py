@@ -1,11 +1,15 @@
 """What a push does is decided on before any of it reaches the origin: refs, deletions, forced updates. Real git, real `git
 http-backend`."""
 
+import concurrent.futures
+import contextlib
 import random
+import time
 
 from lib.expect import equal
 from lib.git_clients import clone, commit, serve
 from lib.lab import Lab, policy
+from lib.reviewers import Reviewer, pending, tickets
 
 REPOSITORY = "acme/widgets.git"
 PUSH = "/acme/widgets.git/git-receive-pack"
@@ -150,6 +154,43 @@ def test_deny_rule_means_just_forced_updates_and_deletions():
         refused(clients, nginx, "--force", "origin", "main")
         denied = lab.enforcer.records(type="decision", decision="deny", path=PUSH)
         equal({(r["reason"], r["rule"]) for r in denied}, {("rule", "no-rewriting")})
+
+
+def test_review_rule_asks_about_forced_pushes_and_no_others():
+    review = "  review:\n    - {name: rewriting, to: [git.test], git: {repos: [acme/*], operations: [push], force: only}}\n"
+    with anything(extra=review) as lab, Reviewer(lab.enforcer).watching():
+        clients, server, nginx = serve(lab)
+        clone(clients)
+
+        @contextlib.contextmanager
+        def rewriting(message):
+            """A forced push that is held: (id of its ticket, future of git's end)."""
+            clients.ok("git", "-C", "mine", "commit", "--quiet", "--amend", "-m", message)
+            with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                push = pool.submit(pushed, clients, "--force", "origin", "main")
+                ticket = pending(lab.enforcer)[0]
+                equal((ticket["action"], ticket["rule"]), ("git push --force acme/widgets refs/heads/main", "rewriting"))
+                yield ticket["review_id"], push
+
+        commit(clients, "mine", "small", b"two\n")
+        allowed(clients, "--quiet", "origin", "main")  # the control: a fast-forward needs nobody
+        equal((server.tip(REPOSITORY), tickets(lab.enforcer)), (head(clients), []))
+        server.git("-C", f"{server.folder}/{REPOSITORY}", "config", "core.logAllRefUpdates", "always")
+        moves = lambda: len(server.git("-C", f"{server.folder}/{REPOSITORY}", "reflog", "show", "main").splitlines())
+        good, seen, before = server.tip(REPOSITORY), len(nginx.requests(target=PUSH)), moves()
+        with rewriting("not this") as (ticket, push):
+            lab.enforcer.ctl_ok("review", "reject", ticket)
+            done = push.result()
+        assert done.returncode != 0 and "403" in done.stderr, done.stderr
+        equal((server.tip(REPOSITORY), len(nginx.requests(target=PUSH)), moves()), (good, seen, before), "rejected")
+        with rewriting("this one") as (ticket, push):
+            time.sleep(0.3)
+            equal((push.done(), server.tip(REPOSITORY), len(nginx.requests(target=PUSH))), (False, good, seen), "held")
+            lab.enforcer.ctl_ok("review", "approve", ticket, "-y")
+            done = push.result()
+        equal(done.returncode, 0, done.stderr)
+        equal((server.tip(REPOSITORY), len(nginx.requests(target=PUSH)), moves()), (head(clients), seen + 1, before + 1), "approved")
+        equal(len(tickets(lab.enforcer)), 2)
 
 
 def test_push_that_cannot_be_read_is_denied():

@@ -12,13 +12,12 @@ import struct
 import subprocess
 import termios
 import threading
-import time
 
 from lib.control import control
 from lib.expect import equal
 from lib.lab import Lab, policy
 from lib.processes import wait_for
-from lib.reviewers import Reviewer, write_accounts
+from lib.reviewers import Reviewer, present, write_accounts
 
 
 def reviewed(*, approvals=1):
@@ -71,10 +70,10 @@ class Watch:
 
 @contextlib.contextmanager
 def watching(lab):
+    before = present(lab.enforcer)
     watch = Watch(lab)
     try:
-        # It is there once the daemon holds its connection: nothing else says so before the first change.
-        time.sleep(1)
+        wait_for(lambda: present(lab.enforcer) > before, what="the watcher to be there")
         yield watch
     finally:
         watch.stop()
@@ -319,7 +318,7 @@ def test_live_view_gives_the_terminal_back_when_it_is_killed_and_nobody_is_there
             person.signal(number)
             person.waits_for("\x1b[?1049l")
             person.ends()
-        time.sleep(1)
+        wait_for(lambda: present(lab.enforcer) == 0, what="nobody to be there")
         equal(lab.guest.curl("https://other.test/x").status, 403)
         lab.enforcer.wait_record(type="decision", decision="deny", reason="no_reviewer")
 
@@ -333,8 +332,7 @@ def test_live_view_reconnects_after_a_restart_of_the_daemon():
         person.waits_for("trying again")
         lab.enforcer.start_enforcerd()
         lab.guest.trust_enforcer()
-        wait_for(lambda: lab.enforcer.ctl("status").returncode == 0, what="the daemon")
-        time.sleep(2)
+        wait_for(lambda: present(lab.enforcer) == 1, what="the view to be there again")
         asking = Asking(lab, "https://other.test/after")
         person.waits_for("other.test")
         person.types("ay\r")
