@@ -95,6 +95,7 @@ asio::awaitable<HeldRequest::Outcome> HeldRequest::wait(Bytes body, std::string_
   decisions.reviewed(review_id_, {});
   if (!co_await decisions.ask(facts_, decision_, {.host = raw_host})) {
     conversation_.denied_unrecorded();
+    hold->withdraw();
     co_return Unrecorded{};
   }
   co_return co_await wait_for(*hold, bell);

@@ -87,6 +87,8 @@ class Desk {
       kSpent,  ///< approved, and another client of the same request has sent it
     };
     [[nodiscard]] Turn turn();
+    /// The request has its answer already. Ends the question, unless others wait for it, too.
+    void withdraw();
     /// As it stands now.
     [[nodiscard]] Ticket ticket() const;
 

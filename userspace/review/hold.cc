@@ -79,6 +79,13 @@ Desk::Hold::Turn Desk::Hold::turn() {
   ENFORCER_CHECK(false);
 }
 
+void Desk::Hold::withdraw() {
+  Moment moment(*place_->ledger);
+  Entry& entry = *place_->entry;
+  const bool alone = entry.ticket.clients == 1;
+  if (alone && !is_end(entry.ticket.state)) moment.end(entry, State::kWithdrawn, Change::kWithdrawn);
+}
+
 Ticket Desk::Hold::ticket() const {
   const std::lock_guard lock(place_->ledger->mutex);
   return place_->entry->ticket;

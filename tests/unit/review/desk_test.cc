@@ -87,6 +87,17 @@ TEST_CASE("identical requests share a ticket, and one of their clients sends it 
   CHECK(at.desk.tickets().size() == 2);
 }
 
+TEST_CASE("a request that has its answer takes its question back, unless others wait for it") {
+  AttendedDesk attended;
+  auto alone = attended.hold(question("/a"));
+  alone.withdraw();
+  CHECK(alone.turn() == Turn::kWithdrawn);
+  auto one = attended.hold(question("/b"));
+  auto other = attended.hold(question("/b"));
+  one.withdraw();
+  CHECK(other.turn() == Turn::kWait);
+}
+
 TEST_CASE("a client that leaves leaves its question, and the approval is for the next that comes") {
   AttendedDesk at({.grant = std::chrono::minutes(15)});
   {
