@@ -194,7 +194,7 @@ TEST_CASE("a reload withdraws what is not asked any more, approved or not") {
   Desk::Hold kept = at.hold(question_of(kOneApproval, "/kept"));
   Desk::Hold kept_grant = at.hold(question_of(kOneApproval, "/kept/too"));
   REQUIRE(at.desk.approve(at.newest(), kAlice, ""));
-  at.desk.ask_again([&](const Question& question) {
+  at.desk.withdraw_unasked([&](const Question& question) {
     (void)at.desk.tickets();  // no lock is held
     return question.facts.request->path.starts_with("/kept");
   });
