@@ -9,7 +9,7 @@ from sources import ROOT, files, read  # noqa: E402
 
 # Headers of a foreign library -> the folders that may know it (the others see our own types).
 FOREIGN = {
-    r"bpf/": {"host", "metrics", "enforcerd"}, r"netlink/": {"host"}, r"openssl/": {"tls", "base", "credentials", "audit", "policy", "git", "review"},
+    r"bpf/": {"host", "metrics", "enforcerd"}, r"netlink/": {"host"}, r"openssl/": {"tls", "base", "credentials", "audit", "git", "review"},
     r"nghttp2/": {"http"}, r"(zstd\w*|brotli/.*)\.h": {"http"}, r"zlib\.h": {"http", "git"},
     r"ares\.h": {"dns"}, r"yaml-cpp/": {"policy", "config"}, r"prometheus/": {"metrics"},
     r"CLI/": {"enforcerctl", "enforcerd"}, r"libpsl\.h": {"policy"}, r"seccomp\.h": {"base", "enforcerd"},

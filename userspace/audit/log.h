@@ -107,7 +107,7 @@ class Log {
   std::uint64_t lost_ = 0;   ///< records since the last write that worked
   bool torn_ = false;        ///< the file ends inside a line that could not be taken back
   std::string broken_;       ///< how the log was found not to end as it was left; until that is recorded
-  std::uint64_t missing_ = 1;
+  std::uint64_t missing_ = 0;
   std::string out_;           ///< what the next write(2) gets; kept for its capacity
   std::vector<Added> added_;  ///< the lines in it
   std::size_t notices_ = 0;   ///< how many of them are the writer's own

@@ -14,7 +14,7 @@ namespace enforcer::audit {
 struct Resumption {
   Head head;                  ///< the record before the next
   std::string problem;        ///< one line for people; empty when the files end as they were left
-  std::uint64_t missing = 1;  ///< records that are known to be gone
+  std::uint64_t missing = 0;  ///< records that are known to be gone; 0 also where nobody can know
 };
 
 /// Reads the head file and the files from their end, as far as the record that the head file names. kIo: the system

@@ -1,19 +1,19 @@
 #include "base/digest.h"
 
-#include <fmt/format.h>
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 
 #include <array>
 
 #include "base/bytes.h"
+#include "base/hex.h"
 
 namespace enforcer {
 
 std::string sha256_hex(std::string_view octets) {
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
   SHA256(as_bytes(octets).data(), octets.size(), digest.data());
-  return fmt::format("{:02x}", fmt::join(digest, ""));
+  return hex(digest);
 }
 
 std::string sha1_base64(std::string_view text) {

@@ -1,10 +1,9 @@
 #include "base/text.h"
 
 #include <fmt/format.h>
-#include <openssl/sha.h>
 
 #include "base/ascii.h"
-#include "base/bytes.h"
+#include "base/digest.h"
 
 namespace enforcer {
 namespace {
@@ -27,10 +26,8 @@ std::string escape_untrusted(std::string_view raw, std::size_t limit) {
     append_escaped(out, raw);
     return out;
   }
-  unsigned char digest[SHA256_DIGEST_LENGTH];
-  SHA256(as_bytes(raw).data(), raw.size(), digest);
   append_escaped(out, raw.substr(0, limit / 2));
-  fmt::format_to(std::back_inserter(out), "...[{} bytes, sha256 {:02x}]...", raw.size(), fmt::join(digest, ""));
+  fmt::format_to(std::back_inserter(out), "...[{} bytes, sha256 {}]...", raw.size(), sha256_hex(raw));
   append_escaped(out, raw.substr(raw.size() - limit / 2));
   return out;
 }

@@ -1,5 +1,5 @@
 // Reading one JSON object: absent and of the wrong type are both said by the field's name; the first complaint is kept.
-// Included only by the codecs of this folder.
+// For the codecs of this folder; the tool has `dump` from here for the JSON that it makes itself.
 #pragma once
 
 #include <limits>

@@ -7,6 +7,7 @@
 #include <openssl/sha.h>
 
 #include "base/bytes.h"
+#include "base/hex.h"
 #include "base/secret.h"
 
 namespace enforcer::credentials {
@@ -61,7 +62,7 @@ SigningKey::~SigningKey() {
 std::string SigningKey::sign(std::string_view text) const {
   Digest made;
   hmac_sha256(digest_text(key_), text, made);
-  return fmt::format("{:02x}", fmt::join(as_bytes(digest_text(made)), ""));
+  return hex(as_bytes(digest_text(made)));
 }
 
 std::string sigv4_timestamp(WallClock::time_point now) {

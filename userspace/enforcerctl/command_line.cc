@@ -159,7 +159,7 @@ int run_tool(const std::vector<std::string>& arguments, Terminal& terminal) {
                       .summary = "Administers Enforcer, which lets out of a guest only what a policy allows",
                       .examples = {"status", "run -- curl https://api.github.com", "log -f --decision deny",
                                    "explain https://api.github.com/ --guest agent-1", "policy check policies/*.yaml"},
-                      .more = "Exit codes: 0 ok, 1 failed, 2 usage, 3 findings (or the daemon is not running),\n"
+                      .more = "Exit codes: 0 ok, 1 failed, 2 usage, 3 findings (status: the daemon is not running),\n"
                               "4 not permitted, 5 not found, 6 timeout, 7 conflict. 'run' exits with its command's."}),
       "enforcerctl");
   root.formatter(std::make_shared<Formatter>());

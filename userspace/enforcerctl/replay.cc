@@ -70,7 +70,7 @@ Kind kind_of(const PastDecision& past) {
 }
 
 Replayed cannot_tell(std::string why) {
-  return {.fate = Fate::kCannotTell, .rule = {}, .why = std::move(why)};
+  return {.fate = Fate::kUnknown, .rule = {}, .why = std::move(why)};
 }
 
 std::string rule_name(const policy::RuleInfo* rule) {
@@ -185,10 +185,10 @@ class Asking {
     if (decision.reason == Reason::kReview || decision.reason == Reason::kReviewUnavailable) {
       answer.fate = Fate::kReview;
     } else if (decision.reason == Reason::kActionUnknown) {
-      answer.fate = Fate::kCannotTell;
+      answer.fate = Fate::kUnknown;
       answer.why = "a rule asks for what the record does not say";
     } else if (decision.reason == Reason::kTokenMinting && !(facts_.request && facts_.request->aws)) {
-      answer.fate = Fate::kCannotTell;
+      answer.fate = Fate::kUnknown;
     }
     return answer;
   }
@@ -246,10 +246,10 @@ std::string_view label(Fate fate) {
       return "review";
     case Fate::kDeny:
       return "deny";
-    case Fate::kCannotTell:
+    case Fate::kUnknown:
       break;
   }
-  return "cannot tell";
+  return "unknown";
 }
 
 Fate past_fate(const PastDecision& past) {

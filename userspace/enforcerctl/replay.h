@@ -17,8 +17,8 @@
 
 namespace enforcer::ctl {
 
-enum class Fate { kAllow, kReview, kDeny, kCannotTell };
-[[nodiscard]] std::string_view label(Fate fate);  ///< "allow", "review", "deny", "cannot tell"
+enum class Fate { kAllow, kReview, kDeny, kUnknown };
+[[nodiscard]] std::string_view label(Fate fate);  ///< "allow", "review", "deny", "unknown"
 
 struct Replayed {
   Fate fate = Fate::kDeny;

@@ -65,8 +65,9 @@ void ReviewScreen::changed(const control::ReviewChange& change) {
   } else if (found != reviews_.end()) {
     *found = review;
   } else {
+    // Nor must one that comes after it: only the first of an empty list is chosen by itself.
+    if (reviews_.empty()) selected_ = review.id;
     reviews_.push_back(review);
-    if (selected_.empty()) selected_ = reviews_.front().id;
   }
 }
 

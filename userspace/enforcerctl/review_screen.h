@@ -56,7 +56,7 @@ class ReviewScreen {
   [[nodiscard]] std::string prompt_line() const;
 
   std::vector<control::ReviewInfo> reviews_;  ///< open ones, oldest first
-  std::string selected_;                      ///< id; empty: the first
+  std::string selected_;                      ///< id; empty: none is chosen
   View view_ = View::kList;
   std::optional<control::ReviewInfo> asked_about_;  ///< kApproving, kRejecting
   std::string typed_;

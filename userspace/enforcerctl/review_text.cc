@@ -156,7 +156,7 @@ Lines fact_lines(const ReviewInfo& review, WallClock::time_point now) {
   lines.push_back(fact("guest", review.labels.empty()
                                     ? review.guest
                                     : fmt::format("{} ({})", review.guest, labels_text(review.labels))));
-  lines.push_back(fact("rule", fmt::format("{} at {}", rule_text(review), review.place)));
+  lines.push_back(fact("rule", fmt::format("{} at {}", rule_name(review), review.place)));
   if (!review.note.empty()) lines.push_back(fact("it says", review.note));
   lines.push_back(fact("state", standing_text(review, now)));
   lines.push_back(fact("approvals", fmt::format("{} of {}", review.approvals.size(), review.approvals_needed)));
@@ -228,7 +228,7 @@ std::string short_action(const ReviewInfo& review, std::size_t limit) {
   return text.substr(0, half) + "..." + text.substr(text.size() - half);
 }
 
-std::string rule_text(const ReviewInfo& review) {
+std::string rule_name(const ReviewInfo& review) {
   return safe(fmt::format("{}/{}", review.policy, review.rule));
 }
 

@@ -2,8 +2,8 @@
 // wrote, every line of it behind a bar and in quotes, wrapped by us, so that nothing in it can look like a fact: not by
 // newlines, not by padding that a terminal would wrap, not by control characters (attack 184).
 //
-// Pure: text out of values. Lines are printable ASCII, at most `width` characters where guest text could make them
-// longer, and have no newline.
+// Pure: text out of values. Lines are printable ASCII and have no newline. Those of guest_lines, which the guest could
+// make as long as it likes, have at most `width` characters; the others are as long as the facts, for wrapped().
 #pragma once
 
 #include <string>
@@ -40,7 +40,7 @@ inline constexpr std::size_t kNarrowest = 40;
 /// "cloudformation:DeleteStack", escaped and at most `limit` (>= 16) characters.
 [[nodiscard]] std::string short_action(const control::ReviewInfo& review, std::size_t limit);
 /// "policy/rule"
-[[nodiscard]] std::string rule_text(const control::ReviewInfo& review);
+[[nodiscard]] std::string rule_name(const control::ReviewInfo& review);
 /// "host", with a port that is not the scheme's own.
 [[nodiscard]] std::string place_text(const control::ReviewInfo& review);
 /// The same in at most `limit` (>= 16) characters: its end, where the domain stands.

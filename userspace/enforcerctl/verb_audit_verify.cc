@@ -5,6 +5,7 @@
 
 #include "audit/verify.h"
 #include "base/text.h"
+#include "control/json_object.h"
 #include "enforcerctl/audit_path.h"
 #include "enforcerctl/command_line.h"
 
@@ -55,7 +56,7 @@ void print_json(const Tool& tool, const Verification& found) {
                                   {"last_seq", finding.last},
                                   {"detail", finding.detail}});
   }
-  tool.print_json(answer.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace));
+  tool.print_json(control::dump(answer));
 }
 
 void print_table(const Tool& tool, const Verification& found) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "control/json_object.h"
 #include "enforcerctl/command_line.h"
 #include "enforcerctl/policy_files.h"
 #include "policy/loader.h"
@@ -36,7 +37,7 @@ ExitCode check(Tool& tool, const CheckOptions& options) {
     nlohmann::json answer = {{"api_version", "v1"}, {"valid", outcome.snapshot != nullptr}};
     answer["diagnostics"] = nlohmann::json::array();
     for (const auto& diagnostic : outcome.diagnostics) answer["diagnostics"].push_back(to_json(diagnostic));
-    tool.print_json(answer.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace));
+    tool.print_json(control::dump(answer));
   } else {
     for (const auto& diagnostic : outcome.diagnostics) {
       tool.terminal().out(printable_lines(diagnostic.to_string()) + "\n");

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <tuple>
 
+#include "control/json_object.h"
 #include "enforcerctl/command_line.h"
 #include "enforcerctl/past_records.h"
 #include "enforcerctl/policy_files.h"
@@ -45,7 +46,7 @@ Outcome ask_again(const History& history, const policy::Snapshot& snapshot) {
       (again ? outcome.same : outcome.undecided) += past.count;
       continue;
     }
-    (again->fate == Fate::kCannotTell ? outcome.unknown : outcome.changed) += past.count;
+    (again->fate == Fate::kUnknown ? outcome.unknown : outcome.changed) += past.count;
     const std::string request = past.what.method.empty() ? "" : past.what.method + " " + past.what.path;
     Times& times = outcome.changes[{past.what.guest, past.what.layer, past.target(), request, was, again->fate,
                                     again->rule, again->why}];
@@ -56,31 +57,22 @@ Outcome ask_again(const History& history, const policy::Snapshot& snapshot) {
 }
 
 nlohmann::json change_json(const Change& change, const Times& times) {
-  return {{"time", times.last},
-          {"count", times.count},
-          {"guest", change.guest},
-          {"layer", change.layer},
-          {"target", change.target},
-          {"request", change.request},
-          {"was", label(change.was)},
-          {"would_be", change.would_be == Fate::kCannotTell ? "unknown" : label(change.would_be)},
-          {"rule", change.rule},
-          {"why", change.why}};
-}
-
-std::string dumped(const nlohmann::json& value) {
-  return value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+  return {{"time", times.last},       {"count", times.count},
+          {"guest", change.guest},    {"layer", change.layer},
+          {"target", change.target},  {"request", change.request},
+          {"was", label(change.was)}, {"would_be", label(change.would_be)},
+          {"rule", change.rule},      {"why", change.why}};
 }
 
 void print_changes(const Tool& tool, const Outcome& outcome) {
   if (tool.common.output == Output::kJsonLines) {
-    for (const auto& [change, times] : outcome.changes) tool.print_json(dumped(change_json(change, times)));
+    for (const auto& [change, times] : outcome.changes) tool.print_json(control::dump(change_json(change, times)));
   } else if (tool.json()) {
     nlohmann::json answer = {
         {"api_version", "v1"},        {"same", outcome.same},           {"changed", outcome.changed},
         {"unknown", outcome.unknown}, {"undecided", outcome.undecided}, {"changes", nlohmann::json::array()}};
     for (const auto& [change, times] : outcome.changes) answer["changes"].push_back(change_json(change, times));
-    tool.print_json(dumped(answer));
+    tool.print_json(control::dump(answer));
   } else if (!outcome.changes.empty()) {
     Table table({"LAST", "COUNT", "GUEST", "TARGET", "REQUEST", "WAS", "WOULD BE", "RULE", "WHY"});
     for (const auto& [change, times] : outcome.changes) {
@@ -104,9 +96,8 @@ ExitCode replay_log(Tool& tool, const ReplayOptions& options) {
   if (!history) return tool.report(history.error());
   const Outcome outcome = ask_again(*history, *loaded.snapshot);
   print_changes(tool, outcome);
-  tool.say(
-      fmt::format("{} decisions asked again: {} the same, {} changed, {} cannot be told; {} that no policy decides",
-                  history->count(), outcome.same, outcome.changed, outcome.unknown, outcome.undecided));
+  tool.say(fmt::format("{} decisions asked again: {} the same, {} changed, {} unknown; {} that no policy decides",
+                       history->count(), outcome.same, outcome.changed, outcome.unknown, outcome.undecided));
   return outcome.changes.empty() ? ExitCode::kOk : ExitCode::kFindings;
 }
 
@@ -123,8 +114,8 @@ void add_policy_replay(CLI::App& policy, CommandLine& line) {
                     "policy replay --policy agent.yaml -l role=agent --audit /var/log/enforcer/audit.jsonl"},
        .more = "Give all files that are to be in force together. Nothing is resolved or contacted. Records keep no "
                "header fields,\n"
-               "no values of the query and no bodies: where a rule asks about them the answer is 'cannot tell'.\n"
-               "Exit code 3: some decisions would be others, or it cannot be told."});
+               "no values of the query and no bodies: where a rule asks about them the answer is 'unknown'.\n"
+               "Exit code 3: some decisions would be others, or are unknown."});
   verb.add_option("--policy", options->policy, "Ask these policy files; repeatable")
       ->type_name("FILE")
       ->expected(1)

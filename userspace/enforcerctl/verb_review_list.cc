@@ -18,7 +18,7 @@ constexpr std::size_t kActionCell = 60;
 void add_row(Table& table, const control::ReviewInfo& review, WallClock::time_point now) {
   const bool ended = control::has_ended(review);
   table.add({short_id(review.id), span_text(review.asked, now), review.guest, short_action(review, kActionCell),
-             place_text(review), rule_text(review), approvals_text(review), std::to_string(review.clients),
+             place_text(review), rule_name(review), approvals_text(review), std::to_string(review.clients),
              ended ? "" : span_text(now, review.expires), review.state});
 }
 

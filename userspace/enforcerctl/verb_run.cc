@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "control/json.h"
+#include "control/json_object.h"
 #include "enforcerctl/command_line.h"
 #include "enforcerctl/exec_session.h"
 #include "enforcerctl/guests.h"
@@ -49,7 +50,7 @@ Result<std::string> command_json(const RunOptions& options, const control::Varia
     }
     command["env"][variable.substr(0, equals)] = variable.substr(equals + 1);
   }
-  std::string text = command.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+  std::string text = control::dump(command);
   if (text.size() > hostproto::kMaxFramePayload) return fail(Errc::kInvalid, "the command line is too long");
   return text;
 }

@@ -87,20 +87,20 @@ void Daemon::enforce_loaded(const LoadReport& report, Monotonic::time_point bega
   log_info("policies loaded ({}): generation {}, {} objects", who, policies_.current()->generation(),
            policies_.current()->policies().size());
   record_event("policy_reload", nullptr, who);
-  ask_people_again();
+  withdraw_unasked();
 }
 
 /// When every worker decides by the new policies.
-void Daemon::ask_people_again() {
-  auto ask = [](Daemon& daemon) -> asio::awaitable<void> {
+void Daemon::withdraw_unasked() {
+  auto withdraw = [](Daemon& daemon) -> asio::awaitable<void> {
     co_await daemon.workers_.settled();
-    daemon.reviews_.ask_again([&daemon](Slot slot, Epoch epoch) -> std::shared_ptr<const policy::GuestPolicy> {
+    daemon.reviews_.withdraw_unasked([&daemon](Slot slot, Epoch epoch) -> std::shared_ptr<const policy::GuestPolicy> {
       const GuestEntry* entry = daemon.guests_.find(slot);
       if (entry == nullptr || entry->announced.epoch != epoch) return nullptr;
       return daemon.policies_.current()->for_guest(entry->announced.name, entry->announced.labels);
     });
   };
-  asio::co_spawn(workers_.home().io(), ask(*this), asio::detached);
+  asio::co_spawn(workers_.home().io(), withdraw(*this), asio::detached);
 }
 
 /// What connections to the corporate proxy authenticate with. One that is missing or not bound to the proxy is no

@@ -92,7 +92,7 @@ class Daemon final : public HostEvents, public control::Backend {
   void disconnected() override;
 
   void enforce_loaded(const LoadReport& report, Monotonic::time_point began, std::string_view who);
-  void ask_people_again();
+  void withdraw_unasked();
   void share_egress_credential();
   void revoke_value(const std::string& name);
   void drop_credentials_not_in(const std::vector<std::string>& loaded);

@@ -38,8 +38,9 @@ metrics::ReviewCounts Reviews::counts() const {
   return counts;
 }
 
-void Reviews::ask_again(const std::function<std::shared_ptr<const policy::GuestPolicy>(Slot, Epoch)>& policy_of) {
-  desk_.ask_again([&](const review::Question& question) {
+void Reviews::withdraw_unasked(
+    const std::function<std::shared_ptr<const policy::GuestPolicy>(Slot, Epoch)>& policy_of) {
+  desk_.withdraw_unasked([&](const review::Question& question) {
     const auto policy = policy_of(question.slot, question.epoch);
     if (policy == nullptr) return false;
     policy::Facts now = question.facts;

@@ -30,7 +30,7 @@ class Reviews final : private review::Observer {
 
   /// After a reload, when every worker has the new policies: what is not asked any more is withdrawn. `policy_of`: of a
   /// guest now; null: it is gone.
-  void ask_again(const std::function<std::shared_ptr<const policy::GuestPolicy>(Slot, Epoch)>& policy_of);
+  void withdraw_unasked(const std::function<std::shared_ptr<const policy::GuestPolicy>(Slot, Epoch)>& policy_of);
 
  private:
   void changed(const review::Ticket& ticket, review::Change change, const review::Reviewer* who) override;

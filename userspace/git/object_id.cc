@@ -7,15 +7,10 @@
 #include <memory>
 #include <string>
 
+#include "base/ascii.h"
+
 namespace enforcer::git {
 namespace {
-
-std::optional<std::uint8_t> hex_digit(char c) {
-  if (c >= '0' && c <= '9') return static_cast<std::uint8_t>(c - '0');
-  if (c >= 'a' && c <= 'f') return static_cast<std::uint8_t>(c - 'a' + 10);
-  if (c >= 'A' && c <= 'F') return static_cast<std::uint8_t>(c - 'A' + 10);
-  return std::nullopt;
-}
 
 bool is_size(std::size_t octets) {
   return octets == ObjectId::kSha1 || octets == ObjectId::kSha256;
@@ -28,10 +23,10 @@ std::optional<ObjectId> ObjectId::parse(std::string_view text) {
   ObjectId id;
   id.size_ = text.size() / 2;
   for (std::size_t i = 0; i < id.size_; ++i) {
-    const auto high = hex_digit(text[2 * i]);
-    const auto low = hex_digit(text[2 * i + 1]);
-    if (!high || !low) return std::nullopt;
-    id.octets_[i] = static_cast<std::uint8_t>(*high << 4 | *low);
+    const int high = ascii::hex_value(text[2 * i]);
+    const int low = ascii::hex_value(text[2 * i + 1]);
+    if (high < 0 || low < 0) return std::nullopt;
+    id.octets_[i] = static_cast<std::uint8_t>(high << 4 | low);
   }
   return id;
 }

@@ -184,7 +184,7 @@ void Desk::expire(Monotonic::time_point now) {
   for (const auto& entry : moment.live()) moment.end_if_late(*entry, now);
 }
 
-void Desk::ask_again(const std::function<bool(const Question&)>& still_asks) {
+void Desk::withdraw_unasked(const std::function<bool(const Question&)>& still_asks) {
   std::vector<std::shared_ptr<Entry>> unfounded;
   {
     const Moment moment(*ledger_);

@@ -145,7 +145,7 @@ class Desk {
   void expire(Monotonic::time_point now);
   /// After a reload, when no worker opens tickets by the old policies any more: withdraws every ticket, pending or
   /// approved, for which `still_asks` is false. It is called with no lock held.
-  void ask_again(const std::function<bool(const Question&)>& still_asks);
+  void withdraw_unasked(const std::function<bool(const Question&)>& still_asks);
   /// A guest is gone, with this boot of it.
   void withdraw_guest(Slot slot, Epoch epoch);
   /// The daemon stops, or nobody may be asked any more.

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "base/bytes.h"
+#include "base/hex.h"
 #include "base/result.h"
 
 namespace enforcer::review {
@@ -94,7 +95,7 @@ void add_request(PartsDigest& digest, const policy::RequestFacts& request) {
 }  // namespace
 
 std::string to_hex(const Fingerprint& fingerprint) {
-  return fmt::format("{:02x}", fmt::join(fingerprint.octets, ""));
+  return hex(fingerprint.octets);
 }
 
 bool changes_between_tries(std::string_view field) {

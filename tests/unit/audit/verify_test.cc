@@ -220,6 +220,17 @@ TEST_CASE("a_log_that_was_cut_is_noticed_at_the_next_start_and_its_numbers_do_no
   CHECK(faults(verified(folder.log())) == Faults{"removed 7-10 at 7"});
 }
 
+TEST_CASE("one_record_that_is_gone_is_told_from_none") {
+  const Folder folder;
+  write_ten(folder);
+  Lined lines = lines_of(folder.log());
+  lines.resize(9);
+  write_lines(folder.log(), lines);
+  REQUIRE(open_log({.path = folder.log()})->write(some_lines(1)));
+  CHECK(records_of(folder.log())[9]["detail"] == "the log ends with record 9, but record 10 was written");
+  CHECK_FALSE(records_of(folder.log())[9].contains("count"));  // as of every event: 1 is left out
+}
+
 TEST_CASE("a_forged_last_record_does_not_rewind_the_numbers") {
   const Folder folder;
   write_ten(folder);
@@ -239,6 +250,7 @@ TEST_CASE("a_last_record_made_anew_is_noticed_at_the_next_start") {
   write_lines(folder.log(), lines);
   REQUIRE(open_log({.path = folder.log()})->write(some_lines(1)));
   CHECK(records_of(folder.log())[10]["detail"] == "record 10 is not the one that was written");
+  CHECK(records_of(folder.log())[10]["count"] == 0);
   CHECK(faults(verified(folder.log())) == Faults{"changed 10 at 10"});
 }
 

@@ -43,7 +43,7 @@ TEST_CASE("what_percent_encode_makes_is_read_back") {
   CHECK(*target->field("v") == all);
 }
 
-TEST_CASE("everything_that_changes_something_needs_admin") {
+TEST_CASE("everything_that_changes_something_needs_admin_but_a_verdict") {
   for (const char* method : {"POST", "DELETE", "PUT", "PATCH"}) {
     for (const char* path :
          {"/v1/reload", "/v1/policies", "/v1/guests", "/v1/guests/a", "/v1/guests/a/attach", "/v1/guests/a/exec",
@@ -61,6 +61,30 @@ TEST_CASE("everything_that_changes_something_needs_admin") {
   CHECK(find_route("GET", *parse_request_target("/v1/guests/a/ca"))->role == Role::kViewer);
   // Placeholders are worth nothing, but whoever gets them may start commands with them.
   CHECK(find_route("GET", *parse_request_target("/v1/guests/a/environment"))->role == Role::kAdmin);
+}
+
+TEST_CASE("held_requests_are_seen_and_decided_by_reviewers") {
+  for (const auto& [method, path, endpoint] :
+       {std::tuple{"GET", "/v1/reviews", control::Endpoint::kReviews},
+        std::tuple{"GET", "/v1/reviews/watch", control::Endpoint::kWatchReviews},
+        std::tuple{"GET", "/v1/reviews/a", control::Endpoint::kReview},
+        std::tuple{"POST", "/v1/reviews/a/approve", control::Endpoint::kApproveReview},
+        std::tuple{"POST", "/v1/reviews/a/reject", control::Endpoint::kRejectReview}}) {
+    CAPTURE(path);
+    const auto match = find_route(method, *parse_request_target(path));
+    REQUIRE(match.has_value());
+    CHECK(match->endpoint == endpoint);
+    CHECK(match->role == Role::kReviewer);
+  }
+  for (const char* path : {"/v1/reviews/a/approve", "/v1/reviews/a/reject"}) {
+    CHECK(find_route("GET", *parse_request_target(path)).error().allow == "POST");
+  }
+  for (const char* method : {"POST", "DELETE", "PUT", "PATCH"}) {
+    for (const char* path : {"/v1/reviews", "/v1/reviews/watch", "/v1/reviews/a"}) {
+      CAPTURE(path);
+      CHECK_FALSE(find_route(method, *parse_request_target(path)).has_value());
+    }
+  }
 }
 
 TEST_CASE("a_credential_is_rotated_and_tested_by_post_alone") {

@@ -9,7 +9,7 @@ using namespace enforcer::ctl::testing;
 
 namespace {
 
-/// "allow new/a", "deny", "cannot tell", "no policy decides".
+/// "allow new/a", "deny", "unknown", "no policy decides".
 std::string again(const std::vector<std::string>& lines, std::string_view spec) {
   const History history = history_of(lines);
   REQUIRE(history.decisions().size() == 1);
@@ -46,10 +46,10 @@ TEST_CASE("a_guest_that_the_policies_do_not_select_is_denied") {
 }
 
 TEST_CASE("requests_that_were_not_seen_cannot_be_told") {
-  CHECK(again(passed("a.test"), "allow: [{name: a, to: [a.test], http: [{methods: [GET]}]}]") == "cannot tell");
+  CHECK(again(passed("a.test"), "allow: [{name: a, to: [a.test], http: [{methods: [GET]}]}]") == "unknown");
   CHECK(again(passed("a.test"),
               "allow: [{name: a, to: [a.test]}], deny: [{name: d, to: [a.test], http: [{methods: "
-              "[PUT]}]}]") == "cannot tell");
+              "[PUT]}]}]") == "unknown");
 }
 
 TEST_CASE("requests_are_decided_by_method_and_path") {
@@ -62,20 +62,20 @@ TEST_CASE("requests_are_decided_by_method_and_path") {
 
 TEST_CASE("headers_and_values_of_the_query_are_never_guessed") {
   constexpr std::string_view kHeader = "allow: [{name: a, to: [a.test], http: [{paths: [/x], headers: {x-a: b}}]}]";
-  CHECK(again(requested("a.test", "GET", "/x"), kHeader) == "cannot tell new/a");
+  CHECK(again(requested("a.test", "GET", "/x"), kHeader) == "unknown new/a");
   CHECK(again(requested("a.test", "GET", "/y"), kHeader) == "deny");  // whatever the header
   constexpr std::string_view kDenied =
       "allow: [{name: a, to: [a.test]}], deny: [{name: d, to: [a.test], http: [{headers: {x-a: b}}]}]";
-  CHECK(again(requested("a.test", "GET", "/x"), kDenied) == "cannot tell new/d");
+  CHECK(again(requested("a.test", "GET", "/x"), kDenied) == "unknown new/d");
   constexpr std::string_view kQuery = "allow: [{name: a, to: [a.test], http: [{query: {q: b}}]}]";
-  CHECK(again(requested("a.test", "GET", "/x?q=*"), kQuery) == "cannot tell new/a");
+  CHECK(again(requested("a.test", "GET", "/x?q=*"), kQuery) == "unknown new/a");
   CHECK(again(requested("a.test", "GET", "/x"), kQuery) == "deny");  // there was none
   // Whatever another rule does not know, this one does.
   CHECK(again(requested("a.test", "GET", "/x"),
               "allow: [{name: a, to: [a.test], http: [{headers: {x-a: b}}]}, {name: b, to: [a.test], http: [{methods: "
               "[GET]}]}]") == "allow new/b");
   CHECK(again(requested("a.test", "GET", "/x"), "allow: [{name: a, to: [a.test], foreignCredentials: deny}]") ==
-        "cannot tell");
+        "unknown");
 }
 
 TEST_CASE("actions_are_those_of_the_record") {
@@ -86,13 +86,13 @@ TEST_CASE("actions_are_those_of_the_record") {
   };
   CHECK(again(call("ce:GetCostAndUsage"), kAws) == "allow new/a");
   CHECK(again(call("ce:DeleteReport"), kAws) == "deny");
-  CHECK(again(call(""), kAws) == "cannot tell new/a");
+  CHECK(again(call(""), kAws) == "unknown new/a");
 
   constexpr std::string_view kGit = "allow: [{name: a, to: [git.test], git: {repos: [acme/w], operations: [fetch]}}]";
   CHECK(again(requested("git.test", "POST", "/acme/w.git/git-upload-pack"), kGit) == "allow new/a");
   CHECK(again(requested("git.test", "POST", "/acme/w.git/git-receive-pack"), kGit) == "deny");
   const std::string refs = "/acme/w.git/info/refs?service=*";
-  CHECK(again(requested("git.test", "GET", refs), kGit) == "cannot tell new/a");
+  CHECK(again(requested("git.test", "GET", refs), kGit) == "unknown new/a");
   CHECK(again(requested("git.test", "GET", refs, R"(,"action":"git fetch acme/w")"), kGit) == "allow new/a");
   CHECK(again(requested("git.test", "GET", refs, R"(,"action":"git push acme/w")"), kGit) == "deny");
   CHECK(again(requested("git.test", "GET", "/acme/other.git/info/refs?service=*"), kGit) == "deny");
@@ -111,7 +111,7 @@ TEST_CASE("on_a_port_that_may_speak_either_both_are_asked") {
   CHECK(again(requested("a.test", "GET", "/", "", 8080), kEither) == "allow new/a");
   CHECK(again(decision_line("l4", "deny", "name", at("a.test", 8080)), "allow: [{name: a, to: ['a.test:8080']}]") ==
         "allow new/a");
-  CHECK(again(decision_line("l4", "deny", "name", at("a.test", 8080)), kEither) == "cannot tell");
+  CHECK(again(decision_line("l4", "deny", "name", at("a.test", 8080)), kEither) == "unknown");
 }
 
 TEST_CASE("a_name_that_was_denied_resolves_where_a_rule_could_allow_it") {
@@ -158,7 +158,7 @@ TEST_CASE("the_address_guard_judges_what_was_dialled") {
 TEST_CASE("an_encrypted_name_matters_to_rules_that_never_look") {
   constexpr std::string_view kNever = "allow: [{name: a, to: [a.test], inspect: never}]";
   CHECK(again(passed("a.test"), kNever) == "allow new/a");  // it had none, or it would not have passed
-  CHECK(again(requested("a.test", "GET", "/"), kNever) == "cannot tell");
+  CHECK(again(requested("a.test", "GET", "/"), kNever) == "unknown");
   const std::string encrypted = decision_line("tls", "deny", "ech_present", at("a.test", 443));
   CHECK(again(encrypted, kNever) == "deny new/a");
   CHECK(again(encrypted, kPlain) == "allow new/a");

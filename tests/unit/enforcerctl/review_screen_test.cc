@@ -154,6 +154,23 @@ TEST_CASE("keys_never_hit_a_line_that_moved_under_them") {
   CHECK(watching.type("jay\r").review.id.ends_with("BBBBBBBB"));
 }
 
+TEST_CASE("one_that_comes_is_chosen_only_when_nothing_else_waits") {
+  Watching watching = two_waiting();
+  auto gone = info_named("AAAAAAAA");
+  gone.state = "withdrawn";
+  watching.screen.changed(change_to(gone, "withdrawn"));
+  watching.screen.changed(change_to(info_named("CCCCCCCC"), "asked"));
+  CHECK(watching.shown().contains("  CCCCCCCC"));
+  CHECK_FALSE(watching.shown().contains("> "));
+  CHECK(watching.type("ay\r").kind == Effect::Kind::kNone);
+  CHECK(watching.type("jay\r").review.id.ends_with("BBBBBBBB"));
+
+  Watching empty;
+  empty.screen.changed(change_to(info_named("CCCCCCCC"), "asked"));
+  CHECK(empty.shown().contains("> CCCCCCCC"));
+  CHECK(empty.type("ay\r").review.id.ends_with("CCCCCCCC"));
+}
+
 TEST_CASE("a_question_goes_away_when_somebody_else_decided") {
   for (const auto& [state, change] : {std::pair{"rejected", "rejected"}, {"approved", "approved"}}) {
     CAPTURE(state);

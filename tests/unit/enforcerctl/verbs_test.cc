@@ -248,7 +248,7 @@ TEST_CASE("policy_suggest_and_replay_read_the_log_of_the_daemon_or_its_files") {
   const Ran same = run_with(daemon, {"policy", "replay", "--policy", file});
   CHECK(same.status == 0);
   CHECK(same.out.empty());
-  CHECK(same.err.contains("1 decisions asked again: 1 the same, 0 changed, 0 cannot be told"));
+  CHECK(same.err.contains("1 decisions asked again: 1 the same, 0 changed, 0 unknown"));
   const std::string other = daemon.folder.write("other.yaml", kAgentPolicy);
   const Ran changed = run({"policy", "replay", "--policy", other, "--audit", log});
   CHECK(changed.status == 3);

@@ -89,11 +89,11 @@ TEST_CASE("identical requests share a ticket, and one of their clients sends it 
 
 TEST_CASE("a request that has its answer takes its question back, unless others wait for it") {
   AttendedDesk attended;
-  auto alone = attended.hold(question("/a"));
+  Desk::Hold alone = attended.hold(question_of(kOneApproval));
   alone.withdraw();
   CHECK(alone.turn() == Turn::kWithdrawn);
-  auto one = attended.hold(question("/b"));
-  auto other = attended.hold(question("/b"));
+  Desk::Hold one = attended.hold(question_of(kOneApproval));
+  Desk::Hold other = attended.hold(question_of(kOneApproval));
   one.withdraw();
   CHECK(other.turn() == Turn::kWait);
 }
@@ -205,7 +205,7 @@ TEST_CASE("a reload withdraws what is not asked any more, approved or not") {
   Desk::Hold kept = at.hold(question_of(kOneApproval, "/kept"));
   Desk::Hold kept_grant = at.hold(question_of(kOneApproval, "/kept/too"));
   REQUIRE(at.desk.approve(at.newest(), kAlice, ""));
-  at.desk.ask_again([&](const Question& question) {
+  at.desk.withdraw_unasked([&](const Question& question) {
     (void)at.desk.tickets();  // no lock is held
     return question.facts.request->path.starts_with("/kept");
   });

@@ -47,7 +47,7 @@ class Round {
         [&] { rejections_ += at_.desk.reject(id_, kBob, "").has_value() ? 1 : 0; },
         [&] { at_.desk.expire(Monotonic::now() + std::chrono::hours(1)); },
         [&] { at_.desk.withdraw_guest(Slot{3}, epoch_); },
-        [&] { at_.desk.ask_again([](const Question&) { return false; }); },
+        [&] { at_.desk.withdraw_unasked([](const Question&) { return false; }); },
         [&] { rejections_ += at_.desk.reject(id_, kAlice, "").has_value() ? 1 : 0; },
     };
     for (unsigned kind = 0; kind < kKindsOfEnd; ++kind) {

@@ -191,7 +191,7 @@ TEST_CASE("a guest has so many pending tickets, and no more; others have their o
     at.desk.expire(Monotonic::now() + std::chrono::hours(1));
   }
   SUBCASE("a withdrawal makes room") {
-    at.desk.ask_again([](const Question& q) { return q.facts.request->path != "/b"; });
+    at.desk.withdraw_unasked([](const Question& q) { return q.facts.request->path != "/b"; });
   }
   CHECK(at.desk.hold(question_of(kOne, "/c"), [] {}));
 }
