@@ -9,7 +9,8 @@ enum class ExitCode : int {
   kOk = 0,
   kFailed = 1,
   kUsage = 2,
-  kFindings = 3,  ///< problems were found: policies that do not load, explain said no; status: the daemon is not running
+  kFindings =
+      3,  ///< problems were found: policies that do not load, explain said no; status: the daemon is not running
   kNotPermitted = 4,
   kNotFound = 5,
   kTimeout = 6,

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <thread>
 
 #include "audit/head.h"
 #include "scratch.h"
@@ -388,21 +387,6 @@ TEST_CASE("no_log_is_not_found_and_a_fifo_is_refused") {
   const Folder folder;
   CHECK(verify({.path = folder.log()}).error().code == Errc::kNotFound);
   CHECK(verify({.path = folder.path()}).error().code == Errc::kInvalid);
-}
-
-TEST_CASE("a_log_is_verified_while_it_is_written_and_rotated") {
-  const Folder folder;
-  const auto log = open_log({.path = folder.log(), .max_bytes = 64 * 1024, .max_files = 50});
-  std::jthread writer([&](std::stop_token stop) {
-    for (int i = 0; i < 400 && !stop.stop_requested(); ++i) {
-      CHECK(log->write(some_lines(5, 100)).has_value());
-      if (i % 20 == 0) CHECK(log->sync().has_value());
-    }
-  });
-  for (int i = 0; i < 5; ++i) {
-    const Verification found = verified(folder.log());
-    CHECK(faults(found).empty());
-  }
 }
 
 }  // namespace
