@@ -34,12 +34,13 @@ std::vector<std::shared_ptr<const RequestFacts>> requests() {
 void check(const GuestPolicy& policy, const Facts& facts) {
   const Decision decision = decide(policy, facts);
   // Invariant 2: an allow has a rule that says so.
-  if (decision.allowed() && decision.rule == nullptr) std::abort();
+  if (decision.action != Action::kDeny && decision.rule == nullptr) std::abort();
+  if (decision.action == Action::kReview && !decision.rule->review) std::abort();
   if (decision.allowed() && !policy.selected()) std::abort();
   // Invariant 6: a secret goes only where its credential says, and inside TLS.
   if (decision.credential != nullptr) {
     const bool tls = facts.request && facts.request->transport == RequestFacts::Transport::kTls;
-    if (!decision.allowed() || decision.would || !tls) std::abort();
+    if (decision.action == Action::kDeny || decision.would || !tls) std::abort();
     if (decision.credential->binding_for(*facts.host, facts.port) == nullptr) std::abort();
   }
   (void)asks_about_aws(policy, facts);
