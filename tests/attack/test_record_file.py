@@ -31,7 +31,7 @@ def lab(*allow, config=None, **options):
 def test_175_disk_full_of_denials():
     size, files = 64 << 10, 3
     with lab(config={"audit": {"maxBytes": f"{size >> 10}Ki", "maxFiles": files}},
-             start=False) as made, small_filesystem(made.enforcer.audit_folder, "512k"):
+             start=False) as made, small_filesystem(made.enforcer.audit_folder, "1m"):
         made.enforcer.start()
         guest, other = made.attach("g1"), made.attach("g2")
         for each in (guest, other):

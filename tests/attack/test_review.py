@@ -48,7 +48,9 @@ def test_49_client_that_closes_resets_or_half_closes_while_its_request_is_held()
                 client.close()
         equal(arrived(made), [])
         live(made, OTHER)
-        equal(made.guest.curl("https://ok.test/leaves/0", "-X", "DELETE").status, 200, "the control: the same request, with a client")
+        with made.guest.tls("ok.test") as client:
+            client.sendall(DELETE.replace(b"/a", b"/leaves/0"))
+            assert client.recv(100).startswith(b"HTTP/1.1 200"), "the control: the same request, with a client"
 
 
 def in_good_order(client):
@@ -102,10 +104,10 @@ def test_183_flood_of_questions():
 
 @hang_guard(60)
 def test_184_text_that_misleads_the_reviewer():
-    hostile = "/a%1b[2K%0d%0aalready%20approved%20by%20root%e2%80%ae" + "x" * 3000
+    hostile = "/%22already%20approved%20by%20root%22%e2%80%ae%f0%9f%91%8d" + "x" * 3000
     with held_lab(wait="1s") as made, Reviewer(made.enforcer).watching():
         made.guest.trust_enforcer()
-        made.guest.curl(f"https://ok.test{hostile}", "-g", "-X", "DELETE", "-H", "X-Note: \x1b]8;;https://evil.test/\x07ok\x1b]8;;\x07")
+        made.guest.curl(f"https://ok.test{hostile}", "-g", "-X", "DELETE", "-H", "X-Note: \u202eok, approved by root\u202c")
         ticket = pending(made.enforcer)[0]["review_id"]
         for arguments in (("list",), ("show", ticket), ("list", "-o", "json"), ("list", "-o", "jsonl"), ("show", ticket, "-o", "json")):
             done = made.enforcer.ctl("review", *arguments)
