@@ -135,6 +135,33 @@ def test_rules_that_expire_while_requests_are_held_are_gone_when_people_agree():
         equal(sorted(event["target"] for event in arrived(made)), ["/lifted", "/steady"])
 
 
+def test_request_whose_body_comes_after_a_reload_is_asked_about_by_the_new_policy():
+    allow = f"ok.test {ALLOW}"
+    asks = policy(allow, extra=HELD % "5m")
+    never = "  deny:\n    - {name: never, to: [ok.test], http: [{methods: [PUT]}]}\n"
+    cases = (("/changed", policy(allow, extra=HELD % "6m"), 200, None), ("/lifted", policy(allow), 200, None),
+             ("/denied", policy(allow, extra=HELD % "5m" + never), 403, "rule"))
+    with held_lab() as made, Reviewer(made.enforcer).watching():
+        made.guest.trust_enforcer()
+        for path, text, status, reason in cases:
+            with made.guest.tls("ok.test") as client:
+                client.sendall(f"PUT {path} HTTP/1.1\r\nHost: ok.test\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n".encode())
+                equal(client.recv(1000), b"HTTP/1.1 100 Continue\r\n\r\n", "it would be held, and so its body is wanted")
+                made.enforcer.write_policy(text)
+                made.enforcer.ctl_ok("reload")
+                client.sendall(b"body")
+                if path == "/changed":
+                    ticket = ticket_ids(made)[0]
+                    made.enforcer.ctl_ok("review", "approve", ticket, "-y")
+                answer = read_response(client)
+                equal((answer[0], reason_of(answer[2])), (status, reason), path)
+            made.enforcer.write_policy(asks)
+            made.enforcer.ctl_ok("reload")
+        equal([(t["path"], t["state"]) for t in tickets(made.enforcer)], [("/changed", "sent")], "nobody is asked in vain")
+        equal(last_words(made, ticket), [("allow", "approved", "destructive", ["root"])])
+        equal([event["target"] for event in arrived(made, "PUT")], ["/changed", "/lifted"])
+
+
 def test_approval_is_no_way_past_a_budget_that_was_used_up_meanwhile():
     with held_lab(extra="  limits: {uploadBytesPerHour: 1Mi}\n") as made, Reviewer(made.enforcer).watching():
         made.guest.trust_enforcer()
