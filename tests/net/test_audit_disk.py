@@ -31,9 +31,9 @@ def served_again(lab, guest):
     equal(verified.returncode, 0, verified.stdout + verified.stderr)
 
 
-def hello(guest, seconds):
+def hello(guest, address, seconds):
     """"answered" by the origin, "refused", or "silence" for so many seconds."""
-    with guest.connect(NAME, 443, timeout=seconds) as client:
+    with guest.connect(address, 443, timeout=seconds) as client:
         data, how = exchange(client, client_hello(server_name(NAME)), limit=1)
     if data.startswith(b"\x16"):
         return "answered"
@@ -45,7 +45,7 @@ def test_read_only_disk_denies_and_a_new_one_is_taken_without_a_restart():
         before = len(lab.world.connections(NAME))
         disk.break_down()
         for _ in range(5):
-            equal(hello(guest, 10), "refused")
+            equal(hello(guest, guest.resolve(NAME), 10), "refused")
         equal(len(lab.world.connections(NAME)), before, "connections to the origin")
         assert lab.enforcer.metric("enforcer_audit_write_errors_total") > 0
         assert lab.enforcer.metric("enforcer_denied_total", reason="audit_unavailable") > 0
@@ -56,11 +56,12 @@ def test_read_only_disk_denies_and_a_new_one_is_taken_without_a_restart():
 def test_frozen_disk_lets_nothing_pass_and_holds_one_worker_only():
     with lab_on_disk() as (lab, guest, disk):
         before = len(lab.world.connections(NAME))
+        address = guest.resolve(NAME)
         disk.freeze()
         try:
             # Which worker a connection comes to is the kernel's choice, so there are enough of them for both.
             with concurrent.futures.ThreadPoolExecutor(12) as pool:
-                seen = list(pool.map(lambda _: hello(guest, 8), range(12)))
+                seen = list(pool.map(lambda _: hello(guest, address, 8), range(12)))
             assert "answered" not in seen and "refused" in seen, seen
             equal(len(lab.world.connections(NAME)), before, "connections to the origin")
         finally:

@@ -74,7 +74,7 @@ def test_approval_after_a_reload_and_before_the_withdrawal_goes_by_the_new_polic
                     equal([t["review_id"] for t in tickets(made.enforcer, state="pending")], [ticket], "nothing is withdrawn yet")
                     made.enforcer.ctl_ok("review", "approve", ticket, "-y")
                     answer = read_response(client)
-                    equal((answer[0], reason_of(answer[2])), (status, reason), path)
+                    equal((answer[0], None if answer[0] == 200 else reason_of(answer[2])), (status, reason), path)
                     equal(last_words(made, ticket), [(*words, ["root"])], path)
                 made.enforcer.write_policy(asks)
                 made.enforcer.ctl_ok("reload")
@@ -154,7 +154,7 @@ def test_request_whose_body_comes_after_a_reload_is_asked_about_by_the_new_polic
                     ticket = ticket_ids(made)[0]
                     made.enforcer.ctl_ok("review", "approve", ticket, "-y")
                 answer = read_response(client)
-                equal((answer[0], reason_of(answer[2])), (status, reason), path)
+                equal((answer[0], None if answer[0] == 200 else reason_of(answer[2])), (status, reason), path)
             made.enforcer.write_policy(asks)
             made.enforcer.ctl_ok("reload")
         equal([(t["path"], t["state"]) for t in tickets(made.enforcer)], [("/changed", "sent")], "nobody is asked in vain")
