@@ -17,11 +17,11 @@
 #include <array>
 #include <compare>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/digest.h"
 #include "base/result.h"
 
 namespace enforcer::audit {
@@ -57,16 +57,10 @@ struct Head {
 /// SHA-256 with one context for all of them. Not for several threads at once.
 class Hasher {
  public:
-  Hasher();
-  ~Hasher();
-  Hasher(const Hasher&) = delete;
-  Hasher& operator=(const Hasher&) = delete;
-
   ChainHash hash(std::string_view octets);
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  Digest digest_ = Digest::sha256();
 };
 
 /// What `append_links` adds to a line, and the closing brace.
