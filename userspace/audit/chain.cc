@@ -1,7 +1,6 @@
 #include "audit/chain.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
 #include <charconv>
@@ -58,12 +57,8 @@ ChainHash Hasher::hash(std::string_view octets) {
   std::array<std::uint8_t, Digest::kSha256> digest;
   digest_.add(as_bytes(octets));
   digest_.finish(digest);
-  std::array<unsigned char, ChainHash::kSize + 2> encoded;  // with the padding and the NUL of EVP_EncodeBlock
-  EVP_EncodeBlock(encoded.data(), digest.data(), digest.size());
   ChainHash hash;
-  std::ranges::transform(encoded.begin(), encoded.begin() + ChainHash::kSize, hash.text_.begin(), [](unsigned char c) {
-    return c == '+' ? '-' : c == '/' ? '_' : static_cast<char>(c);
-  });
+  base64url(digest, hash.text_);
   return hash;
 }
 

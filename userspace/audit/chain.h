@@ -21,6 +21,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/base64url.h"
 #include "base/digest.h"
 #include "base/result.h"
 
@@ -29,7 +30,7 @@ namespace enforcer::audit {
 /// A SHA-256 in base64url without padding.
 class ChainHash {
  public:
-  static constexpr std::size_t kSize = 43;
+  static constexpr std::size_t kSize = base64url_size(Digest::kSha256);
 
   ChainHash();  ///< of nothing: what is before the first record; 32 octets of zero
   /// None when it is not the text of a hash.
