@@ -9,10 +9,9 @@
 #include <cerrno>
 #include <charconv>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
+#include "base/files.h"
 #include "base/log.h"
 
 namespace enforcer::hostd {
@@ -22,23 +21,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr std::uint32_t kMaxSlot = 0xffffff;
-
-/// Either the old content or the new, also after a crash in the middle.
-Result<> write_atomically(const std::string& path, std::string_view text) {
-  const std::string aside = path + ".new";
-  const Fd file(open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!file.valid() || write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
-      rename(aside.c_str(), path.c_str()) != 0) {
-    return fail_errno(fmt::format("cannot write {}", path));
-  }
-  return {};
-}
-
-std::string read_file(const std::string& path) {
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
-}
+constexpr std::size_t kMaxFile = std::size_t{1} << 20;
 
 json to_json(const Machine& machine) {
   return {{"image", machine.image},
@@ -94,7 +77,8 @@ std::variant<Machine, Attached> kind_of(const json& object) {
                   .eth_index = attached.at("eth_index")};
 }
 
-Result<GuestRecord> parse_record(const std::string& text) {
+Result<GuestRecord> read_record(const std::string& path) {
+  const std::string text = TRY(read_file(path, kMaxFile, LastLink::kRefuse));
   try {
     const json object = json::parse(text);
     GuestRecord record{.slot = Slot{object.at("slot").get<std::uint32_t>()},
@@ -137,21 +121,25 @@ std::string Records::file_of(Slot slot) const {
 
 Result<Slot> Records::next_slot() {
   const std::string path = folder_ + "/last-slot";
-  const std::string text = read_file(path);
   std::uint32_t last = 0;
-  const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), last);
-  if (!text.empty() && (status != std::errc{} || end != text.data() + text.size())) {
-    return fail(Errc::kIo, fmt::format("{} does not hold a number", path));
+  if (const auto text = read_file(path, kMaxFile, LastLink::kRefuse)) {
+    const auto [end, status] = std::from_chars(text->data(), text->data() + text->size(), last);
+    if (status != std::errc{} || end != text->data() + text->size()) {
+      return fail(Errc::kIo, fmt::format("{} does not hold a number", path));
+    }
+  } else if (text.error().code != Errc::kNotFound) {
+    return std::unexpected(text.error());
   }
   if (last >= kMaxSlot) {
     return fail(Errc::kUnavailable, "all 16,777,215 guest numbers were used: run 'enforcer-hostd --teardown'");
   }
-  TRY_VOID(write_atomically(path, fmt::format("{}", last + 1)));
+  TRY_VOID(write_atomically(path, fmt::format("{}", last + 1), 0600, Survives::kHost));
   return Slot{last + 1};
 }
 
 Result<> Records::save(const GuestRecord& record) {
-  return write_atomically(file_of(record.slot), to_text(record));
+  // No guest survives its host, so that there is no disk to be waited for while one stands still.
+  return write_atomically(file_of(record.slot), to_text(record), 0600, Survives::kProgram);
 }
 
 void Records::remove(Slot slot) {
@@ -163,7 +151,7 @@ std::vector<GuestRecord> Records::load() {
   for (const auto& entry : fs::directory_iterator(folder_)) {
     const std::string name = entry.path().filename();
     if (!name.starts_with("guest-") || !name.ends_with(".json")) continue;
-    if (auto record = parse_record(read_file(entry.path())); record && file_of(record->slot) == entry.path()) {
+    if (auto record = read_record(entry.path()); record && file_of(record->slot) == entry.path()) {
       records.push_back(*std::move(record));
       continue;
     }

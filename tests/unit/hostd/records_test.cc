@@ -107,8 +107,19 @@ TEST_CASE("invariant_9_a_slot_is_never_given_out_twice") {
   auto records = Records::open(folder.path);
   REQUIRE(records);
   CHECK_FALSE(records->next_slot());
-  std::ofstream(folder.path + "/last-slot") << "12x";
+  // What cannot be read is not taken for the beginning.
+  for (const char* broken : {"12x", ""}) {
+    CAPTURE(broken);
+    std::ofstream(folder.path + "/last-slot") << broken;
+    const auto slot = records->next_slot();
+    REQUIRE_FALSE(slot);
+    CHECK(slot.error().message == folder.path + "/last-slot does not hold a number");
+  }
+  fs::remove(folder.path + "/last-slot");
+  fs::create_directory(folder.path + "/last-slot");
   CHECK_FALSE(records->next_slot());
+  fs::remove(folder.path + "/last-slot");
+  CHECK(*records->next_slot() == Slot{1});  // control: there was none yet
 }
 
 TEST_CASE("broken_records_are_removed_and_the_others_kept") {
