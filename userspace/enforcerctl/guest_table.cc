@@ -54,9 +54,9 @@ std::string uptime_text(WallClock::time_point since, WallClock::time_point now) 
   return fmt::format("{}d", seconds / 86400);
 }
 
-Table guest_table(const std::vector<control::GuestInfo>& guests, WallClock::time_point now, Columns columns) {
+Table guest_table(const std::vector<control::GuestInfo>& guests, WallClock::time_point now, GuestColumns columns) {
   std::vector<std::string> headers{"NAME", "STATE", "UPTIME", "POLICY", "ALLOWED", "DENIED", "HELD"};
-  if (columns == Columns::kAll) {
+  if (columns == GuestColumns::kAll) {
     std::ranges::copy(std::initializer_list<const char*>{"CONNECTIONS", "KIND", "IMAGE", "ACCELERATOR", "IPV4", "IPV6",
                                                          "OWNER", "LABELS"},
                       std::back_inserter(headers));
@@ -64,7 +64,7 @@ Table guest_table(const std::vector<control::GuestInfo>& guests, WallClock::time
   Table table(std::move(headers));
   for (const control::GuestInfo& guest : guests) {
     std::vector<std::string> cells = usual_cells(guest, now);
-    if (columns == Columns::kAll) std::ranges::move(other_cells(guest), std::back_inserter(cells));
+    if (columns == GuestColumns::kAll) std::ranges::move(other_cells(guest), std::back_inserter(cells));
     table.add(std::move(cells));
   }
   return table;

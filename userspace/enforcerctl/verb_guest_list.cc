@@ -22,7 +22,7 @@ ExitCode list_guests(Tool& tool, const GuestListOptions&) {
     return ExitCode::kOk;
   }
   const bool wide = tool.common.output == Output::kWide;
-  const Table table = guest_table(*guests, WallClock::now(), wide ? Columns::kAll : Columns::kUsual);
+  const Table table = guest_table(*guests, WallClock::now(), wide ? GuestColumns::kAll : GuestColumns::kUsual);
   if (table.empty()) {
     tool.say("no guest");
   } else {
