@@ -18,8 +18,8 @@ using nlohmann::json;
 
 constexpr auto kAnyNumber = std::numeric_limits<std::uint64_t>::max();
 constexpr std::uint64_t kLatestTime = 9'214'646'399;  // the end of 2261: WallClock counts nanoseconds in 64 bits
-constexpr std::uint64_t kMaxListeners = 64;  // ENFORCER_MAX_WORKERS of the datapath
-constexpr std::uint64_t kMaxPipes = 126;     // the kernel takes 253 descriptors beside one packet
+constexpr std::uint64_t kMaxListeners = 64;           // ENFORCER_MAX_WORKERS of the datapath
+constexpr std::uint64_t kMaxPipes = 126;              // the kernel takes 253 descriptors beside one packet
 
 /// The text must be one of `choices`; "" stands for "not a microVM" where it is offered.
 std::string choice(Fields& fields, const char* name, std::initializer_list<std::string_view> choices) {
