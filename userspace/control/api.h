@@ -106,6 +106,15 @@ struct Document {
   std::string text;  ///< YAML, one or more objects
 };
 
+/// How often something of one guest was decided since this enforcerd knows it: each name that it asked for, each
+/// connection and each request. One that people agreed to counts as held and as allowed.
+struct GuestDecisions {
+  std::uint64_t allowed = 0;
+  std::uint64_t denied = 0;
+  std::uint64_t held = 0;
+  friend bool operator==(const GuestDecisions&, const GuestDecisions&) = default;
+};
+
 struct GuestInfo {
   GuestName name;
   Labels labels;
@@ -118,6 +127,11 @@ struct GuestInfo {
   IpAddress ipv4;
   IpAddress ipv6;
   std::optional<WallClock::time_point> paused_since;  ///< paused only
+  uid_t owner = 0;                                    ///< whoever asked for it
+  std::optional<WallClock::time_point> created;       ///< none: it is older than the hostd that would know
+  std::vector<std::string> policies;                  ///< that select it, sorted; none: everything is denied
+  GuestDecisions decisions;
+  std::uint64_t connections = 0;  ///< open now
 };
 
 struct CreateGuest {

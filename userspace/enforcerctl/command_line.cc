@@ -13,9 +13,13 @@ constexpr auto kCommonGroup = "Common options";
 
 void add_common_options(CLI::App& app, CommandLine& line) {
   CommonOptions& common = line.tool.common;
-  static const std::map<std::string, Output> kOutputs{
-      {"table", Output::kTable}, {"json", Output::kJson}, {"jsonl", Output::kJsonLines}, {"name", Output::kName}};
-  app.add_option("-o,--output", common.output, "What to print: table, json, jsonl; lists of reviews: name")
+  static const std::map<std::string, Output> kOutputs{{"table", Output::kTable},
+                                                      {"wide", Output::kWide},
+                                                      {"json", Output::kJson},
+                                                      {"jsonl", Output::kJsonLines},
+                                                      {"name", Output::kName}};
+  app.add_option("-o,--output", common.output,
+                 "What to print: table, json, jsonl; lists of guests and reviews: name, and of guests: wide")
       ->transform(CLI::CheckedTransformer(kOutputs).description(""))
       ->type_name("FORMAT")
       ->group(kCommonGroup);
@@ -114,6 +118,7 @@ std::string understood(const CLI::App& root) {
 
 void add_verbs(CLI::App& root, CommandLine& line) {
   add_status(root, line);
+  add_doctor(root, line);
   add_run(root, line);
   add_log(root, line);
   add_explain(root, line);

@@ -22,6 +22,7 @@ struct CommandLine {
 };
 
 void add_status(CLI::App& root, CommandLine& line);
+void add_doctor(CLI::App& root, CommandLine& line);
 void add_version(CLI::App& root, CommandLine& line);
 void add_policy(CLI::App& root, CommandLine& line);
 void add_policy_check(CLI::App& policy, CommandLine& line);

@@ -265,6 +265,7 @@ void Daemon::report_drops(GuestEntry& entry) {
 
 void Daemon::report_undecided(GuestEntry& entry) {
   const std::uint64_t count = entry.guest->take_undecided();
+  entry.undecided += count;
   if (count > 0) record_event("limit_decisions", &entry, "connections and requests refused undecided", count);
 }
 

@@ -34,6 +34,7 @@ struct GuestEntry {
   std::string authority_folder;
   std::string trust_pem;         ///< the certificate of the CA that the guest is to trust; empty: it has none
   enforcer_counters reported{};  ///< of the datapath, as far as it was written to the audit log
+  std::uint64_t undecided = 0;   ///< connections and requests refused by its rate, as far as that was written there
 };
 
 class Guests {

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ctime>
 #include <filesystem>
 
 #include "abi.h"
+#include "base/deadline.h"
 #include "base/log.h"
 
 namespace enforcer::hostd {
@@ -13,6 +15,15 @@ namespace enforcer::hostd {
 using hostproto::AttachGuest;
 using hostproto::CreateGuest;
 using hostproto::DeleteGuest;
+
+namespace {
+
+/// 0 on a clock that says something earlier.
+std::uint64_t seconds_since_1970() {
+  return static_cast<std::uint64_t>(std::max<std::time_t>(WallClock::to_time_t(WallClock::now()), 0));
+}
+
+}  // namespace
 
 Guests::Guests(host::Network& network, const config::Config& config, const config::Paths& paths, host::AddressPlan plan,
                Records records, Outbox outbox)
@@ -51,6 +62,7 @@ Result<Guests::Guest*> Guests::add(const Request& request, std::variant<Machine,
                          .name = request.name,
                          .labels = request.labels,
                          .owner = request.owner,
+                         .created = seconds_since_1970(),
                          .ipv4 = addresses.ipv4,
                          .ipv6 = addresses.ipv6,
                          .interface_index = 0,
@@ -147,7 +159,8 @@ hostproto::Guest Guests::notice_of(const Guest& guest) {
                           .accelerator = {},
                           .interface_index = record.interface_index,
                           .ipv4 = record.ipv4,
-                          .ipv6 = record.ipv6};
+                          .ipv6 = record.ipv6,
+                          .created = record.created};
   if (const auto* machine = std::get_if<Machine>(&record.kind)) {
     notice.kind = "microvm";
     notice.state = machine->state == Machine::State::kPaused    ? "paused"

@@ -47,6 +47,7 @@ std::string to_text(const GuestRecord& record) {
               {"name", record.name.text()},
               {"labels", json::object()},
               {"owner", record.owner},
+              {"created", record.created},
               {"ipv4", record.ipv4.to_string()},
               {"ipv6", record.ipv6.to_string()},
               {"interface_index", record.interface_index}};
@@ -86,6 +87,7 @@ Result<GuestRecord> read_record(const std::string& path) {
                        .name = TRY(GuestName::parse(object.at("name").get<std::string>())),
                        .labels = {},
                        .owner = object.at("owner"),
+                       .created = object.value("created", std::uint64_t{0}),  // its guest outlives an upgrade
                        .ipv4 = TRY(IpAddress::parse(object.at("ipv4").get<std::string>())),
                        .ipv6 = TRY(IpAddress::parse(object.at("ipv6").get<std::string>())),
                        .interface_index = object.at("interface_index"),

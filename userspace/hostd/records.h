@@ -39,7 +39,8 @@ struct GuestRecord {
   Epoch epoch{};
   GuestName name;
   Labels labels;
-  std::uint32_t owner = 0;  ///< uid of whoever asked for it
+  std::uint32_t owner = 0;    ///< uid of whoever asked for it
+  std::uint64_t created = 0;  ///< seconds since 1970; 0: by a hostd that did not write it down
   IpAddress ipv4;
   IpAddress ipv6;
   std::uint32_t interface_index = 0;  ///< of its end in the gateway namespace; 0: not wired yet

@@ -17,8 +17,9 @@ namespace {
 using nlohmann::json;
 
 constexpr auto kAnyNumber = std::numeric_limits<std::uint64_t>::max();
-constexpr std::uint64_t kMaxListeners = 64;  // ENFORCER_MAX_WORKERS of the datapath
-constexpr std::uint64_t kMaxPipes = 126;     // the kernel takes 253 descriptors beside one packet
+constexpr std::uint64_t kLatestTime = 9'214'646'399;  // the end of 2261: WallClock counts nanoseconds in 64 bits
+constexpr std::uint64_t kMaxListeners = 64;           // ENFORCER_MAX_WORKERS of the datapath
+constexpr std::uint64_t kMaxPipes = 126;              // the kernel takes 253 descriptors beside one packet
 
 /// The text must be one of `choices`; "" stands for "not a microVM" where it is offered.
 std::string choice(Fields& fields, const char* name, std::initializer_list<std::string_view> choices) {
@@ -109,7 +110,8 @@ struct Encoder {
             {"accelerator", m.accelerator},
             {"interface_index", m.interface_index},
             {"ipv4", m.ipv4.to_string()},
-            {"ipv6", m.ipv6.to_string()}};
+            {"ipv6", m.ipv6.to_string()},
+            {"created", m.created}};
   }
   json operator()(const Announced&) const { return {{"type", "announced"}}; }
   json operator()(const GuestGone& m) const {
@@ -228,6 +230,7 @@ Result<Notice> decode_guest(Fields& f) {
   const auto index = static_cast<std::uint32_t>(f.number("interface_index", 1, 0x7fffffff));
   const IpAddress ipv4 = f.address("ipv4");
   const IpAddress ipv6 = f.address("ipv6");
+  const auto created = f.number("created", 0, kLatestTime);
   TRY_VOID(f.finish());
   return Guest{slot,
                epoch,
@@ -240,7 +243,8 @@ Result<Notice> decode_guest(Fields& f) {
                std::move(accelerator),
                index,
                ipv4,
-               ipv6};
+               ipv6,
+               created};
 }
 
 Result<Notice> decode_announced(Fields& f) {

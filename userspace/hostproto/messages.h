@@ -107,6 +107,7 @@ struct Guest {
   std::uint32_t interface_index = 0;  ///< of the host end of its veth, in the gateway namespace
   IpAddress ipv4;
   IpAddress ipv6;
+  std::uint64_t created = 0;  ///< seconds since 1970; 0: made before this was written down
   // descriptors of a microvm, in this order: exec channel, console (stream sockets)
 };
 /// Every guest that exists has been announced. Only this lets enforcerd forget what it kept of the others: a connection

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "hostd/directories.h"
 
@@ -39,6 +40,7 @@ GuestRecord attached(std::uint32_t slot) {
           .epoch = Epoch{0xabcdef},
           .name = *GuestName::parse(fmt::format("g{}", slot)),
           .labels = {{"team", "a \"b\""}},
+          .created = 1'700'000'000,
           .ipv4 = *IpAddress::parse("100.64.0.2"),
           .ipv6 = *IpAddress::parse("fd77:e::2"),
           .interface_index = 12,
@@ -83,6 +85,7 @@ TEST_CASE("records_survive_a_restart") {
   CHECK(loaded[0].ipv4 == attached(1).ipv4);
   CHECK(loaded[0].ipv6 == attached(1).ipv6);
   CHECK(loaded[0].interface_index == 12);
+  CHECK(loaded[0].created == 1'700'000'000);
   const auto& place = std::get<Attached>(loaded[0].kind);
   CHECK(place.path == "/run/netns/x");
   CHECK(place.netns == host::NetnsId{4, 4026532001});
@@ -137,6 +140,26 @@ TEST_CASE("broken_records_are_removed_and_the_others_kept") {
   CHECK_FALSE(fs::exists(folder.path + "/guest-3.json"));
   CHECK_FALSE(fs::exists(folder.path + "/guest-5.json"));
   CHECK(fs::exists(folder.path + "/guest-1.json"));
+}
+
+TEST_CASE("a_record_that_does_not_say_when_its_guest_was_made_is_good") {
+  if (!is_root()) return;
+  const Folder folder;
+  auto records = Records::open(folder.path);
+  REQUIRE(records);
+  REQUIRE(records->save(attached(1)));
+  const std::string path = folder.path + "/guest-1.json";
+  std::stringstream text;
+  text << std::ifstream(path).rdbuf();
+  const std::string line = "  \"created\": 1700000000,\n";
+  REQUIRE(text.str().contains(line));
+  std::string older = text.str();
+  older.erase(older.find(line), line.size());
+  std::ofstream(path) << older;
+  const auto loaded = records->load();
+  REQUIRE(loaded.size() == 1);
+  CHECK(loaded[0].created == 0);
+  CHECK(loaded[0].name == attached(1).name);
 }
 
 TEST_CASE("only_one_hostd_runs_for_an_instance") {
