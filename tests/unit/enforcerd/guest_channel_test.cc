@@ -1,6 +1,4 @@
 // The daemon's end of the exec channel; the guest's end is played by the test.
-#include "enforcerd/guest_channel.h"
-
 #include <doctest/doctest.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -14,6 +12,7 @@
 
 #include "audit/log.h"
 #include "config/config.h"
+#include "enforcerd/guest_channels.h"
 #include "proxy/worker.h"
 
 namespace enforcer::enforcerd {
