@@ -140,9 +140,8 @@ TEST_CASE("terminal_belongs_to_the_account_of_its_command") {
   Guest* g = guest();
   if (!g) return;
   g->exec->allow(std::chrono::seconds(30));
-  g->exec->send(FrameType::kExec,
-                R"({"argv":["sh","-c","stat -c %u $(tty); echo opened >$(tty)"],"user":"nobody","tty":{"rows":1,"columns":2}
-})");
+  g->exec->send(FrameType::kExec, R"x({"argv":["sh","-c","stat -c %u $(tty); echo opened >$(tty)"],)x"
+                                  R"x("user":"nobody","tty":{"rows":1,"columns":2}})x");
   CHECK(g->exec->finish().out == "65534\r\nopened\r\n");
 }
 
