@@ -20,7 +20,7 @@ Result<std::string> resolve_folder(const std::string& path) {
 }
 
 bool is_inside(const std::string& path, const std::string& folder) {
-  return path == folder || path.starts_with(folder + "/");
+  return path == folder || path.starts_with(folder == "/" ? folder : folder + "/");
 }
 
 }  // namespace
