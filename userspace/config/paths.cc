@@ -24,9 +24,6 @@ std::string Paths::control_socket() const {
 std::string Paths::guest_run_dir(const GuestName& guest) const {
   return run_dir() + "/guests/" + guest.text();
 }
-std::string Paths::exec_socket(const GuestName& guest) const {
-  return guest_run_dir(guest) + "/exec.sock";
-}
 std::string Paths::console_socket(const GuestName& guest) const {
   return guest_run_dir(guest) + "/console.sock";
 }

@@ -22,7 +22,6 @@ class Paths {
   [[nodiscard]] std::string control_socket() const;  ///< run_dir/enforcerd.sock
   [[nodiscard]] std::string guest_run_dir(
       const GuestName& guest) const;  ///< run_dir/guests/<name>, 0700, of the guest's uid
-  [[nodiscard]] std::string exec_socket(const GuestName& guest) const;     ///< guest_run_dir/exec.sock
   [[nodiscard]] std::string console_socket(const GuestName& guest) const;  ///< guest_run_dir/console.sock
 
   [[nodiscard]] std::string state_dir() const;        ///< /var/lib/enforcer/<instance>, owned by enforcerd's user

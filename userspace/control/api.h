@@ -140,6 +140,8 @@ struct CreateGuest {
   std::string image = "mini";
   std::uint32_t memory_mib = 256;
   std::uint32_t cpus = 1;
+  /// It is deleted behind its last command, whoever is left to do that, and when no command came within two minutes.
+  bool ephemeral = false;
 };
 
 struct AttachGuest {
@@ -230,7 +232,7 @@ class ReviewFeed {
   virtual asio::awaitable<Result<ReviewNews>> next() = 0;
 };
 
-/// The command channel of one microVM, held by one caller at a time: destroying it gives it back. The frames are those
+/// A command channel of a microVM, held by one caller at a time: destroying it gives it back. The frames are those
 /// of hostproto/exec_frame.h. send() and receive() may each be awaited once at the same time.
 class ExecChannel {
  public:
@@ -295,8 +297,8 @@ class Backend {
   /// rule that pauses: it stands still until they are decided. kNotFound; kInvalid; kUnavailable.
   virtual asio::awaitable<Result<GuestAnswer>> resume_guest(Caller caller, GuestName name) = 0;
 
-  /// The command channel of a running microVM. kNotFound; kConflict: still booting, paused, or busy with another
-  /// command; kInvalid: an attached namespace, which has none.
+  /// A command channel of a running microVM. kNotFound; kConflict: still booting, paused, or as many commands run in it
+  /// as it has channels (hostproto::kExecChannels); kInvalid: an attached namespace, which has none.
   virtual asio::awaitable<Result<std::unique_ptr<ExecChannel>>> exec(Caller caller, GuestName name) = 0;
 
   /// Every loaded credential, sorted by name. No command is run for it.

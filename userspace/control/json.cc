@@ -233,12 +233,14 @@ Result<CreateGuest> decode_create(std::string_view text) {
   auto image = reader.text_or("image", "mini");
   const auto memory = reader.number_or("memory_mib", 256, kMinMemoryMib, kMaxMemoryMib);
   const auto cpus = reader.number_or("cpus", 1, 1, kMaxCpus);
+  const bool ephemeral = reader.flag_or_false("ephemeral");
   TRY_VOID(reader.finish_strictly());
   return CreateGuest{.name = *std::move(name),
                      .labels = std::move(labels),
                      .image = std::move(image),
                      .memory_mib = static_cast<std::uint32_t>(memory),
-                     .cpus = static_cast<std::uint32_t>(cpus)};
+                     .cpus = static_cast<std::uint32_t>(cpus),
+                     .ephemeral = ephemeral};
 }
 
 Result<AttachGuest> decode_attach(std::string_view text, GuestName name) {

@@ -216,7 +216,8 @@ std::string encode_create(const CreateGuest& request) {
                {"labels", json(request.labels)},
                {"image", request.image},
                {"memory_mib", request.memory_mib},
-               {"cpus", request.cpus}});
+               {"cpus", request.cpus},
+               {"ephemeral", request.ephemeral}});
 }
 
 std::string encode_pause(std::chrono::seconds most) {

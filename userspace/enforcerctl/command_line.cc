@@ -146,14 +146,14 @@ CLI::App& add_group(CLI::App& parent, CommandLine& line, const VerbText& text) {
   return group;
 }
 
-void add_repeatable(CLI::App& verb, const std::string& names, std::vector<std::string>& values,
-                    const std::string& description, const std::string& type_name) {
+CLI::Option& add_repeatable(CLI::App& verb, const std::string& names, std::vector<std::string>& values,
+                            const std::string& description, const std::string& type_name) {
   // One value each time, or "-l a=b run.sh" would take the positional as a second label.
-  verb.add_option(names, values, description + "; repeatable")
-      ->type_name(type_name)
-      ->expected(1)
-      ->allow_extra_args(false)
-      ->take_all();
+  return *verb.add_option(names, values, description + "; repeatable")
+              ->type_name(type_name)
+              ->expected(1)
+              ->allow_extra_args(false)
+              ->take_all();
 }
 
 int run_tool(const std::vector<std::string>& arguments, Terminal& terminal) {

@@ -139,7 +139,8 @@ asio::awaitable<Result<control::GuestAnswer>> Daemon::create_guest(control::Call
                                 .owner = caller.uid,
                                 .image = std::move(request.image),
                                 .memory_mib = request.memory_mib,
-                                .cpus = request.cpus};
+                                .cpus = request.cpus,
+                                .ephemeral = request.ephemeral};
   auto warning = co_await link_.request(std::move(create));
   if (!warning) co_return std::unexpected(warning.error());
   co_await workers_.settled();  // the guest's first connection may come right behind our answer
@@ -195,12 +196,12 @@ asio::awaitable<Result<control::GuestAnswer>> Daemon::resume_guest(control::Call
 asio::awaitable<Result<std::unique_ptr<control::ExecChannel>>> Daemon::exec(control::Caller caller, GuestName name) {
   GuestEntry* entry = guests_.find(name);
   if (entry == nullptr) co_return fail(Errc::kNotFound, fmt::format("no guest '{}'", name.text()));
-  if (!entry->channel) co_return fail(Errc::kInvalid, "an attached namespace has no command channel");
+  if (!entry->channels) co_return fail(Errc::kInvalid, "an attached namespace has no command channel");
   if (entry->paused_since) co_return fail(Errc::kConflict, "the guest is paused");
   if (entry->announced.state != "running") co_return fail(Errc::kConflict, "the guest is still booting");
   log_info("a command is run in guest {} for {}", name.text(), by(caller));
-  const auto channel = entry->channel;
-  co_return co_await channel->open();
+  const auto channels = entry->channels;
+  co_return co_await channels->open();
 }
 
 }  // namespace enforcer::enforcerd

@@ -110,6 +110,7 @@ class Daemon final : public HostEvents, public control::Backend {
   void greet(const GuestEntry& entry);
   void freeze_failed(Slot slot, const Error& why);
   void every_second();
+  void end_if_over(GuestEntry& entry);
   void prove_alive();
   void report_drops(GuestEntry& entry);
   void report_undecided(GuestEntry& entry);

@@ -28,11 +28,14 @@ extern "C" {
 namespace enforcer::host {
 namespace {
 
-constexpr std::string_view kExecSocket = "exec.sock";
 constexpr std::string_view kConsoleSocket = "console.sock";
 constexpr std::string_view kMonitorSocket = "qmp.sock";
 constexpr std::chrono::seconds kEndTime{5};
 constexpr std::string_view kHowToInstall = "install it with 'apt-get install qemu-system-x86'";
+
+std::string exec_socket(std::size_t channel) {
+  return fmt::format("exec{}.sock", channel);
+}
 
 Result<> check_qemu(const std::string& qemu) {
   if (::access(qemu.c_str(), X_OK) == 0) return {};
@@ -171,18 +174,22 @@ Result<MicroVm> MicroVm::start(const MicroVmSpec& spec, const Image& image, int 
   const gid_t gid = TRY(group_for(spec, uid));
 
   TRY_VOID(prepare_run_dir(spec.run_dir));
-  const Fd exec = TRY(listen_in(spec.run_dir, kExecSocket));
+  std::vector<Fd> exec;
+  for (std::size_t channel = 0; channel < hostproto::kExecChannels; ++channel) {
+    exec.push_back(TRY(listen_in(spec.run_dir, exec_socket(channel))));
+  }
   const Fd console = TRY(listen_in(spec.run_dir, kConsoleSocket));
   const Fd monitor = TRY(listen_in(spec.run_dir, kMonitorSocket));
   Pipe errors = TRY(make_pipe());
 
-  const pid_t pid = TRY(spawn_confined(qemu_command(spec, command_line),
-                                       {.uid = uid,
-                                        .gid = gid,
-                                        .netns = netns,
-                                        .descriptors = {tap, image.kernel.get(), image.initramfs.get(), exec.get(),
-                                                        console.get(), monitor.get()},  // QemuDescriptor
-                                        .standard_error = errors.write_end.get()}));
+  std::vector<int> descriptors{tap, image.kernel.get(), image.initramfs.get()};  // QemuDescriptor
+  for (const Fd& channel : exec) descriptors.push_back(channel.get());
+  descriptors.insert(descriptors.end(), {console.get(), monitor.get()});
+  const pid_t pid = TRY(spawn_confined(qemu_command(spec, command_line), {.uid = uid,
+                                                                          .gid = gid,
+                                                                          .netns = netns,
+                                                                          .descriptors = std::move(descriptors),
+                                                                          .standard_error = errors.write_end.get()}));
   // Nobody but us reaps it, so the pid is its own even if it has ended already.
   auto pidfd = open_pidfd(pid);
   const auto start_time = read_start_time(pid);
@@ -214,8 +221,8 @@ std::optional<std::string> MicroVm::ending() {
   return ending_;
 }
 
-Result<Fd> MicroVm::connect_exec() const {
-  return connect_in(run_dir_, kExecSocket);
+Result<Fd> MicroVm::connect_exec(std::size_t channel) const {
+  return connect_in(run_dir_, exec_socket(channel));
 }
 
 Result<Fd> MicroVm::connect_console() const {
@@ -233,8 +240,9 @@ Result<> MicroVm::end() {
       return fail(Errc::kTimeout, fmt::format("QEMU (process {}) does not end", pid_));
     (void)ending();
   }
-  for (const std::string_view name : {kExecSocket, kConsoleSocket, kMonitorSocket})
-    ::unlink(fmt::format("{}/{}", run_dir_, name).c_str());
+  const auto remove = [&](std::string_view name) { ::unlink(fmt::format("{}/{}", run_dir_, name).c_str()); };
+  for (std::size_t channel = 0; channel < hostproto::kExecChannels; ++channel) remove(exec_socket(channel));
+  for (const std::string_view name : {kConsoleSocket, kMonitorSocket}) remove(name);
   return {};
 }
 

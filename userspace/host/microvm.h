@@ -3,7 +3,7 @@
 // QEMU is the process that a hostile guest attacks first, so it gets nothing it does not need: a uid of its own
 // (kGuestUidBase + slot, no groups, no capabilities, no new privileges), its own seccomp sandbox, the guest's network
 // namespace (which has no address and no route), and exactly these descriptors: the tap, the image's two files, the
-// listening sockets of its two channels and of its monitor, and a pipe for its error messages. The sockets are made by
+// listening sockets of its channels and of its monitor, and a pipe for its error messages. The sockets are made by
 // us in a folder that QEMU's uid cannot enter, so nobody but root reaches them and QEMU cannot put something else in
 // their place.
 //
@@ -35,7 +35,8 @@ struct MicroVmSpec {
   std::uint32_t memory_mib = 256;  ///< 64-65536
   std::uint32_t cpus = 1;          ///< 1-64
   Accelerator accelerator = Accelerator::kTcg;
-  std::string run_dir;  ///< made if missing; becomes root's, 0700; exec.sock, console.sock and qmp.sock are made in it
+  std::string
+      run_dir;  ///< made if missing; becomes root's, 0700; its sockets (exec0.sock, console.sock, ...) are made in it
   std::string guest_mac;     ///< "02:77:00:00:00:07"
   IpAddress ipv4{};          ///< the guest's own
   IpAddress gateway_ipv4{};  ///< also its resolver
@@ -63,10 +64,10 @@ class MicroVm {
   /// How QEMU ended, in one line with the first line it wrote to standard error; nothing while it runs. Reaps it.
   [[nodiscard]] std::optional<std::string> ending();
 
-  /// A new connection (blocking mode off) to the exec channel / the serial console. It succeeds from the moment start()
-  /// returns, before QEMU accepts it. QEMU talks to one connection at a time: the next one waits until the one before
-  /// is closed. kIo when QEMU is gone.
-  [[nodiscard]] Result<Fd> connect_exec() const;
+  /// A new connection (blocking mode off) to an exec channel (0 to hostproto::kExecChannels - 1) / the serial console.
+  /// It succeeds from the moment start() returns, before QEMU accepts it. QEMU talks to one connection at a time: the
+  /// next one waits until the one before is closed. kIo when QEMU is gone.
+  [[nodiscard]] Result<Fd> connect_exec(std::size_t channel) const;
   [[nodiscard]] Result<Fd> connect_console() const;
   /// The same to its monitor, for a QmpCall.
   [[nodiscard]] Result<Fd> connect_monitor() const;

@@ -13,8 +13,8 @@ int number(QemuDescriptor descriptor) {
   return static_cast<int>(descriptor);
 }
 
-std::string listening_socket(std::string_view id, QemuDescriptor descriptor) {
-  return fmt::format("socket,id={},fd={},server=on,wait=off", id, number(descriptor));
+std::string listening_socket(std::string_view id, int descriptor) {
+  return fmt::format("socket,id={},fd={},server=on,wait=off", id, descriptor);
 }
 
 }  // namespace
@@ -51,11 +51,16 @@ std::vector<std::string> qemu_command(const MicroVmSpec& spec, const std::string
   add({"-global", "virtio-mmio.force-legacy=false"});
   add({"-netdev", fmt::format("tap,id=net,fd={}", number(QemuDescriptor::kTap))});
   add({"-device", fmt::format("virtio-net-device,netdev=net,mac={}", spec.guest_mac)});
-  add({"-chardev", listening_socket("exec", QemuDescriptor::kExec), "-device", "virtio-serial-device"});
-  add({"-device", "virtserialport,chardev=exec,name=enforcer.exec"});
-  add({"-chardev", listening_socket("console", QemuDescriptor::kConsole), "-serial", "chardev:console"});
+  add({"-device", "virtio-serial-device"});
+  for (int channel = 0; channel < static_cast<int>(hostproto::kExecChannels); ++channel) {
+    const std::string id = fmt::format("exec{}", channel);
+    add({"-chardev", listening_socket(id, number(QemuDescriptor::kExec) + channel)});
+    add({"-device", fmt::format("virtserialport,chardev={0},name=enforcer.{0}", id)});
+  }
+  add({"-chardev", listening_socket("console", number(QemuDescriptor::kConsole)), "-serial", "chardev:console"});
   // For pausing it (qmp_call.h). The socket lies in a folder that is closed to QEMU's uid and to everybody but root.
-  add({"-chardev", listening_socket("monitor", QemuDescriptor::kMonitor), "-mon", "chardev=monitor,mode=control"});
+  add({"-chardev", listening_socket("monitor", number(QemuDescriptor::kMonitor)), "-mon",
+       "chardev=monitor,mode=control"});
   return argv;
 }
 

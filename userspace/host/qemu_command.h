@@ -7,11 +7,20 @@
 
 #include "base/result.h"
 #include "host/microvm.h"
+#include "hostproto/exec_frame.h"
 
 namespace enforcer::host {
 
 /// The descriptors QEMU finds open, in the order in which they are handed to it, the first one as number 3.
-enum class QemuDescriptor : int { kTap = 3, kKernel, kInitramfs, kExec, kConsole, kMonitor };
+/// kExec is the first of the exec channels' listening sockets.
+enum class QemuDescriptor : int {
+  kTap = 3,
+  kKernel,
+  kInitramfs,
+  kExec,
+  kConsole = kExec + static_cast<int>(hostproto::kExecChannels),
+  kMonitor,
+};
 
 /// The kernel's command line. kInvalid when it does not fit into 2 KiB: a longer one hangs the boot without a word.
 [[nodiscard]] Result<std::string> kernel_command_line(const MicroVmSpec& spec, std::uint32_t tsc_khz);

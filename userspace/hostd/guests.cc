@@ -9,6 +9,7 @@
 #include "abi.h"
 #include "base/deadline.h"
 #include "base/log.h"
+#include "hostproto/exec_frame.h"
 
 namespace enforcer::hostd {
 
@@ -84,7 +85,9 @@ void Guests::create(const CreateGuest& request) {
   const auto added = add(request, Machine{.image = request.image,
                                           .memory_mib = request.memory_mib,
                                           .cpus = request.cpus,
-                                          .accelerator = std::string(host::to_string(plan->use))});
+                                          .accelerator = std::string(host::to_string(plan->use)),
+                                          .lifetime = request.ephemeral ? Machine::Lifetime::kOneCommand
+                                                                        : Machine::Lifetime::kUntilDeleted});
   if (!added) return reply(request.request, std::unexpected(added.error()));
   Guest& guest = **added;
   guest.boot = Boot{.deadline = Deadline::after({}),
@@ -160,7 +163,8 @@ hostproto::Guest Guests::notice_of(const Guest& guest) {
                           .interface_index = record.interface_index,
                           .ipv4 = record.ipv4,
                           .ipv6 = record.ipv6,
-                          .created = record.created};
+                          .created = record.created,
+                          .ephemeral = false};
   if (const auto* machine = std::get_if<Machine>(&record.kind)) {
     notice.kind = "microvm";
     notice.state = machine->state == Machine::State::kPaused    ? "paused"
@@ -168,6 +172,7 @@ hostproto::Guest Guests::notice_of(const Guest& guest) {
                                                                 : "booting";
     notice.image = machine->image;
     notice.accelerator = machine->accelerator;
+    notice.ephemeral = machine->lifetime == Machine::Lifetime::kOneCommand;
   }
   return notice;
 }
@@ -175,7 +180,9 @@ hostproto::Guest Guests::notice_of(const Guest& guest) {
 Result<> Guests::announce(Guest& guest) {
   std::vector<Fd> channels;
   if (guest.vm) {
-    channels.push_back(TRY(guest.vm->connect_exec()));
+    for (std::size_t channel = 0; channel < hostproto::kExecChannels; ++channel) {
+      channels.push_back(TRY(guest.vm->connect_exec(channel)));
+    }
     channels.push_back(TRY(guest.vm->connect_console()));
   }
   outbox_(notice_of(guest), channels);

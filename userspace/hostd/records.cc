@@ -31,7 +31,8 @@ json to_json(const Machine& machine) {
           {"running", machine.state != Machine::State::kBooting},
           {"paused", machine.state == Machine::State::kPaused},
           {"pid", machine.pid},
-          {"start_time", machine.start_time}};
+          {"start_time", machine.start_time},
+          {"ephemeral", machine.lifetime == Machine::Lifetime::kOneCommand}};
 }
 
 json to_json(const Attached& attached) {
@@ -62,6 +63,11 @@ Machine::State state_of(const json& machine) {
   return machine.at("running").get<bool>() ? Machine::State::kRunning : Machine::State::kBooting;
 }
 
+Machine::Lifetime lifetime_of(const json& machine) {
+  // Absent in what a hostd wrote that knew of no such guests; they run on over an update.
+  return machine.value("ephemeral", false) ? Machine::Lifetime::kOneCommand : Machine::Lifetime::kUntilDeleted;
+}
+
 std::variant<Machine, Attached> kind_of(const json& object) {
   if (const auto machine = object.find("machine"); machine != object.end()) {
     return Machine{.image = machine->at("image"),
@@ -70,7 +76,8 @@ std::variant<Machine, Attached> kind_of(const json& object) {
                    .accelerator = machine->at("accelerator"),
                    .state = state_of(*machine),
                    .pid = machine->at("pid"),
-                   .start_time = machine->at("start_time")};
+                   .start_time = machine->at("start_time"),
+                   .lifetime = lifetime_of(*machine)};
   }
   const json& attached = object.at("attached");
   return Attached{.path = attached.at("path"),

@@ -25,6 +25,7 @@ struct Machine {
   enum class State { kBooting, kRunning, kPaused } state = State::kBooting;  ///< kPaused: it may be
   pid_t pid = 0;                                                             ///< 0: QEMU has not been started yet
   std::uint64_t start_time = 0;  ///< with the pid it names one process for ever
+  enum class Lifetime { kUntilDeleted, kOneCommand } lifetime = Lifetime::kUntilDeleted;
 };
 
 /// A guest that is somebody else's namespace.

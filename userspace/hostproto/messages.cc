@@ -68,7 +68,7 @@ struct Encoder {
   json operator()(const CreateGuest& m) const {
     return {{"type", "create_guest"},      {"request", m.request}, {"name", m.name.text()},
             {"labels", to_json(m.labels)}, {"owner", m.owner},     {"image", m.image},
-            {"memory_mib", m.memory_mib},  {"cpus", m.cpus}};
+            {"memory_mib", m.memory_mib},  {"cpus", m.cpus},       {"ephemeral", m.ephemeral}};
   }
   json operator()(const AttachGuest& m) const {
     return {{"type", "attach_guest"},      {"request", m.request}, {"name", m.name.text()},
@@ -111,7 +111,8 @@ struct Encoder {
             {"interface_index", m.interface_index},
             {"ipv4", m.ipv4.to_string()},
             {"ipv6", m.ipv6.to_string()},
-            {"created", m.created}};
+            {"created", m.created},
+            {"ephemeral", m.ephemeral}};
   }
   json operator()(const Announced&) const { return {{"type", "announced"}}; }
   json operator()(const GuestGone& m) const {
@@ -162,8 +163,9 @@ Result<Request> decode_create_guest(Fields& f) {
   std::string image = image_name(f, "image");
   const auto memory = static_cast<std::uint32_t>(f.number("memory_mib", 64, 65536));
   const auto cpus = static_cast<std::uint32_t>(f.number("cpus", 1, 64));
+  const bool ephemeral = f.flag("ephemeral");
   TRY_VOID(f.finish());
-  return CreateGuest{request, checked(name), std::move(labels), owner, std::move(image), memory, cpus};
+  return CreateGuest{request, checked(name), std::move(labels), owner, std::move(image), memory, cpus, ephemeral};
 }
 
 Result<Request> decode_attach_guest(Fields& f) {
@@ -231,6 +233,7 @@ Result<Notice> decode_guest(Fields& f) {
   const IpAddress ipv4 = f.address("ipv4");
   const IpAddress ipv6 = f.address("ipv6");
   const auto created = f.number("created", 0, kLatestTime);
+  const bool ephemeral = f.flag("ephemeral");
   TRY_VOID(f.finish());
   return Guest{slot,
                epoch,
@@ -244,7 +247,8 @@ Result<Notice> decode_guest(Fields& f) {
                index,
                ipv4,
                ipv6,
-               created};
+              created,
+               ephemeral};
 }
 
 Result<Notice> decode_announced(Fields& f) {

@@ -6,7 +6,8 @@
 //   hello                      ->               checks the peer's uid (SO_PEERCRED) and the version
 //                              <-  welcome      + listeners, the DNS socket, the counters map (read-only)
 //                              <-  pipes        + pre-sized pipes, as many messages as it takes
-//                              <-  guest        one for each guest that exists   (+ exec channel, console of a microVM)
+//                              <-  guest        one for each guest that exists   (+ exec channels, console of a
+//                              microVM)
 //                              <-  announced    that was all: what was not among them is gone for good
 //   ready                      ->               the listeners go into the sockmap: traffic flows from here on
 //   create_guest/attach_guest/delete_guest/freeze_guest/thaw_guest ->
@@ -54,6 +55,7 @@ struct CreateGuest {
   std::string image;               ///< "mini"
   std::uint32_t memory_mib = 256;  ///< 64-65536
   std::uint32_t cpus = 1;          ///< 1-64
+  bool ephemeral = false;          ///< it lives as long as the command that it is made for: enforcerd sees to that
 };
 struct AttachGuest {
   std::uint64_t request = 0;
@@ -108,7 +110,8 @@ struct Guest {
   IpAddress ipv4;
   IpAddress ipv6;
   std::uint64_t created = 0;  ///< seconds since 1970; 0: made before this was written down
-  // descriptors of a microvm, in this order: exec channel, console (stream sockets)
+  bool ephemeral = false;  ///< as it was asked for, also after a restart of either side
+  // descriptors of a microvm, in this order: kExecChannels exec channels, console (stream sockets)
 };
 /// Every guest that exists has been announced. Only this lets enforcerd forget what it kept of the others: a connection
 /// that ends before it says nothing about them.

@@ -1,10 +1,10 @@
-// enforcer-init: process 1 of the `mini` image. Boots in a straight line, then answers the exec channel until it is
+// enforcer-init: process 1 of the `mini` image. Boots in a straight line, then answers the exec channels until it is
 // told to power off. A step that fails is said on the console and the boot goes on: a guest without a network can still
-// be asked what is wrong with it; only without the exec channel is there nothing left to do.
+// be asked what is wrong with it; only without the exec channels is there nothing left to do.
 #include <csignal>
 #include <cstdlib>
 
-#include "agent.h"
+#include "agents.h"
 #include "boot_parameters.h"
 #include "console.h"
 #include "exec_port.h"
@@ -32,11 +32,11 @@ int main() {
   const BootParameters parameters = read_boot_parameters("/proc/cmdline");
   report("naming the guest", name_guest(parameters));
   report("configuring the network", configure_network(parameters));
-  auto port = open_exec_port("enforcer.exec");
-  report("opening the exec channel", port);
-  if (port) {
+  auto ports = open_exec_ports();
+  report("opening the exec channels", ports);
+  if (ports) {
     say("ready");
-    report("answering the exec channel", Agent(*std::move(port)).run());
+    report("answering the exec channels", Agents(*std::move(ports)).run());
   }
   power_off();
 }

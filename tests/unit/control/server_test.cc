@@ -119,6 +119,7 @@ TEST_CASE("refuses_malformed_bodies_with_the_field_that_is_wrong") {
   CHECK(refused(R"({"name":"A"})").contains("1-40 characters"));
   CHECK(refused(R"({"name":"a","memory_mib":1})").contains("between 64 and 65536"));
   CHECK(refused(R"({"name":"a","cpus":-1})").contains("not a whole number"));
+  CHECK(refused(R"({"name":"a","ephemeral":1})").contains("not true or false"));
   CHECK(refused(std::string(20'000, '[')) == "JSON nested too deeply");
   CHECK(daemon.shared.calls_now().empty());
   CHECK(daemon.ask("POST", "/v1/guests", R"({"name":"a","labels":{"k":"v"}})").status == 201);  // positive control

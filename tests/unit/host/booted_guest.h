@@ -107,7 +107,7 @@ class Guest {
     auto started = MicroVm::start(spec, *image, wire.netns.get(), wire.tap.get());
     REQUIRE_MESSAGE(started, (started ? "" : started.error().message));
     vm.emplace(*std::move(started));
-    exec.emplace(*vm->connect_exec());
+    exec.emplace(*vm->connect_exec(0));
     said_hello = exec->hello(kNonce, std::chrono::seconds(60));
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Monotonic::now() - begun);
     std::cout << "start to hello: " << took.count() << " ms\n";

@@ -51,7 +51,11 @@ TEST_CASE("qemu_gets_one_nic_on_an_open_tap_and_nothing_by_default") {
   CHECK(has(text, "-netdev tap,id=net,fd=3 -device virtio-net-device,netdev=net,mac=02:77:00:00:00:07"));
   CHECK(has(text, "-m 512M -smp 2"));
   CHECK(text.find("-netdev") == text.rfind("-netdev"));
-  CHECK(has(text, "-chardev socket,id=monitor,fd=8,server=on,wait=off -mon chardev=monitor,mode=control"));
+  for (const char* channel : {"exec0,fd=6", "exec1,fd=7", "exec2,fd=8", "exec3,fd=9", "console,fd=10"})
+    CHECK(has(text, fmt::format("-chardev socket,id={},server=on,wait=off", channel)));
+  CHECK(has(text, "-device virtserialport,chardev=exec3,name=enforcer.exec3"));
+  CHECK_FALSE(has(text, "exec4"));
+  CHECK(has(text, "-chardev socket,id=monitor,fd=11,server=on,wait=off -mon chardev=monitor,mode=control"));
   for (const char* unwanted : {"user,", "vsock", "-monitor", "-qmp", "kvm:tcg", "path="})
     CHECK_FALSE(has(text, unwanted));
 }

@@ -57,7 +57,8 @@ TEST_CASE("records_survive_a_restart") {
                          .accelerator = "tcg",
                          .state = Machine::State::kRunning,
                          .pid = 4242,
-                         .start_time = 123456789012345};
+                         .start_time = 123456789012345,
+                         .lifetime = Machine::Lifetime::kOneCommand};
   {
     auto records = Records::open(folder.path);
     REQUIRE(records);
@@ -94,6 +95,27 @@ TEST_CASE("records_survive_a_restart") {
   CHECK(process.start_time == 123456789012345);
   CHECK(process.state == Machine::State::kRunning);
   CHECK(process.cpus == 2);
+  CHECK(process.lifetime == Machine::Lifetime::kOneCommand);
+}
+
+TEST_CASE("a_record_that_says_nothing_of_its_lifetime_is_of_a_guest_that_stays") {
+  if (!is_root()) return;
+  const Folder folder;
+  auto records = Records::open(folder.path);
+  REQUIRE(records);
+  GuestRecord machine = attached(2);
+  machine.kind =
+      Machine{.image = "mini", .memory_mib = 256, .cpus = 1, .accelerator = "tcg", .pid = 1, .start_time = 1};
+  REQUIRE(records->save(machine));
+  const std::string path = folder.path + "/guest-2.json";
+  std::string text;
+  std::getline(std::ifstream(path), text, '\0');
+  const auto at = text.find("\"ephemeral\": false,");
+  REQUIRE(at != std::string::npos);
+  std::ofstream(path) << text.erase(at, std::string_view("\"ephemeral\": false,").size());
+  const auto loaded = records->load();
+  REQUIRE(loaded.size() == 1);
+  CHECK(std::get<Machine>(loaded[0].kind).lifetime == Machine::Lifetime::kUntilDeleted);
 }
 
 TEST_CASE("invariant_9_a_slot_is_never_given_out_twice") {

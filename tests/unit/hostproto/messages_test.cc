@@ -26,7 +26,7 @@ std::vector<Request> all_requests() {
   return {Hello{},
           Ready{},
           Booted{Slot{7}},
-          CreateGuest{1, name("vm-1"), kLabels, 1000, "mini", 256, 2},
+          CreateGuest{1, name("vm-1"), kLabels, 1000, "mini", 256, 2, true},
           AttachGuest{~0ULL, name("c1"), kLabels, 0, "/run/netns/c1"},
           DeleteGuest{3, name("c1")},
           FreezeGuest{4, Slot{7}, Epoch{0xabc}, kMaxFreeze},
@@ -37,7 +37,7 @@ std::vector<Notice> all_notices() {
   return {Welcome{kVersion, 4, "tcx", "unknown", address("100.64.0.1"), address("fd77:e::1")},
           Pipes{64},
           Guest{Slot{0xffffff}, Epoch{0x0123456789abcdefULL}, name("vm-1"), kLabels, 1000, "microvm", "booting", "mini",
-                "tcg", 12, address("100.64.0.9"), address("fd77:e::9"), 1700000000},
+                "tcg", 12, address("100.64.0.9"), address("fd77:e::9"), 1700000000, true},
           Announced{},
           GuestGone{Slot{7}, "boot timeout"},
           Reply{9, std::nullopt, ""},
@@ -74,6 +74,8 @@ std::vector<Wrong> wrong_values() {
           {"memory_mib", 65537},
           {"cpus", 0},
           {"cpus", 65},
+          {"ephemeral", 1},
+          {"ephemeral", "true"},
           {"netns", "relative"},
           {"netns", "/run/netns/../../etc/passwd"},
           {"netns", "/run/netns/.."},
@@ -156,7 +158,7 @@ TEST_CASE("messages_survive_encoding_and_decoding") {
 
 TEST_CASE("decoded_values_are_the_encoded_values") {
   const auto request =
-      decode_request(encode(Request{CreateGuest{42, name("vm-1"), kLabels, 0xfffffffe, "mini", 512, 3}}));
+      decode_request(encode(Request{CreateGuest{42, name("vm-1"), kLabels, 0xfffffffe, "mini", 512, 3, true}}));
   REQUIRE(request);
   const auto& create = std::get<CreateGuest>(*request);
   CHECK(create.request == 42);
@@ -165,6 +167,7 @@ TEST_CASE("decoded_values_are_the_encoded_values") {
   CHECK(create.image == "mini");
   CHECK(create.memory_mib == 512);
   CHECK(create.cpus == 3);
+  CHECK(create.ephemeral);
 
   const auto notice = decode_notice(encode(Notice{Reply{5, Error{Errc::kTimeout, "late"}, "w"}}));
   REQUIRE(notice);
@@ -185,7 +188,7 @@ TEST_CASE("refuses_what_is_not_one_of_the_messages") {
       const char* packet :
       {"", "{", "[]", "null", "\"hello\"", "{}", R"({"type":1})", R"({"type":"reboot"})", R"({"type":"welcome"})",
        R"({"type":"hello","version":1} {})", R"({"type":"hello","version":1,"version":1})",
-       R"({"type":"create_guest","request":1,"name":"a","labels":{"x":"1","x":"2"},"owner":0,"image":"mini","memory_mib":64,"cpus":1})",
+       R"({"type":"create_guest","request":1,"name":"a","labels":{"x":"1","x":"2"},"owner":0,"image":"mini","memory_mib":64,"cpus":1,"ephemeral":false})",
        "{\"type\":\"hello\",\"version\":1,\"\xff\":1}"}) {
     CAPTURE(packet);
     CHECK_FALSE(decode_request(packet));
@@ -193,7 +196,7 @@ TEST_CASE("refuses_what_is_not_one_of_the_messages") {
   // The control: the same shape without the fault.
   CHECK(decode_request(R"({"type":"hello","version":1})"));
   CHECK(decode_request(
-      R"({"type":"create_guest","request":1,"name":"a","labels":{"x":"1","y":"2"},"owner":0,"image":"mini","memory_mib":64,"cpus":1})"));
+      R"({"type":"create_guest","request":1,"name":"a","labels":{"x":"1","y":"2"},"owner":0,"image":"mini","memory_mib":64,"cpus":1,"ephemeral":false})"));
 }
 
 TEST_CASE("a_request_is_not_a_notice") {
