@@ -35,6 +35,16 @@ control::GuestInfo to_info(const GuestEntry& entry) {
           .paused_since = entry.paused_since};
 }
 
+std::vector<hostproto::Workspace> to_hostproto(std::vector<control::Workspace> workspaces) {
+  std::vector<hostproto::Workspace> all;
+  for (control::Workspace& workspace : workspaces) {
+    using enum hostproto::Workspace::Access;
+    const bool read_only = workspace.access == control::Workspace::Access::kReadOnly;
+    all.push_back({.path = std::move(workspace.path), .access = read_only ? kReadOnly : kReadWrite});
+  }
+  return all;
+}
+
 std::string by(const control::Caller& caller) {
   return fmt::format("uid {} (pid {})", caller.uid, caller.pid);
 }
@@ -120,9 +130,12 @@ asio::awaitable<Result<control::GuestAnswer>> Daemon::create_guest(control::Call
   hostproto::CreateGuest create{.name = request.name,
                                 .labels = std::move(request.labels),
                                 .owner = caller.uid,
+                                .owner_group = caller.gid,
                                 .image = std::move(request.image),
                                 .memory_mib = request.memory_mib,
-                                .cpus = request.cpus};
+                                .cpus = request.cpus,
+                                .disk_mib = request.disk_mib,
+                                .workspaces = to_hostproto(std::move(request.workspaces))};
   auto warning = co_await link_.request(std::move(create));
   if (!warning) co_return std::unexpected(warning.error());
   co_await workers_.settled();  // the guest's first connection may come right behind our answer
