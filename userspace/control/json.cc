@@ -94,7 +94,11 @@ Result<std::vector<Workspace>> workspaces_from(ObjectReader& reader) {
     if (const auto good = one.finish_strictly(); !good) return fail_in("field \"workspaces\"", good.error());
     workspaces.push_back(std::move(workspace));
   }
-  if (workspaces.size() > hostproto::kMaxWorkspaces) reader.refuse("workspaces", "has more than 4 entries");
+  std::vector<hostproto::Workspace> together;
+  for (const Workspace& workspace : workspaces) together.push_back({.path = workspace.path});
+  if (const auto good = hostproto::check_workspaces(together); !good) {
+    reader.refuse("workspaces", fmt::format("is wrong: {}", good.error().message));
+  }
   return workspaces;
 }
 
