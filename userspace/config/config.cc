@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include "base/ascii.h"
@@ -162,6 +163,28 @@ constexpr Field<Config::Images> kImagesFields[] = {
      [](const YamlNode& n, Config::Images& i, Reader& r) { i.roots = read_paths(n, "roots", r); }},
 };
 
+/// hostd compares paths by their components, so a root is spelled in one way only; and "/" would be every folder.
+std::vector<std::string> read_workspace_roots(const YamlNode& node, Reader& reader) {
+  std::vector<std::string> roots;
+  for (const YamlNode& item : policy::list_items(node, "roots", reader)) {
+    auto root = read_path(item, reader);
+    if (!root) continue;
+    if (*root == "/" || root->ends_with('/') || std::filesystem::path(*root).lexically_normal() != *root) {
+      reader.report(item.place, Code::kBadValue,
+                    fmt::format("'{}' cannot be a root of workspaces", escape_untrusted(*root, 128)),
+                    "write a folder below / without '.', '..' and needless slashes");
+      continue;
+    }
+    roots.push_back(*std::move(root));
+  }
+  return roots;
+}
+
+constexpr Field<Config::Workspaces> kWorkspacesFields[] = {
+    {"roots", Need::kOptional, "list of paths",
+     [](const YamlNode& n, Config::Workspaces& w, Reader& r) { w.roots = read_workspace_roots(n, r); }},
+};
+
 constexpr Field<Limits> kLimitFields[] = {
     {"connections", Need::kOptional, "number", read_count<Limits, &Limits::connections>},
     {"halfOpen", Need::kOptional, "number", read_count<Limits, &Limits::half_open>},
@@ -226,6 +249,7 @@ constexpr Section<Config::Audit> kAudit{"audit", kAuditFields};
 constexpr Section<Config::Metrics> kMetrics{"metrics", kMetricsFields};
 constexpr Section<Config::Review> kReview{"review", kReviewFields};
 constexpr Section<Config::Images> kImages{"images", kImagesFields};
+constexpr Section<Config::Workspaces> kWorkspaces{"workspaces", kWorkspacesFields};
 constexpr Section<Limits> kLimits{"limits", kLimitFields};
 constexpr Section<Deadlines> kDeadlines{"deadlines", kDeadlineFields};
 
@@ -253,6 +277,7 @@ constexpr Field<Config> kConfigFields[] = {
     {"metrics", Need::kOptional, "mapping", read_section<&Config::metrics, kMetrics>},
     {"review", Need::kOptional, "mapping", read_section<&Config::review, kReview>},
     {"images", Need::kOptional, "mapping", read_section<&Config::images, kImages>},
+    {"workspaces", Need::kOptional, "mapping", read_section<&Config::workspaces, kWorkspaces>},
     {"limits", Need::kOptional, "mapping", read_section<&Config::limits, kLimits>},
     {"deadlines", Need::kOptional, "mapping", read_section<&Config::deadlines, kDeadlines>},
 };

@@ -99,6 +99,10 @@ struct Config {
   struct Images {
     std::vector<std::string> roots{"/var/lib/enforcer/images"};
   } images;
+  struct Workspaces {
+    /// Folders below which guests may share folders of the host; none of them itself.
+    std::vector<std::string> roots{"/home", "/srv"};
+  } workspaces;
   Limits limits;
   Deadlines deadlines;
 };

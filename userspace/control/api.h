@@ -45,6 +45,7 @@ inline constexpr std::string_view kExecProtocol = "enforcer-exec/1";
 /// Who is asking, by the kernel's word (SO_PEERCRED): for records of changes.
 struct Caller {
   uid_t uid = 0;
+  gid_t gid = 0;  ///< the primary one
   pid_t pid = 0;
 };
 
@@ -134,12 +135,21 @@ struct GuestInfo {
   std::uint64_t connections = 0;  ///< open now
 };
 
+/// A folder of the host that a guest shares, at the same absolute path.
+struct Workspace {
+  enum class Access { kReadWrite, kReadOnly };
+  std::string path;  ///< as hostproto::check_workspace_path() wants it
+  Access access = Access::kReadWrite;
+};
+
 struct CreateGuest {
   GuestName name;
   Labels labels;
   std::string image = "mini";
-  std::uint32_t memory_mib = 256;
+  std::uint32_t memory_mib = 0;  ///< 0: as the image says
   std::uint32_t cpus = 1;
+  std::uint32_t disk_mib = hostproto::kDiskMib;  ///< of what the guest may write, if its image has a disk
+  std::vector<Workspace> workspaces;             ///< at most hostproto::kMaxWorkspaces
   /// It is deleted behind its last command, whoever is left to do that, and when no command came within two minutes.
   bool ephemeral = false;
 };
@@ -278,7 +288,7 @@ class Backend {
   virtual asio::awaitable<Result<Variables>> guest_environment(GuestName name) = 0;
 
   /// Answers when the guest exists, which is before it has booted. kConflict: the name is taken; kUnavailable: no
-  /// hostd.
+  /// hostd; kInvalid, kNotFound, kDenied: a workspace that is none, is not there, or that the caller may not share.
   virtual asio::awaitable<Result<GuestAnswer>> create_guest(Caller caller, CreateGuest request) = 0;
 
   /// kConflict: the name is taken or the namespace is not empty.

@@ -82,6 +82,35 @@ constexpr std::uint64_t kMinMemoryMib = 64;
 constexpr std::uint64_t kMaxMemoryMib = 65536;
 constexpr std::uint64_t kMaxCpus = 64;
 
+Workspace workspace_from(ObjectReader& reader) {
+  Workspace workspace{.path = reader.text("path")};
+  const std::string access = reader.text_or("access", "rw");
+  if (access == "ro") workspace.access = Workspace::Access::kReadOnly;
+  if (access != "ro" && access != "rw") reader.refuse("access", "is neither \"rw\" nor \"ro\"");
+  if (const auto good = hostproto::check_workspace_path(workspace.path); !good) {
+    reader.refuse("path", fmt::format("is wrong: {}", good.error().message));
+  }
+  return workspace;
+}
+
+/// What a request says of them; absent: none.
+Result<std::vector<Workspace>> workspaces_from(ObjectReader& reader) {
+  std::vector<Workspace> workspaces;
+  for (const json& entry : reader.array_or_none("workspaces")) {
+    if (!entry.is_object()) return fail(Errc::kInvalid, "field \"workspaces\" has an entry that is not an object");
+    ObjectReader one(entry);
+    Workspace workspace = workspace_from(one);
+    if (const auto good = one.finish_strictly(); !good) return fail_in("field \"workspaces\"", good.error());
+    workspaces.push_back(std::move(workspace));
+  }
+  std::vector<hostproto::Workspace> together;
+  for (const Workspace& workspace : workspaces) together.push_back({.path = workspace.path});
+  if (const auto good = hostproto::check_workspaces(together); !good) {
+    reader.refuse("workspaces", fmt::format("is wrong: {}", good.error().message));
+  }
+  return workspaces;
+}
+
 }  // namespace
 
 unsigned http_status_of(Errc code) {
@@ -231,8 +260,12 @@ Result<CreateGuest> decode_create(std::string_view text) {
   auto name = reader.guest_name("name");
   auto labels = reader.labels_or_none("labels");
   auto image = reader.text_or("image", "mini");
-  const auto memory = reader.number_or("memory_mib", 256, kMinMemoryMib, kMaxMemoryMib);
+  const auto memory = reader.number_or("memory_mib", 0, 0, kMaxMemoryMib);
+  if (memory != 0 && memory < kMinMemoryMib) reader.refuse("memory_mib", "is neither 0 nor between 64 and 65536");
   const auto cpus = reader.number_or("cpus", 1, 1, kMaxCpus);
+  const auto disk =
+      reader.number_or("disk_mib", hostproto::kDiskMib, hostproto::kLeastDiskMib, hostproto::kMostDiskMib);
+  auto workspaces = TRY(workspaces_from(reader));
   const bool ephemeral = reader.flag_or_false("ephemeral");
   TRY_VOID(reader.finish_strictly());
   return CreateGuest{.name = *std::move(name),
@@ -240,6 +273,8 @@ Result<CreateGuest> decode_create(std::string_view text) {
                      .image = std::move(image),
                      .memory_mib = static_cast<std::uint32_t>(memory),
                      .cpus = static_cast<std::uint32_t>(cpus),
+                     .disk_mib = static_cast<std::uint32_t>(disk),
+                     .workspaces = std::move(workspaces),
                      .ephemeral = ephemeral};
 }
 

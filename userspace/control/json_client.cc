@@ -212,11 +212,18 @@ std::string encode_documents(const std::vector<Document>& documents) {
 }
 
 std::string encode_create(const CreateGuest& request) {
+  json workspaces = json::array();
+  for (const Workspace& workspace : request.workspaces) {
+    const bool read_only = workspace.access == Workspace::Access::kReadOnly;
+    workspaces.push_back({{"path", workspace.path}, {"access", read_only ? "ro" : "rw"}});
+  }
   return dump({{"name", request.name.text()},
                {"labels", json(request.labels)},
                {"image", request.image},
                {"memory_mib", request.memory_mib},
                {"cpus", request.cpus},
+               {"disk_mib", request.disk_mib},
+               {"workspaces", std::move(workspaces)},
                {"ephemeral", request.ephemeral}});
 }
 

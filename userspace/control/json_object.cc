@@ -172,6 +172,10 @@ const json& ObjectReader::array(const char* name) {
   return kNoArray;
 }
 
+const json& ObjectReader::array_or_none(const char* name) {
+  return object_.contains(name) ? array(name) : kNoArray;
+}
+
 Result<> ObjectReader::finish() const {
   if (wrong_) return std::unexpected(*wrong_);
   return {};

@@ -52,6 +52,7 @@ class ObjectReader {
   /// An empty object or array, and a complaint, when it is absent or something else.
   const nlohmann::json& object(const char* name);
   const nlohmann::json& array(const char* name);
+  const nlohmann::json& array_or_none(const char* name);  ///< empty when it is absent
 
   void refuse(const char* name, std::string_view why);
 

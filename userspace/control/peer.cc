@@ -56,7 +56,7 @@ Result<Peer> peer_of(int socket) {
   }
   groups.resize(length / sizeof(gid_t));
   groups.push_back(credentials.gid);
-  return Peer{.uid = credentials.uid, .pid = credentials.pid, .groups = std::move(groups)};
+  return Peer{.uid = credentials.uid, .gid = credentials.gid, .pid = credentials.pid, .groups = std::move(groups)};
 }
 
 RoleGroups RoleGroups::of_host() {

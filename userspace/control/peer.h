@@ -20,8 +20,9 @@ enum class Role { kNone, kViewer, kReviewer, kAdmin };
 
 struct Peer {
   uid_t uid = 0;
+  gid_t gid = 0;  ///< the primary one
   pid_t pid = 0;
-  std::vector<gid_t> groups;  ///< the primary and the supplementary ones, at the time of connect(2)
+  std::vector<gid_t> groups;  ///< gid and the supplementary ones, at the time of connect(2)
 };
 
 /// The peer of a connected unix socket (SO_PEERCRED, SO_PEERGROUPS).

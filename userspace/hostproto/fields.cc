@@ -167,6 +167,32 @@ Labels Fields::labels(const char* name) {
   return labels;
 }
 
+std::vector<Workspace> Fields::workspaces(const char* name) {
+  const json* value = find(name);
+  std::vector<Workspace> workspaces;
+  if (value == nullptr || !value->is_array()) {
+    refuse(name, "must be a list");
+    return workspaces;
+  }
+  for (const json& entry : *value) {
+    if (!entry.is_object()) {
+      refuse(name, "must hold objects");
+      break;
+    }
+    Fields inner(entry);
+    Workspace workspace{.path = inner.line("path")};
+    const std::string access = inner.text("access", 2);
+    if (access == label(Workspace::Access::kReadOnly)) workspace.access = Workspace::Access::kReadOnly;
+    if (access != label(workspace.access)) inner.refuse("access", "must be rw or ro");
+    if (const auto done = inner.finish(); !done) refuse(name, fmt::format("is wrong: {}", done.error().message));
+    workspaces.push_back(std::move(workspace));
+  }
+  if (const auto good = check_workspaces(workspaces); !good) {
+    refuse(name, fmt::format("is wrong: {}", good.error().message));
+  }
+  return workspaces;
+}
+
 std::optional<Error> Fields::error(const char* name) {
   const json* value = find(name);
   if (value == nullptr) return std::nullopt;
@@ -200,6 +226,14 @@ json to_json(const Labels& labels) {
   json object = json::object();
   for (const auto& [key, value] : labels) object[key] = value;
   return object;
+}
+
+json to_json(const std::vector<Workspace>& workspaces) {
+  json list = json::array();
+  for (const Workspace& workspace : workspaces) {
+    list.push_back({{"path", workspace.path}, {"access", label(workspace.access)}});
+  }
+  return list;
 }
 
 json to_json(const Error& error) {

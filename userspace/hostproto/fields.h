@@ -11,10 +11,12 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/ids.h"
 #include "base/ip.h"
 #include "base/result.h"
+#include "hostproto/messages.h"
 
 namespace enforcer::hostproto {
 
@@ -40,6 +42,7 @@ class Fields {
   std::optional<GuestName> guest_name(const char* name);
   IpAddress address(const char* name);
   Labels labels(const char* name);
+  std::vector<Workspace> workspaces(const char* name);
   std::optional<Error> error(const char* name);  ///< absent: none
 
   /// For a value that has the right type and is still wrong.
@@ -58,6 +61,7 @@ class Fields {
 };
 
 [[nodiscard]] nlohmann::json to_json(const Labels& labels);
+[[nodiscard]] nlohmann::json to_json(const std::vector<Workspace>& workspaces);
 [[nodiscard]] nlohmann::json to_json(const Error& error);
 /// The text as Fields::line() accepts it: control characters become spaces, what is too long is cut.
 [[nodiscard]] std::string one_line(std::string_view text);

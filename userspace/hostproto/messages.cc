@@ -19,7 +19,8 @@ using nlohmann::json;
 constexpr auto kAnyNumber = std::numeric_limits<std::uint64_t>::max();
 constexpr std::uint64_t kLatestTime = 9'214'646'399;  // the end of 2261: WallClock counts nanoseconds in 64 bits
 constexpr std::uint64_t kMaxListeners = 64;           // ENFORCER_MAX_WORKERS of the datapath
-constexpr std::uint64_t kMaxPipes = 126;              // the kernel takes 253 descriptors beside one packet
+constexpr std::uint32_t kLeastMemoryMib = 64;
+constexpr std::uint64_t kMaxPipes = 126;  // the kernel takes 253 descriptors beside one packet
 
 /// The text must be one of `choices`; "" stands for "not a microVM" where it is offered.
 std::string choice(Fields& fields, const char* name, std::initializer_list<std::string_view> choices) {
@@ -66,9 +67,18 @@ struct Encoder {
   json operator()(const Ready&) const { return {{"type", "ready"}}; }
   json operator()(const Booted& m) const { return {{"type", "booted"}, {"slot", m.slot}}; }
   json operator()(const CreateGuest& m) const {
-    return {{"type", "create_guest"},      {"request", m.request}, {"name", m.name.text()},
-            {"labels", to_json(m.labels)}, {"owner", m.owner},     {"image", m.image},
-            {"memory_mib", m.memory_mib},  {"cpus", m.cpus},       {"ephemeral", m.ephemeral}};
+    return {{"type", "create_guest"},
+            {"request", m.request},
+            {"name", m.name.text()},
+            {"labels", to_json(m.labels)},
+            {"owner", m.owner},
+            {"owner_group", m.owner_group},
+            {"image", m.image},
+            {"memory_mib", m.memory_mib},
+            {"cpus", m.cpus},
+            {"disk_mib", m.disk_mib},
+            {"workspaces", to_json(m.workspaces)},
+            {"ephemeral", m.ephemeral}};
   }
   json operator()(const AttachGuest& m) const {
     return {{"type", "attach_guest"},      {"request", m.request}, {"name", m.name.text()},
@@ -150,7 +160,7 @@ Result<Request> decode_booted(Fields& f) {
   return message;
 }
 
-/// (uid_t)-1 is nobody's (chown(2)).
+/// (uid_t)-1 is nobody's (chown(2)), and no group's.
 std::uint32_t uid(Fields& f, const char* name) {
   return static_cast<std::uint32_t>(f.number(name, 0, 0xfffffffe));
 }
@@ -160,12 +170,17 @@ Result<Request> decode_create_guest(Fields& f) {
   auto name = f.guest_name("name");
   Labels labels = f.labels("labels");
   const std::uint32_t owner = uid(f, "owner");
+  const std::uint32_t group = uid(f, "owner_group");
   std::string image = image_name(f, "image");
-  const auto memory = static_cast<std::uint32_t>(f.number("memory_mib", 64, 65536));
+  const auto memory = static_cast<std::uint32_t>(f.number("memory_mib", 0, 65536));
+  if (memory != 0 && memory < kLeastMemoryMib) f.refuse("memory_mib", "must be 0 or 64-65536");
   const auto cpus = static_cast<std::uint32_t>(f.number("cpus", 1, 64));
+  const auto disk = static_cast<std::uint32_t>(f.number("disk_mib", kLeastDiskMib, kMostDiskMib));
+  std::vector<Workspace> workspaces = f.workspaces("workspaces");
   const bool ephemeral = f.flag("ephemeral");
   TRY_VOID(f.finish());
-  return CreateGuest{request, checked(name), std::move(labels), owner, std::move(image), memory, cpus, ephemeral};
+  return CreateGuest{request, checked(name), std::move(labels),     owner,    group, std::move(image), memory,
+                     cpus,    disk,          std::move(workspaces), ephemeral};
 }
 
 Result<Request> decode_attach_guest(Fields& f) {
@@ -247,7 +262,7 @@ Result<Notice> decode_guest(Fields& f) {
                index,
                ipv4,
                ipv6,
-              created,
+               created,
                ephemeral};
 }
 

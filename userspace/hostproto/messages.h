@@ -33,11 +33,34 @@
 
 namespace enforcer::hostproto {
 
-inline constexpr int kVersion = 3;
+inline constexpr int kVersion = 4;
 inline constexpr std::size_t kMaxMessage = 64 * 1024;
 /// How long a guest may be frozen without a break. What was sent to it and not acknowledged is sent again and again,
 /// and the kernel gives such a connection up after 924 s (tcp_retries2 = 15, Documentation/networking/ip-sysctl).
 inline constexpr std::chrono::seconds kMaxFreeze{900};
+
+/// Bounds of a scratch disk, MiB.
+inline constexpr std::uint32_t kLeastDiskMib = 64;
+inline constexpr std::uint32_t kMostDiskMib = 1024 * 1024;
+inline constexpr std::uint32_t kDiskMib = 8192;  ///< when nobody says how much
+/// Each is a process on the host.
+inline constexpr std::size_t kMaxWorkspaces = 4;
+
+/// A folder of the host that a guest shares, at the same absolute path.
+struct Workspace {
+  enum class Access { kReadWrite, kReadOnly };
+  std::string path;  ///< as check_workspace_path() wants it; whether it may be shared, hostd finds out
+  Access access = Access::kReadWrite;
+  friend bool operator==(const Workspace&, const Workspace&) = default;
+};
+[[nodiscard]] std::string_view label(Workspace::Access access);  ///< "rw", "ro"
+
+/// kInvalid with what is wrong unless the path is absolute, of at most 1024 bytes, without control characters and
+/// without empty, "." and ".." components (a "/" at the end makes an empty one). The message does not repeat the path.
+Result<> check_workspace_path(std::string_view path);
+/// The same for all of them; also kInvalid when there are more than kMaxWorkspaces or one path lies in another or is
+/// there twice.
+Result<> check_workspaces(const std::vector<Workspace>& workspaces);
 
 // ---- enforcerd -> hostd
 struct Hello {
@@ -51,11 +74,14 @@ struct CreateGuest {
   std::uint64_t request = 0;  ///< echoed in the reply
   GuestName name;
   Labels labels;
-  std::uint32_t owner = 0;         ///< uid of whoever asked for it
-  std::string image;               ///< "mini"
-  std::uint32_t memory_mib = 256;  ///< 64-65536
-  std::uint32_t cpus = 1;          ///< 1-64
-  bool ephemeral = false;          ///< it lives as long as the command that it is made for: enforcerd sees to that
+  std::uint32_t owner = 0;            ///< uid of whoever asked for it
+  std::uint32_t owner_group = 0;      ///< their gid
+  std::string image;                  ///< "mini"
+  std::uint32_t memory_mib = 0;       ///< 64-65536; 0: as the image says
+  std::uint32_t cpus = 1;             ///< 1-64
+  std::uint32_t disk_mib = kDiskMib;  ///< of the scratch disk; kLeastDiskMib-kMostDiskMib
+  std::vector<Workspace> workspaces;  ///< at most kMaxWorkspaces
+  bool ephemeral = false;             ///< it lives as long as the command that it is made for: enforcerd sees to that
 };
 struct AttachGuest {
   std::uint64_t request = 0;
@@ -110,7 +136,7 @@ struct Guest {
   IpAddress ipv4;
   IpAddress ipv6;
   std::uint64_t created = 0;  ///< seconds since 1970; 0: made before this was written down
-  bool ephemeral = false;  ///< as it was asked for, also after a restart of either side
+  bool ephemeral = false;     ///< as it was asked for, also after a restart of either side
   // descriptors of a microvm, in this order: kExecChannels exec channels, console (stream sockets)
 };
 /// Every guest that exists has been announced. Only this lets enforcerd forget what it kept of the others: a connection

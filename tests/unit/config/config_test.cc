@@ -1,6 +1,7 @@
 #include "config/config.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -61,6 +62,7 @@ TEST_CASE("every_key_has_a_default") {
     CHECK((config.review.pending_per_guest == 32 && config.review.body_limit == std::uint64_t{10} << 20));
     CHECK((config.review.client_wait == 55s && config.review.grant == 15min));
     CHECK(config.images.roots == std::vector<std::string>{"/var/lib/enforcer/images"});
+    CHECK(config.workspaces.roots == std::vector<std::string>{"/home", "/srv"});
     CHECK(config.limits == Limits());
     const Deadlines& deadlines = config.deadlines;
     CHECK((deadlines.classify == 10s && deadlines.tls_handshake == 10s && deadlines.origin_connect == 10s));
@@ -83,6 +85,7 @@ audit: {path: /var/log/x.jsonl, maxBytes: 64Ki, maxFiles: 2, journald: true}
 metrics: {listen: "[::1]:9999", perGuestSeries: 10}
 review: {notify: [/usr/bin/bridge, --room, "a b"], pendingPerGuest: 10000, bodyLimit: 1Ki, clientWait: 1s, grant: 1d}
 images: {roots: [/images]}
+workspaces: {roots: [/data/projects]}
 limits: {connections: 1, halfOpen: 2, requestsPerMinute: 3, decisionsPerMinute: 4, distinctNamesPerHour: 5, uploadBytesPerHour: 2Gi, dnsPerSecond: 6}
 deadlines: {classify: 250ms, tlsHandshake: 2s, originConnect: 3s, requestHead: 4m, idle: 1d}
 )");
@@ -105,6 +108,7 @@ deadlines: {classify: 250ms, tlsHandshake: 2s, originConnect: 3s, requestHead: 4
   CHECK((config.review.pending_per_guest == 10'000 && config.review.body_limit == 1024));
   CHECK((config.review.client_wait == 1s && config.review.grant == 24h));
   CHECK(config.images.roots.front() == "/images");
+  CHECK(config.workspaces.roots == std::vector<std::string>{"/data/projects"});
   CHECK(config.limits == Limits{1, 2, 3, 4, 5, std::uint64_t{2} << 30, 6});
   CHECK((config.deadlines.classify == 250ms && config.deadlines.tls_handshake == 2s &&
          config.deadlines.origin_connect == 3s));
@@ -113,7 +117,7 @@ deadlines: {classify: 250ms, tlsHandshake: 2s, originConnect: 3s, requestHead: 4
 }
 
 TEST_CASE("keys_without_a_user_are_unknown") {
-  for (const char* key : {"reviews", "workspaces"}) {
+  for (const char* key : {"reviews", "workspace"}) {
     CHECK(problems(std::string(key) + ": {}\n").find("error[E0102]: unknown key") != std::string::npos);
   }
 }
@@ -156,6 +160,16 @@ TEST_CASE("review_has_its_bounds") {
   CHECK(problems("review: {bodyLimit: 1023}\n").contains("E0105"));
   CHECK(problems("review: {clientWait: 2h}\n").contains("E0105"));
   CHECK(problems("review: {approvals: 2}\n").contains("error[E0102]: unknown key 'approvals' in review"));
+}
+
+TEST_CASE("root_of_workspaces_is_one_folder_spelled_in_one_way") {
+  CHECK(must_parse("workspaces: {roots: []}\n").workspaces.roots.empty());
+  for (const char* root : {"/", "//", "/home/", "/home/../etc", "/home/.", "/home//x"}) {
+    CAPTURE(root);
+    CHECK(problems(fmt::format("workspaces: {{roots: [/srv, {}]}}\n", root))
+              .contains(fmt::format("1:28: error[E0105]: '{}' cannot be a root of workspaces", root)));
+  }
+  CHECK(problems("workspaces: {roots: [home]}\n").contains("'home' is not an absolute path"));
 }
 
 TEST_CASE("what_is_run_for_a_ticket_is_a_program_with_arguments_and_no_shell_line") {

@@ -122,3 +122,26 @@ TEST_CASE("what_an_older_daemon_does_not_say_of_a_guest_is_nothing_and_what_is_w
     CHECK_FALSE(read(wrong).has_value());
   }
 }
+
+TEST_CASE("request_for_a_guest_survives_with_its_disk_and_its_workspaces") {
+  using enum Workspace::Access;
+  const CreateGuest request{.name = *GuestName::parse("g1"),
+                            .labels = {{"k", "v"}},
+                            .image = "agent",
+                            .memory_mib = 1024,
+                            .cpus = 2,
+                            .disk_mib = 64,
+                            .workspaces = {{"/home/a/x", kReadWrite}, {"/srv/b", kReadOnly}}};
+  const auto decoded = decode_create(encode_create(request));
+  REQUIRE(decoded);
+  CHECK((decoded->image == "agent" && decoded->memory_mib == 1024 && decoded->disk_mib == 64));
+  REQUIRE(decoded->workspaces.size() == 2);
+  CHECK((decoded->workspaces[0].path == "/home/a/x" && decoded->workspaces[0].access == kReadWrite));
+  CHECK((decoded->workspaces[1].path == "/srv/b" && decoded->workspaces[1].access == kReadOnly));
+
+  const auto least = decode_create(R"({"name":"g1","workspaces":[{"path":"/home/a"}]})");
+  REQUIRE(least);
+  CHECK((least->memory_mib == 0 && least->disk_mib == hostproto::kDiskMib));  // as the image says
+  CHECK(least->workspaces.front().access == kReadWrite);
+  CHECK(decode_create(R"({"name":"g1"})")->workspaces.empty());
+}

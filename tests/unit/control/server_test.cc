@@ -120,6 +120,16 @@ TEST_CASE("refuses_malformed_bodies_with_the_field_that_is_wrong") {
   CHECK(refused(R"({"name":"a","memory_mib":1})").contains("between 64 and 65536"));
   CHECK(refused(R"({"name":"a","cpus":-1})").contains("not a whole number"));
   CHECK(refused(R"({"name":"a","ephemeral":1})").contains("not true or false"));
+  CHECK(refused(R"({"name":"a","disk_mib":63})").contains("\"disk_mib\""));
+  CHECK(refused(R"({"name":"a","workspaces":{}})").contains("\"workspaces\" is not a list"));
+  CHECK(refused(R"({"name":"a","workspaces":["/home/a"]})").contains("entry that is not an object"));
+  CHECK(refused(R"({"name":"a","workspaces":[{"path":"/home/a","mode":"ro"}]})").contains("unknown field \"mode\""));
+  CHECK(refused(R"({"name":"a","workspaces":[{"path":"/home/a","access":"rwx"}]})").contains("neither \"rw\" nor"));
+  CHECK(refused(R"({"name":"a","workspaces":[{"path":"work"}]})").contains("must be absolute"));
+  CHECK(refused(R"({"name":"a","workspaces":[{"path":"/home/../etc"}]})").contains("'..'"));
+  CHECK(refused(R"({"name":"a","workspaces":[{"path":"/1"},{"path":"/2"},{"path":"/3"},{"path":"/4"},{"path":"/5"}]})")
+            .contains("at most 4 workspaces"));
+  CHECK(refused(R"({"name":"a","workspaces":[{"path":"/1"},{"path":"/1/2"}]})").contains("one lies in the other"));
   CHECK(refused(std::string(20'000, '[')) == "JSON nested too deeply");
   CHECK(daemon.shared.calls_now().empty());
   CHECK(daemon.ask("POST", "/v1/guests", R"({"name":"a","labels":{"k":"v"}})").status == 201);  // positive control

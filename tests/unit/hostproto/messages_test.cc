@@ -20,13 +20,16 @@ IpAddress address(const char* text) {
   return *IpAddress::parse(text);
 }
 
+using enum Workspace::Access;
+const std::vector<Workspace> kWorkspaces{{"/home/a/\xc3\xa4 b", kReadWrite}, {"/srv/x", kReadOnly}};
 const Labels kLabels{{"team", "a"}, {"env", "test \"quoted\""}};
 
 std::vector<Request> all_requests() {
   return {Hello{},
           Ready{},
           Booted{Slot{7}},
-          CreateGuest{1, name("vm-1"), kLabels, 1000, "mini", 256, 2, true},
+          CreateGuest{1, name("vm-1"), kLabels, 1000, 1001, "mini", 256, 2, kMostDiskMib, kWorkspaces, true},
+          CreateGuest{1, name("vm-1"), kLabels, 0, 0, "mini", 0, 1, kLeastDiskMib, {}, false},
           AttachGuest{~0ULL, name("c1"), kLabels, 0, "/run/netns/c1"},
           DeleteGuest{3, name("c1")},
           FreezeGuest{4, Slot{7}, Epoch{0xabc}, kMaxFreeze},
@@ -49,6 +52,10 @@ struct Wrong {
   const char* field;
   json value;
 };
+
+json workspace(const std::string& path) {
+  return {{"path", path}, {"access", "rw"}};
+}
 
 /// What is wrong with a field of that name in any message.
 std::vector<Wrong> wrong_values() {
@@ -76,6 +83,21 @@ std::vector<Wrong> wrong_values() {
           {"cpus", 65},
           {"ephemeral", 1},
           {"ephemeral", "true"},
+          {"memory_mib", 1},
+          {"owner_group", -1},
+          {"owner_group", 0xffffffffU},
+          {"disk_mib", 63},
+          {"disk_mib", 1024 * 1024 + 1},
+          {"workspaces", json::object()},
+          {"workspaces", {1}},
+          {"workspaces", {{{"path", "/home/a"}}}},
+          {"workspaces", {{{"access", "rw"}}}},
+          {"workspaces", {{{"path", "/home/a"}, {"access", "wr"}}}},
+          {"workspaces", {{{"path", "/home/a"}, {"access", "rw"}, {"more", 1}}}},
+          {"workspaces", {{{"path", "home/a"}, {"access", "rw"}}}},
+          {"workspaces", {workspace("/a"), workspace("/b"), workspace("/c"), workspace("/d"), workspace("/e")}},
+          {"workspaces", {workspace("/a"), workspace("/a")}},
+          {"workspaces", {workspace("/a/b"), workspace("/a")}},
           {"netns", "relative"},
           {"netns", "/run/netns/../../etc/passwd"},
           {"netns", "/run/netns/.."},
@@ -157,8 +179,8 @@ TEST_CASE("messages_survive_encoding_and_decoding") {
 }
 
 TEST_CASE("decoded_values_are_the_encoded_values") {
-  const auto request =
-      decode_request(encode(Request{CreateGuest{42, name("vm-1"), kLabels, 0xfffffffe, "mini", 512, 3, true}}));
+  const auto request = decode_request(
+      encode(Request{CreateGuest{42, name("vm-1"), kLabels, 0xfffffffe, 7, "mini", 512, 3, 100, kWorkspaces, true}}));
   REQUIRE(request);
   const auto& create = std::get<CreateGuest>(*request);
   CHECK(create.request == 42);
@@ -168,6 +190,8 @@ TEST_CASE("decoded_values_are_the_encoded_values") {
   CHECK(create.memory_mib == 512);
   CHECK(create.cpus == 3);
   CHECK(create.ephemeral);
+  CHECK((create.owner == 0xfffffffe && create.owner_group == 7 && create.disk_mib == 100));
+  CHECK(create.workspaces == kWorkspaces);
 
   const auto notice = decode_notice(encode(Notice{Reply{5, Error{Errc::kTimeout, "late"}, "w"}}));
   REQUIRE(notice);
@@ -188,7 +212,7 @@ TEST_CASE("refuses_what_is_not_one_of_the_messages") {
       const char* packet :
       {"", "{", "[]", "null", "\"hello\"", "{}", R"({"type":1})", R"({"type":"reboot"})", R"({"type":"welcome"})",
        R"({"type":"hello","version":1} {})", R"({"type":"hello","version":1,"version":1})",
-       R"({"type":"create_guest","request":1,"name":"a","labels":{"x":"1","x":"2"},"owner":0,"image":"mini","memory_mib":64,"cpus":1,"ephemeral":false})",
+       R"({"type":"create_guest","request":1,"name":"a","labels":{"x":"1","x":"2"},"owner":0,"owner_group":0,"image":"mini","memory_mib":64,"cpus":1,"disk_mib":64,"workspaces":[],"ephemeral":false})",
        "{\"type\":\"hello\",\"version\":1,\"\xff\":1}"}) {
     CAPTURE(packet);
     CHECK_FALSE(decode_request(packet));
@@ -196,7 +220,39 @@ TEST_CASE("refuses_what_is_not_one_of_the_messages") {
   // The control: the same shape without the fault.
   CHECK(decode_request(R"({"type":"hello","version":1})"));
   CHECK(decode_request(
-      R"({"type":"create_guest","request":1,"name":"a","labels":{"x":"1","y":"2"},"owner":0,"image":"mini","memory_mib":64,"cpus":1,"ephemeral":false})"));
+      R"({"type":"create_guest","request":1,"name":"a","labels":{"x":"1","y":"2"},"owner":0,"owner_group":0,"image":"mini","memory_mib":64,"cpus":1,"disk_mib":64,"workspaces":[],"ephemeral":false})"));
+}
+
+TEST_CASE("path_of_a_workspace_is_absolute_plain_and_short") {
+  const std::string longest = "/" + std::string(1023, 'x');
+  for (const std::string& good : {std::string("/a"), std::string("/home/a b/.git/..x/..."), longest}) {
+    CAPTURE(good);
+    CHECK(check_workspace_path(good));
+  }
+  const std::string nul("/a\0b", 4);
+  for (const std::string& bad :
+       {std::string(), std::string("a"), std::string("./a"), std::string("/"), std::string("//a"), std::string("/a/"),
+        std::string("/a//b"), std::string("/a/."), std::string("/./a"), std::string("/a/../b"), std::string("/.."),
+        std::string("/a\nb"), nul, std::string("/a\x7f"), longest + "x"}) {
+    CAPTURE(bad);
+    const auto checked = check_workspace_path(bad);
+    REQUIRE_FALSE(checked);
+    CHECK(checked.error().code == Errc::kInvalid);
+  }
+}
+
+TEST_CASE("workspaces_of_a_guest_are_at_most_four_and_none_lies_in_another") {
+  const auto all = [](std::initializer_list<const char*> paths) {
+    std::vector<Workspace> workspaces;
+    for (const char* path : paths) workspaces.push_back({path, kReadOnly});
+    return check_workspaces(workspaces);
+  };
+  CHECK(all({}));
+  CHECK(all({"/a/b", "/a/bc", "/a/c", "/b"}));
+  CHECK_FALSE(all({"/1", "/2", "/3", "/4", "/5"}));
+  CHECK_FALSE(all({"/a", "/a"}));
+  CHECK_FALSE(all({"/a", "/a/b"}));
+  CHECK_FALSE(all({"/a/b/c", "/x", "/a/b"}));
 }
 
 TEST_CASE("a_request_is_not_a_notice") {
