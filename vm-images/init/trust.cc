@@ -16,12 +16,10 @@ namespace {
 // Where Debian keeps a certificate that was added by hand, and the bundle that OpenSSL, curl and most others read.
 const std::filesystem::path kCertificate = "/usr/local/share/ca-certificates/enforcer.crt";
 const std::filesystem::path kBundle = "/etc/ssl/certs/ca-certificates.crt";
+/// The bundle as the image brought it.
+const std::filesystem::path kBundleOfImage = "/usr/share/enforcer/ca-certificates.crt";
 // Java's own, where there is Java.
 const std::filesystem::path kJavaStore = "/etc/ssl/certs/java/cacerts";
-
-// As the image brought them.
-const std::filesystem::path kBundleOfImage = "/usr/share/enforcer/ca-certificates.crt";
-const std::filesystem::path kJavaStoreOfImage = "/usr/share/enforcer/java-cacerts";
 
 // Python's requests and pip, Cargo and AWS's tools bring bundles of their own unless they are told where ours is. Node
 // and Deno add what the second kind names to their own, so the one certificate is enough for them.
@@ -65,16 +63,11 @@ Result<std::string> only_certificates(std::string_view text) {
   return blocks;
 }
 
-/// The first call keeps the image's file from being replaced: a second name of it.
-void keep(const std::filesystem::path& file, const std::filesystem::path& kept) {
-  std::error_code ignored;
-  std::filesystem::create_directories(kept.parent_path(), ignored);
-  std::filesystem::create_hard_link(file, kept, ignored);
-}
-
-/// Empty where the image has none.
+/// Empty where the image has none. The first call keeps it from being replaced: a second name of the same file.
 std::string bundle_of_image() {
-  keep(kBundle, kBundleOfImage);
+  std::error_code ignored;
+  std::filesystem::create_directories(kBundleOfImage.parent_path(), ignored);
+  std::filesystem::create_hard_link(kBundle, kBundleOfImage, ignored);
   std::string text = read_text(kBundleOfImage);
   if (!text.empty() && !text.ends_with('\n')) text += '\n';
   return text;
@@ -87,7 +80,6 @@ Result<> link_in_folder() {
   const std::filesystem::path link = folder / "enforcer.pem";
   constexpr const char* kOpenssl = "/usr/bin/openssl";
   std::error_code ignored;
-  std::string was = std::filesystem::read_symlink(link, ignored);
   TRY_VOID(replace_link(link, kCertificate));
   if (!std::filesystem::exists(kOpenssl, ignored)) return {};
   const std::string said =
@@ -103,6 +95,16 @@ Result<> link_in_folder() {
   return fail(Errc::kConflict, "no free name for " + hash);
 }
 
+/// Java reads no PEM. p11-kit writes what it does read, from the bundle and in a tenth of a second; Java's own keytool
+/// takes twenty, emulated.
+Result<> fill_java_store() {
+  if (std::error_code ignored; !std::filesystem::exists(kJavaStore, ignored)) return {};
+  TRY_VOID(run_program({"/usr/bin/trust", "extract", "--overwrite", "--format=java-cacerts", "--filter=ca-anchors",
+                        "--purpose=server-auth", kJavaStore},
+                       std::chrono::seconds(20)));
+  return {};
+}
+
 }  // namespace
 
 Result<> trust(std::string_view pem) {
@@ -115,6 +117,7 @@ Result<> trust(std::string_view pem) {
   for (const std::string_view name : kCertificateVariables)
     ::setenv(std::string(name).c_str(), kCertificate.c_str(), 1);
   report("trust of programs that read the folder of certificates", link_in_folder());
+  report("trust of Java programs", fill_java_store());
   return {};
 }
 
