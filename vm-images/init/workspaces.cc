@@ -25,7 +25,7 @@ bool is_tag_character(char c) {
 }
 
 bool is_plain(char c) {
-  return is_tag_character(c) ? c != '_' : c == '/' || c == '.' || c == '_';
+  return is_tag_character(c) || c == '/' || c == '.';
 }
 
 /// -1: no digit.
