@@ -72,7 +72,7 @@ def make_root(root, packages, log):
     """Fills the folder `root`. In a mount and a process namespace of its own, so that an end of the build, whatever it is,
     ends all of it and leaves no mount behind."""
     lines = sources()
-    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "SOURCE_DATE_EPOCH": str(EPOCH), **_proxy()}
+    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "SOURCE_DATE_EPOCH": str(EPOCH), **_proxy()}
     command = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc",
                "mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory",
                "--aptopt=APT::Install-Recommends false", *[f"--dpkgopt={option}" for option in DPKG_OPTIONS],
@@ -103,8 +103,8 @@ def _follow(stream, output):
 
 
 def _proxy():
-    """The proxy of this machine's apt, by environment: as an option of apt it would stay in the image."""
-    proxies = {}
+    """The proxy of this machine, and of its apt, by environment: as an option of apt it would stay in the image."""
+    proxies = {name: os.environ[name] for name in ("http_proxy", "https_proxy") if name in os.environ}
     for scheme in ("http", "https"):
         assigned = output_of("apt-config", "shell", "proxy", f"Acquire::{scheme}::Proxy").strip()
         if assigned:
