@@ -215,5 +215,5 @@ def test_missing_image_is_one_line_that_says_what_to_do():
     with vm_lab(images={"roots": ["/nonexistent/images"]}) as lab:
         done = run(lab, "--", "true")
         equal(done.returncode, 125, "exit status")
-        assert "no image 'mini' in /nonexistent/images: build it with vm-images/build-mini" in done.stderr, done.stderr
+        assert "no image 'mini' in /nonexistent/images: build it with 'enforcerctl image build'" in done.stderr, done.stderr
         equal(json.loads(lab.enforcer.ctl_ok("-o", "json", "guest", "list"))["guests"], [], "guests left")

@@ -1,8 +1,11 @@
 #include "base/digest.h"
 
 #include <openssl/evp.h>
+#include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <vector>
 
 #include "base/hex.h"
 #include "base/result.h"
@@ -56,6 +59,23 @@ std::string sha256_hex(std::string_view octets) {
   std::array<std::uint8_t, Digest::kSha256> digest;
   Digest making = Digest::sha256();
   making.add(as_bytes(octets));
+  making.finish(digest);
+  return hex(digest);
+}
+
+Result<std::string> sha256_hex_of_file(int file) {
+  constexpr std::size_t kBlock = std::size_t{1} << 18;
+  Digest making = Digest::sha256();
+  std::vector<std::uint8_t> block(kBlock);
+  for (off_t at = 0;;) {
+    const ssize_t count = ::pread(file, block.data(), block.size(), at);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return fail_errno("reading it");
+    if (count == 0) break;
+    making.add(Bytes(block).first(static_cast<std::size_t>(count)));
+    at += count;
+  }
+  std::array<std::uint8_t, Digest::kSha256> digest;
   making.finish(digest);
   return hex(digest);
 }

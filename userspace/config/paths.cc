@@ -34,6 +34,9 @@ std::string Paths::state_dir() const {
 std::string Paths::hostd_state_dir() const {
   return state_dir() + "/hostd";
 }
+std::string Paths::scratch_dir() const {
+  return state_dir() + "/scratch";
+}
 std::string Paths::policies_dir() const {
   return state_dir() + "/policies";
 }

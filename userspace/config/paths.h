@@ -26,6 +26,7 @@ class Paths {
 
   [[nodiscard]] std::string state_dir() const;        ///< /var/lib/enforcer/<instance>, owned by enforcerd's user
   [[nodiscard]] std::string hostd_state_dir() const;  ///< state_dir/hostd, root only
+  [[nodiscard]] std::string scratch_dir() const;      ///< state_dir/scratch, root only: room for guests' disks
   [[nodiscard]] std::string policies_dir() const;     ///< state_dir/policies: what `policy apply` stored
   /// state_dir/credentials, 0700: what `credential set` stored, encrypted under the file credentials.key beside it
   /// unless the service manager gives a key

@@ -127,6 +127,7 @@ void add_verbs(CLI::App& root, CommandLine& line) {
   add_review(root, line);
   add_credential(root, line);
   add_ca(root, line);
+  add_image(root, line);
   add_audit(root, line);
   add_reload(root, line);
   add_version(root, line);

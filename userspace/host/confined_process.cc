@@ -101,13 +101,14 @@ class Child {
     require(close_range(first_unwanted, ~0U, CLOSE_RANGE_CLOEXEC), "closing descriptors");
   }
 
-  /// No core file (it would hold the guest's memory), no file written at all, threads bounded; and when memory runs
-  /// out, guests end before anything of the host does.
+  /// No core file (it would hold the guest's memory), no file written beyond its disk, threads bounded; and when memory
+  /// runs out, guests end before anything of the host does.
   void limit_resources() {
     const rlimit none{0, 0};
+    const rlimit written{confinement_.file_bytes, confinement_.file_bytes};
     const rlimit threads{kMaxThreads, kMaxThreads};
     require(setrlimit(RLIMIT_CORE, &none), "limiting core files");
-    require(setrlimit(RLIMIT_FSIZE, &none), "limiting files");
+    require(setrlimit(RLIMIT_FSIZE, &written), "limiting files");
     require(setrlimit(RLIMIT_NPROC, &threads), "limiting threads");
     const int file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
     if (file >= 0) (void)!write(file, "500", 3);

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@ struct Confinement {
   int netns = -1;                ///< the network namespace it is in
   std::vector<int> descriptors;  ///< become 3, 4, ... in it
   int standard_error = -1;       ///< becomes 2; 0 and 1 are /dev/null
+  std::uint64_t file_bytes = 0;  ///< it cannot write to a file beyond this offset
 };
 
 /// Executes `argv` (argv[0]: an absolute path). When this returns, the program runs; an error names the step that

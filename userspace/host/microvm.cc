@@ -23,6 +23,7 @@ extern "C" {
 #include "base/text.h"
 #include "host/confined_process.h"
 #include "host/qemu_command.h"
+#include "host/scratch_disk.h"
 #include "host/tsc.h"
 
 namespace enforcer::host {
@@ -151,6 +152,16 @@ Result<Pipe> make_pipe() {
   return Pipe{Fd(ends[0]), Fd(ends[1])};
 }
 
+/// Both of its disks, or neither.
+Result<ScratchDisk> make_disk(const MicroVmSpec& spec, const Image& image) {
+  if (image.root.valid() != (spec.disk_mib > 0))
+    return fail(Errc::kInvalid, image.root.valid()
+                                    ? fmt::format("image '{}' needs a disk to write to", image.name)
+                                    : fmt::format("image '{}' lies in memory and has no use for a disk", image.name));
+  if (spec.disk_mib == 0) return ScratchDisk{};
+  return make_scratch_disk(spec.scratch_dir, spec.disk_mib);
+}
+
 /// The group that QEMU runs with: its own, or the one that may open /dev/kvm.
 Result<gid_t> group_for(const MicroVmSpec& spec, uid_t uid) {
   if (spec.accelerator == Accelerator::kTcg) return static_cast<gid_t>(uid);
@@ -181,15 +192,19 @@ Result<MicroVm> MicroVm::start(const MicroVmSpec& spec, const Image& image, int 
   const Fd console = TRY(listen_in(spec.run_dir, kConsoleSocket));
   const Fd monitor = TRY(listen_in(spec.run_dir, kMonitorSocket));
   Pipe errors = TRY(make_pipe());
-
+  const ScratchDisk disk = TRY(make_disk(spec, image));
   std::vector<int> descriptors{tap, image.kernel.get(), image.initramfs.get()};  // QemuDescriptor
   for (const Fd& channel : exec) descriptors.push_back(channel.get());
   descriptors.insert(descriptors.end(), {console.get(), monitor.get()});
-  const pid_t pid = TRY(spawn_confined(qemu_command(spec, command_line), {.uid = uid,
-                                                                          .gid = gid,
-                                                                          .netns = netns,
-                                                                          .descriptors = std::move(descriptors),
-                                                                          .standard_error = errors.write_end.get()}));
+  if (spec.disk_mib > 0) descriptors.insert(descriptors.end(), {image.root.get(), disk.file.get()});
+
+  const pid_t pid =
+      TRY(spawn_confined(qemu_command(spec, command_line), {.uid = uid,
+                                                            .gid = gid,
+                                                            .netns = netns,
+                                                            .descriptors = std::move(descriptors),
+                                                            .standard_error = errors.write_end.get(),
+                                                            .file_bytes = std::uint64_t{spec.disk_mib} << 20}));
   // Nobody but us reaps it, so the pid is its own even if it has ended already.
   auto pidfd = open_pidfd(pid);
   const auto start_time = read_start_time(pid);
@@ -198,7 +213,9 @@ Result<MicroVm> MicroVm::start(const MicroVmSpec& spec, const Image& image, int 
     ::waitpid(pid, nullptr, 0);
     return std::unexpected(pidfd ? start_time.error() : pidfd.error());
   }
-  return MicroVm(pid, *start_time, *std::move(pidfd), std::move(errors.read_end), spec.run_dir);
+  MicroVm vm(pid, *start_time, *std::move(pidfd), std::move(errors.read_end), spec.run_dir);
+  vm.warning_ = disk.warning;
+  return vm;
 }
 
 Result<MicroVm> MicroVm::adopt(pid_t pid, std::uint64_t start_time, Slot slot, std::string run_dir) {

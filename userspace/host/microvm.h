@@ -2,10 +2,10 @@
 //
 // QEMU is the process that a hostile guest attacks first, so it gets nothing it does not need: a uid of its own
 // (kGuestUidBase + slot, no groups, no capabilities, no new privileges), its own seccomp sandbox, the guest's network
-// namespace (which has no address and no route), and exactly these descriptors: the tap, the image's two files, the
-// listening sockets of its channels and of its monitor, and a pipe for its error messages. The sockets are made by
-// us in a folder that QEMU's uid cannot enter, so nobody but root reaches them and QEMU cannot put something else in
-// their place.
+// namespace (which has no address and no route), and exactly these descriptors: the tap, the image's files, a
+// disk without a name, the listening sockets of its channels and of its monitor, and a pipe for its error messages.
+// The sockets are made by us in a folder that QEMU's uid cannot enter, so nobody but root reaches them and QEMU cannot
+// put something else in their place.
 //
 // A microVM outlives the process that started it (a restart of hostd must not end guests): the destructor lets go,
 // end() ends. After a restart adopt() takes it back by pid and start time.
@@ -37,6 +37,10 @@ struct MicroVmSpec {
   Accelerator accelerator = Accelerator::kTcg;
   std::string
       run_dir;  ///< made if missing; becomes root's, 0700; its sockets (exec0.sock, console.sock, ...) are made in it
+  /// 64-1048576: of the disk that the guest writes to, which is gone when it ends. 0: there is none, and nothing to
+  /// read from a disk either; with an image that has no root file system.
+  std::uint32_t disk_mib = 0;
+  std::string scratch_dir;   ///< where that disk's blocks lie; made if missing, becomes root's, 0700
   std::string guest_mac;     ///< "02:77:00:00:00:07"
   IpAddress ipv4{};          ///< the guest's own
   IpAddress gateway_ipv4{};  ///< also its resolver
@@ -54,6 +58,9 @@ class MicroVm {
 
   /// Takes back a microVM of an earlier process. kNotFound when that process is gone (or the pid is another's now).
   static Result<MicroVm> adopt(pid_t pid, std::uint64_t start_time, Slot slot, std::string run_dir);
+
+  /// What a person should know about how it was started (a disk larger than the room there is), or empty.
+  [[nodiscard]] const std::string& warning() const { return warning_; }
 
   [[nodiscard]] pid_t pid() const { return pid_; }
   /// Field 22 of /proc/PID/stat: with the pid it names this process and no later one. To be kept for adopt().
@@ -84,6 +91,7 @@ class MicroVm {
   Fd pidfd_;
   Fd errors_;  ///< read end of QEMU's standard error; none after adopt()
   std::string run_dir_;
+  std::string warning_;
   std::optional<std::string> ending_;
 };
 

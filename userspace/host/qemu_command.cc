@@ -17,6 +17,17 @@ std::string listening_socket(std::string_view id, int descriptor) {
   return fmt::format("socket,id={},fd={},server=on,wait=off", id, descriptor);
 }
 
+/// A disk on an open file. By a set of descriptors, so that QEMU takes the one that it was given: opening it by name,
+/// even that of /proc, would ask for permissions that its uid does not have. No locks: the root is read by many, and
+/// the scratch disk by nobody else.
+std::vector<std::string> disk(std::string_view id, QemuDescriptor descriptor, std::string_view access,
+                              std::string_view device) {
+  const int set = number(descriptor);
+  return {"-add-fd",   fmt::format("fd={0},set={0}", set),
+          "-blockdev", fmt::format("driver=file,node-name={},filename=/dev/fdset/{},locking=off,{}", id, set, access),
+          "-device",   fmt::format("virtio-blk-device,drive={0},serial={0}{1}", id, device)};
+}
+
 }  // namespace
 
 Result<std::string> kernel_command_line(const MicroVmSpec& spec, std::uint32_t tsc_khz) {
@@ -28,6 +39,7 @@ Result<std::string> kernel_command_line(const MicroVmSpec& spec, std::uint32_t t
   line += fmt::format(" enforcer.name={} enforcer.ipv4={} enforcer.gateway4={} enforcer.ipv6={} enforcer.gateway6={}",
                       spec.name.text(), spec.ipv4.to_string(), spec.gateway_ipv4.to_string(), spec.ipv6.to_string(),
                       spec.gateway_ipv6.to_string());
+  if (spec.disk_mib > 0) line += " enforcer.root=erofs";
   if (line.size() >= kCommandLineLimit)
     return fail(Errc::kInvalid, fmt::format("the kernel command line would be {} bytes long: at most {} work",
                                             line.size(), kCommandLineLimit - 1));
@@ -37,6 +49,9 @@ Result<std::string> kernel_command_line(const MicroVmSpec& spec, std::uint32_t t
 std::vector<std::string> qemu_command(const MicroVmSpec& spec, const std::string& kernel_command_line) {
   std::vector<std::string> argv{spec.qemu};
   const auto add = [&argv](std::initializer_list<std::string> words) { argv.insert(argv.end(), words); };
+  const auto append = [&argv](const std::vector<std::string>& words) {
+    argv.insert(argv.end(), words.begin(), words.end());
+  };
   // Nothing that is not named below: no default devices, no configuration files, no display. ACPI stays on,
   // since Debian's kernel finds virtio-mmio devices in no other way.
   add({"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-name", spec.name.text()});
@@ -48,6 +63,14 @@ std::vector<std::string> qemu_command(const MicroVmSpec& spec, const std::string
   add({"-kernel", fmt::format("/proc/self/fd/{}", number(QemuDescriptor::kKernel))});
   add({"-initrd", fmt::format("/proc/self/fd/{}", number(QemuDescriptor::kInitramfs))});
   add({"-append", kernel_command_line});
+  if (spec.disk_mib > 0) {
+    // /dev/vda and /dev/vdb. What the guest discards is given back to the host; no write waits for the host's disk,
+    // since nothing of it is ever read again; and a host without room is an error for the guest, not a guest that
+    // stands still.
+    append(disk("root", QemuDescriptor::kRoot, "read-only=on,auto-read-only=off", ""));
+    append(
+        disk("scratch", QemuDescriptor::kScratch, "discard=unmap,cache.no-flush=on", ",werror=report,rerror=report"));
+  }
   add({"-global", "virtio-mmio.force-legacy=false"});
   add({"-netdev", fmt::format("tap,id=net,fd={}", number(QemuDescriptor::kTap))});
   add({"-device", fmt::format("virtio-net-device,netdev=net,mac={}", spec.guest_mac)});

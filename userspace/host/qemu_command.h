@@ -12,7 +12,8 @@
 namespace enforcer::host {
 
 /// The descriptors QEMU finds open, in the order in which they are handed to it, the first one as number 3.
-/// kExec is the first of the exec channels' listening sockets.
+/// kExec is the first of the exec channels' listening sockets. The last two only where spec.disk_mib says that there
+/// are disks.
 enum class QemuDescriptor : int {
   kTap = 3,
   kKernel,
@@ -20,6 +21,8 @@ enum class QemuDescriptor : int {
   kExec,
   kConsole = kExec + static_cast<int>(hostproto::kExecChannels),
   kMonitor,
+  kRoot,
+  kScratch,
 };
 
 /// The kernel's command line. kInvalid when it does not fit into 2 KiB: a longer one hangs the boot without a word.

@@ -33,7 +33,8 @@ Guests::Guests(host::Network& network, const config::Config& config, const confi
       paths_(paths),
       plan_(plan),
       records_(std::move(records)),
-      outbox_(std::move(outbox)) {}
+      outbox_(std::move(outbox)),
+      images_(config.images.roots) {}
 
 Guests::Guest* Guests::find(const GuestName& name) {
   const auto found = std::ranges::find_if(guests_, [&](const auto& entry) { return entry.second.record.name == name; });
@@ -79,7 +80,7 @@ Result<Guests::Guest*> Guests::add(const Request& request, std::variant<Machine,
   return &guests_.emplace(slot, std::move(guest)).first->second;
 }
 
-void Guests::create(const CreateGuest& request) {
+void Guests::create_now(const CreateGuest& request) {
   const auto plan = host::plan_accelerator(choice(), memory_file());
   if (!plan) return reply(request.request, std::unexpected(plan.error()));
   const auto added = add(request, Machine{.image = request.image,
@@ -141,6 +142,7 @@ Result<> Guests::make_attached(Guest& guest) {
 }
 
 void Guests::remove(const DeleteGuest& request) {
+  if (forget_waiting(request.name)) return reply(request.request, {});
   const Guest* guest = find(request.name);
   if (guest == nullptr) {
     return reply(request.request, fail(Errc::kNotFound, fmt::format("there is no guest '{}'", request.name.text())));
@@ -203,6 +205,7 @@ void Guests::announce_all() {
 }
 
 void Guests::forget_requests() {
+  waiting_.clear();
   for (auto& [slot, guest] : guests_) {
     if (guest.boot) guest.boot->request.reset();
     if (guest.pause) {

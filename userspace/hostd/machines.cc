@@ -9,6 +9,12 @@
 #include "hostd/guests.h"
 
 namespace enforcer::hostd {
+namespace {
+
+constexpr std::uint32_t kDiskMib = 8192;
+
+}  // namespace
+
 host::AcceleratorChoice Guests::choice() const {
   switch (config_.accelerator) {
     case config::Accelerator::kKvm:
@@ -41,7 +47,7 @@ Result<> Guests::make_machine(Guest& guest) {
 Result<> Guests::start_machine(Guest& guest) {
   auto& machine = std::get<Machine>(guest.record.kind);
   guest.boot->attempts_left -= 1;
-  const host::Image image = TRY(host::open_image(config_.images.roots, machine.image));
+  const host::Image image = TRY(images_.open(machine.image));  // checked before: create()
   auto made = TRY(host::TapJoin::make(network_, *guest.netns, guest.record.slot));
   guest.join = std::move(made.join);
 
@@ -49,16 +55,22 @@ Result<> Guests::start_machine(Guest& guest) {
   machine.accelerator = host::to_string(guest.boot->plan.use);
   const host::MicroVmSpec spec{.name = guest.record.name,
                                .slot = guest.record.slot,
-                               .memory_mib = machine.memory_mib,
+                               .memory_mib = machine.memory_mib == 0 ? image.memory_mib : machine.memory_mib,
                                .cpus = machine.cpus,
                                .accelerator = guest.boot->plan.use,
                                .run_dir = paths_.guest_run_dir(guest.record.name),
+                               .disk_mib = image.root.valid() ? kDiskMib : 0,
+                               .scratch_dir = paths_.scratch_dir(),
                                .guest_mac = guest.addresses.mac.to_string(),
                                .ipv4 = guest.addresses.ipv4,
                                .gateway_ipv4 = guest.addresses.gateway_ipv4,
                                .ipv6 = guest.addresses.ipv6,
                                .gateway_ipv6 = guest.addresses.gateway_ipv6};
   guest.vm = TRY(host::MicroVm::start(spec, image, guest.netns->fd(), made.tap.get()));
+  if (!guest.vm->warning().empty()) {
+    log_warning("guest {}: {}", guest.record.name.text(), guest.vm->warning());
+    if (guest.boot->warning.empty()) guest.boot->warning = guest.vm->warning();
+  }
   machine.pid = guest.vm->pid();
   machine.start_time = guest.vm->start_time();
   machine.state = Machine::State::kBooting;

@@ -217,7 +217,7 @@ TEST_CASE("qemu_ends_when_the_guest_powers_off") {
 TEST_CASE("qemu_that_refuses_to_start_says_why_in_one_line") {
   Guest* g = guest();
   if (!g) return;
-  auto image = open_image({kFolder + "/images"}, "mini");
+  auto image = ImageStore({kFolder + "/images"}).open("mini");
   REQUIRE(image);
   MicroVmSpec spec{
       .name = *GuestName::parse("broken"), .slot = Slot{77}, .run_dir = kFolder + "/run2", .guest_mac = "not a mac"};
@@ -233,6 +233,12 @@ TEST_CASE("qemu_that_refuses_to_start_says_why_in_one_line") {
   CHECK(missing.error().code == Errc::kUnavailable);
   CHECK(missing.error().message ==
         "/nonexistent/qemu: No such file or directory; install it with 'apt-get install qemu-system-x86'");
+
+  spec.qemu = MicroVmSpec{.name = spec.name}.qemu;
+  spec.disk_mib = 64;
+  const auto useless = MicroVm::start(spec, *image, g->wire.netns.get(), g->wire.tap.get());
+  REQUIRE_FALSE(useless);
+  CHECK(useless.error().message == "image 'mini' lies in memory and has no use for a disk");
 }
 
 }  // namespace

@@ -56,8 +56,28 @@ TEST_CASE("qemu_gets_one_nic_on_an_open_tap_and_nothing_by_default") {
   CHECK(has(text, "-device virtserialport,chardev=exec3,name=enforcer.exec3"));
   CHECK_FALSE(has(text, "exec4"));
   CHECK(has(text, "-chardev socket,id=monitor,fd=11,server=on,wait=off -mon chardev=monitor,mode=control"));
-  for (const char* unwanted : {"user,", "vsock", "-monitor", "-qmp", "kvm:tcg", "path="})
+  for (const char* unwanted :
+       {"user,", "vsock", "-monitor", "-qmp", "kvm:tcg", "path=", "-blockdev", "-drive", "virtio-blk", "-add-fd"})
     CHECK_FALSE(has(text, unwanted));
+  CHECK_FALSE(has(*kernel_command_line(spec(), 1), "enforcer.root"));
+}
+
+TEST_CASE("guest_with_a_root_file_system_gets_two_disks_by_descriptor") {
+  MicroVmSpec with_disks = spec();
+  with_disks.disk_mib = 8192;
+  const std::string text = text_of(with_disks);
+  CHECK(
+      has(text,
+          "-add-fd fd=12,set=12 "
+          "-blockdev driver=file,node-name=root,filename=/dev/fdset/12,locking=off,read-only=on,auto-read-only=off "
+          "-device virtio-blk-device,drive=root,serial=root "
+          "-add-fd fd=13,set=13 "
+          "-blockdev driver=file,node-name=scratch,filename=/dev/fdset/13,locking=off,discard=unmap,cache.no-flush=on "
+          "-device virtio-blk-device,drive=scratch,serial=scratch,werror=report,rerror=report"));
+  CHECK(kernel_command_line(with_disks, 1)->ends_with(" enforcer.gateway6=fd77:e::1 enforcer.root=erofs"));
+  // Numbers of the others do not move.
+  CHECK(has(text, "tap,id=net,fd=3"));
+  CHECK(has(text, "socket,id=monitor,fd=11"));
 }
 
 }  // namespace
