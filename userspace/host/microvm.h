@@ -40,7 +40,9 @@ struct MicroVmSpec {
   /// 64-1048576: of the disk that the guest writes to, which is gone when it ends. 0: there is none, and nothing to
   /// read from a disk either; with an image that has no root file system.
   std::uint32_t disk_mib = 0;
-  std::string scratch_dir;   ///< where that disk's blocks lie; made if missing, becomes root's, 0700
+  std::string scratch_dir;  ///< where that disk's blocks lie; made if missing, becomes root's, 0700
+  uid_t owner = 0;          ///< whom commands run as in a guest with a root file system of its own
+  gid_t owner_group = 0;
   std::string guest_mac;     ///< "02:77:00:00:00:07"
   IpAddress ipv4{};          ///< the guest's own
   IpAddress gateway_ipv4{};  ///< also its resolver

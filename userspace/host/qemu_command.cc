@@ -39,7 +39,7 @@ Result<std::string> kernel_command_line(const MicroVmSpec& spec, std::uint32_t t
   line += fmt::format(" enforcer.name={} enforcer.ipv4={} enforcer.gateway4={} enforcer.ipv6={} enforcer.gateway6={}",
                       spec.name.text(), spec.ipv4.to_string(), spec.gateway_ipv4.to_string(), spec.ipv6.to_string(),
                       spec.gateway_ipv6.to_string());
-  if (spec.disk_mib > 0) line += " enforcer.root=erofs";
+  if (spec.disk_mib > 0) line += fmt::format(" enforcer.root=erofs enforcer.user={}:{}", spec.owner, spec.owner_group);
   if (line.size() >= kCommandLineLimit)
     return fail(Errc::kInvalid, fmt::format("the kernel command line would be {} bytes long: at most {} work",
                                             line.size(), kCommandLineLimit - 1));

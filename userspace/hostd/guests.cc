@@ -86,6 +86,8 @@ void Guests::create_now(const CreateGuest& request) {
   const auto added = add(request, Machine{.image = request.image,
                                           .memory_mib = request.memory_mib,
                                           .cpus = request.cpus,
+                                          .disk_mib = request.disk_mib,
+                                          .owner_group = request.owner_group,
                                           .accelerator = std::string(host::to_string(plan->use)),
                                           .lifetime = request.ephemeral ? Machine::Lifetime::kOneCommand
                                                                         : Machine::Lifetime::kUntilDeleted});

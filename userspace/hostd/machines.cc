@@ -9,11 +9,6 @@
 #include "hostd/guests.h"
 
 namespace enforcer::hostd {
-namespace {
-
-constexpr std::uint32_t kDiskMib = 8192;
-
-}  // namespace
 
 host::AcceleratorChoice Guests::choice() const {
   switch (config_.accelerator) {
@@ -59,8 +54,10 @@ Result<> Guests::start_machine(Guest& guest) {
                                .cpus = machine.cpus,
                                .accelerator = guest.boot->plan.use,
                                .run_dir = paths_.guest_run_dir(guest.record.name),
-                               .disk_mib = image.root.valid() ? kDiskMib : 0,
+                               .disk_mib = image.root.valid() ? machine.disk_mib : 0,
                                .scratch_dir = paths_.scratch_dir(),
+                               .owner = guest.record.owner,
+                               .owner_group = machine.owner_group,
                                .guest_mac = guest.addresses.mac.to_string(),
                                .ipv4 = guest.addresses.ipv4,
                                .gateway_ipv4 = guest.addresses.gateway_ipv4,

@@ -13,6 +13,7 @@
 
 #include "base/files.h"
 #include "base/log.h"
+#include "hostproto/messages.h"
 
 namespace enforcer::hostd {
 namespace {
@@ -27,6 +28,8 @@ json to_json(const Machine& machine) {
   return {{"image", machine.image},
           {"memory_mib", machine.memory_mib},
           {"cpus", machine.cpus},
+          {"disk_mib", machine.disk_mib},
+          {"owner_group", machine.owner_group},
           {"accelerator", machine.accelerator},
           {"running", machine.state != Machine::State::kBooting},
           {"paused", machine.state == Machine::State::kPaused},
@@ -73,6 +76,8 @@ std::variant<Machine, Attached> kind_of(const json& object) {
     return Machine{.image = machine->at("image"),
                    .memory_mib = machine->at("memory_mib"),
                    .cpus = machine->at("cpus"),
+                   .disk_mib = machine->value("disk_mib", hostproto::kDiskMib),
+                   .owner_group = machine->value("owner_group", 0U),
                    .accelerator = machine->at("accelerator"),
                    .state = state_of(*machine),
                    .pid = machine->at("pid"),

@@ -19,9 +19,11 @@ namespace enforcer::hostd {
 /// A guest that is a process of ours.
 struct Machine {
   std::string image;
-  std::uint32_t memory_mib = 0;
+  std::uint32_t memory_mib = 0;  ///< 0: as the image says
   std::uint32_t cpus = 0;
-  std::string accelerator;                                                   ///< "kvm" or "tcg"
+  std::uint32_t disk_mib = 0;     ///< of the scratch disk, if the image has a root file system
+  std::uint32_t owner_group = 0;  ///< gid of whoever asked for it
+  std::string accelerator;        ///< "kvm" or "tcg"
   enum class State { kBooting, kRunning, kPaused } state = State::kBooting;  ///< kPaused: it may be
   pid_t pid = 0;                                                             ///< 0: QEMU has not been started yet
   std::uint64_t start_time = 0;  ///< with the pid it names one process for ever

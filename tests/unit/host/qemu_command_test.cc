@@ -65,6 +65,8 @@ TEST_CASE("qemu_gets_one_nic_on_an_open_tap_and_nothing_by_default") {
 TEST_CASE("guest_with_a_root_file_system_gets_two_disks_by_descriptor") {
   MicroVmSpec with_disks = spec();
   with_disks.disk_mib = 8192;
+  with_disks.owner = 1000;
+  with_disks.owner_group = 100;
   const std::string text = text_of(with_disks);
   CHECK(
       has(text,
@@ -74,7 +76,8 @@ TEST_CASE("guest_with_a_root_file_system_gets_two_disks_by_descriptor") {
           "-add-fd fd=13,set=13 "
           "-blockdev driver=file,node-name=scratch,filename=/dev/fdset/13,locking=off,discard=unmap,cache.no-flush=on "
           "-device virtio-blk-device,drive=scratch,serial=scratch,werror=report,rerror=report"));
-  CHECK(kernel_command_line(with_disks, 1)->ends_with(" enforcer.gateway6=fd77:e::1 enforcer.root=erofs"));
+  CHECK(kernel_command_line(with_disks, 1)
+            ->ends_with(" enforcer.gateway6=fd77:e::1 enforcer.root=erofs enforcer.user=1000:100"));
   // Numbers of the others do not move.
   CHECK(has(text, "tap,id=net,fd=3"));
   CHECK(has(text, "socket,id=monitor,fd=11"));
