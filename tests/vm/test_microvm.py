@@ -39,7 +39,7 @@ def test_command_killed_by_a_signal_is_128_and_its_number():
         create(lab, "g1")
         equal(run(lab, "--guest", "g1", "--", "sh", "-c", "kill -TERM $$").returncode, 128 + 15, "exit status")
         missing = run(lab, "--guest", "g1", "--", "nosuchprogram")
-        equal(missing.returncode, 125, "exit status")
+        equal(missing.returncode, 127, "exit status")
         assert "nosuchprogram: No such file or directory" in missing.stderr, missing.stderr
 
 

@@ -13,12 +13,16 @@ struct GuestExecOptions {
 int run_in_running_guest(Tool& tool, const GuestExecOptions& options) {
   const auto name = GuestName::parse(options.name);
   if (!name) return static_cast<int>(tool.usage(name.error().message));
-  if (const auto command = command_json(options.exec, {}, std::nullopt); !command) {
+  ExecOptions exec = options.exec;
+  // Behind the guest's name all words are taken as they are, also the one that keeps the command apart.
+  if (exec.command.front() == "--") exec.command.erase(exec.command.begin());
+  if (exec.command.empty()) return static_cast<int>(tool.usage("COMMAND is required"));
+  if (const auto command = command_json(exec, {}, std::nullopt); !command) {
     return static_cast<int>(tool.usage(command.error().message));
   }
   const auto signals = SignalWatch::begin();
   if (!signals) return own_failure(tool, signals.error());
-  return run_in_guest(tool, *name, options.exec, *signals);
+  return run_in_guest(tool, *name, exec, *signals);
 }
 
 }  // namespace

@@ -28,12 +28,16 @@ short events_of(bool wanted, short events) {
   return wanted ? events : short{0};
 }
 
-/// Whose rights the command gets: an image that has an account for its work runs nothing as root unasked.
-Result<Account> account_for(const ExecRequest& request) {
-  if (!request.user.empty()) return find_account(request.user);
-  auto agent = find_account("agent");
-  if (agent || agent.error().code != Errc::kNotFound) return agent;
-  return find_account("root");
+/// An image that has an account for its work runs nothing as root unasked.
+Result<Login> login_for(const ExecRequest& request) {
+  std::string name = request.user.empty() ? "agent" : request.user;
+  auto account = find_account(name);
+  if (!account && request.user.empty() && account.error().code == Errc::kNotFound) {
+    name = "root";
+    account = find_account(name);
+  }
+  if (!account) return std::unexpected(account.error());
+  return Login{.name = std::move(name), .account = *std::move(account)};
 }
 
 }  // namespace
@@ -183,9 +187,9 @@ void Agent::start_command(std::string_view request_text) {
   if (!request) return send_error(request.error().message);
   // Beside an empty folder it would do its work for nothing.
   if (const auto ready = workspaces_ready(); !ready) return send_error(ready.error().message);
-  const auto account = account_for(*request);
-  if (!account) return send_error(account.error().message);
-  auto command = Command::start(*request, *account);
+  const auto login = login_for(*request);
+  if (!login) return send_error(login.error().message);
+  auto command = Command::start(*request, *login);
   if (!command) return send_error(command.error().message);
   input_.clear();
   input_ended_ = false;

@@ -63,16 +63,16 @@ bool become_account(const Account& account) {
          ::setuid(account.uid) == 0;
 }
 
-void set_variables(const ExecRequest& request, const Account& account) {
-  ::setenv("HOME", account.home.c_str(), 1);
-  ::setenv("USER", account.name.c_str(), 1);
-  ::setenv("LOGNAME", account.name.c_str(), 1);
-  ::setenv("SHELL", account.shell.c_str(), 1);
+void set_variables(const ExecRequest& request, const Login& login) {
+  ::setenv("HOME", login.account.home.c_str(), 1);
+  ::setenv("USER", login.name.c_str(), 1);
+  ::setenv("LOGNAME", login.name.c_str(), 1);
+  ::setenv("SHELL", login.account.shell.c_str(), 1);
   for (const auto& [name, value] : request.env) ::setenv(name.c_str(), value.c_str(), 1);
 }
 
 /// In the child. A closed `report` says that it runs.
-[[noreturn]] void become(const ExecRequest& request, const Account& account, const std::string& folder,
+[[noreturn]] void become(const ExecRequest& request, const Login& login, const std::string& folder,
                          const std::array<int, 3>& standard, int report) {
   for (int i = 0; i < 3; ++i) ::dup2(standard[static_cast<std::size_t>(i)], i);
   sigset_t none;
@@ -81,8 +81,8 @@ void set_variables(const ExecRequest& request, const Account& account) {
   std::signal(SIGPIPE, SIG_DFL);
   ::setsid();
   if (request.tty && ::ioctl(STDIN_FILENO, TIOCSCTTY, 0) != 0) give_up(report, Step::kTerminal);
-  if (!become_account(account)) give_up(report, Step::kAccount);
-  set_variables(request, account);
+  if (!become_account(login.account)) give_up(report, Step::kAccount);
+  set_variables(request, login);
   std::vector<char*> argv;
   for (const std::string& argument : request.argv) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
@@ -137,17 +137,17 @@ Result<Command::Ends> Command::Ends::of_terminal(hostproto::WindowSize size, uid
               .terminal = std::move(pair.master)};
 }
 
-Result<Command> Command::start(const ExecRequest& request, const Account& account) {
-  Ends ends = TRY(request.tty ? Ends::of_terminal(*request.tty, account.uid) : Ends::pipes());
+Result<Command> Command::start(const ExecRequest& request, const Login& login) {
+  Ends ends = TRY(request.tty ? Ends::of_terminal(*request.tty, login.account.uid) : Ends::pipes());
   Pipe report = TRY(make_pipe());
   make_non_blocking(report.read_end);
   Command command;
   command.name_ = request.argv.front();
-  command.folder_ = folder_of(request, account);
+  command.folder_ = folder_of(request, login.account);
   command.pid_ = ::fork();
   if (command.pid_ < 0) return fail_errno("fork");
   if (command.pid_ == 0)
-    become(request, account, command.folder_, {ends.in.get(), ends.out.get(), ends.err.get()}, report.write_end.get());
+    become(request, login, command.folder_, {ends.in.get(), ends.out.get(), ends.err.get()}, report.write_end.get());
   command.standard_input = std::move(ends.to_in);
   command.standard_output = std::move(ends.from_out);
   command.standard_error = std::move(ends.from_err);

@@ -13,14 +13,20 @@
 
 namespace enforcer::guest {
 
+/// Whose rights a command gets.
+struct Login {
+  std::string name;
+  Account account;
+};
+
 /// A running command in a session of its own. The destructor ends it unless it has been reaped: with pipes its process
 /// group is killed, a terminal hangs up (SIGHUP to its session). What a command leaves running in the background goes
 /// on.
 class Command {
  public:
-  /// With the account's rights. Whether it could be executed is known later (start_failure()): the file may lie on a
+  /// Whether it could be executed is known later (start_failure()): the file may lie on a
   /// file system that does not answer, and nobody else is to wait for that.
-  static Result<Command> start(const ExecRequest& request, const Account& account);
+  static Result<Command> start(const ExecRequest& request, const Login& login);
 
   Command(Command&& other) noexcept;
   Command& operator=(Command&&) = delete;
