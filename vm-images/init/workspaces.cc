@@ -72,7 +72,7 @@ Result<> mount_workspace(const SharedFolder& workspace) {
   unsigned long flags = MS_NODEV | MS_NOSUID;
   if (workspace.access == SharedFolder::Access::kReadOnly) flags |= MS_RDONLY;
   if (::mount(workspace.tag.c_str(), workspace.path.c_str(), "virtiofs", flags, "") != 0)
-    return fail_errno("workspace " + workspace.path);
+    return fail_errno("virtiofs " + workspace.tag + " on " + workspace.path);
   mounted.push_back(workspace.path);
   return {};
 }
