@@ -31,7 +31,8 @@ constexpr const char* kEngineFolders[] = {"/var/lib/docker", "/var/lib/container
 Result<> attach(const std::string& source, const std::string& target, const char* type, unsigned long flags,
                 const std::string& options = "") {
   ::mkdir(target.c_str(), 0755);
-  if (::mount(source.c_str(), target.c_str(), type, flags, options.c_str()) != 0) return fail_errno(target);
+  if (::mount(source.c_str(), target.c_str(), type, flags, options.c_str()) != 0)
+    return fail_errno("mounting " + source + " on " + target);
   return {};
 }
 
@@ -82,7 +83,7 @@ Result<> fill_root() {
   ::chmod((kNewRoot + "/run/lock").c_str(), 01777);
   TRY_VOID(attach("cgroup2", kNewRoot + "/sys/fs/cgroup", "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC));
   TRY_VOID(attach(kScratchMount + "/tmp", kNewRoot + "/tmp", nullptr, MS_BIND));
-  TRY_VOID(attach("", kNewRoot + "/tmp", nullptr, MS_BIND | MS_REMOUNT | MS_NOSUID | MS_NODEV | MS_NOATIME));
+  TRY_VOID(attach("tmp", kNewRoot + "/tmp", nullptr, MS_BIND | MS_REMOUNT | MS_NOSUID | MS_NODEV | MS_NOATIME));
   for (const char* folder : kEngineFolders)
     if (::access((kNewRoot + folder).c_str(), F_OK) == 0) TRY_VOID(lay_folder(folder, 0710));
   return {};

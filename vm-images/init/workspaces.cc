@@ -72,7 +72,7 @@ Result<> mount_workspace(const SharedFolder& workspace) {
   unsigned long flags = MS_NODEV | MS_NOSUID;
   if (workspace.access == SharedFolder::Access::kReadOnly) flags |= MS_RDONLY;
   if (::mount(workspace.tag.c_str(), workspace.path.c_str(), "virtiofs", flags, "") != 0)
-    return fail_errno("workspace " + workspace.path);
+    return fail_errno("virtiofs " + workspace.tag + " on " + workspace.path);
   mounted.push_back(workspace.path);
   return {};
 }
@@ -94,7 +94,8 @@ Result<SharedFolder> parse_workspace(std::string_view text) {
   const auto first = text.find(':');
   const auto second = first == std::string_view::npos ? first : text.find(':', first + 1);
   if (second == std::string_view::npos) return wrong("not TAG:rw|ro:PATH");
-  SharedFolder workspace{.tag = std::string(text.substr(0, first))};
+  SharedFolder workspace;
+  workspace.tag = text.substr(0, first);
   if (workspace.tag.empty() || workspace.tag.size() > kLongestTag ||
       !std::ranges::all_of(workspace.tag, is_tag_character))
     return wrong("not a tag of virtiofs");
