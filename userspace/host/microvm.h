@@ -3,7 +3,8 @@
 // QEMU is the process that a hostile guest attacks first, so it gets nothing it does not need: a uid of its own
 // (kGuestUidBase + slot, no groups, no capabilities, no new privileges), its own seccomp sandbox, the guest's network
 // namespace (which has no address and no route), and exactly these descriptors: the tap, the image's two files, the
-// listening sockets of its two channels and of its monitor, and a pipe for its error messages. The sockets are made by
+// listening sockets of its two channels and of its monitor, the sockets of its workspaces' servers (virtiofsd.h), and a
+// pipe for its error messages. The sockets are made by
 // us in a folder that QEMU's uid cannot enter, so nobody but root reaches them and QEMU cannot put something else in
 // their place.
 //
@@ -16,6 +17,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/ids.h"
@@ -23,11 +25,20 @@
 #include "base/result.h"
 #include "host/accelerator.h"
 #include "host/image.h"
+#include "host/workspace.h"
 
 namespace enforcer::host {
 
 /// Guests' QEMU processes run as this uid + slot: far above what distributions and containers' subuid ranges hand out.
 inline constexpr uid_t kGuestUidBase = 2'000'000;
+
+/// A folder of the host in a guest.
+struct GuestWorkspace {
+  std::string tag;  ///< "ws0"
+  std::string path;
+  hostproto::Workspace::Access access = hostproto::Workspace::Access::kReadWrite;
+  int socket = -1;  ///< connected to its virtiofsd; borrowed
+};
 
 struct MicroVmSpec {
   GuestName name;
@@ -36,7 +47,10 @@ struct MicroVmSpec {
   std::uint32_t cpus = 1;          ///< 1-64
   Accelerator accelerator = Accelerator::kTcg;
   std::string run_dir;  ///< made if missing; becomes root's, 0700; exec.sock, console.sock and qmp.sock are made in it
-  std::string guest_mac;     ///< "02:77:00:00:00:07"
+  std::string guest_mac;  ///< "02:77:00:00:00:07"
+  Account owner;          ///< whom commands in the guest run as; uid 0: as root
+  std::vector<GuestWorkspace> workspaces;
+  std::vector<int> cgroups;  ///< as in ChildOutfit
   IpAddress ipv4{};          ///< the guest's own
   IpAddress gateway_ipv4{};  ///< also its resolver
   IpAddress ipv6{};

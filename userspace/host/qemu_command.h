@@ -13,6 +13,9 @@ namespace enforcer::host {
 /// The descriptors QEMU finds open, in the order in which they are handed to it, the first one as number 3.
 enum class QemuDescriptor : int { kTap = 3, kKernel, kInitramfs, kExec, kConsole, kMonitor };
 
+/// Behind them come the sockets of the guest's workspaces, in their order.
+[[nodiscard]] int workspace_descriptor(std::size_t index);
+
 /// The kernel's command line. kInvalid when it does not fit into 2 KiB: a longer one hangs the boot without a word.
 [[nodiscard]] Result<std::string> kernel_command_line(const MicroVmSpec& spec, std::uint32_t tsc_khz);
 
