@@ -21,7 +21,8 @@ Guests::Guests(host::Network& network, const config::Config& config, const confi
       paths_(paths),
       plan_(plan),
       records_(std::move(records)),
-      outbox_(std::move(outbox)) {}
+      outbox_(std::move(outbox)),
+      cgroups_(host::CgroupPlaces::of_this_process(config.instance)) {}
 
 Guests::Guest* Guests::find(const GuestName& name) {
   const auto found = std::ranges::find_if(guests_, [&](const auto& entry) { return entry.second.record.name == name; });
@@ -32,6 +33,16 @@ Guests::Guest* Guests::find(Slot slot) {
   const auto found = guests_.find(slot);
   return found == guests_.end() ? nullptr : &found->second;
 }
+
+namespace {
+
+std::vector<SharedFolder> folders_of(const CreateGuest& request) {
+  std::vector<SharedFolder> folders;
+  for (const hostproto::Workspace& workspace : request.workspaces) folders.push_back({.workspace = workspace});
+  return folders;
+}
+
+}  // namespace
 
 template <class Request>
 Result<Guests::Guest*> Guests::add(const Request& request, std::variant<Machine, Attached> kind) {
@@ -72,7 +83,10 @@ void Guests::create(const CreateGuest& request) {
   const auto added = add(request, Machine{.image = request.image,
                                           .memory_mib = request.memory_mib,
                                           .cpus = request.cpus,
-                                          .accelerator = std::string(host::to_string(plan->use))});
+                                          .accelerator = std::string(host::to_string(plan->use)),
+                                          .owner_group = request.owner_group,
+                                          .disk_mib = request.disk_mib,
+                                          .workspaces = folders_of(request)});
   if (!added) return reply(request.request, std::unexpected(added.error()));
   Guest& guest = **added;
   guest.boot = Boot{.deadline = Deadline::after({}),

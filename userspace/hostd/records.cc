@@ -40,6 +40,17 @@ std::string read_file(const std::string& path) {
   return text.str();
 }
 
+json to_json(const std::vector<SharedFolder>& folders) {
+  json list = json::array();
+  for (const SharedFolder& folder : folders) {
+    list.push_back({{"path", folder.workspace.path},
+                    {"access", hostproto::label(folder.workspace.access)},
+                    {"pid", folder.pid},
+                    {"start_time", folder.start_time}});
+  }
+  return list;
+}
+
 json to_json(const Machine& machine) {
   return {{"image", machine.image},
           {"memory_mib", machine.memory_mib},
@@ -48,7 +59,11 @@ json to_json(const Machine& machine) {
           {"running", machine.state != Machine::State::kBooting},
           {"paused", machine.state == Machine::State::kPaused},
           {"pid", machine.pid},
-          {"start_time", machine.start_time}};
+          {"start_time", machine.start_time},
+          {"owner_group", machine.owner_group},
+          {"disk_mib", machine.disk_mib},
+          {"workspaces", to_json(machine.workspaces)},
+          {"cgroups", machine.cgroups}};
 }
 
 json to_json(const Attached& attached) {
@@ -78,6 +93,18 @@ Machine::State state_of(const json& machine) {
   return machine.at("running").get<bool>() ? Machine::State::kRunning : Machine::State::kBooting;
 }
 
+std::vector<SharedFolder> folders_of(const json& list) {
+  using enum hostproto::Workspace::Access;
+  std::vector<SharedFolder> folders;
+  for (const json& entry : list) {
+    const bool read_only = entry.at("access").get<std::string>() == hostproto::label(kReadOnly);
+    folders.push_back({.workspace = {.path = entry.at("path"), .access = read_only ? kReadOnly : kReadWrite},
+                       .pid = entry.at("pid"),
+                       .start_time = entry.at("start_time")});
+  }
+  return folders;
+}
+
 std::variant<Machine, Attached> kind_of(const json& object) {
   if (const auto machine = object.find("machine"); machine != object.end()) {
     return Machine{.image = machine->at("image"),
@@ -86,7 +113,12 @@ std::variant<Machine, Attached> kind_of(const json& object) {
                    .accelerator = machine->at("accelerator"),
                    .state = state_of(*machine),
                    .pid = machine->at("pid"),
-                   .start_time = machine->at("start_time")};
+                   .start_time = machine->at("start_time"),
+                   // A hostd before this one knew of none of these, and its guests run on over an update.
+                   .owner_group = machine->value("owner_group", std::uint32_t{0}),
+                   .disk_mib = machine->value("disk_mib", hostproto::kDiskMib),
+                   .workspaces = folders_of(machine->value("workspaces", json::array())),
+                   .cgroups = machine->value("cgroups", std::vector<std::string>{})};
   }
   const json& attached = object.at("attached");
   return Attached{.path = attached.at("path"),

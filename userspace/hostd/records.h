@@ -13,18 +13,31 @@
 #include "base/ip.h"
 #include "base/result.h"
 #include "host/netns.h"
+#include "hostproto/messages.h"
 
 namespace enforcer::hostd {
+
+/// A folder that a guest shares, and the process that serves it.
+struct SharedFolder {
+  hostproto::Workspace workspace;
+  pid_t pid = 0;  ///< of virtiofsd; 0: it has not been started yet
+  std::uint64_t start_time = 0;
+  friend bool operator==(const SharedFolder&, const SharedFolder&) = default;
+};
 
 /// A guest that is a process of ours.
 struct Machine {
   std::string image;
-  std::uint32_t memory_mib = 0;
+  std::uint32_t memory_mib = 0;  ///< 0: as the image says
   std::uint32_t cpus = 0;
   std::string accelerator;                                                   ///< "kvm" or "tcg"
   enum class State { kBooting, kRunning, kPaused } state = State::kBooting;  ///< kPaused: it may be
   pid_t pid = 0;                                                             ///< 0: QEMU has not been started yet
-  std::uint64_t start_time = 0;  ///< with the pid it names one process for ever
+  std::uint64_t start_time = 0;   ///< with the pid it names one process for ever
+  std::uint32_t owner_group = 0;  ///< gid of whoever asked for it
+  std::uint32_t disk_mib = hostproto::kDiskMib;
+  std::vector<SharedFolder> workspaces = {};
+  std::vector<std::string> cgroups = {};  ///< folders
 };
 
 /// A guest that is somebody else's namespace.

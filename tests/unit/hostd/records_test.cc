@@ -16,6 +16,7 @@ namespace enforcer::hostd {
 namespace {
 
 namespace fs = std::filesystem;
+using enum hostproto::Workspace::Access;
 
 struct Folder {
   Folder() {
@@ -55,7 +56,12 @@ TEST_CASE("records_survive_a_restart") {
                          .accelerator = "tcg",
                          .state = Machine::State::kRunning,
                          .pid = 4242,
-                         .start_time = 123456789012345};
+                         .start_time = 123456789012345,
+                         .owner_group = 1001,
+                         .disk_mib = 64,
+                         .workspaces = {{{"/home/a/x", kReadWrite}, 4243, 77}, {{"/srv/b", kReadOnly}, 4244, 78}},
+                         .cgroups = {"/sys/fs/cgroup/memory/enforcer-x-2", "/sys/fs/cgroup/pids/enforcer-x-2"}};
+  const Machine original = std::get<Machine>(machine.kind);
   {
     auto records = Records::open(folder.path);
     REQUIRE(records);
@@ -91,6 +97,24 @@ TEST_CASE("records_survive_a_restart") {
   CHECK(process.start_time == 123456789012345);
   CHECK(process.state == Machine::State::kRunning);
   CHECK(process.cpus == 2);
+  CHECK((process.owner_group == 1001 && process.disk_mib == 64));
+  CHECK(process.workspaces == original.workspaces);
+  CHECK(process.cgroups == original.cgroups);
+}
+
+TEST_CASE("guest_of_a_hostd_that_knew_no_workspaces_goes_on_without") {
+  if (!is_root()) return;
+  const Folder folder;
+  auto records = Records::open(folder.path);
+  REQUIRE(records);
+  std::ofstream(folder.path + "/guest-6.json")
+      << R"({"slot":6,"epoch":"0000000000000001","name":"g6","labels":{},"owner":0,"ipv4":"100.64.0.9",)"
+      << R"("ipv6":"fd77:e::9","interface_index":3,"machine":{"image":"mini","memory_mib":256,"cpus":1,)"
+      << R"("accelerator":"tcg","running":true,"paused":false,"pid":12,"start_time":34}})";
+  const auto loaded = records->load();
+  REQUIRE(loaded.size() == 1);
+  const auto& process = std::get<Machine>(loaded.front().kind);
+  CHECK((process.pid == 12 && process.workspaces.empty() && process.cgroups.empty()));
 }
 
 TEST_CASE("invariant_9_a_slot_is_never_given_out_twice") {
