@@ -147,7 +147,8 @@ def test_156_admin_and_metrics_through_the_proxy():
 def hostile_requests(made, choose):
     """What code in enforcerd's place might say to hostd, each with the same connection's legal hello before it."""
     attach = {"type": "attach_guest", "request": 1, "name": "x", "labels": {}, "owner": 0, "netns": made.host.path}
-    create = {"type": "create_guest", "request": 1, "name": "x", "labels": {}, "owner": 0, "image": "mini", "memory_mib": 64, "cpus": 1}
+    create = {"type": "create_guest", "request": 1, "name": "x", "labels": {}, "owner": 0, "image": "mini", "memory_mib": 64, "cpus": 1,
+              "ephemeral": False}
     fifo = f"{made.folder}/fifo"
     os.mkfifo(fifo, 0o666)
     for path in (made.host.path, made.world.netns.path, made.enforcer.gateway_path, made.guests["g2"].netns.path, "/proc/self/ns/net",
@@ -164,7 +165,7 @@ def hostile_requests(made, choose):
     for image in ("../../../etc", "/etc", "mini/../../..", "", "x" * 5000, "mini\0", ".", 5, None):
         yield {**create, "image": image}
     for key, values in (("memory_mib", (0, -1, 63, 65537, 1 << 40, 2.5, "64", None)), ("cpus", (0, -1, 65, 1 << 33, "1")),
-                        ("request", (-1, 1 << 70, "1", None)),
+                        ("request", (-1, 1 << 70, "1", None)), ("ephemeral", (0, 1, "true", None)),
                         ("labels", ([], "x", {"a": 5}, {"a" * 5000: "b"}, {str(n): "x" for n in range(2000)}, {"a": "b\n"}))):
         for value in values:
             yield {**create, key: value}

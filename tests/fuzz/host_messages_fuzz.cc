@@ -26,13 +26,22 @@ void check_message(const Result<Message>& message, Result<Message> (*decode)(std
   ENFORCER_CHECK(again.has_value() && encode(*again) == written);
 }
 
+void check_window(std::string_view payload) {
+  const auto size = decode_window(payload);
+  ENFORCER_CHECK(size.has_value() == (payload.size() == 4));
+  ENFORCER_CHECK(!size || encode_window(*size).substr(kFrameHeader) == payload);
+}
+
 /// Frames in wire form, and whether the stream was found malformed.
 std::string frames_in(Bytes wire, std::size_t step) {
   FrameReader reader;
   std::string seen;
   for (std::size_t at = 0; at < wire.size(); at += step) {
     const auto fed = reader.feed(wire.subspan(at, std::min(step, wire.size() - at)));
-    while (const auto frame = reader.next()) seen += encode_frame(frame->type, frame->payload);
+    while (const auto frame = reader.next()) {
+      seen += encode_frame(frame->type, frame->payload);
+      check_window(frame->payload);
+    }
     if (!fed) return seen + "!";
   }
   return seen;

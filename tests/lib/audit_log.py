@@ -51,3 +51,62 @@ def small_filesystem(folder, size):
         yield
     finally:
         subprocess.run(["umount", "-l", folder], check=True)
+
+
+class Disk:
+    """An ext4 file system of its own over the folder, writable for enforcerd: one that can freeze, break and be replaced.
+
+    What the kernel does with a disk that goes wrong: a frozen one keeps every writer waiting (fsfreeze(8)); a broken one is
+    read-only from then on (mount option errors=remount-ro, Documentation/admin-guide/ext4)."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __enter__(self):
+        try:
+            self._make(f"{self.folder}.disk", self.folder)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    @staticmethod
+    def _make(image, folder):
+        with open(image, "wb") as file:
+            file.truncate(16 * 1024 * 1024)
+        owner = f"root_owner={ENFORCERD_UID}:{ENFORCERD_UID}"
+        subprocess.run(["mkfs.ext4", "-q", "-F", "-E", f"lazy_itable_init=0,{owner}", image], check=True)
+        Disk._mount(image, folder)
+        os.chmod(folder, 0o750)
+
+    @staticmethod
+    def _mount(image, folder):
+        subprocess.run(["mount", "-o", "loop,errors=remount-ro", image, folder], check=True)
+
+    def freeze(self):
+        subprocess.run(["fsfreeze", "--freeze", self.folder], check=True)
+
+    def thaw(self):
+        subprocess.run(["fsfreeze", "--unfreeze", self.folder], check=True)
+
+    def break_down(self):
+        source = subprocess.run(["findmnt", "-no", "SOURCE", self.folder], check=True, stdout=subprocess.PIPE, text=True).stdout
+        with open(f"/sys/fs/ext4/{os.path.basename(source.strip())}/trigger_fs_error", "w") as file:
+            file.write("1")
+
+    def replace(self):
+        """What an administrator does: the files go to a new disk, and that takes the place of the broken one."""
+        image, aside = f"{self.folder}.disk2", f"{self.folder}.aside"
+        os.mkdir(aside)
+        self._make(image, aside)
+        subprocess.run(["cp", "-a", *(f"{self.folder}/{name}" for name in os.listdir(self.folder) if name != "lost+found"),
+                        aside], check=True)
+        subprocess.run(["umount", aside], check=True)
+        subprocess.run(["umount", "-l", self.folder], check=True)
+        self._mount(image, self.folder)
+
+    def __exit__(self, *error):
+        # A process that still writes keeps a frozen one from going.
+        subprocess.run(["fsfreeze", "--unfreeze", self.folder], stderr=subprocess.DEVNULL)
+        subprocess.run(["umount", "-l", f"{self.folder}.aside"], stderr=subprocess.DEVNULL)
+        subprocess.run(["umount", "-l", self.folder], stderr=subprocess.DEVNULL)

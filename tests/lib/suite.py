@@ -18,7 +18,7 @@ ROOT = os.path.dirname(runner.TESTS)
 SPEEDS = ["check", "unit", "bpf", "fuzz", "net", "attack", "vm"]
 BUILD_SECONDS = 2400
 AS_INSTALLED = ["enforcerd", "enforcer-hostd", "enforcerctl", "enforcer-init", "bpf_tests"]
-FUZZ_JOBS = 2
+PROGRAMS_AT_A_TIME = 2
 RUN_ALONE = 3
 _SUMMARY = re.compile(r"\[doctest\] test cases:\s*\d+ \|\s*(\d+) passed \|\s*(\d+) failed")
 
@@ -30,6 +30,7 @@ class Suite:
         self.counts = {"pass": 0, "fail": 0, "skip": 0}
         self.failures = []
         self.verdicts = {}
+        self.skipped = []  # attacks that a build with sanitizers cannot run
         self.logs = f"{ROOT}/build/test-logs"
         os.makedirs(self.logs, exist_ok=True)
 
@@ -76,12 +77,23 @@ class Suite:
 
     # ---- programs that contain many tests
 
-    def doctest(self, label, program, seconds=300, env=None):
-        """A doctest program: each test case counts; lines `SKIP: why` of a test case count as skips."""
-        begun = time.monotonic()
-        log = f"{self.logs}/{label.replace('/', '-').replace(' ', '-')}.log"
-        status, output = run_to_file([program, "--no-colors"], log, seconds, {**SANITIZERS, **(env or {})})
-        taken = time.monotonic() - begun
+    def doctests(self, preset, folder, prefix, env=None):
+        """The doctest programs of a folder: each test case counts; lines `SKIP: why` of a test case count as skips."""
+        place = f"{ROOT}/build/{preset}/tests/{folder}"
+        names = [name for name in (sorted(os.listdir(place)) if os.path.isdir(place) else [])
+                 if name.startswith(prefix) and os.path.isfile(f"{place}/{name}") and os.access(f"{place}/{name}", os.X_OK) and
+                 self.selected(name)]
+
+        def run_one(name):
+            begun = time.monotonic()
+            status, output = run_to_file([f"{place}/{name}", "--no-colors"], f"{self.logs}/{folder}-{preset}-{name}.log", 300,
+                                         {**SANITIZERS, **(env or {})})
+            return status, output, time.monotonic() - begun
+        with concurrent.futures.ThreadPoolExecutor(PROGRAMS_AT_A_TIME) as pool:
+            for name, outcome in zip(names, pool.map(run_one, names)):
+                self.report_doctest(f"{folder}/{preset} {name}", *outcome)
+
+    def report_doctest(self, label, status, output, taken):
         summary = _SUMMARY.search(output)
         skips = re.findall(r"^SKIP: (.*)$", output, re.MULTILINE)
         for reason in skips:
@@ -98,19 +110,12 @@ class Suite:
         else:
             self.say(f"{label}: {passed} passed in {taken:.1f} s")
 
-    def doctests(self, preset, folder, prefix, env=None):
-        place = f"{ROOT}/build/{preset}/tests/{folder}"
-        for name in sorted(os.listdir(place)) if os.path.isdir(place) else []:
-            program = f"{place}/{name}"
-            if name.startswith(prefix) and os.path.isfile(program) and os.access(program, os.X_OK) and self.selected(name):
-                self.doctest(f"{folder}/{preset} {name}", program, env=env)
-
     def fuzz(self):
         """Every fuzz program: first over its corpus, a regression test of each input ever kept; then it searches for a while."""
         place = f"{ROOT}/build/asan/tests/fuzz"
         names = [n for n in sorted(os.listdir(place)) if n.endswith("_fuzz") and self.selected(n)]
-        self.say(f"fuzzing: {len(names)} programs, {self.options.fuzz_seconds} s each, {FUZZ_JOBS} at a time")
-        with concurrent.futures.ThreadPoolExecutor(FUZZ_JOBS) as pool:
+        self.say(f"fuzzing: {len(names)} programs, {self.options.fuzz_seconds} s each, {PROGRAMS_AT_A_TIME} at a time")
+        with concurrent.futures.ThreadPoolExecutor(PROGRAMS_AT_A_TIME) as pool:
             for name, (outcome, seconds, output, summary) in zip(names, pool.map(self.fuzz_one, names)):
                 self.report(f"fuzz {name}", outcome, seconds, output)
                 self.say(f"fuzz {name}: {summary}")
@@ -134,7 +139,7 @@ class Suite:
         summary = f"{len(inputs)} inputs replayed, {found}"
         return "pass" if status == 0 else "fail", time.monotonic() - begun, output, summary
 
-    def functions(self, folder, preset, jobs, report=None):
+    def functions(self, folder, preset, jobs, report=None, words=()):
         """The Python tests of a folder, against the programs of a preset. What fails while others run beside it is shown and run once
         more alone: two cores under a sanitizer are sometimes too slow for three labs. That counts; more than a few failures are not
         the machine's."""
@@ -147,7 +152,7 @@ class Suite:
                 failed.append((name, *rest))
             else:
                 report(name, outcome, *rest)
-        runner.run_all(folder, build, jobs, self.options.words, logs, first)
+        runner.run_all(folder, build, jobs, words or self.options.words, logs, first)
         for name, seconds, output in failed:
             if jobs == 1 or len(failed) > RUN_ALONE:
                 report(name, "fail", seconds, output)
@@ -157,7 +162,7 @@ class Suite:
             self.say(f"{'FAILED' if again[0] == 'fail' else 'passed'} alone: {folder}/{preset} {name}")
             report(name, *again)
 
-    def attacks(self, folder, preset, jobs):
+    def attacks(self, folder, preset, jobs, words=()):
         """Tests of which some are rows of the catalogue of attacks, `test_ID_what_is_tried`: the worst that became of those on any build is
         kept for the table."""
         def report(name, outcome, seconds, output):
@@ -165,8 +170,10 @@ class Suite:
             if name[0].isdigit():
                 verdicts = self.verdicts.get(name, "not run"), {"pass": "closed", "skip": "not run"}.get(outcome, "OPEN")
                 self.verdicts[name] = next(v for v in ("OPEN", "closed", "not run") if v in verdicts)
+            if outcome == "skip":
+                self.skipped.append(f"test_{name}")
             self.report(f"{folder}/{preset} {name}", outcome, seconds, output)
-        self.functions(folder, preset, jobs, report)
+        self.functions(folder, preset, jobs, report, words)
 
     def show_verdicts(self):
         if self.verdicts:
@@ -199,15 +206,18 @@ class Suite:
                 os.environ["ENFORCER_FAMILY"] = "6"  # lib/guest.py; the round before was over IPv4
                 self.functions("net", "tsan", self.options.jobs)
                 del os.environ["ENFORCER_FAMILY"]
-        if (self.wants("vm") or self.wants("attack")) and self.build("release", AS_INSTALLED, ["-DBUILD_TESTING=ON"]):
-            if self.wants("attack"):
-                self.attacks("attack", "release", self.options.jobs)
+        attacks = self.wants("attack") and (self.options.all or self.skipped)
+        if (self.wants("vm") or attacks) and self.build("release", AS_INSTALLED, ["-DBUILD_TESTING=ON"]):
+            if attacks:
+                self.attacks("attack", "release", self.options.jobs, () if self.options.all else tuple(self.skipped))
             if self.wants("vm"):
                 self.attacks("vm", "release", 1)
         return self.finish()
 
     def finish(self):
         self.show_verdicts()
+        if not self.options.all and not self.options.only:
+            self.say("left to tests/run --all: the attacks once more on the build as it is installed")
         self.say(f"logs in {self.logs}")
         shutil.rmtree(reachable.COPIES, ignore_errors=True)
         with contextlib.suppress(OSError):
@@ -251,8 +261,9 @@ def main():
         prog="tests/run", description="Installs packages, builds and runs the tests. Examples: sudo tests/run | "
         "sudo tests/run --only unit,net | sudo tests/run --only net invariant_11")
     parser.add_argument("--only", type=lambda text: text.split(","), default=[], help=",".join(SPEEDS))
+    parser.add_argument("--all", action="store_true", help="also what takes longer: the attacks on the build as it is installed")
     parser.add_argument("--jobs", type=int, default=3, help="net and attack tests at a time (default 3)")
-    parser.add_argument("--fuzz-seconds", type=int, default=30, help="how long each fuzz program searches (default 30)")
+    parser.add_argument("--fuzz-seconds", type=int, default=15, help="how long each fuzz program searches (default 15)")
     parser.add_argument("--no-tsan", action="store_true", help="leave the ThreadSanitizer round out")
     parser.add_argument("-v", "--verbose", action="store_true", help="a line for each test that passes, too")
     parser.add_argument("words", nargs="*", help="run only the tests whose name contains one of these")

@@ -14,7 +14,7 @@ BOOT_SECONDS = 120  # of a loaded machine under TCG; an idle one takes three
 def vm_lab(*allow, credentials=None, **config):
     """A lab without attached guests that can boot the image `mini`. credentials: as for Lab."""
     build = build_folder()
-    subprocess.run([f"{REPOSITORY}/vm-images/build-mini", "--output", f"{build}/images", "--init",
+    subprocess.run([f"{REPOSITORY}/vm-images/build", "mini", "--output", f"{build}/images", "--init",
                     f"{build}/vm-images/enforcer-init", "--kernel-root", os.environ.get("ENFORCER_KERNEL_ROOT", "/")],
                    check=True, timeout=120)
     return Lab(policy=policy(*allow) if allow else "", guests=(), credentials=credentials, config={"images": {"roots": [reachable(f"{build}/images")]}, **config})

@@ -99,6 +99,24 @@ def test_a_log_that_was_cut_while_the_daemon_was_down_is_recorded_at_the_next_st
         assert faults(lab)[0][:3] == ("removed", last - 2, last), faults(lab)
 
 
+def test_log_that_is_gone_with_its_head_file_begins_anew_and_only_a_head_noted_elsewhere_tells():
+    with Lab(policy("ok.test")) as lab:
+        ask_names(lab, 12)
+        head = whole(lab)["head"]
+        number = int(head.partition(":")[0])
+        settled(lab)
+        for path in (*audit_files(lab), f"{lab.enforcer.audit_path}.head"):
+            os.unlink(path)
+        lab.enforcer.start_enforcerd()
+        ask_names(lab, 1, "m")
+        equal(whole(lab)["first"], 1, "by itself it looks like the first log of all")
+        equal(lab.enforcer.records(type="event", event="audit_chain_broken"), [])
+        equal([(fault[0], fault[2]) for fault in faults(lab, "--head", head)], [("removed", number)])
+        ask_names(lab, number, "n")  # past the number that was noted
+        whole(lab)
+        equal([fault[:3] for fault in faults(lab, "--head", head)], [("changed", number, number)])
+
+
 def test_chain_goes_on_over_rotation_restart_and_kill():
     with Lab(policy("ok.test"), config={"audit": {"maxBytes": "64Ki", "maxFiles": 4}, "limits": {"dnsPerSecond": 10000}}) as lab:
         for way in ("stop", "kill"):

@@ -3,6 +3,7 @@
 No systemd runs here: lib/as_service.py does to a daemon what systemd would, by the values of the unit file.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -193,7 +194,8 @@ def write_image(folder):
         with open(f"{folder}/still/{name}", "wb") as file:
             file.write(data)
     with open(f"{folder}/still/image.json", "w") as file:
-        json.dump({"kernel_version": "none", "files": {name: {"size": len(data)} for name, data in parts.items()}}, file)
+        files = {name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in parts.items()}
+        json.dump({"profile": "mini", "kernel_version": "none", "memory_mib": 256, "files": files}, file)
 
 
 # What fails without each capability: where hostd ends, in its log; else what the tool says.

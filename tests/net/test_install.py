@@ -16,6 +16,12 @@ EXPECTED = {
     "usr/lib/systemd/system/enforcerd.service": 0o644, "usr/lib/systemd/system/enforcer-hostd.service": 0o644,
     "usr/lib/sysusers.d/enforcer.conf": 0o644, "usr/lib/tmpfiles.d/enforcer.conf": 0o644,
     "etc/enforcer/enforcer.yaml": 0o644,
+    "usr/lib/enforcer/vm-images/build": 0o755, "usr/lib/enforcer/vm-images/enforcer-init": 0o755,
+    **{f"usr/lib/enforcer/vm-images/builder/{name}": 0o644 for name in os.listdir(f"{REPOSITORY}/vm-images/builder")
+       if name.endswith(".py")},
+    "usr/lib/enforcer/vm-images/profiles/agent.list": 0o644, "usr/lib/enforcer/vm-images/profiles/docker.list": 0o644,
+    "usr/lib/enforcer/vm-images/profiles/agent.root/etc/sudoers.d/enforcer": 0o644,
+    "usr/lib/enforcer/vm-images/profiles/docker.root/usr/lib/enforcer/start": 0o755,
     "usr/share/doc/enforcer/README.md": 0o644,
     "usr/share/enforcer/grafana/dashboards/enforcer-decisions.json": 0o644,
     "usr/share/enforcer/grafana/provisioning/dashboards/enforcer.yaml": 0o644,

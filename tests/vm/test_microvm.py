@@ -39,7 +39,7 @@ def test_command_killed_by_a_signal_is_128_and_its_number():
         create(lab, "g1")
         equal(run(lab, "--guest", "g1", "--", "sh", "-c", "kill -TERM $$").returncode, 128 + 15, "exit status")
         missing = run(lab, "--guest", "g1", "--", "nosuchprogram")
-        equal(missing.returncode, 125, "exit status")
+        equal(missing.returncode, 127, "exit status")
         assert "nosuchprogram: No such file or directory" in missing.stderr, missing.stderr
 
 
@@ -215,5 +215,5 @@ def test_missing_image_is_one_line_that_says_what_to_do():
     with vm_lab(images={"roots": ["/nonexistent/images"]}) as lab:
         done = run(lab, "--", "true")
         equal(done.returncode, 125, "exit status")
-        assert "no image 'mini' in /nonexistent/images: build it with vm-images/build-mini" in done.stderr, done.stderr
+        assert "no image 'mini' in /nonexistent/images: build it with 'enforcerctl image build'" in done.stderr, done.stderr
         equal(json.loads(lab.enforcer.ctl_ok("-o", "json", "guest", "list"))["guests"], [], "guests left")

@@ -1,8 +1,6 @@
 #include "audit/chain.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
-#include <openssl/sha.h>
 
 #include <algorithm>
 #include <charconv>
@@ -55,33 +53,12 @@ std::string Head::to_string() const {
   return fmt::format("{}:{}", seq, hash.text());
 }
 
-struct Hasher::State {
-  struct Free {
-    void operator()(EVP_MD* owned) const { EVP_MD_free(owned); }
-    void operator()(EVP_MD_CTX* owned) const { EVP_MD_CTX_free(owned); }
-  };
-  std::unique_ptr<EVP_MD, Free> algorithm{EVP_MD_fetch(nullptr, "SHA256", nullptr)};
-  std::unique_ptr<EVP_MD_CTX, Free> context{EVP_MD_CTX_new()};
-};
-
-Hasher::Hasher() : state_(std::make_unique<State>()) {
-  ENFORCER_CHECK(state_->algorithm && state_->context);
-}
-
-Hasher::~Hasher() = default;
-
 ChainHash Hasher::hash(std::string_view octets) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
-  EVP_MD_CTX* context = state_->context.get();
-  ENFORCER_CHECK(EVP_DigestInit_ex2(context, state_->algorithm.get(), nullptr) == 1 &&
-                 EVP_DigestUpdate(context, octets.data(), octets.size()) == 1 &&
-                 EVP_DigestFinal_ex(context, digest.data(), nullptr) == 1);
-  std::array<unsigned char, ChainHash::kSize + 2> encoded;  // with the padding and the NUL of EVP_EncodeBlock
-  EVP_EncodeBlock(encoded.data(), digest.data(), digest.size());
+  std::array<std::uint8_t, Digest::kSha256> digest;
+  digest_.add(as_bytes(octets));
+  digest_.finish(digest);
   ChainHash hash;
-  std::ranges::transform(encoded.begin(), encoded.begin() + ChainHash::kSize, hash.text_.begin(), [](unsigned char c) {
-    return c == '+' ? '-' : c == '/' ? '_' : static_cast<char>(c);
-  });
+  base64url(digest, hash.text_);
   return hash;
 }
 

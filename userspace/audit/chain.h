@@ -17,11 +17,12 @@
 #include <array>
 #include <compare>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/base64url.h"
+#include "base/digest.h"
 #include "base/result.h"
 
 namespace enforcer::audit {
@@ -29,7 +30,7 @@ namespace enforcer::audit {
 /// A SHA-256 in base64url without padding.
 class ChainHash {
  public:
-  static constexpr std::size_t kSize = 43;
+  static constexpr std::size_t kSize = base64url_size(Digest::kSha256);
 
   ChainHash();  ///< of nothing: what is before the first record; 32 octets of zero
   /// None when it is not the text of a hash.
@@ -57,16 +58,10 @@ struct Head {
 /// SHA-256 with one context for all of them. Not for several threads at once.
 class Hasher {
  public:
-  Hasher();
-  ~Hasher();
-  Hasher(const Hasher&) = delete;
-  Hasher& operator=(const Hasher&) = delete;
-
   ChainHash hash(std::string_view octets);
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  Digest digest_ = Digest::sha256();
 };
 
 /// What `append_links` adds to a line, and the closing brace.

@@ -5,6 +5,7 @@
 #include "audit/fields.h"
 #include "audit/json_text.h"
 #include "audit/record.h"
+#include "policy/decision.h"
 
 namespace enforcer::audit {
 namespace {
@@ -19,7 +20,7 @@ bool is_text(std::string_view wanted, std::string_view stored) {
 }  // namespace
 
 bool Filter::matches(std::string_view line) const {
-  std::string_view line_guest, line_id, line_layer, line_type, line_decision, line_time, policy, name;
+  std::string_view line_guest, line_id, line_layer, line_type, line_decision, line_time, rule_policy, rule_name;
   bool names_host = host.empty();
   FieldReader fields(line);
   while (const auto next = fields.next()) {
@@ -30,8 +31,8 @@ bool Filter::matches(std::string_view line) const {
     if (key == "type") line_type = value;
     if (key == "decision") line_decision = value;
     if (key == "time") line_time = value;
-    if (key == "policy") policy = value;
-    if (key == "rule") name = value;
+    if (key == "policy") rule_policy = value;
+    if (key == "rule") rule_name = value;
     if (key == "host" || key == "sni" || key == "destination") names_host = names_host || is_text(host, value);
   }
   if (!names_host) return false;
@@ -40,12 +41,7 @@ bool Filter::matches(std::string_view line) const {
   if (!layer.empty() && layer != line_layer) return false;
   if (!type.empty() && type != line_type) return false;
   if (!decisions.empty() && std::ranges::find(decisions, line_decision) == decisions.end()) return false;
-  if (!rule.empty()) {
-    std::string full(policy);
-    full += '/';
-    full += name;
-    if (!is_text(rule, full)) return false;
-  }
+  if (!rule.empty() && !is_text(rule, policy::full_name(rule_policy, rule_name))) return false;
   if (since) {
     // RFC 3339 in UTC with a fixed number of digits sorts as text.
     std::string earliest;

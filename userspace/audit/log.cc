@@ -50,13 +50,40 @@ Result<> make_folder_of(const std::string& path) {
 
 }  // namespace
 
+class Log::Turn {
+ public:
+  /// Waits for as long as it takes: for those whom nobody waits for.
+  explicit Turn(Log& log) : log_(log), lock_(log.mutex_) { begin(); }
+  /// Waits until the other's turn has lasted for `patience`.
+  Turn(Log& log, std::chrono::nanoseconds patience) : log_(log), lock_(log.mutex_, std::try_to_lock) {
+    if (!lock_.owns_lock()) {
+      const auto began = log.turn_began_.load(std::memory_order_relaxed);
+      lock_.try_lock_until((began == Monotonic::time_point{} ? Monotonic::now() : began) + patience);
+    }
+    if (lock_.owns_lock()) begin();
+  }
+  ~Turn() {
+    if (lock_.owns_lock()) log_.turn_began_.store({}, std::memory_order_relaxed);
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+  [[nodiscard]] bool ours() const { return lock_.owns_lock(); }
+
+ private:
+  void begin() { log_.turn_began_.store(Monotonic::now(), std::memory_order_relaxed); }
+
+  Log& log_;
+  std::unique_lock<std::timed_mutex> lock_;
+};
+
 Result<std::unique_ptr<Log>> Log::open(LogOptions options) {
   if (options.max_files < 1 || options.max_files > kMaxFiles) {
     return fail(Errc::kInvalid, fmt::format("an audit log has 1-{} files", kMaxFiles));
   }
   TRY_VOID(make_folder_of(options.path));
   std::unique_ptr<Log> log(new Log(std::move(options)));
-  const std::lock_guard lock(log->mutex_);
+  const Turn turn(*log);
   TRY_VOID(log->open_current());
   Resumption end = TRY(find_end(log->options_.path));
   log->head_ = end.head;
@@ -98,12 +125,12 @@ Result<> Log::write(const Lines& lines) {
 
 Result<> Log::write(const Lines& lines, Copied copied) {
   if (lines.empty()) return {};
-  Result<> written;
+  Result<> written = fail(Errc::kTimeout, fmt::format("{}: the disk takes nothing", options_.path));
   bool was_healthy = true;
   {
-    const std::lock_guard lock(mutex_);
-    written = write_locked(lines);
-    if (!written) lost_ += lines.size();
+    const Turn turn(*this, kPatience);
+    if (turn.ours()) written = write_locked(lines);
+    if (!written) lost_.fetch_add(lines.size(), std::memory_order_relaxed);
     if (written && copy_ && copied == Copied::kYes) copy_->offer(out_);
     was_healthy = healthy_.exchange(written.has_value(), std::memory_order_relaxed);
   }
@@ -117,7 +144,8 @@ Result<> Log::write(const Lines& lines, Copied copied) {
 Result<> Log::write_locked(const Lines& lines) {
   if (!file_.valid()) TRY_VOID(open_current());
   constexpr std::size_t kMostNotices = 3;
-  const bool notices = torn_ || lost_ > 0 || !broken_.empty();
+  told_ = lost_.load(std::memory_order_relaxed);
+  const bool notices = torn_ || told_ > 0 || !broken_.empty();
   const std::size_t records = lines.size() + (notices ? kMostNotices : 0);
   TRY_VOID(make_room(lines.bytes() + broken_.size() + records * kLineOverhead));
   out_.clear();
@@ -127,12 +155,12 @@ Result<> Log::write_locked(const Lines& lines) {
     add_notice({"audit_torn", "the line before this record was never whole"});
   }
   if (!broken_.empty()) add_notice({"audit_chain_broken", broken_, missing_});
-  if (lost_ > 0) add_notice({"audit_gap", "records that could not be written", lost_});
+  if (told_ > 0) add_notice({"audit_gap", "records that could not be written", told_});
   notices_ = added_.size();
   for (std::size_t i = 0; i < lines.size(); ++i) add_line(lines.at(i));
   TRY_VOID(put());
   head_ = added_.back().head;
-  lost_ = 0;
+  lost_.fetch_sub(told_, std::memory_order_relaxed);
   torn_ = false;
   broken_.clear();
   return {};
@@ -184,7 +212,7 @@ void Log::take_back(std::size_t written) {
   const auto whole = std::ranges::count_if(added_, [&](const Added& line) { return line.end <= written; });
   if (whole > 0) head_ = added_[static_cast<std::size_t>(whole) - 1].head;
   if (whole > 0 && static_cast<std::size_t>(whole) >= notices_) {
-    lost_ = 0;
+    lost_.fetch_sub(told_, std::memory_order_relaxed);
     broken_.clear();
   }
   size_ += written;
@@ -219,7 +247,7 @@ Result<> Log::sync() {
   std::vector<Fd> files;
   Head head;
   {
-    const std::lock_guard lock(mutex_);
+    const Turn turn(*this);
     head = head_;
     files.swap(retired_);
     if (file_.valid()) {

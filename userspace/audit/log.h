@@ -8,7 +8,9 @@
 // When the disk is full (or any other error): a write that came in part is taken back with ftruncate(2), so no torn
 // line stays; where even that fails the next write starts with a newline, and the lines that did arrive whole keep
 // their numbers. The caller is told, and denies (invariant 3). Each later write tries again; the first that works again
-// begins with an `audit_gap` event that counts the records lost, so nothing disappears in silence. In the same way an
+// begins with an `audit_gap` event that counts the records lost, so nothing disappears in silence. A disk that takes
+// nothing and refuses nothing (a device that hangs, a frozen file system) holds the one worker whose write it has: the
+// others deny after a second, and at once from then on, until that write has come back. In the same way an
 // `audit_torn` event follows a line that a crash left torn, and `audit_chain_broken` says that the log did not end as
 // it was left.
 //
@@ -18,6 +20,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -28,6 +31,7 @@
 #include "audit/chain.h"
 #include "audit/journal_copy.h"
 #include "audit/lines.h"
+#include "base/deadline.h"
 #include "base/fd.h"
 #include "base/result.h"
 
@@ -49,13 +53,16 @@ class Log {
   /// From now on every record is also copied there. Before there is a second thread.
   void copy_to(std::unique_ptr<JournalCopy> copy) { copy_ = std::move(copy); }
 
-  /// Writes the lines, all or none. Thread-safe. An error means: not recorded, deny.
+  /// Writes the lines, all or none. Thread-safe. An error means: not recorded, deny. kTimeout: another thread's write
+  /// has been under way for kPatience.
   Result<> write(const Lines& lines);
 
   /// fdatasync of everything written before the call, then the head file; blocks for as long as the disk takes and
   /// keeps no writer waiting. Also notices a file that was moved or deleted behind our back: the next write makes a new
   /// one. And records copies that were lost, at most once a minute. Thread-safe.
   Result<> sync();
+
+  static constexpr std::chrono::seconds kPatience{1};
 
   [[nodiscard]] const LogOptions& options() const { return options_; }
   /// Records written since the start, and records that could not be written. Any thread.
@@ -84,6 +91,8 @@ class Log {
   };
 
   enum class Copied : std::uint8_t { kYes, kNo };
+  /// Holds mutex_, and says since when.
+  class Turn;
 
   Result<> write(const Lines& lines, Copied copied);
   Result<> write_locked(const Lines& lines);
@@ -99,12 +108,12 @@ class Log {
 
   const LogOptions options_;
 
-  std::mutex mutex_;         ///< guards everything down to the atomics
+  std::timed_mutex mutex_;   ///< guards everything down to the atomics
   Fd file_;                  ///< none after a failed rotation: the next write opens it again
   std::vector<Fd> retired_;  ///< rotated, not yet synced
   std::uint64_t size_ = 0;   ///< of the current file
   Head head_;                ///< the last record written
-  std::uint64_t lost_ = 0;   ///< records since the last write that worked
+  std::uint64_t told_ = 0;   ///< of lost_, what the audit_gap in out_ counts
   bool torn_ = false;        ///< the file ends inside a line that could not be taken back
   std::string broken_;       ///< how the log was found not to end as it was left; until that is recorded
   std::uint64_t missing_ = 0;
@@ -120,6 +129,8 @@ class Log {
   Monotonic::time_point next_report_{};
 
   std::unique_ptr<JournalCopy> copy_;
+  std::atomic<Monotonic::time_point> turn_began_{};  ///< of whoever holds mutex_; the epoch: nobody
+  std::atomic<std::uint64_t> lost_{0};               ///< records that no audit_gap has counted yet
   std::atomic<std::uint64_t> events_{0};
   std::atomic<std::uint64_t> write_errors_{0};
   std::atomic<std::uint64_t> write_calls_{0};

@@ -13,11 +13,14 @@
 #include "audit/fields.h"
 #include "audit/files.h"
 #include "audit/head.h"
+#include "base/deadline.h"
 
 namespace enforcer::audit {
 namespace {
 
 constexpr std::size_t kBlockBytes = 1024 * 1024;  ///< far more than the longest record
+/// A record that is being written is whole in a moment, which is longer for a writer that has to wait for a processor.
+constexpr std::chrono::seconds kPatience{2};
 
 class Verifier {
  public:
@@ -30,8 +33,12 @@ class Verifier {
     TRY_VOID(read_head_file());
     Fd file = TRY(open_oldest());
     while (file.valid() && !check_.hopeless()) {
+      begin_file(file.get());
       TRY_VOID(read_lines(file.get()));
-      if (!check_.hopeless()) file = TRY(open_neighbour(path_, file.get(), Towards::kNewer));
+      Fd next = TRY(open_neighbour(path_, file.get(), Towards::kNewer));
+      // What was written between the last look and the rotation; from now on it gets no more.
+      if (next.valid()) TRY_VOID(read_lines(file.get()));
+      file = std::move(next);
     }
     report_strange();
     return finish();
@@ -70,17 +77,21 @@ class Verifier {
     return path_ + " (rotated away)";
   }
 
-  Result<> read_lines(int fd) {
+  void begin_file(int fd) {
     out_.files.push_back(name_of(fd));
     place_ = {static_cast<unsigned>(out_.files.size() - 1), 0};
+    offset_ = 0;
+  }
+
+  /// From where it was left off to where the file ends now.
+  Result<> read_lines(int fd) {
     std::string block;
-    off_t offset = 0;
-    bool waited = false;
+    Deadline patience = Deadline::after(kPatience);
     while (!check_.hopeless()) {
       // Asked before reading: what was already rotated then gets no more lines.
       const bool newest = names_file(path_, fd);
       block.resize(kBlockBytes);
-      const ssize_t count = pread(fd, block.data(), block.size(), offset);
+      const ssize_t count = pread(fd, block.data(), block.size(), offset_);
       if (count < 0) return fail_errno("reading the audit log");
       std::string_view text(block.data(), static_cast<std::size_t>(count));
       const auto newline = text.rfind('\n');
@@ -88,13 +99,12 @@ class Verifier {
         text = text.substr(0, newline + 1);
       } else if (text.empty()) {
         return {};
-      } else if (newest && !waited && text.size() < kBlockBytes) {
-        // A record that is being written is whole in a moment.
-        std::this_thread::sleep_for(std::chrono::milliseconds(50));
-        waited = true;
+      } else if (newest && !patience.passed() && text.size() < kBlockBytes) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
         continue;
       }
-      offset += static_cast<off_t>(text.size());
+      patience = Deadline::after(kPatience);
+      offset_ += static_cast<off_t>(text.size());
       while (!text.empty() && !check_.hopeless()) {
         const auto end = text.find('\n');
         read_line(text.substr(0, end));
@@ -144,6 +154,7 @@ class Verifier {
   ChainCheck check_;
   Hasher hasher_;
   LinePlace place_;
+  off_t offset_ = 0;                   ///< in the file at hand
   std::vector<ChainFinding> strange_;  ///< lines that are no records since the last one
   std::vector<ChainFinding> unread_;   ///< what is wrong besides the chain
   Verification out_;

@@ -24,9 +24,6 @@ std::string Paths::control_socket() const {
 std::string Paths::guest_run_dir(const GuestName& guest) const {
   return run_dir() + "/guests/" + guest.text();
 }
-std::string Paths::exec_socket(const GuestName& guest) const {
-  return guest_run_dir(guest) + "/exec.sock";
-}
 std::string Paths::console_socket(const GuestName& guest) const {
   return guest_run_dir(guest) + "/console.sock";
 }
@@ -36,6 +33,9 @@ std::string Paths::state_dir() const {
 }
 std::string Paths::hostd_state_dir() const {
   return state_dir() + "/hostd";
+}
+std::string Paths::scratch_dir() const {
+  return state_dir() + "/scratch";
 }
 std::string Paths::policies_dir() const {
   return state_dir() + "/policies";

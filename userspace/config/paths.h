@@ -22,11 +22,11 @@ class Paths {
   [[nodiscard]] std::string control_socket() const;  ///< run_dir/enforcerd.sock
   [[nodiscard]] std::string guest_run_dir(
       const GuestName& guest) const;  ///< run_dir/guests/<name>, 0700, of the guest's uid
-  [[nodiscard]] std::string exec_socket(const GuestName& guest) const;     ///< guest_run_dir/exec.sock
   [[nodiscard]] std::string console_socket(const GuestName& guest) const;  ///< guest_run_dir/console.sock
 
   [[nodiscard]] std::string state_dir() const;        ///< /var/lib/enforcer/<instance>, owned by enforcerd's user
   [[nodiscard]] std::string hostd_state_dir() const;  ///< state_dir/hostd, root only
+  [[nodiscard]] std::string scratch_dir() const;      ///< state_dir/scratch, root only: room for guests' disks
   [[nodiscard]] std::string policies_dir() const;     ///< state_dir/policies: what `policy apply` stored
   /// state_dir/credentials, 0700: what `credential set` stored, encrypted under the file credentials.key beside it
   /// unless the service manager gives a key

@@ -107,6 +107,15 @@ struct Document {
   std::string text;  ///< YAML, one or more objects
 };
 
+/// How often something of one guest was decided since this enforcerd knows it: each name that it asked for, each
+/// connection and each request. One that people agreed to counts as held and as allowed.
+struct GuestDecisions {
+  std::uint64_t allowed = 0;
+  std::uint64_t denied = 0;
+  std::uint64_t held = 0;
+  friend bool operator==(const GuestDecisions&, const GuestDecisions&) = default;
+};
+
 struct GuestInfo {
   GuestName name;
   Labels labels;
@@ -119,6 +128,11 @@ struct GuestInfo {
   IpAddress ipv4;
   IpAddress ipv6;
   std::optional<WallClock::time_point> paused_since;  ///< paused only
+  uid_t owner = 0;                                    ///< whoever asked for it
+  std::optional<WallClock::time_point> created;       ///< none: it is older than the hostd that would know
+  std::vector<std::string> policies;                  ///< that select it, sorted; none: everything is denied
+  GuestDecisions decisions;
+  std::uint64_t connections = 0;  ///< open now
 };
 
 /// A folder of the host that a guest shares, at the same absolute path.
@@ -136,6 +150,8 @@ struct CreateGuest {
   std::uint32_t cpus = 1;
   std::uint32_t disk_mib = hostproto::kDiskMib;  ///< of what the guest may write, if its image has a disk
   std::vector<Workspace> workspaces;             ///< at most hostproto::kMaxWorkspaces
+  /// It is deleted behind its last command, whoever is left to do that, and when no command came within two minutes.
+  bool ephemeral = false;
 };
 
 struct AttachGuest {
@@ -226,7 +242,7 @@ class ReviewFeed {
   virtual asio::awaitable<Result<ReviewNews>> next() = 0;
 };
 
-/// The command channel of one microVM, held by one caller at a time: destroying it gives it back. The frames are those
+/// A command channel of a microVM, held by one caller at a time: destroying it gives it back. The frames are those
 /// of hostproto/exec_frame.h. send() and receive() may each be awaited once at the same time.
 class ExecChannel {
  public:
@@ -291,8 +307,8 @@ class Backend {
   /// rule that pauses: it stands still until they are decided. kNotFound; kInvalid; kUnavailable.
   virtual asio::awaitable<Result<GuestAnswer>> resume_guest(Caller caller, GuestName name) = 0;
 
-  /// The command channel of a running microVM. kNotFound; kConflict: still booting, paused, or busy with another
-  /// command; kInvalid: an attached namespace, which has none.
+  /// A command channel of a running microVM. kNotFound; kConflict: still booting, paused, or as many commands run in it
+  /// as it has channels (hostproto::kExecChannels); kInvalid: an attached namespace, which has none.
   virtual asio::awaitable<Result<std::unique_ptr<ExecChannel>>> exec(Caller caller, GuestName name) = 0;
 
   /// Every loaded credential, sorted by name. No command is run for it.

@@ -59,9 +59,10 @@ class Relay {
   asio::awaitable<bool> send_all(hostproto::FrameReader& reader) {
     while (auto frame = client_gone_ ? std::nullopt : reader.next()) {
       const bool begins = frame->type == FrameType::kExec && !begun_;
-      const bool goes_on = begun_ && (frame->type == FrameType::kStdin || frame->type == FrameType::kSignal);
+      const bool goes_on = begun_ && (frame->type == FrameType::kStdin || frame->type == FrameType::kSignal ||
+                                      frame->type == FrameType::kWindow);
       if (!begins && !goes_on) {
-        refuse("one 'X' frame and then 'I' and 'S' frames are taken here, and nothing else");
+        refuse("one 'X' frame and then 'I', 'S' and 'W' frames are taken here, and nothing else");
         co_return false;
       }
       begun_ = true;
@@ -179,21 +180,6 @@ class Relay {
   bool client_gone_ = false;
 };
 
-/// Marks a guest's command channel as taken.
-class Taken {
- public:
-  Taken(Service& service, std::string guest) : service_(service), guest_(std::move(guest)) {
-    service_.executing.insert(guest_);
-  }
-  ~Taken() { service_.executing.erase(guest_); }
-  Taken(const Taken&) = delete;
-  Taken& operator=(const Taken&) = delete;
-
- private:
-  Service& service_;
-  const std::string guest_;
-};
-
 constexpr std::string_view kSwitching =
     "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: enforcer-exec/1\r\n\r\n";
 
@@ -211,12 +197,6 @@ asio::awaitable<void> relay_exec(Service& service, Stream& stream, Caller caller
     co_await send_answer(service, stream, answer_error(name.error()), After::kClose);
     co_return;
   }
-  if (service.executing.contains(name->text())) {
-    Error busy{Errc::kConflict, fmt::format("guest {} is busy with another command", name->text())};
-    co_await send_answer(service, stream, answer_error(busy), After::kClose);
-    co_return;
-  }
-  const Taken taken(service, name->text());
   auto channel = co_await service.backend.exec(caller, *name);
   if (!channel) {
     co_await send_answer(service, stream, answer_error(channel.error()), After::kClose);

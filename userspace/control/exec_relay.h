@@ -1,6 +1,6 @@
 // POST /v1/guests/{name}/exec: the connection becomes a stream of exec frames (hostproto/exec_frame.h).
 //
-//   client -> server   'X' once, then 'I' and 'S'        anything else ends the exec with an error
+//   client -> server   'X' once, then 'I', 'S' and 'W'   anything else ends the exec with an error
 //   server -> client   'O', 'E' and 'I', then one 'R'    and the connection closes
 //
 // An 'I' of the server says how much input the command has taken. At most hostproto::kStdinWindow bytes of it are on
@@ -8,8 +8,8 @@
 // it sends, gets its signals through whether the command reads its input or not.
 //
 // A command ends with its client: when the client goes before the result, the command gets SIGTERM, two seconds later
-// SIGKILL, three seconds later the channel is closed whatever the guest says. Until then the guest stays busy, so that
-// the next command cannot meet the rest of this one.
+// SIGKILL, three seconds later the channel is closed whatever the guest says. Until then the channel stays taken, so
+// that the next command cannot meet the rest of this one. The Backend says how many run in a guest at a time.
 //
 // No wait in here has a deadline of its own but those: a command may be silent for hours, and a reader of its output
 // may pause for hours (`... | less`). Every wait ends with the client, the guest or the command.

@@ -6,6 +6,7 @@
 #include "policy/aws_call.h"
 #include "policy/credential_spec.h"
 #include "policy/decide.h"
+#include "policy/decision.h"
 #include "policy/explain.h"
 #include "policy/git_call.h"
 
@@ -82,10 +83,6 @@ Decision guarded(const ExplainTarget& target, const Decision& decision) {
   return decision;
 }
 
-std::string name_of(const policy::RuleInfo* rule) {
-  return rule == nullptr ? "" : fmt::format("{}/{}", rule->policy, rule->rule);
-}
-
 std::string_view handling_label(Handling handling) {
   switch (handling) {
     case Handling::kNone:
@@ -149,7 +146,7 @@ ExplainAnswer explain(const policy::Snapshot& snapshot, const ExplainQuery& quer
   answer.layer = label(facts.layer);
   answer.reason = label(decision.reason);
   answer.description = description(decision.reason);
-  answer.rule = name_of(decision.rule);
+  answer.rule = full_name(decision.rule);
   if (decision.rule != nullptr) {
     answer.place = decision.rule->place;
     answer.note = decision.rule->note;
@@ -157,7 +154,7 @@ ExplainAnswer explain(const policy::Snapshot& snapshot, const ExplainQuery& quer
   if (decision.credential != nullptr) answer.credential = decision.credential->name;
   if (decision.would) answer.would = label(decision.would->action);
   for (const policy::RuleTrace& trace : explanation.rules) {
-    answer.rules.push_back({.rule = name_of(trace.rule),
+    answer.rules.push_back({.rule = full_name(trace.rule),
                             .place = trace.rule->place,
                             .action = std::string(label(trace.rule->action)),
                             .match = std::string(label(trace.match)),

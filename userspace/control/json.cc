@@ -31,6 +31,10 @@ std::string address_text(const IpAddress& address) {
   return address == IpAddress{} ? "" : address.to_string();
 }
 
+json to_json(const GuestDecisions& decisions) {
+  return {{"allowed", decisions.allowed}, {"denied", decisions.denied}, {"held", decisions.held}};
+}
+
 json to_json(const GuestInfo& guest) {
   const auto& since = guest.paused_since;
   return {{"name", guest.name.text()},
@@ -43,7 +47,12 @@ json to_json(const GuestInfo& guest) {
           {"epoch", to_string(guest.epoch)},
           {"ipv4", address_text(guest.ipv4)},
           {"ipv6", address_text(guest.ipv6)},
-          {"paused_since", since ? format_time(*since) : ""}};
+          {"paused_since", since ? format_time(*since) : ""},
+          {"owner", guest.owner},
+          {"created", guest.created ? format_time(*guest.created) : ""},
+          {"policies", json(guest.policies)},
+          {"decisions", to_json(guest.decisions)},
+          {"connections", guest.connections}};
 }
 
 struct CodeName {
@@ -257,6 +266,7 @@ Result<CreateGuest> decode_create(std::string_view text) {
   const auto disk =
       reader.number_or("disk_mib", hostproto::kDiskMib, hostproto::kLeastDiskMib, hostproto::kMostDiskMib);
   auto workspaces = TRY(workspaces_from(reader));
+  const bool ephemeral = reader.flag_or_false("ephemeral");
   TRY_VOID(reader.finish_strictly());
   return CreateGuest{.name = *std::move(name),
                      .labels = std::move(labels),
@@ -264,7 +274,8 @@ Result<CreateGuest> decode_create(std::string_view text) {
                      .memory_mib = static_cast<std::uint32_t>(memory),
                      .cpus = static_cast<std::uint32_t>(cpus),
                      .disk_mib = static_cast<std::uint32_t>(disk),
-                     .workspaces = std::move(workspaces)};
+                     .workspaces = std::move(workspaces),
+                     .ephemeral = ephemeral};
 }
 
 Result<AttachGuest> decode_attach(std::string_view text, GuestName name) {

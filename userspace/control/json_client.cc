@@ -12,6 +12,37 @@ namespace {
 
 using nlohmann::json;
 
+/// "" and absent are none.
+std::optional<WallClock::time_point> time_or_none(ObjectReader& reader, const char* name) {
+  const std::string text = reader.text_or(name, "");
+  if (text.empty()) return std::nullopt;
+  const auto time = parse_time(text);
+  if (time) return *time;
+  reader.refuse(name, time.error().message);
+  return std::nullopt;
+}
+
+std::vector<std::string> texts_from(ObjectReader& reader, const char* name) {
+  std::vector<std::string> texts;
+  for (const json& entry : reader.array(name)) {
+    if (entry.is_string()) {
+      texts.push_back(entry.get<std::string>());
+    } else {
+      reader.refuse(name, "has an entry that is no text");
+    }
+  }
+  return texts;
+}
+
+Result<GuestDecisions> decisions_from(const json& entry) {
+  ObjectReader reader(entry);
+  const GuestDecisions decisions{.allowed = reader.number("allowed", 0, kAny),
+                                 .denied = reader.number("denied", 0, kAny),
+                                 .held = reader.number("held", 0, kAny)};
+  if (const auto good = reader.finish(); !good) return not_understood(good.error());
+  return decisions;
+}
+
 Result<GuestInfo> guest_from(const json& entry) {
   ObjectReader reader(entry);
   auto name = reader.guest_name("name");
@@ -25,12 +56,14 @@ Result<GuestInfo> guest_from(const json& entry) {
   const auto slot = reader.number("slot", 0, kAny32);
   const auto ipv4 = reader.address("ipv4");
   const auto ipv6 = reader.address("ipv6");
-  std::optional<WallClock::time_point> paused_since;
-  if (const std::string text = reader.text_or("paused_since", ""); !text.empty()) {
-    const auto time = parse_time(text);
-    if (!time) reader.refuse("paused_since", time.error().message);
-    if (time) paused_since = *time;
-  }
+  const auto paused_since = time_or_none(reader, "paused_since");
+  const auto owner = static_cast<uid_t>(reader.number_or("owner", 0, 0, kAny32));
+  const auto created = time_or_none(reader, "created");
+  std::vector<std::string> policies;
+  GuestDecisions decisions;
+  if (entry.contains("policies")) policies = texts_from(reader, "policies");
+  if (entry.contains("decisions")) decisions = TRY(decisions_from(reader.object("decisions")));
+  const auto connections = reader.number_or("connections", 0, 0, kAny);
   if (const auto good = reader.finish(); !good) return not_understood(good.error());
   return GuestInfo{.name = *std::move(name),
                    .labels = std::move(labels),
@@ -42,7 +75,12 @@ Result<GuestInfo> guest_from(const json& entry) {
                    .epoch = *epoch,
                    .ipv4 = ipv4,
                    .ipv6 = ipv6,
-                   .paused_since = paused_since};
+                   .paused_since = paused_since,
+                   .owner = owner,
+                   .created = created,
+                   .policies = std::move(policies),
+                   .decisions = decisions,
+                   .connections = connections};
 }
 
 Problem problem_from(const json& entry) {
@@ -185,7 +223,8 @@ std::string encode_create(const CreateGuest& request) {
                {"memory_mib", request.memory_mib},
                {"cpus", request.cpus},
                {"disk_mib", request.disk_mib},
-               {"workspaces", std::move(workspaces)}});
+               {"workspaces", std::move(workspaces)},
+               {"ephemeral", request.ephemeral}});
 }
 
 std::string encode_pause(std::chrono::seconds most) {

@@ -116,6 +116,10 @@ bool ObjectReader::flag(const char* name) {
   return value->get<bool>();
 }
 
+bool ObjectReader::flag_or_false(const char* name) {
+  return find(name) != nullptr && flag(name);
+}
+
 Labels ObjectReader::labels_or_none(const char* name) {
   const json* value = find(name);
   Labels labels;

@@ -44,6 +44,7 @@ class ObjectReader {
   std::uint64_t number(const char* name, std::uint64_t low, std::uint64_t high);
   std::uint64_t number_or(const char* name, std::uint64_t fallback, std::uint64_t low, std::uint64_t high);
   bool flag(const char* name);
+  bool flag_or_false(const char* name);  ///< absent: false
   Labels labels_or_none(const char* name);
   /// Nothing, and a complaint, when it is absent or not a valid name.
   std::optional<GuestName> guest_name(const char* name);

@@ -33,7 +33,6 @@ struct Service {
   std::set<Stream*> callers;    ///< open connections of those who may change or decide something
   std::set<Stream*> viewers;    ///< of those who may only look, so that they cannot keep the others out
   std::set<Stream*> strangers;  ///< open connections of those who have none
-  std::set<std::string, std::less<>> executing;  ///< guests whose command channel is taken
 
   // Refusals are written to the log once a second at most, or a stranger could fill the journal.
   Deadline next_refusal_line = Deadline::after(std::chrono::nanoseconds::zero());

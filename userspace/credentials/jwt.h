@@ -10,9 +10,6 @@
 
 namespace enforcer::credentials {
 
-/// RFC 7515 2: base64 of RFC 4648 5 without padding.
-[[nodiscard]] WipedString base64url(std::string_view octets);
-
 /// RFC 7515 7.1 with RS256 (RFC 7518 3.3): BASE64URL(header).BASE64URL(payload).BASE64URL(signature). Until its `exp`
 /// it is worth as much as the key. kInvalid: `key` is none that can sign (credentials/private_key.h).
 Result<WipedString> sign_rs256(std::string_view header, std::string_view payload, const Secret& key);

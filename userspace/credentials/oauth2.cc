@@ -6,6 +6,7 @@
 #include <array>
 #include <boost/beast/core/string.hpp>
 
+#include "base/base64url.h"
 #include "base/percent.h"
 #include "credentials/basic.h"
 #include "credentials/jwt.h"
@@ -34,7 +35,9 @@ Result<> add_client(std::string_view id, const Secret& secret, HttpsRequest& req
 Result<std::string> random_id() {
   std::array<unsigned char, 16> octets{};
   if (RAND_bytes(octets.data(), octets.size()) != 1) return fail(Errc::kUnavailable, "no random numbers");
-  return std::string(base64url(as_text(octets)));
+  std::string id(base64url_size(octets.size()), '\0');
+  base64url(octets, id);
+  return id;
 }
 
 /// RFC 7523 3. Google's servers read the scope here (its "service accounts"), and others ignore it (RFC 7519 4).

@@ -13,9 +13,13 @@ constexpr auto kCommonGroup = "Common options";
 
 void add_common_options(CLI::App& app, CommandLine& line) {
   CommonOptions& common = line.tool.common;
-  static const std::map<std::string, Output> kOutputs{
-      {"table", Output::kTable}, {"json", Output::kJson}, {"jsonl", Output::kJsonLines}, {"name", Output::kName}};
-  app.add_option("-o,--output", common.output, "What to print: table, json, jsonl; lists of reviews: name")
+  static const std::map<std::string, Output> kOutputs{{"table", Output::kTable},
+                                                      {"wide", Output::kWide},
+                                                      {"json", Output::kJson},
+                                                      {"jsonl", Output::kJsonLines},
+                                                      {"name", Output::kName}};
+  app.add_option("-o,--output", common.output,
+                 "What to print: table, json, jsonl; lists of guests and reviews: name, and of guests: wide")
       ->transform(CLI::CheckedTransformer(kOutputs).description(""))
       ->type_name("FORMAT")
       ->group(kCommonGroup);
@@ -114,6 +118,7 @@ std::string understood(const CLI::App& root) {
 
 void add_verbs(CLI::App& root, CommandLine& line) {
   add_status(root, line);
+  add_doctor(root, line);
   add_run(root, line);
   add_log(root, line);
   add_explain(root, line);
@@ -122,6 +127,7 @@ void add_verbs(CLI::App& root, CommandLine& line) {
   add_review(root, line);
   add_credential(root, line);
   add_ca(root, line);
+  add_image(root, line);
   add_audit(root, line);
   add_reload(root, line);
   add_version(root, line);
@@ -141,14 +147,14 @@ CLI::App& add_group(CLI::App& parent, CommandLine& line, const VerbText& text) {
   return group;
 }
 
-void add_repeatable(CLI::App& verb, const std::string& names, std::vector<std::string>& values,
-                    const std::string& description, const std::string& type_name) {
+CLI::Option& add_repeatable(CLI::App& verb, const std::string& names, std::vector<std::string>& values,
+                            const std::string& description, const std::string& type_name) {
   // One value each time, or "-l a=b run.sh" would take the positional as a second label.
-  verb.add_option(names, values, description + "; repeatable")
-      ->type_name(type_name)
-      ->expected(1)
-      ->allow_extra_args(false)
-      ->take_all();
+  return *verb.add_option(names, values, description + "; repeatable")
+              ->type_name(type_name)
+              ->expected(1)
+              ->allow_extra_args(false)
+              ->take_all();
 }
 
 int run_tool(const std::vector<std::string>& arguments, Terminal& terminal) {

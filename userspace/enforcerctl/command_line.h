@@ -25,8 +25,8 @@ CLI::App& add_verb(CLI::App& parent, CommandLine& line, const VerbText& text);
 CLI::App& add_group(CLI::App& parent, CommandLine& line, const VerbText& text);
 
 /// An option that may be given several times, with one value each time.
-void add_repeatable(CLI::App& verb, const std::string& names, std::vector<std::string>& values,
-                    const std::string& description, const std::string& type_name);
+CLI::Option& add_repeatable(CLI::App& verb, const std::string& names, std::vector<std::string>& values,
+                            const std::string& description, const std::string& type_name);
 
 /// What runs when this verb was asked for. `options` was bound to the verb's options.
 template <class Options, class Do>

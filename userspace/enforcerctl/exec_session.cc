@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "enforcerctl/raw_terminal.h"
 
 namespace enforcer::ctl {
 namespace {
@@ -25,11 +26,14 @@ constexpr std::size_t kHighWater = 256 * 1024;
 constexpr std::size_t kPipeBuf = 4096;
 /// A command that ignores so many SIGINT will not listen to the next one either.
 constexpr int kPatientInterrupts = 3;
+/// What a shell says of a command that it cannot start (POSIX XCU 2.8.2).
+constexpr int kNotExecutable = 126;
+constexpr int kCommandNotFound = 127;
 
 sigset_t watched_signals() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) sigaddset(&set, signal);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH}) sigaddset(&set, signal);
   return set;
 }
 
@@ -37,7 +41,7 @@ short wanted(bool condition, short events) {
   return condition ? events : short{0};
 }
 
-/// {"exit":n} | {"signal":n} | {"error":"..."}, written by the guest: anything else is an error too.
+/// {"exit":n} | {"signal":n} | {"error":"...","status":n}, written by the guest: anything else is an error too.
 Result<ExecOutcome> parse_result(std::string_view payload) {
   const auto result = nlohmann::json::parse(payload, nullptr, /*allow_exceptions=*/false);
   const auto number = [&](const char* name, int limit) -> std::optional<int> {
@@ -46,10 +50,13 @@ Result<ExecOutcome> parse_result(std::string_view payload) {
     if (value > static_cast<std::uint64_t>(limit)) return std::nullopt;
     return static_cast<int>(value);
   };
-  if (const auto status = number("exit", 255)) return ExecOutcome{*status};
-  if (const auto signal = number("signal", 127)) return ExecOutcome{128 + *signal};
+  if (const auto status = number("exit", 255)) return ExecOutcome{.status = *status, .failure = {}};
+  if (const auto signal = number("signal", 127)) return ExecOutcome{.status = 128 + *signal, .failure = {}};
   if (result.is_object() && result.contains("error") && result["error"].is_string()) {
-    return fail(Errc::kIo, escape_untrusted(result["error"].get<std::string>(), 256));
+    const std::string failure = escape_untrusted(result["error"].get<std::string>(), 256);
+    const auto status = number("status", kCommandNotFound);
+    if (!status || *status < kNotExecutable) return fail(Errc::kIo, failure);
+    return ExecOutcome{.status = *status, .failure = failure};
   }
   return fail(Errc::kIo, "the guest sent a result that makes no sense");
 }
@@ -83,15 +90,31 @@ int SignalWatch::take() const {
   return static_cast<int>(info.ssi_signo);
 }
 
-ExecSession::ExecSession(Fd connection, const std::string& command, StandardStreams streams, const SignalWatch& signals)
+int SignalWatch::take_ending() const {
+  int signal = take();
+  while (signal == SIGWINCH) signal = take();
+  return signal;
+}
+
+hostproto::WindowSize StandardStreams::window() const {
+  for (const int fd : {out, in, err}) {
+    if (const auto size = window_of(fd)) return *size;
+  }
+  return {};
+}
+
+ExecSession::ExecSession(Fd connection, const std::string& command, StandardStreams streams, const SignalWatch& signals,
+                         Far far)
     : connection_(std::move(connection)),
       streams_(streams),
       signals_(signals),
+      far_(far),
       to_guest_(encode_frame(FrameType::kExec, command)) {}
 
 Result<ExecOutcome> ExecSession::run() {
   while (!result_seen_ || !drained()) {
-    if (interrupts_ >= kPatientInterrupts) return ExecOutcome{128 + SIGINT};
+    if (interrupts_ >= kPatientInterrupts) return ExecOutcome{.status = 128 + SIGINT, .failure = {}};
+    if (ended_by_ != 0) return ExecOutcome{.status = 128 + ended_by_, .failure = {}};
     TRY_VOID(turn());
   }
   return outcome_;
@@ -166,10 +189,21 @@ void ExecSession::read_input() {
 }
 
 void ExecSession::take_signals() {
-  while (const int signal = signals_.take()) {
-    if (signal == SIGINT) ++interrupts_;
-    to_guest_ += encode_frame(FrameType::kSignal, std::string(1, static_cast<char>(signal)));
+  while (const int signal = signals_.take()) take_signal(signal);
+}
+
+void ExecSession::take_signal(int signal) {
+  const bool terminal = far_ == Far::kTerminal;
+  if (signal == SIGWINCH) {
+    if (terminal) to_guest_ += hostproto::encode_window(streams_.window());
+    return;
   }
+  if (terminal && (signal == SIGTERM || signal == SIGHUP)) {
+    ended_by_ = signal;
+    return;
+  }
+  if (signal == SIGINT) ++interrupts_;
+  to_guest_ += encode_frame(FrameType::kSignal, std::string(1, static_cast<char>(signal)));
 }
 
 void ExecSession::write_output(int fd, std::string& pending, bool& open) {

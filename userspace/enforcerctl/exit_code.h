@@ -1,4 +1,5 @@
-// The exit codes of the tool: an interface for scripts, documented in --help. `run` alone has codes of its own (run.h).
+// The exit codes of the tool: an interface for scripts, documented in --help. `run` and `guest exec` have
+// the command's (guest_command.h).
 #pragma once
 
 #include "base/result.h"

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "policy/decision.h"
 
 namespace enforcer::ctl {
 namespace {
@@ -45,7 +46,7 @@ std::string target_of(const json& record) {
 }
 
 std::string rule_of(const json& record) {
-  return has(record, "rule") ? shown(record, "policy") + "/" + shown(record, "rule") : "-";
+  return has(record, "rule") ? policy::full_name(shown(record, "policy"), shown(record, "rule")) : "-";
 }
 
 std::string counted(const json& record, std::string text) {

@@ -1,8 +1,8 @@
 #include "enforcerctl/recorded_decision.h"
 
-#include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
+
+#include "policy/decision.h"
 
 namespace enforcer::ctl {
 namespace {
@@ -27,7 +27,7 @@ std::optional<IpAddress> field_address(const json& object, const char* name) {
 
 std::string full_rule(const json& object) {
   const std::string rule = field_text(object, "rule");
-  return rule.empty() ? "" : fmt::format("{}/{}", field_text(object, "policy"), rule);
+  return rule.empty() ? "" : policy::full_name(field_text(object, "policy"), rule);
 }
 
 Labels field_labels(const json& record) {

@@ -1,12 +1,11 @@
 #include "enforcerctl/replay.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "policy/address_guard.h"
 #include "policy/compile.h"
 #include "policy/decide.h"
+#include "policy/decision.h"
 #include "policy/findings.h"
 
 namespace enforcer::ctl {
@@ -71,10 +70,6 @@ Kind kind_of(const PastDecision& past) {
 
 Replayed cannot_tell(std::string why) {
   return {.fate = Fate::kUnknown, .rule = {}, .why = std::move(why)};
-}
-
-std::string rule_name(const policy::RuleInfo* rule) {
-  return rule ? fmt::format("{}/{}", rule->policy, rule->rule) : "";
 }
 
 /// What the record says about the action, as facts: "ce:GetCostAndUsage", "git push acme/w".
@@ -180,7 +175,7 @@ class Asking {
   [[nodiscard]] Replayed said(const Decision& decision) const {
     if (decision.allowed() && decision.reason != Reason::kReview) return past_credential(decision);
     Replayed answer{.fate = Fate::kDeny,
-                    .rule = rule_name(decision.rule),
+                    .rule = policy::full_name(decision.rule),
                     .why = std::string(policy::description(decision.reason))};
     if (decision.reason == Reason::kReview || decision.reason == Reason::kReviewUnavailable) {
       answer.fate = Fate::kReview;
@@ -204,7 +199,7 @@ class Asking {
 
   /// After the policy's allow comes the address guard.
   [[nodiscard]] Replayed guarded(const Decision& decision) const {
-    const std::string rule = rule_name(decision.rule);
+    const std::string rule = policy::full_name(decision.rule);
     const Replayed allow{.fate = Fate::kAllow, .rule = rule, .why = std::string(policy::description(decision.reason))};
     if (past_.what.layer == "dns") return allow;
     const bool opens_private = decision.rule && decision.rule->private_destination;

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "enforcerctl/terminal.h"
 #include "enforcerctl/tool.h"
+#include "policy/decision.h"
 
 namespace enforcer::ctl {
 namespace {
@@ -229,7 +230,7 @@ std::string short_action(const ReviewInfo& review, std::size_t limit) {
 }
 
 std::string rule_name(const ReviewInfo& review) {
-  return safe(fmt::format("{}/{}", review.policy, review.rule));
+  return safe(policy::full_name(review.policy, review.rule));
 }
 
 std::string place_text(const ReviewInfo& review) {

@@ -4,14 +4,16 @@
 namespace enforcer::ctl {
 
 void add_guest(CLI::App& root, CommandLine& line) {
-  CLI::App& group = add_group(root, line,
-                              {.name = "guest",
-                               .summary = "Makes, lists and removes guests",
-                               .examples = {"guest list", "guest create agent-1 -l role=agent",
-                                            "guest attach box --netns /run/netns/box", "guest delete agent-1"},
-                               .more = ""});
+  CLI::App& group =
+      add_group(root, line,
+                {.name = "guest",
+                 .summary = "Makes, lists and removes guests",
+                 .examples = {"guest list", "guest create agent-1 -l role=agent", "guest exec agent-1 -- sh",
+                              "guest attach box --netns /run/netns/box", "guest delete agent-1"},
+                 .more = ""});
   add_guest_list(group, line);
   add_guest_create(group, line);
+  add_guest_exec(group, line);
   add_guest_delete(group, line);
   add_guest_attach(group, line);
   add_guest_detach(group, line);

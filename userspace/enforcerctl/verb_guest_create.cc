@@ -10,7 +10,7 @@ struct CreateOptions {
   std::string name;
   std::vector<std::string> labels;
   std::string image = "mini";
-  std::uint32_t memory_mib = 256;
+  std::uint32_t memory_mib = 0;  ///< 0: the image's
   std::uint32_t cpus = 1;
   bool wait = false;
 };
@@ -45,7 +45,9 @@ void add_guest_create(CLI::App& guest, CommandLine& line) {
   verb.add_option("NAME", options->name, "1-40 of a-z, 0-9 and '-'")->required();
   add_repeatable(verb, "-l,--label", options->labels, "A label", "K=V");
   verb.add_option("--image", options->image, "The image to boot (mini)")->type_name("IMAGE");
-  verb.add_option("--memory", options->memory_mib, "Memory (256)")->type_name("MIB")->check(CLI::Range(64, 65536));
+  verb.add_option("--memory", options->memory_mib, "Memory (what the image wants)")
+      ->type_name("MIB")
+      ->check(CLI::Range(64, 65536));
   verb.add_option("--cpus", options->cpus, "Processors (1)")->type_name("N")->check(CLI::Range(1, 64));
   verb.add_flag("--wait", options->wait, "Wait until it runs");
   when_chosen(verb, line, options, create);

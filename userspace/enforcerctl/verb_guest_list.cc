@@ -1,19 +1,12 @@
 // guest list.
-#include <fmt/format.h>
-
 #include "control/json.h"
 #include "enforcerctl/command_line.h"
-#include "enforcerctl/guests.h"
+#include "enforcerctl/guest_table.h"
 
 namespace enforcer::ctl {
 namespace {
 
 struct GuestListOptions {};
-
-std::string state_text(const control::GuestInfo& guest) {
-  if (!guest.paused_since) return guest.state;
-  return fmt::format("{} since {}", guest.state, control::format_time(*guest.paused_since));
-}
 
 ExitCode list_guests(Tool& tool, const GuestListOptions&) {
   const auto body = tool.ask("GET", "/v1/guests");
@@ -24,11 +17,12 @@ ExitCode list_guests(Tool& tool, const GuestListOptions&) {
   }
   const auto guests = control::decode_guests(*body);
   if (!guests) return tool.report(guests.error());
-  Table table({"NAME", "KIND", "STATE", "ADDRESS", "IMAGE", "LABELS"});
-  for (const auto& guest : *guests) {
-    table.add({guest.name.text(), guest.kind, state_text(guest), guest.ipv4.to_string(), guest.image,
-               labels_text(guest.labels)});
+  if (tool.common.output == Output::kName) {
+    for (const control::GuestInfo& guest : *guests) tool.terminal().out(guest.name.text() + "\n");
+    return ExitCode::kOk;
   }
+  const bool wide = tool.common.output == Output::kWide;
+  const Table table = guest_table(*guests, WallClock::now(), wide ? GuestColumns::kAll : GuestColumns::kUsual);
   if (table.empty()) {
     tool.say("no guest");
   } else {
@@ -42,7 +36,12 @@ ExitCode list_guests(Tool& tool, const GuestListOptions&) {
 void add_guest_list(CLI::App& guest, CommandLine& line) {
   CLI::App& verb = add_verb(
       guest, line,
-      {.name = "list", .summary = "Lists the guests", .examples = {"guest list", "guest list -o json"}, .more = ""});
+      {.name = "list",
+       .summary = "Lists the guests",
+       .examples = {"guest list", "guest list -o wide", "guest list -o json"},
+       .more = "UPTIME counts from when the guest was made. POLICY names the policies that select it; without one\n"
+               "everything is denied. ALLOWED, DENIED and HELD count names that were asked for, connections and\n"
+               "requests since this enforcerd knows the guest; 'log --guest NAME' says which. -o wide shows more."});
   when_chosen(verb, line, std::make_shared<GuestListOptions>(), list_guests);
 }
 

@@ -1,58 +1,37 @@
 // run: a command in a microVM of its own, boxed in, as if it ran here.
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
+#include <filesystem>
 
 #include "control/json.h"
-#include "control/json_object.h"
 #include "enforcerctl/command_line.h"
-#include "enforcerctl/exec_session.h"
+#include "enforcerctl/guest_command.h"
 #include "enforcerctl/guests.h"
 #include "enforcerctl/load_report.h"
+#include "enforcerctl/workspace.h"
 
 namespace enforcer::ctl {
 namespace {
 
-/// Everything that goes wrong before or beside the command itself; what is below 125 belongs to the command.
-constexpr int kOwnFailure = 125;
-
 struct RunOptions {
   std::string guest;
+  std::string name;
   std::vector<std::string> labels;
-  std::vector<std::string> env;
   std::vector<std::string> policy;
-  std::string image = "mini";
-  std::string cwd = "/";
-  std::uint32_t memory_mib = 256;
+  std::string image;
+  std::vector<std::string> workspaces;
+  std::uint32_t memory_mib = 0;  ///< 0: the image's
+  std::uint32_t disk_mib = 0;    ///< 0: the daemon's
   std::uint32_t cpus = 1;
-  std::vector<std::string> command;
+  bool keep = false;
+  ExecOptions exec;
 };
-
-int own_failure(const Tool& tool, const Error& error) {
-  (void)tool.report(error);
-  return kOwnFailure;
-}
 
 GuestName fresh_name() {
   const std::string random = to_string(random_epoch());
   auto name = GuestName::parse("run-" + random.substr(0, 8));
   ENFORCER_CHECK(name.has_value());
   return *std::move(name);
-}
-
-/// The command as the guest is told it; of the guest's placeholders those that no --env replaces.
-Result<std::string> command_json(const RunOptions& options, const control::Variables& placeholders) {
-  nlohmann::json command = {{"argv", options.command}, {"cwd", options.cwd}, {"env", nlohmann::json(placeholders)}};
-  for (const std::string& variable : options.env) {
-    const auto equals = variable.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      return fail(Errc::kInvalid, fmt::format("'{}' is not a variable (NAME=value)", variable));
-    }
-    command["env"][variable.substr(0, equals)] = variable.substr(equals + 1);
-  }
-  std::string text = control::dump(command);
-  if (text.size() > hostproto::kMaxFramePayload) return fail(Errc::kInvalid, "the command line is too long");
-  return text;
 }
 
 /// Progress for a person who waits; it disappears again, and a script never sees it.
@@ -71,11 +50,19 @@ class Progress {
   const Tool& tool_;
 };
 
-/// The guest that a run made: it goes when the run goes, whatever the reason.
+/// The guest that a run made: it goes when the run goes, whatever the reason, unless it is to be kept. The daemon does
+/// the same for a run that could not (ephemeral).
 class OwnGuest {
  public:
   OwnGuest(const Tool& tool, GuestName name) : tool_(tool), name_(std::move(name)) {}
   ~OwnGuest() {
+    if (kept_) {
+      tool_.say(
+          fmt::format("guest {0} stays: 'enforcerctl guest exec {0} -- sh' gets in, 'enforcerctl guest delete {0}' "
+                      "ends it",
+                      name_.text()));
+      return;
+    }
     const auto deleted = delete_guest(tool_, name_);
     if (deleted || deleted.error().code == Errc::kNotFound) return;
     tool_.say(
@@ -85,50 +72,57 @@ class OwnGuest {
   OwnGuest(const OwnGuest&) = delete;
   OwnGuest& operator=(const OwnGuest&) = delete;
 
+  void keep() { kept_ = true; }
+
  private:
   const Tool& tool_;
   GuestName name_;
+  bool kept_ = false;
 };
 
-int exec_in(const Tool& tool, const GuestName& name, const RunOptions& options, const SignalWatch& signals) {
-  const auto daemon = tool.client();
-  if (!daemon) return own_failure(tool, daemon.error());
-  const auto placeholders = environment_of(tool, name);
-  if (!placeholders) return own_failure(tool, placeholders.error());
-  const auto command = command_json(options, *placeholders);
-  if (!command) return own_failure(tool, command.error());
-  auto connection = daemon->upgrade(guest_target(name, "/exec"), Deadline::after(Tool::kPatience));
-  if (!connection) return own_failure(tool, connection.error());
-  ExecSession session(*std::move(connection), *command, StandardStreams{}, signals);
-  const auto outcome = session.run();
-  return outcome ? outcome->status : own_failure(tool, outcome.error());
+/// The guest as it is asked for; `exec` learns where its command begins.
+Result<control::CreateGuest> guest_for(const RunOptions& options, ExecOptions& exec) {
+  control::CreateGuest request{
+      .name = options.name.empty() ? fresh_name() : TRY(GuestName::parse(options.name)),
+      .labels = TRY(labels_from(options.labels)),
+      .image = options.image,
+      .memory_mib = options.memory_mib,
+      .cpus = options.cpus,
+      .ephemeral = !options.keep,
+  };
+  request.workspaces = TRY(workspaces_from(options.workspaces));
+  if (options.disk_mib != 0) request.disk_mib = options.disk_mib;
+  if (request.image.empty()) request.image = request.workspaces.empty() ? "mini" : "agent";
+  std::error_code ignored;
+  const std::string here = std::filesystem::current_path(ignored).string();
+  if (exec.cwd.empty()) exec.cwd = folder_to_begin_in(request.workspaces, here);
+  return request;
 }
 
 int run_in_own_guest(const Tool& tool, const RunOptions& options, const SignalWatch& signals) {
-  auto labels = labels_from(options.labels);
-  if (!labels) return own_failure(tool, labels.error());
-  const GuestName name = fresh_name();
-  const std::string request = control::encode_create({.name = name,
-                                                      .labels = *std::move(labels),
-                                                      .image = options.image,
-                                                      .memory_mib = options.memory_mib,
-                                                      .cpus = options.cpus});
+  ExecOptions exec = options.exec;
+  const auto request = guest_for(options, exec);
+  if (!request) return own_failure(tool, request.error());
+  const GuestName& name = request->name;
   int signal = 0;
   std::optional<OwnGuest> own;
   {
-    const Progress progress(tool, fmt::format("booting {} ({})", name.text(), options.image));
-    const auto made = tool.ask("POST", "/v1/guests", request);
-    // After a timeout nobody knows whether it was made: better to delete one that is not there than to leave one.
-    if (made || made.error().code == Errc::kTimeout) own.emplace(tool, name);
+    const Progress progress(tool, fmt::format("booting {} ({})", name.text(), request->image));
+    const auto made = tool.ask("POST", "/v1/guests", control::encode_create(*request));
+    // After a timeout nobody knows whether it was made: better to delete one that is not there than to leave one. A
+    // name that somebody chose may be another guest's.
+    const bool unknown = !made && made.error().code == Errc::kTimeout && options.name.empty();
+    if (made || unknown) own.emplace(tool, name);
     if (!made) return own_failure(tool, made.error());
     const auto running = wait_until_running(tool, name, Deadline::after(kBootPatience), [&] {
-      signal = signals.take();
+      signal = signals.take_ending();
       return signal != 0;
     });
     if (!running && signal == 0) return own_failure(tool, running.error());
   }
   if (signal != 0) return 128 + signal;
-  return exec_in(tool, name, options, signals);
+  if (options.keep) own->keep();
+  return run_in_guest(tool, name, exec, signals);
 }
 
 int apply_policies(const Tool& tool, const std::vector<std::string>& files) {
@@ -142,7 +136,7 @@ int apply_policies(const Tool& tool, const std::vector<std::string>& files) {
 
 int run(Tool& tool, const RunOptions& options) {
   // A wrong command line is found out before anything is made for it.
-  if (const auto command = command_json(options, {}); !command) {
+  if (const auto command = command_json(options.exec, {}, std::nullopt); !command) {
     return static_cast<int>(tool.usage(command.error().message));
   }
   if (!options.policy.empty()) {
@@ -153,7 +147,7 @@ int run(Tool& tool, const RunOptions& options) {
   if (options.guest.empty()) return run_in_own_guest(tool, options, *signals);
   const auto name = GuestName::parse(options.guest);
   if (!name) return own_failure(tool, name.error());
-  return exec_in(tool, *name, options, *signals);
+  return run_in_guest(tool, *name, options.exec, *signals);
 }
 
 }  // namespace
@@ -164,24 +158,33 @@ void add_run(CLI::App& root, CommandLine& line) {
       root, line,
       {.name = "run",
        .summary = "Boots a microVM, runs a command in it, and removes it again",
-       .examples = {"run -- curl -sS https://api.github.com", "run -l role=agent --memory 1024 -- sh -c 'make test'",
+       .examples = {"run -- curl -sS https://api.github.com", "run --workspace . --policy agent.yaml -- bash",
+                    "run -l role=agent --memory 1024 -- sh -c 'make test'",
                     "run --guest agent-1 -- cat /etc/os-release"},
        .more =
-           "Standard input and output, Ctrl-C and the exit status are the command's; 125: run itself failed; 128+n: "
-           "the\n"
-           "command died of signal n. Policies select the guest by its labels (-l) or, with --guest, by its name.\n"
-           "The placeholders of 'guest environment' are among the command's variables, unless -e says otherwise."});
-  verb.positionals_at_end();
-  verb.add_option("--guest", options->guest, "Run in this guest, which exists, and leave it alone")->type_name("NAME");
+           std::string(kExecStatus) +
+           "\nPolicies select the guest by its labels (-l) or, with --guest, by its name. The placeholders of 'guest\n"
+           "environment' are among the command's variables, unless -e says otherwise. A workspace lies at the same\n"
+           "path in the guest, and the command begins in it; nothing else of this machine is there."});
+  auto* guest = verb.add_option("--guest", options->guest, "Run in this guest, which exists, and leave it alone")
+                    ->type_name("NAME");
+  verb.add_option("--name", options->name, "What the new guest is called")->type_name("NAME")->excludes(guest);
   add_repeatable(verb, "-l,--label", options->labels, "A label of the new guest", "K=V");
-  add_repeatable(verb, "-e,--env", options->env, "A variable for the command", "K=V");
-  verb.add_option("--cwd", options->cwd, "The command's working directory (/)")->type_name("PATH");
   add_repeatable(verb, "--policy", options->policy, "Apply this policy file first, as 'policy apply' does", "FILE");
-  verb.add_option("--image", options->image, "The image to boot (mini)")->type_name("IMAGE");
-  verb.add_option("--memory", options->memory_mib, "Memory (256)")->type_name("MIB")->check(CLI::Range(64, 65536));
+  verb.add_option("--image", options->image, "The image to boot (mini; agent with a workspace)")->type_name("IMAGE");
+  add_repeatable(verb, "--workspace", options->workspaces, "A folder that the guest works in, or only reads",
+                 "DIR[:ro]")
+      .excludes(guest);
+  verb.add_option("--memory", options->memory_mib, "Memory (what the image wants)")
+      ->type_name("MIB")
+      ->check(CLI::Range(64, 65536));
+  verb.add_option("--disk", options->disk_mib, "What the guest may write to its own disk (8192)")
+      ->type_name("MIB")
+      ->check(CLI::Range(64, 1048576))
+      ->excludes(guest);
   verb.add_option("--cpus", options->cpus, "Processors (1)")->type_name("N")->check(CLI::Range(1, 64));
-  verb.add_option("COMMAND", options->command, "The command and its arguments; -- before it keeps them apart")
-      ->required();
+  verb.add_flag("--keep", options->keep, "Leave the guest running when the command has ended")->excludes(guest);
+  add_exec_options(verb, options->exec);
   when_chosen(verb, line, options, run);
 }
 

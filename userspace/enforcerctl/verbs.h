@@ -22,6 +22,7 @@ struct CommandLine {
 };
 
 void add_status(CLI::App& root, CommandLine& line);
+void add_doctor(CLI::App& root, CommandLine& line);
 void add_version(CLI::App& root, CommandLine& line);
 void add_policy(CLI::App& root, CommandLine& line);
 void add_policy_check(CLI::App& policy, CommandLine& line);
@@ -40,6 +41,7 @@ void add_guest_attach(CLI::App& guest, CommandLine& line);
 void add_guest_detach(CLI::App& guest, CommandLine& line);
 void add_guest_pause(CLI::App& guest, CommandLine& line);
 void add_guest_resume(CLI::App& guest, CommandLine& line);
+void add_guest_exec(CLI::App& guest, CommandLine& line);
 void add_guest_environment(CLI::App& guest, CommandLine& line);
 void add_credential(CLI::App& root, CommandLine& line);
 void add_credential_set(CLI::App& credential, CommandLine& line);
@@ -55,6 +57,10 @@ void add_review_reject(CLI::App& review, CommandLine& line);
 void add_review_watch(CLI::App& review, CommandLine& line);
 void add_run(CLI::App& root, CommandLine& line);
 void add_ca(CLI::App& root, CommandLine& line);
+void add_image(CLI::App& root, CommandLine& line);
+void add_image_build(CLI::App& image, CommandLine& line);
+void add_image_list(CLI::App& image, CommandLine& line);
+void add_image_show(CLI::App& image, CommandLine& line);
 void add_audit(CLI::App& root, CommandLine& line);
 void add_audit_verify(CLI::App& audit, CommandLine& line);
 void add_audit_export(CLI::App& audit, CommandLine& line);

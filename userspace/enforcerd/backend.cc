@@ -20,21 +20,6 @@ control::Problem to_problem(const policy::Diagnostic& diagnostic) {
           .text = diagnostic.to_string()};
 }
 
-control::GuestInfo to_info(const GuestEntry& entry) {
-  const hostproto::Guest& guest = entry.announced;
-  return {.name = guest.name,
-          .labels = guest.labels,
-          .kind = guest.kind,
-          .state = guest.state,
-          .image = guest.image,
-          .accelerator = guest.accelerator,
-          .slot = guest.slot,
-          .epoch = guest.epoch,
-          .ipv4 = guest.ipv4,
-          .ipv6 = guest.ipv6,
-          .paused_since = entry.paused_since};
-}
-
 std::vector<hostproto::Workspace> to_hostproto(std::vector<control::Workspace> workspaces) {
   std::vector<hostproto::Workspace> all;
   for (control::Workspace& workspace : workspaces) {
@@ -49,12 +34,43 @@ std::string by(const control::Caller& caller) {
   return fmt::format("uid {} (pid {})", caller.uid, caller.pid);
 }
 
-Result<control::GuestAnswer> answer_with(GuestEntry* entry, std::string warning) {
-  if (entry == nullptr) return fail(Errc::kUnavailable, "the guest is already gone again");
-  return control::GuestAnswer{to_info(*entry), std::move(warning)};
+using UseBySlot = std::map<std::uint32_t, proxy::GuestUse>;
+
+/// None when the guest came after the workers were asked.
+proxy::GuestUse use_of(const UseBySlot& all, Slot slot) {
+  const auto found = all.find(static_cast<std::uint32_t>(slot));
+  return found == all.end() ? proxy::GuestUse{} : found->second;
 }
 
 }  // namespace
+
+control::GuestInfo Daemon::info_of(const GuestEntry& entry, const proxy::GuestUse& use) const {
+  const hostproto::Guest& guest = entry.announced;
+  control::GuestInfo info{.name = guest.name,
+                          .labels = guest.labels,
+                          .kind = guest.kind,
+                          .state = guest.state,
+                          .image = guest.image,
+                          .accelerator = guest.accelerator,
+                          .slot = guest.slot,
+                          .epoch = guest.epoch,
+                          .ipv4 = guest.ipv4,
+                          .ipv6 = guest.ipv6,
+                          .paused_since = entry.paused_since};
+  info.owner = guest.owner;
+  if (guest.created != 0) info.created = WallClock::from_time_t(static_cast<std::time_t>(guest.created));
+  info.policies = policies_.current()->selecting(guest.name, guest.labels);
+  info.decisions = {.allowed = use.allowed, .denied = use.denied + entry.undecided, .held = use.held};
+  info.connections = use.sessions;
+  return info;
+}
+
+asio::awaitable<Result<control::GuestAnswer>> Daemon::answer_about(GuestName name, std::string warning) {
+  const UseBySlot use = co_await workers_.guest_use();
+  const GuestEntry* entry = guests_.find(name);
+  if (entry == nullptr) co_return fail(Errc::kUnavailable, "the guest is already gone again");
+  co_return control::GuestAnswer{info_of(*entry, use_of(use, entry->announced.slot)), std::move(warning)};
+}
 
 asio::awaitable<Result<control::Status>> Daemon::status() {
   control::Status status{.version = ENFORCER_VERSION, .instance = config_.instance};
@@ -105,8 +121,9 @@ asio::awaitable<Result<control::LoadAnswer>> Daemon::apply(control::Caller calle
 }
 
 asio::awaitable<Result<std::vector<control::GuestInfo>>> Daemon::guests() {
+  const UseBySlot use = co_await workers_.guest_use();
   std::vector<control::GuestInfo> all;
-  for (const auto& [slot, entry] : guests_.all()) all.push_back(to_info(entry));
+  for (const auto& [slot, entry] : guests_.all()) all.push_back(info_of(entry, use_of(use, Slot{slot})));
   co_return all;
 }
 
@@ -135,11 +152,12 @@ asio::awaitable<Result<control::GuestAnswer>> Daemon::create_guest(control::Call
                                 .memory_mib = request.memory_mib,
                                 .cpus = request.cpus,
                                 .disk_mib = request.disk_mib,
-                                .workspaces = to_hostproto(std::move(request.workspaces))};
+                                .workspaces = to_hostproto(std::move(request.workspaces)),
+                                .ephemeral = request.ephemeral};
   auto warning = co_await link_.request(std::move(create));
   if (!warning) co_return std::unexpected(warning.error());
   co_await workers_.settled();  // the guest's first connection may come right behind our answer
-  co_return answer_with(guests_.find(request.name), *std::move(warning));
+  co_return co_await answer_about(request.name, *std::move(warning));
 }
 
 asio::awaitable<Result<control::GuestAnswer>> Daemon::attach_guest(control::Caller caller,
@@ -152,7 +170,7 @@ asio::awaitable<Result<control::GuestAnswer>> Daemon::attach_guest(control::Call
   auto warning = co_await link_.request(std::move(attach));
   if (!warning) co_return std::unexpected(warning.error());
   co_await workers_.settled();  // the guest's first connection may come right behind our answer
-  co_return answer_with(guests_.find(request.name), *std::move(warning));
+  co_return co_await answer_about(request.name, *std::move(warning));
 }
 
 asio::awaitable<Result<>> Daemon::delete_guest(control::Caller caller, GuestName name) {
@@ -172,7 +190,7 @@ asio::awaitable<Result<control::GuestAnswer>> Daemon::pause_guest(control::Calle
   const auto paused = co_await freezer_.pause(entry->announced.slot, entry->announced.epoch, most);
   if (!paused) co_return std::unexpected(paused.error());
   co_await workers_.settled();
-  co_return answer_with(guests_.find(name), "");
+  co_return co_await answer_about(std::move(name), "");
 }
 
 asio::awaitable<Result<control::GuestAnswer>> Daemon::resume_guest(control::Caller caller, GuestName name) {
@@ -183,19 +201,20 @@ asio::awaitable<Result<control::GuestAnswer>> Daemon::resume_guest(control::Call
   const auto held = co_await freezer_.resume(entry->announced.slot, entry->announced.epoch);
   if (!held) co_return std::unexpected(held.error());
   co_await workers_.settled();
-  co_return answer_with(guests_.find(name),
-                        *held == 0 ? "" : fmt::format("{} held requests keep it paused until they are decided", *held));
+  std::string warning;
+  if (*held > 0) warning = fmt::format("{} held requests keep it paused until they are decided", *held);
+  co_return co_await answer_about(std::move(name), std::move(warning));
 }
 
 asio::awaitable<Result<std::unique_ptr<control::ExecChannel>>> Daemon::exec(control::Caller caller, GuestName name) {
   GuestEntry* entry = guests_.find(name);
   if (entry == nullptr) co_return fail(Errc::kNotFound, fmt::format("no guest '{}'", name.text()));
-  if (!entry->channel) co_return fail(Errc::kInvalid, "an attached namespace has no command channel");
+  if (!entry->channels) co_return fail(Errc::kInvalid, "an attached namespace has no command channel");
   if (entry->paused_since) co_return fail(Errc::kConflict, "the guest is paused");
   if (entry->announced.state != "running") co_return fail(Errc::kConflict, "the guest is still booting");
   log_info("a command is run in guest {} for {}", name.text(), by(caller));
-  const auto channel = entry->channel;
-  co_return co_await channel->open();
+  const auto channels = entry->channels;
+  co_return co_await channels->open();
 }
 
 }  // namespace enforcer::enforcerd

@@ -169,7 +169,7 @@ void Daemon::guest(const hostproto::Guest& announced, std::vector<Fd> descriptor
   if (!announced.accelerator.empty()) accelerator_ = announced.accelerator;
   // One that runs already was greeted by the daemon before us: what that one left running in it ends, and the guest
   // learns whom to trust from now on.
-  if (entry->channel && (announced.state == "booting" || !known)) greet(*entry);
+  if (entry->channels && (announced.state == "booting" || !known)) greet(*entry);
   if (entry->paused_since && !was_paused) record_event("guest_frozen", entry, "");
   if (was_paused && !entry->paused_since) {
     freezer_.runs_again(announced.slot);
@@ -183,11 +183,11 @@ void Daemon::guest(const hostproto::Guest& announced, std::vector<Fd> descriptor
 }
 
 void Daemon::greet(const GuestEntry& entry) {
-  auto say_hello = [](Daemon& daemon, std::shared_ptr<GuestChannel> channel, Slot slot) -> asio::awaitable<void> {
-    const auto greeted = co_await channel->greet(Deadline::after(kBootDeadline));
+  auto say_hello = [](Daemon& daemon, std::shared_ptr<GuestChannels> channels, Slot slot) -> asio::awaitable<void> {
+    const auto greeted = co_await channels->greet(Deadline::after(kBootDeadline));
     if (greeted) daemon.link_.booted(slot);
   };
-  asio::co_spawn(workers_.home().io(), say_hello(*this, entry.channel, entry.announced.slot), asio::detached);
+  asio::co_spawn(workers_.home().io(), say_hello(*this, entry.channels, entry.announced.slot), asio::detached);
 }
 
 void Daemon::freeze_failed(Slot slot, const Error& why) {
@@ -225,6 +225,7 @@ void Daemon::every_second() {
   for (auto& [slot, entry] : guests_.all()) {
     report_drops(entry);
     report_undecided(entry);
+    end_if_over(entry);
   }
   reviews_.desk().expire(Monotonic::now());
   guests_.keep_time();
@@ -234,6 +235,22 @@ void Daemon::every_second() {
   second_.async_wait([this](boost::system::error_code error) {
     if (!error) every_second();
   });
+}
+
+/// The guest of one command goes with it, whatever became of whoever asked for both.
+void Daemon::end_if_over(GuestEntry& entry) {
+  if (!entry.announced.ephemeral || !entry.channels || entry.leaving || entry.announced.state == "booting") return;
+  const GuestChannels& channels = *entry.channels;
+  if (!entry.one_command.is_over(channels.commands_begun(), channels.commands(), Monotonic::now())) return;
+  log_info("guest {} was made for one command, which is over", entry.announced.name.text());
+  entry.leaving = true;
+  auto end = [](Daemon& daemon, GuestName name, Slot slot) -> asio::awaitable<void> {
+    hostproto::DeleteGuest remove{.name = std::move(name)};
+    const auto removed = co_await daemon.link_.request(std::move(remove));
+    GuestEntry* left = removed ? nullptr : daemon.guests_.find(slot);
+    if (left != nullptr) left->leaving = false;  // a second later again
+  };
+  asio::co_spawn(workers_.home().io(), end(*this, entry.announced.name, entry.announced.slot), asio::detached);
 }
 
 /// The watchdog hears of us when every worker's loop has turned: one that stands still leaves its guests in the dark.
@@ -265,6 +282,7 @@ void Daemon::report_drops(GuestEntry& entry) {
 
 void Daemon::report_undecided(GuestEntry& entry) {
   const std::uint64_t count = entry.guest->take_undecided();
+  entry.undecided += count;
   if (count > 0) record_event("limit_decisions", &entry, "connections and requests refused undecided", count);
 }
 

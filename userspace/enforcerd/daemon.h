@@ -91,6 +91,10 @@ class Daemon final : public HostEvents, public control::Backend {
   void event(const hostproto::Event& event) override;
   void disconnected() override;
 
+  /// The guest for the caller who just made or changed it.
+  boost::asio::awaitable<Result<control::GuestAnswer>> answer_about(GuestName name, std::string warning);
+  [[nodiscard]] control::GuestInfo info_of(const GuestEntry& entry, const proxy::GuestUse& use) const;
+
   void enforce_loaded(const LoadReport& report, Monotonic::time_point began, std::string_view who);
   void withdraw_unasked();
   void share_egress_credential();
@@ -106,6 +110,7 @@ class Daemon final : public HostEvents, public control::Backend {
   void greet(const GuestEntry& entry);
   void freeze_failed(Slot slot, const Error& why);
   void every_second();
+  void end_if_over(GuestEntry& entry);
   void prove_alive();
   void report_drops(GuestEntry& entry);
   void report_undecided(GuestEntry& entry);

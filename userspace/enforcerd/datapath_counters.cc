@@ -8,14 +8,14 @@
 #include <string>
 #include <vector>
 
-#include "enforcerd/files.h"
+#include "base/files.h"
 
 namespace enforcer::enforcerd {
 namespace {
 
 /// "0-3" or "0" or "0,2-7": the highest number plus one, which is how many values the kernel copies.
 Result<std::size_t> possible_processors() {
-  std::string text = TRY(read_file("/sys/devices/system/cpu/possible", 4096));
+  std::string text = TRY(read_file("/sys/devices/system/cpu/possible", 4096, LastLink::kRefuse));
   while (!text.empty() && text.back() == '\n') text.pop_back();
   const std::size_t last = text.find_last_of("-,");
   const std::string_view digits = std::string_view(text).substr(last == std::string::npos ? 0 : last + 1);

@@ -4,9 +4,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-
 #include "base/text.h"
 #include "net/async_socket.h"
 #include "net/timer_wheel.h"
@@ -40,7 +37,7 @@ class GuestChannel::Guard final : public net::WheelEntry {
 
  private:
   void expired() override {
-    if (channel_.frozen_) return channel_.home_.wheel().schedule(*this, Deadline::after(kSendDeadline));
+    if (channel_.pace_->frozen) return channel_.home_.wheel().schedule(*this, Deadline::after(kSendDeadline));
     socket_.interrupt(Errc::kTimeout);
   }
   const GuestChannel& channel_;
@@ -49,8 +46,8 @@ class GuestChannel::Guard final : public net::WheelEntry {
 
 class GuestChannel::Conversation final : public control::ExecChannel {
  public:
-  Conversation(std::shared_ptr<GuestChannel> channel, std::unique_ptr<net::AsyncSocket> socket, Purpose purpose)
-      : channel_(std::move(channel)), socket_(std::move(socket)), purpose_(purpose) {
+  Conversation(std::shared_ptr<GuestChannel> channel, std::unique_ptr<net::AsyncSocket> socket, Use use)
+      : channel_(std::move(channel)), socket_(std::move(socket)), use_(use) {
     channel_->current_ = this;
   }
   ~Conversation() override {
@@ -58,7 +55,7 @@ class GuestChannel::Conversation final : public control::ExecChannel {
     channel_->home_.poller().remove(socket_->fd());  // the stream lives on by its other descriptor
   }
 
-  [[nodiscard]] Purpose purpose() const { return purpose_; }
+  [[nodiscard]] Use use() const { return use_; }
 
   asio::awaitable<Result<>> greet(Deadline deadline) {
     const Guard guard(*channel_, *socket_, deadline);
@@ -93,7 +90,7 @@ class GuestChannel::Conversation final : public control::ExecChannel {
     const std::string clock = hostproto::encode_clock(WallClock::now());
     const ssize_t sent = ::send(socket_->fd(), clock.data(), clock.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent == static_cast<ssize_t>(clock.size())) {
-      channel_->clock_due_ = false;
+      channel_->pace_->clock_due = false;
     } else if (sent > 0) {
       close();  // half a frame; a unix socket does not do that
     }
@@ -114,42 +111,40 @@ class GuestChannel::Conversation final : public control::ExecChannel {
 
  private:
   asio::awaitable<Result<>> write_clock() {
-    if (!channel_->clock_due_ || channel_->frozen_) co_return Result<>{};
+    if (!channel_->pace_->clock_due || channel_->pace_->frozen) co_return Result<>{};
     const std::string clock = hostproto::encode_clock(WallClock::now());
     auto sent = co_await socket_->write_all(as_bytes(clock));
-    if (sent) channel_->clock_due_ = false;
+    if (sent) channel_->pace_->clock_due = false;
     co_return sent;
   }
 
   std::shared_ptr<GuestChannel> channel_;
   std::unique_ptr<net::AsyncSocket> socket_;
-  const Purpose purpose_;
+  const Use use_;
   hostproto::FrameReader reader_;
   bool free_ = false;  ///< no frame is being written
 };
 
-Result<std::unique_ptr<GuestChannel::Conversation>> GuestChannel::begin(Purpose purpose) {
+Result<std::unique_ptr<GuestChannel::Conversation>> GuestChannel::begin(Use use) {
   // A conversation interrupts its socket for good, so each has a descriptor of its own onto the same stream.
   Fd copy(dup(socket_.get()));
   if (!copy.valid()) return fail_errno("dup");
   auto socket = TRY(net::AsyncSocket::make(home_.io(), home_.poller(), std::move(copy)));
-  return std::make_unique<Conversation>(shared_from_this(), std::move(socket), purpose);
+  return std::make_unique<Conversation>(shared_from_this(), std::move(socket), use);
 }
 
 asio::awaitable<Result<>> GuestChannel::greet(Deadline deadline) {
-  if (current_ != nullptr) co_return fail(Errc::kConflict, "the guest is busy with a command");
-  const auto conversation = begin(Purpose::kGreeting);
+  if (current_ != nullptr) co_return fail(Errc::kConflict, "the channel is in use");
+  const auto conversation = begin(Use::kGreeting);
   if (!conversation) co_return std::unexpected(conversation.error());
   co_return co_await (*conversation)->greet(deadline);
 }
 
 asio::awaitable<Result<std::unique_ptr<control::ExecChannel>>> GuestChannel::open() {
-  if (current_ != nullptr && current_->purpose() == Purpose::kCommand) {
-    co_return fail(Errc::kConflict, "the guest is busy with another command");
-  }
+  if (use() == Use::kCommand) co_return fail(Errc::kConflict, "a command has the channel already");
   // A greeting that has not ended says nothing that the hello of a command does not say, too.
   close();
-  auto conversation = begin(Purpose::kCommand);
+  auto conversation = begin(Use::kCommand);
   if (!conversation) co_return std::unexpected(conversation.error());
   if (auto greeted = co_await (*conversation)->greet(Deadline::after(kGreetDeadline)); !greeted) {
     co_return fail(Errc::kUnavailable, "the guest does not answer: " + greeted.error().message);
@@ -157,20 +152,12 @@ asio::awaitable<Result<std::unique_ptr<control::ExecChannel>>> GuestChannel::ope
   co_return std::unique_ptr<control::ExecChannel>(*std::move(conversation));
 }
 
-void GuestChannel::thaw() {
-  frozen_ = false;
-  clock_due_ = true;
-  keep_time();
+GuestChannel::Use GuestChannel::use() const {
+  return current_ == nullptr ? Use::kNone : current_->use();
 }
 
-void GuestChannel::keep_time() {
-  if (!clock_due_ || frozen_) return;
-  if (current_ != nullptr) return current_->tell_time();
-  auto say_hello = [](std::shared_ptr<GuestChannel> channel) -> asio::awaitable<void> {
-    const auto told = co_await channel->greet(Deadline::after(kGreetDeadline));
-    static_cast<void>(told);  // keep_time() is called again
-  };
-  asio::co_spawn(home_.io(), say_hello(shared_from_this()), asio::detached);
+void GuestChannel::tell_time() {
+  if (current_ != nullptr) current_->tell_time();
 }
 
 void GuestChannel::close() {

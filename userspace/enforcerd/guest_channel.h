@@ -1,4 +1,4 @@
-// GuestChannel: the exec channel of one microVM, and its console. Both are written by the guest: they are read here,
+// GuestChannel: one exec channel of a microVM, and its console. Both are written by the guest: they are read here,
 // unprivileged and bounded, and nowhere else.
 #pragma once
 
@@ -17,11 +17,20 @@ class Worker;
 
 namespace enforcer::enforcerd {
 
-/// The stream to the guest's init. One conversation at a time. A guest's wall clock stands still with it, so the time
-/// is told in the first conversation and behind every thaw.
+/// What all channels of one guest know of it.
+struct GuestPace {
+  bool frozen = false;
+  /// Its clock may be wrong. True at first: a guest that stood still when the enforcerd before us ended runs again
+  /// without having been told.
+  bool clock_due = true;
+};
+
+/// A stream to the guest's init (GuestChannels has them all). One conversation at a time. A guest's wall clock stands
+/// still with it, so the time is told in its first conversation and behind every thaw.
 class GuestChannel : public std::enable_shared_from_this<GuestChannel> {
  public:
-  GuestChannel(proxy::Worker& home, Fd socket) : home_(home), socket_(std::move(socket)) {}
+  GuestChannel(proxy::Worker& home, Fd socket, std::shared_ptr<GuestPace> pace)
+      : home_(home), socket_(std::move(socket)), pace_(std::move(pace)) {}
 
   /// The certificate of the CA that the guest is to trust, PEM, at most hostproto::kMaxFramePayload: every conversation
   /// from now on begins with it, so that no command runs before it is known. Empty: nothing is said.
@@ -35,12 +44,12 @@ class GuestChannel : public std::enable_shared_from_this<GuestChannel> {
   /// another one lasts.
   boost::asio::awaitable<Result<std::unique_ptr<control::ExecChannel>>> open();
 
-  /// The guest stands still: that it takes nothing is no reason to give a conversation up.
-  void freeze() { frozen_ = true; }
-  /// It runs on, and is told the time.
-  void thaw();
-  /// Tells the time if it is still to be told: now and then, because a channel may be full when the guest runs on.
-  void keep_time();
+  enum class Use { kNone, kGreeting, kCommand };
+  /// What its conversation is for, if there is one.
+  [[nodiscard]] Use use() const;
+
+  /// Tells the time within the conversation that lasts, unless a frame is being written: then it is told behind it.
+  void tell_time();
 
   /// Ends the conversation that lasts, if any: the guest is gone.
   void close();
@@ -48,17 +57,13 @@ class GuestChannel : public std::enable_shared_from_this<GuestChannel> {
  private:
   class Conversation;
   class Guard;
-  enum class Purpose { kGreeting, kCommand };
-  Result<std::unique_ptr<Conversation>> begin(Purpose purpose);
+  Result<std::unique_ptr<Conversation>> begin(Use use);
 
   proxy::Worker& home_;
   Fd socket_;
   std::string trust_pem_;
+  const std::shared_ptr<GuestPace> pace_;
   Conversation* current_ = nullptr;
-  bool frozen_ = false;
-  /// The guest's clock may be wrong. True at first: a guest that stood still when the enforcerd before us ended runs
-  /// again without having been told.
-  bool clock_due_ = true;
 };
 
 /// The last 1 MiB of the guest's console: never a growing file.

@@ -89,12 +89,13 @@ GuestEntry* Guests::arrived(const hostproto::Guest& announced, std::vector<Fd> d
 }
 
 void Guests::take_descriptors(GuestEntry& entry, std::vector<Fd> descriptors) {
-  // An attached namespace has none, and a change of state brings none. One boot keeps its channel over a restart of
-  // hostd: the stream is to QEMU, which talks to one connection at a time, and a command may be under way on it.
-  if (descriptors.size() != 2 || entry.channel) return;
-  entry.channel = std::make_shared<GuestChannel>(workers_.home(), std::move(descriptors[0]));
-  entry.channel->set_trust(entry.trust_pem);
-  auto console = ConsoleRing::make(workers_.home(), std::move(descriptors[1]));
+  // An attached namespace has none, and a change of state brings none. One boot keeps its channels over a restart of
+  // hostd: each stream is to QEMU, which talks to one connection at a time, and a command may be under way on it.
+  if (descriptors.size() != hostproto::kExecChannels + 1 || entry.channels) return;
+  auto console = ConsoleRing::make(workers_.home(), std::move(descriptors.back()));
+  descriptors.pop_back();
+  entry.channels = std::make_shared<GuestChannels>(workers_.home(), std::move(descriptors));
+  entry.channels->set_trust(entry.trust_pem);
   if (console) entry.console = *std::move(console);
 }
 
@@ -104,18 +105,18 @@ void Guests::note_pause(GuestEntry& entry) {
   const Slot slot = entry.announced.slot;
   if (paused) {
     entry.paused_since = WallClock::now();
-    if (entry.channel) entry.channel->freeze();
+    if (entry.channels) entry.channels->freeze();
     workers_.on_each([slot](proxy::Worker& worker) { worker.guest_frozen(slot); });
   } else {
     entry.paused_since.reset();
-    if (entry.channel) entry.channel->thaw();
+    if (entry.channels) entry.channels->thaw();
     workers_.on_each([slot](proxy::Worker& worker) { worker.guest_thawed(slot); });
   }
 }
 
 void Guests::keep_time() {
   for (auto& [slot, entry] : entries_) {
-    if (entry.channel) entry.channel->keep_time();
+    if (entry.channels) entry.channels->keep_time();
   }
 }
 
@@ -127,7 +128,7 @@ void Guests::left(Slot slot, std::string_view why) {
   if (entry.announced.state == "booting" && entry.console) {
     log_warning("the end of its console:\n{}", entry.console->tail(20));
   }
-  if (entry.channel) entry.channel->close();
+  if (entry.channels) entry.channels->close();
   workers_.on_each([slot](proxy::Worker& worker) { worker.remove_guest(slot); });
   exposition_.guest_left(slot, Monotonic::now());
   unlink(entry.names_file.c_str());
@@ -141,7 +142,7 @@ void Guests::left(Slot slot, std::string_view why) {
 
 void Guests::close_channels() {
   for (auto& [slot, entry] : entries_) {
-    if (entry.channel) entry.channel->close();
+    if (entry.channels) entry.channels->close();
   }
 }
 

@@ -15,7 +15,8 @@
 #include "abi.h"
 #include "config/config.h"
 #include "config/paths.h"
-#include "enforcerd/guest_channel.h"
+#include "enforcerd/guest_channels.h"
+#include "enforcerd/one_command.h"
 #include "enforcerd/workers.h"
 #include "hostproto/messages.h"
 #include "metrics/exposition.h"
@@ -28,12 +29,15 @@ struct GuestEntry {
   std::shared_ptr<proxy::Guest> guest;
   hostproto::Guest announced;                         ///< as hostd last said it
   std::optional<WallClock::time_point> paused_since;  ///< microvm only: it is frozen
-  std::shared_ptr<GuestChannel> channel;              ///< microvm only
+  std::shared_ptr<GuestChannels> channels;            ///< microvm only
   std::unique_ptr<ConsoleRing> console;               ///< microvm only
+  OneCommand one_command;                             ///< of one that is ephemeral
+  bool leaving = false;                               ///< its end has been asked for
   std::string names_file;
   std::string authority_folder;
   std::string trust_pem;         ///< the certificate of the CA that the guest is to trust; empty: it has none
   enforcer_counters reported{};  ///< of the datapath, as far as it was written to the audit log
+  std::uint64_t undecided = 0;   ///< connections and requests refused by its rate, as far as that was written there
 };
 
 class Guests {

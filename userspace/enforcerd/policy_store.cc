@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/ascii.h"
+#include "base/files.h"
 #include "base/log.h"
 #include "enforcerd/files.h"
 
@@ -190,7 +191,8 @@ Result<LoadReport> PolicyStore::apply(std::vector<policy::SourceText> documents)
   if (!together.snapshot) {
     return LoadReport{.diagnostics = together.diagnostics, .error = one_line(together.diagnostics)};
   }
-  for (const Piece& piece : pieces) TRY_VOID(write_atomically(store_dir_ + "/" + piece.file, piece.text));
+  for (const Piece& piece : pieces)
+    TRY_VOID(write_atomically(store_dir_ + "/" + piece.file, piece.text, 0600, Survives::kHost));
   return reload();
 }
 
@@ -198,11 +200,11 @@ Result<> PolicyStore::save_last_good(const std::vector<policy::SourceText>& sour
   nlohmann::json kept{{"generation", generation_}, {"sources", nlohmann::json::array()}};
   for (const policy::SourceText& source : sources)
     kept["sources"].push_back({{"name", source.name}, {"text", source.text}});
-  return write_atomically(last_good_file_, kept.dump());
+  return write_atomically(last_good_file_, kept.dump(), 0600, Survives::kHost);
 }
 
 Result<std::vector<policy::SourceText>> PolicyStore::last_good() {
-  const std::string text = TRY(read_file(last_good_file_, kMaxLastGood));
+  const std::string text = TRY(read_file(last_good_file_, kMaxLastGood, LastLink::kRefuse));
   const auto kept = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   const bool shaped = kept.is_object() && kept.contains("sources") && kept["sources"].is_array();
   if (!shaped) return fail(Errc::kInvalid, last_good_file_ + ": not what was written there");

@@ -2,6 +2,7 @@
 
 #include "enforcerd/credential_sources.h"
 #include "policy/decide.h"
+#include "review/approval.h"
 
 namespace enforcer::enforcerd {
 namespace {
@@ -45,9 +46,7 @@ void Reviews::withdraw_unasked(
     if (policy == nullptr) return false;
     policy::Facts now = question.facts;
     now.now = WallClock::now();
-    const policy::Decision decision = policy::decide(*policy, now);
-    return decision.action == policy::Action::kReview && decision.rule->review == question.rule->review &&
-           policy::credential_of(decision) == question.credential;
+    return review::still_asks(question, policy::decide(*policy, now));
   });
 }
 

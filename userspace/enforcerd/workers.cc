@@ -31,6 +31,19 @@ asio::awaitable<std::vector<metrics::WorkerCounts>> Workers::counts() {
   co_return all;
 }
 
+asio::awaitable<std::map<std::uint32_t, proxy::GuestUse>> Workers::guest_use() {
+  using UseBySlot = std::map<std::uint32_t, proxy::GuestUse>;
+  UseBySlot all;
+  for (auto& worker : workers_) {
+    auto copy = [](proxy::Worker& of) -> asio::awaitable<UseBySlot> { co_return of.guest_use(); };
+    auto copied = copy(*worker);
+    for (const auto& [slot, use] : co_await asio::co_spawn(worker->io(), std::move(copied), asio::use_awaitable)) {
+      all[slot] += use;
+    }
+  }
+  co_return all;
+}
+
 asio::awaitable<std::size_t> Workers::sessions() {
   std::size_t all = 0;
   for (auto& worker : workers_) {

@@ -4,6 +4,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/post.hpp>
+#include <map>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -33,6 +34,8 @@ class Workers {
 
   /// What every worker counted, each copied on its own thread.
   boost::asio::awaitable<std::vector<metrics::WorkerCounts>> counts();
+  /// What each guest did, over all workers, by slot.
+  boost::asio::awaitable<std::map<std::uint32_t, proxy::GuestUse>> guest_use();
   /// Open sessions of all workers.
   boost::asio::awaitable<std::size_t> sessions();
 

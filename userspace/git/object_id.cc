@@ -1,13 +1,13 @@
 #include "git/object_id.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
-#include <memory>
-#include <string>
+#include <span>
 
 #include "base/ascii.h"
+#include "base/digest.h"
+#include "base/result.h"
 
 namespace enforcer::git {
 namespace {
@@ -39,17 +39,15 @@ std::optional<ObjectId> ObjectId::from(Bytes octets) {
   return id;
 }
 
-std::optional<ObjectId> ObjectId::of_commit(std::string_view content, std::size_t size) {
-  const std::string head = fmt::format("commit {}", content.size());
-  const EVP_MD* hash = size == kSha1 ? EVP_sha1() : EVP_sha256();
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
-  std::array<std::uint8_t, EVP_MAX_MD_SIZE> digest{};
-  // The NUL behind the head is a part of what is hashed.
-  const bool made = context && EVP_DigestInit_ex(context.get(), hash, nullptr) == 1 &&
-                    EVP_DigestUpdate(context.get(), head.c_str(), head.size() + 1) == 1 &&
-                    EVP_DigestUpdate(context.get(), content.data(), content.size()) == 1 &&
-                    EVP_DigestFinal_ex(context.get(), digest.data(), nullptr) == 1;
-  return made ? from(Bytes(digest).first(size)) : std::nullopt;
+ObjectId ObjectId::of_commit(std::string_view content, std::size_t size) {
+  ENFORCER_CHECK(is_size(size));
+  Digest digest = size == kSha1 ? Digest::sha1() : Digest::sha256();
+  digest.add(as_bytes(fmt::format("commit {}{}", content.size(), '\0')));
+  digest.add(as_bytes(content));
+  ObjectId id;
+  id.size_ = size;
+  digest.finish(std::span(id.octets_).first(size));
+  return id;
 }
 
 bool ObjectId::zero() const {

@@ -17,8 +17,8 @@ class ObjectId {
   static std::optional<ObjectId> parse(std::string_view text);
   /// 20 or 32 octets.
   static std::optional<ObjectId> from(Bytes octets);
-  /// Of a commit with this content, by the hash whose names are `size` octets long (20 or 32). None: out of memory.
-  static std::optional<ObjectId> of_commit(std::string_view content, std::size_t size);
+  /// Of a commit with this content, by the hash whose names are `size` octets long (20 or 32).
+  static ObjectId of_commit(std::string_view content, std::size_t size);
 
   [[nodiscard]] std::size_t size() const { return size_; }  ///< 20 or 32 octets
   [[nodiscard]] bool zero() const;                          ///< which says in a push that there is no object

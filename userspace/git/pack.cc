@@ -200,16 +200,16 @@ void PackReader::keep_commit(std::string content) {
     progress_ = Progress::kCannotRead;
     return;
   }
-  const auto name = ObjectId::of_commit(content, id_size_);
   auto parents = parents_of(content, id_size_);
-  if (!name || !parents) return;  // no commit that could show anything
-  if (!into_.add(*name, *std::move(parents))) {
+  if (!parents) return;  // no commit that could show anything
+  const ObjectId name = ObjectId::of_commit(content, id_size_);
+  if (!into_.add(name, *std::move(parents))) {
     progress_ = Progress::kCannotRead;
     return;
   }
   if (content.size() > kMaxKept - kept_) return;
   kept_ += content.size();
-  places_.emplace(*name, began_);
+  places_.emplace(name, began_);
   commits_.emplace(began_, std::move(content));
 }
 

@@ -8,10 +8,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 
 #include "base/fd.h"
+#include "base/files.h"
 
 namespace enforcer::host {
 namespace {
@@ -89,13 +89,7 @@ Result<> remember_accelerator(const std::string& memory_file, Accelerator proven
       fmt::format("{} {} {}", first_line(kBootIdFile), to_string(proven), reason).substr(0, kMaxMemory - 1);
   std::ranges::replace(line, '\n', ' ');
   line += '\n';
-  const std::string aside = memory_file + ".new";
-  Fd file(::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!file.valid()) return fail_errno(aside);
-  if (::write(file.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size())) return fail_errno(aside);
-  file.reset();
-  if (std::rename(aside.c_str(), memory_file.c_str()) != 0) return fail_errno(memory_file);
-  return {};
+  return write_atomically(memory_file, line, 0600, Survives::kProgram);  // it is known for one boot only
 }
 
 }  // namespace enforcer::host

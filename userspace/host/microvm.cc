@@ -10,6 +10,7 @@ extern "C" {
 #include <sys/pidfd.h>
 }
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstring>
@@ -19,17 +20,21 @@ extern "C" {
 #include "host/confined_process.h"
 #include "host/process.h"
 #include "host/qemu_command.h"
+#include "host/scratch_disk.h"
 #include "host/tsc.h"
 #include "host/unix_socket.h"
 
 namespace enforcer::host {
 namespace {
 
-constexpr std::string_view kExecSocket = "exec.sock";
 constexpr std::string_view kConsoleSocket = "console.sock";
 constexpr std::string_view kMonitorSocket = "qmp.sock";
 constexpr std::chrono::seconds kEndTime{5};
 constexpr std::string_view kHowToInstall = "install it with 'apt-get install qemu-system-x86'";
+
+std::string exec_socket(std::size_t channel) {
+  return fmt::format("exec{}.sock", channel);
+}
 
 Result<> check_qemu(const std::string& qemu) {
   if (::access(qemu.c_str(), X_OK) == 0) return {};
@@ -66,9 +71,20 @@ Result<Pipe> make_pipe() {
   return Pipe{Fd(ends[0]), Fd(ends[1])};
 }
 
-/// Memory that is shared with a workspace's server is a file, if one without a name.
+/// What it may write to: its disk, and memory that is shared with the server of a workspace, which is a file without a
+/// name.
 std::uint64_t largest_file(const MicroVmSpec& spec) {
-  return spec.workspaces.empty() ? 0 : std::uint64_t{spec.memory_mib} << 20;
+  return std::uint64_t{std::max(spec.disk_mib, spec.workspaces.empty() ? 0 : spec.memory_mib)} << 20;
+}
+
+/// Both of its disks, or neither.
+Result<ScratchDisk> make_disk(const MicroVmSpec& spec, const Image& image) {
+  if (image.root.valid() != (spec.disk_mib > 0))
+    return fail(Errc::kInvalid, image.root.valid()
+                                    ? fmt::format("image '{}' needs a disk to write to", image.name)
+                                    : fmt::format("image '{}' lies in memory and has no use for a disk", image.name));
+  if (spec.disk_mib == 0) return ScratchDisk{};
+  return make_scratch_disk(spec.scratch_dir, spec.disk_mib);
 }
 
 /// The group that QEMU runs with: its own, or the one that may open /dev/kvm.
@@ -94,13 +110,19 @@ Result<MicroVm> MicroVm::start(const MicroVmSpec& spec, const Image& image, int 
   const gid_t gid = TRY(group_for(spec, uid));
 
   TRY_VOID(prepare_run_dir(spec.run_dir));
-  const Fd exec = TRY(listen_in(spec.run_dir, kExecSocket));
+  std::vector<Fd> exec;
+  for (std::size_t channel = 0; channel < hostproto::kExecChannels; ++channel) {
+    exec.push_back(TRY(listen_in(spec.run_dir, exec_socket(channel))));
+  }
   const Fd console = TRY(listen_in(spec.run_dir, kConsoleSocket));
   const Fd monitor = TRY(listen_in(spec.run_dir, kMonitorSocket));
   Pipe errors = TRY(make_pipe());
+  const ScratchDisk disk = TRY(make_disk(spec, image));
+  std::vector<int> descriptors{tap, image.kernel.get(), image.initramfs.get()};  // QemuDescriptor
+  for (const Fd& channel : exec) descriptors.push_back(channel.get());
+  descriptors.insert(descriptors.end(), {console.get(), monitor.get()});
+  if (spec.disk_mib > 0) descriptors.insert(descriptors.end(), {image.root.get(), disk.file.get()});
 
-  std::vector<int> descriptors{tap,        image.kernel.get(), image.initramfs.get(),
-                               exec.get(), console.get(),      monitor.get()};  // QemuDescriptor
   for (const GuestWorkspace& workspace : spec.workspaces) descriptors.push_back(workspace.socket);
 
   const pid_t pid =
@@ -119,7 +141,9 @@ Result<MicroVm> MicroVm::start(const MicroVmSpec& spec, const Image& image, int 
     ::waitpid(pid, nullptr, 0);
     return std::unexpected(pidfd ? start_time.error() : pidfd.error());
   }
-  return MicroVm(pid, *start_time, *std::move(pidfd), std::move(errors.read_end), spec.run_dir);
+  MicroVm vm(pid, *start_time, *std::move(pidfd), std::move(errors.read_end), spec.run_dir);
+  vm.warning_ = disk.warning;
+  return vm;
 }
 
 Result<MicroVm> MicroVm::adopt(pid_t pid, std::uint64_t start_time, Slot slot, std::string run_dir) {
@@ -142,8 +166,8 @@ std::optional<std::string> MicroVm::ending() {
   return ending_;
 }
 
-Result<Fd> MicroVm::connect_exec() const {
-  return connect_in(run_dir_, kExecSocket);
+Result<Fd> MicroVm::connect_exec(std::size_t channel) const {
+  return connect_in(run_dir_, exec_socket(channel));
 }
 
 Result<Fd> MicroVm::connect_console() const {
@@ -161,8 +185,9 @@ Result<> MicroVm::end() {
       return fail(Errc::kTimeout, fmt::format("QEMU (process {}) does not end", pid_));
     (void)ending();
   }
-  for (const std::string_view name : {kExecSocket, kConsoleSocket, kMonitorSocket})
-    ::unlink(fmt::format("{}/{}", run_dir_, name).c_str());
+  const auto remove = [&](std::string_view name) { ::unlink(fmt::format("{}/{}", run_dir_, name).c_str()); };
+  for (std::size_t channel = 0; channel < hostproto::kExecChannels; ++channel) remove(exec_socket(channel));
+  for (const std::string_view name : {kConsoleSocket, kMonitorSocket}) remove(name);
   return {};
 }
 

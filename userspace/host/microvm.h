@@ -2,11 +2,10 @@
 //
 // QEMU is the process that a hostile guest attacks first, so it gets nothing it does not need: a uid of its own
 // (kGuestUidBase + slot, no groups, no capabilities, no new privileges), its own seccomp sandbox, the guest's network
-// namespace (which has no address and no route), and exactly these descriptors: the tap, the image's two files, the
-// listening sockets of its two channels and of its monitor, the sockets of its workspaces' servers (virtiofsd.h), and a
-// pipe for its error messages. The sockets are made by
-// us in a folder that QEMU's uid cannot enter, so nobody but root reaches them and QEMU cannot put something else in
-// their place.
+// namespace (which has no address and no route), and exactly these descriptors: the tap, the image's files, a
+// disk without a name, the listening sockets of its channels and of its monitor, its ends of the sockets to the servers
+// of its workspaces (virtiofsd.h), and a pipe for its error messages. The sockets are made by us in a folder that
+// QEMU's uid cannot enter, so nobody but root reaches them and QEMU cannot put something else in their place.
 //
 // A microVM outlives the process that started it (a restart of hostd must not end guests): the destructor lets go,
 // end() ends. After a restart adopt() takes it back by pid and start time.
@@ -46,9 +45,15 @@ struct MicroVmSpec {
   std::uint32_t memory_mib = 256;  ///< 64-65536
   std::uint32_t cpus = 1;          ///< 1-64
   Accelerator accelerator = Accelerator::kTcg;
-  std::string run_dir;  ///< made if missing; becomes root's, 0700; exec.sock, console.sock and qmp.sock are made in it
+  std::string
+      run_dir;  ///< made if missing; becomes root's, 0700; its sockets (exec0.sock, console.sock, ...) are made in it
+  /// 64-1048576: of the disk that the guest writes to, which is gone when it ends. 0: there is none, and nothing to
+  /// read from a disk either; with an image that has no root file system.
+  std::uint32_t disk_mib = 0;
+  std::string scratch_dir;  ///< where that disk's blocks lie; made if missing, becomes root's, 0700
+  uid_t owner = 0;          ///< whom commands run as in a guest with a root file system of its own
+  gid_t owner_group = 0;
   std::string guest_mac;  ///< "02:77:00:00:00:07"
-  Account owner;          ///< whom commands in the guest run as; uid 0: as root
   std::vector<GuestWorkspace> workspaces;
   std::vector<int> cgroups;  ///< as in ChildOutfit
   IpAddress ipv4{};          ///< the guest's own
@@ -68,6 +73,9 @@ class MicroVm {
   /// Takes back a microVM of an earlier process. kNotFound when that process is gone (or the pid is another's now).
   static Result<MicroVm> adopt(pid_t pid, std::uint64_t start_time, Slot slot, std::string run_dir);
 
+  /// What a person should know about how it was started (a disk larger than the room there is), or empty.
+  [[nodiscard]] const std::string& warning() const { return warning_; }
+
   [[nodiscard]] pid_t pid() const { return pid_; }
   /// Field 22 of /proc/PID/stat: with the pid it names this process and no later one. To be kept for adopt().
   [[nodiscard]] std::uint64_t start_time() const { return start_time_; }
@@ -77,10 +85,10 @@ class MicroVm {
   /// How QEMU ended, in one line with the first line it wrote to standard error; nothing while it runs. Reaps it.
   [[nodiscard]] std::optional<std::string> ending();
 
-  /// A new connection (blocking mode off) to the exec channel / the serial console. It succeeds from the moment start()
-  /// returns, before QEMU accepts it. QEMU talks to one connection at a time: the next one waits until the one before
-  /// is closed. kIo when QEMU is gone.
-  [[nodiscard]] Result<Fd> connect_exec() const;
+  /// A new connection (blocking mode off) to an exec channel (0 to hostproto::kExecChannels - 1) / the serial console.
+  /// It succeeds from the moment start() returns, before QEMU accepts it. QEMU talks to one connection at a time: the
+  /// next one waits until the one before is closed. kIo when QEMU is gone.
+  [[nodiscard]] Result<Fd> connect_exec(std::size_t channel) const;
   [[nodiscard]] Result<Fd> connect_console() const;
   /// The same to its monitor, for a QmpCall.
   [[nodiscard]] Result<Fd> connect_monitor() const;
@@ -97,6 +105,7 @@ class MicroVm {
   Fd pidfd_;
   Fd errors_;  ///< read end of QEMU's standard error; none after adopt()
   std::string run_dir_;
+  std::string warning_;
   std::optional<std::string> ending_;
 };
 

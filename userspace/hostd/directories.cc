@@ -88,6 +88,7 @@ Result<> make_directories(const config::Paths& paths, const Owner& enforcerd) {
   TRY_VOID(make_directory(paths.run_dir() + "/guests", 0, 0700, Found::kRoots));
   TRY_VOID(make_directory(parent(paths.state_dir()), 0, 0755, Found::kAnybodys));
   TRY_VOID(make_directory(paths.state_dir(), enforcerd.gid, 01770, Found::kAnybodys));
+  TRY_VOID(make_directory(paths.scratch_dir(), 0, 0700, Found::kRoots));
   return make_directory(paths.hostd_state_dir(), 0, 0700, Found::kRoots);
 }
 

@@ -3,16 +3,28 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ctime>
 #include <filesystem>
 
 #include "abi.h"
+#include "base/deadline.h"
 #include "base/log.h"
+#include "hostproto/exec_frame.h"
 
 namespace enforcer::hostd {
 
 using hostproto::AttachGuest;
 using hostproto::CreateGuest;
 using hostproto::DeleteGuest;
+
+namespace {
+
+/// 0 on a clock that says something earlier.
+std::uint64_t seconds_since_1970() {
+  return static_cast<std::uint64_t>(std::max<std::time_t>(WallClock::to_time_t(WallClock::now()), 0));
+}
+
+}  // namespace
 
 Guests::Guests(host::Network& network, const config::Config& config, const config::Paths& paths, host::AddressPlan plan,
                Records records, Outbox outbox)
@@ -22,6 +34,7 @@ Guests::Guests(host::Network& network, const config::Config& config, const confi
       plan_(plan),
       records_(std::move(records)),
       outbox_(std::move(outbox)),
+      images_(config.images.roots),
       cgroups_(host::CgroupPlaces::of_this_process(config.instance)) {}
 
 Guests::Guest* Guests::find(const GuestName& name) {
@@ -62,6 +75,7 @@ Result<Guests::Guest*> Guests::add(const Request& request, std::variant<Machine,
                          .name = request.name,
                          .labels = request.labels,
                          .owner = request.owner,
+                         .created = seconds_since_1970(),
                          .ipv4 = addresses.ipv4,
                          .ipv6 = addresses.ipv6,
                          .interface_index = 0,
@@ -77,15 +91,17 @@ Result<Guests::Guest*> Guests::add(const Request& request, std::variant<Machine,
   return &guests_.emplace(slot, std::move(guest)).first->second;
 }
 
-void Guests::create(const CreateGuest& request) {
+void Guests::create_now(const CreateGuest& request) {
   const auto plan = host::plan_accelerator(choice(), memory_file());
   if (!plan) return reply(request.request, std::unexpected(plan.error()));
   const auto added = add(request, Machine{.image = request.image,
                                           .memory_mib = request.memory_mib,
                                           .cpus = request.cpus,
-                                          .accelerator = std::string(host::to_string(plan->use)),
-                                          .owner_group = request.owner_group,
                                           .disk_mib = request.disk_mib,
+                                          .owner_group = request.owner_group,
+                                          .accelerator = std::string(host::to_string(plan->use)),
+                                          .lifetime = request.ephemeral ? Machine::Lifetime::kOneCommand
+                                                                        : Machine::Lifetime::kUntilDeleted,
                                           .workspaces = folders_of(request)});
   if (!added) return reply(request.request, std::unexpected(added.error()));
   Guest& guest = **added;
@@ -140,6 +156,7 @@ Result<> Guests::make_attached(Guest& guest) {
 }
 
 void Guests::remove(const DeleteGuest& request) {
+  if (forget_waiting(request.name)) return reply(request.request, {});
   const Guest* guest = find(request.name);
   if (guest == nullptr) {
     return reply(request.request, fail(Errc::kNotFound, fmt::format("there is no guest '{}'", request.name.text())));
@@ -161,7 +178,9 @@ hostproto::Guest Guests::notice_of(const Guest& guest) {
                           .accelerator = {},
                           .interface_index = record.interface_index,
                           .ipv4 = record.ipv4,
-                          .ipv6 = record.ipv6};
+                          .ipv6 = record.ipv6,
+                          .created = record.created,
+                          .ephemeral = false};
   if (const auto* machine = std::get_if<Machine>(&record.kind)) {
     notice.kind = "microvm";
     notice.state = machine->state == Machine::State::kPaused    ? "paused"
@@ -169,6 +188,7 @@ hostproto::Guest Guests::notice_of(const Guest& guest) {
                                                                 : "booting";
     notice.image = machine->image;
     notice.accelerator = machine->accelerator;
+    notice.ephemeral = machine->lifetime == Machine::Lifetime::kOneCommand;
   }
   return notice;
 }
@@ -176,7 +196,9 @@ hostproto::Guest Guests::notice_of(const Guest& guest) {
 Result<> Guests::announce(Guest& guest) {
   std::vector<Fd> channels;
   if (guest.vm) {
-    channels.push_back(TRY(guest.vm->connect_exec()));
+    for (std::size_t channel = 0; channel < hostproto::kExecChannels; ++channel) {
+      channels.push_back(TRY(guest.vm->connect_exec(channel)));
+    }
     channels.push_back(TRY(guest.vm->connect_console()));
   }
   outbox_(notice_of(guest), channels);
@@ -197,6 +219,7 @@ void Guests::announce_all() {
 }
 
 void Guests::forget_requests() {
+  waiting_.clear();
   for (auto& [slot, guest] : guests_) {
     if (guest.boot) guest.boot->request.reset();
     if (guest.pause) {

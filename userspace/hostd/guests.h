@@ -9,6 +9,7 @@
 // removes, what it left (adopt.cc). One thread; nothing here blocks for longer than the kernel takes.
 //
 //   guests.cc    create, attach, delete, announce
+//   images.cc    microVMs whose image is being checked first
 //   machines.cc  microVMs: start, boot deadline, fallback, end
 //   shares.cc    microVMs: the folders they share and the limits they keep to
 //   pauses.cc    microVMs: freeze and thaw
@@ -31,6 +32,7 @@
 #include "host/cgroups.h"
 #include "host/guest_link.h"
 #include "host/guest_side.h"
+#include "host/image.h"
 #include "host/microvm.h"
 #include "host/network.h"
 #include "host/qmp_call.h"
@@ -59,7 +61,8 @@ class Guests {
   /// else.
   Result<> adopt();
 
-  // Requests; each is answered with one Reply, now or later.
+  // Requests; each is answered with one Reply, now or later. create() waits for the image to be checked, which it has
+  // been but for the first time.
   void create(const hostproto::CreateGuest& request);
   void attach(const hostproto::AttachGuest& request);
   void remove(const hostproto::DeleteGuest& request);
@@ -79,6 +82,9 @@ class Guests {
   /// Readable when QEMU's monitor has said something to that slot's freeze or thaw.
   [[nodiscard]] std::vector<std::pair<int, Slot>> monitors() const;
   void monitor_ready(Slot slot);
+  /// Readable when an image has been checked; -1: none is.
+  [[nodiscard]] int image_check() const { return images_.checking(); }
+  void image_checked();
   /// About twice a second.
   void watch();
 
@@ -140,6 +146,11 @@ class Guests {
   /// Ends the guest and everything about it, link first, and says why.
   void drop(Slot slot, std::string why);
 
+  // images.cc
+  void create_now(const hostproto::CreateGuest& request);
+  /// Whether a guest of that name was about to be created; it will not be.
+  bool forget_waiting(const GuestName& name);
+
   // machines.cc
   Result<> make_machine(Guest& guest);
   Result<> start_machine(Guest& guest);
@@ -195,6 +206,8 @@ class Guests {
   host::AddressPlan plan_;
   Records records_;
   Outbox outbox_;
+  host::ImageStore images_;
+  std::vector<hostproto::CreateGuest> waiting_;  ///< for their images to be checked
   host::CgroupPlaces cgroups_;
   std::vector<host::GuestCgroups> ending_cgroups_;  ///< of guests that are gone, with processes that still end
   bool said_unlimited_ = false;                     ///< that this host does not limit everything is one event

@@ -11,8 +11,6 @@
 namespace enforcer::hostd {
 namespace {
 
-constexpr std::uint32_t kDefaultMemoryMib = 256;
-
 std::vector<host::GuestWorkspace> workspaces_of(const Machine& machine, const std::vector<Fd>& sockets) {
   std::vector<host::GuestWorkspace> workspaces;
   for (std::size_t i = 0; i < machine.workspaces.size(); ++i) {
@@ -65,8 +63,13 @@ Result<> Guests::make_machine(Guest& guest) {
 Result<> Guests::start_machine(Guest& guest) {
   auto& machine = std::get<Machine>(guest.record.kind);
   guest.boot->attempts_left -= 1;
-  const host::Image image = TRY(host::open_image(config_.images.roots, machine.image));
-  if (machine.memory_mib == 0) machine.memory_mib = kDefaultMemoryMib;  // on record, for its limits
+  const host::Image image = TRY(images_.open(machine.image));  // checked before: create()
+  if (!machine.workspaces.empty() && !image.root.valid()) {
+    return fail(Errc::kInvalid, fmt::format("image '{}' cannot share folders of the host: use one with a root file "
+                                            "system, as 'agent'",
+                                            machine.image));
+  }
+  if (machine.memory_mib == 0) machine.memory_mib = image.memory_mib;  // on record, for its limits
   const std::vector<Fd> cgroups = TRY(limit(guest));
   const std::vector<Fd> sockets = TRY(share_workspaces(guest, cgroups));
   auto made = TRY(host::TapJoin::make(network_, *guest.netns, guest.record.slot));
@@ -80,8 +83,11 @@ Result<> Guests::start_machine(Guest& guest) {
                                .cpus = machine.cpus,
                                .accelerator = guest.boot->plan.use,
                                .run_dir = paths_.guest_run_dir(guest.record.name),
+                               .disk_mib = image.root.valid() ? machine.disk_mib : 0,
+                               .scratch_dir = paths_.scratch_dir(),
+                               .owner = guest.record.owner,
+                               .owner_group = machine.owner_group,
                                .guest_mac = guest.addresses.mac.to_string(),
-                               .owner = {guest.record.owner, machine.owner_group},
                                .workspaces = workspaces_of(machine, sockets),
                                .cgroups = numbers_of(cgroups),
                                .ipv4 = guest.addresses.ipv4,
@@ -89,6 +95,10 @@ Result<> Guests::start_machine(Guest& guest) {
                                .ipv6 = guest.addresses.ipv6,
                                .gateway_ipv6 = guest.addresses.gateway_ipv6};
   guest.vm = TRY(host::MicroVm::start(spec, image, guest.netns->fd(), made.tap.get()));
+  if (!guest.vm->warning().empty()) {
+    log_warning("guest {}: {}", guest.record.name.text(), guest.vm->warning());
+    if (guest.boot->warning.empty()) guest.boot->warning = guest.vm->warning();
+  }
   machine.pid = guest.vm->pid();
   machine.start_time = guest.vm->start_time();
   machine.state = Machine::State::kBooting;

@@ -9,11 +9,11 @@
 #include <cerrno>
 #include <charconv>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
+#include "base/files.h"
 #include "base/log.h"
+#include "hostproto/messages.h"
 
 namespace enforcer::hostd {
 namespace {
@@ -22,23 +22,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr std::uint32_t kMaxSlot = 0xffffff;
-
-/// Either the old content or the new, also after a crash in the middle.
-Result<> write_atomically(const std::string& path, std::string_view text) {
-  const std::string aside = path + ".new";
-  const Fd file(open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!file.valid() || write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
-      rename(aside.c_str(), path.c_str()) != 0) {
-    return fail_errno(fmt::format("cannot write {}", path));
-  }
-  return {};
-}
-
-std::string read_file(const std::string& path) {
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
-}
+constexpr std::size_t kMaxFile = std::size_t{1} << 20;
 
 json to_json(const std::vector<SharedFolder>& folders) {
   json list = json::array();
@@ -55,13 +39,14 @@ json to_json(const Machine& machine) {
   return {{"image", machine.image},
           {"memory_mib", machine.memory_mib},
           {"cpus", machine.cpus},
+          {"disk_mib", machine.disk_mib},
+          {"owner_group", machine.owner_group},
           {"accelerator", machine.accelerator},
           {"running", machine.state != Machine::State::kBooting},
           {"paused", machine.state == Machine::State::kPaused},
           {"pid", machine.pid},
           {"start_time", machine.start_time},
-          {"owner_group", machine.owner_group},
-          {"disk_mib", machine.disk_mib},
+          {"ephemeral", machine.lifetime == Machine::Lifetime::kOneCommand},
           {"workspaces", to_json(machine.workspaces)},
           {"cgroups", machine.cgroups}};
 }
@@ -79,6 +64,7 @@ std::string to_text(const GuestRecord& record) {
               {"name", record.name.text()},
               {"labels", json::object()},
               {"owner", record.owner},
+              {"created", record.created},
               {"ipv4", record.ipv4.to_string()},
               {"ipv6", record.ipv6.to_string()},
               {"interface_index", record.interface_index}};
@@ -91,6 +77,11 @@ std::string to_text(const GuestRecord& record) {
 Machine::State state_of(const json& machine) {
   if (machine.at("paused").get<bool>()) return Machine::State::kPaused;
   return machine.at("running").get<bool>() ? Machine::State::kRunning : Machine::State::kBooting;
+}
+
+Machine::Lifetime lifetime_of(const json& machine) {
+  // Absent in what a hostd wrote that knew of no such guests; they run on over an update.
+  return machine.value("ephemeral", false) ? Machine::Lifetime::kOneCommand : Machine::Lifetime::kUntilDeleted;
 }
 
 std::vector<SharedFolder> folders_of(const json& list) {
@@ -110,13 +101,13 @@ std::variant<Machine, Attached> kind_of(const json& object) {
     return Machine{.image = machine->at("image"),
                    .memory_mib = machine->at("memory_mib"),
                    .cpus = machine->at("cpus"),
+                   .disk_mib = machine->value("disk_mib", hostproto::kDiskMib),
+                   .owner_group = machine->value("owner_group", 0U),
                    .accelerator = machine->at("accelerator"),
                    .state = state_of(*machine),
                    .pid = machine->at("pid"),
                    .start_time = machine->at("start_time"),
-                   // A hostd before this one knew of none of these, and its guests run on over an update.
-                   .owner_group = machine->value("owner_group", std::uint32_t{0}),
-                   .disk_mib = machine->value("disk_mib", hostproto::kDiskMib),
+                   .lifetime = lifetime_of(*machine),
                    .workspaces = folders_of(machine->value("workspaces", json::array())),
                    .cgroups = machine->value("cgroups", std::vector<std::string>{})};
   }
@@ -126,7 +117,8 @@ std::variant<Machine, Attached> kind_of(const json& object) {
                   .eth_index = attached.at("eth_index")};
 }
 
-Result<GuestRecord> parse_record(const std::string& text) {
+Result<GuestRecord> read_record(const std::string& path) {
+  const std::string text = TRY(read_file(path, kMaxFile, LastLink::kRefuse));
   try {
     const json object = json::parse(text);
     GuestRecord record{.slot = Slot{object.at("slot").get<std::uint32_t>()},
@@ -134,6 +126,7 @@ Result<GuestRecord> parse_record(const std::string& text) {
                        .name = TRY(GuestName::parse(object.at("name").get<std::string>())),
                        .labels = {},
                        .owner = object.at("owner"),
+                       .created = object.value("created", std::uint64_t{0}),  // its guest outlives an upgrade
                        .ipv4 = TRY(IpAddress::parse(object.at("ipv4").get<std::string>())),
                        .ipv6 = TRY(IpAddress::parse(object.at("ipv6").get<std::string>())),
                        .interface_index = object.at("interface_index"),
@@ -169,21 +162,25 @@ std::string Records::file_of(Slot slot) const {
 
 Result<Slot> Records::next_slot() {
   const std::string path = folder_ + "/last-slot";
-  const std::string text = read_file(path);
   std::uint32_t last = 0;
-  const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), last);
-  if (!text.empty() && (status != std::errc{} || end != text.data() + text.size())) {
-    return fail(Errc::kIo, fmt::format("{} does not hold a number", path));
+  if (const auto text = read_file(path, kMaxFile, LastLink::kRefuse)) {
+    const auto [end, status] = std::from_chars(text->data(), text->data() + text->size(), last);
+    if (status != std::errc{} || end != text->data() + text->size()) {
+      return fail(Errc::kIo, fmt::format("{} does not hold a number", path));
+    }
+  } else if (text.error().code != Errc::kNotFound) {
+    return std::unexpected(text.error());
   }
   if (last >= kMaxSlot) {
     return fail(Errc::kUnavailable, "all 16,777,215 guest numbers were used: run 'enforcer-hostd --teardown'");
   }
-  TRY_VOID(write_atomically(path, fmt::format("{}", last + 1)));
+  TRY_VOID(write_atomically(path, fmt::format("{}", last + 1), 0600, Survives::kHost));
   return Slot{last + 1};
 }
 
 Result<> Records::save(const GuestRecord& record) {
-  return write_atomically(file_of(record.slot), to_text(record));
+  // No guest survives its host, so that there is no disk to be waited for while one stands still.
+  return write_atomically(file_of(record.slot), to_text(record), 0600, Survives::kProgram);
 }
 
 void Records::remove(Slot slot) {
@@ -195,7 +192,7 @@ std::vector<GuestRecord> Records::load() {
   for (const auto& entry : fs::directory_iterator(folder_)) {
     const std::string name = entry.path().filename();
     if (!name.starts_with("guest-") || !name.ends_with(".json")) continue;
-    if (auto record = parse_record(read_file(entry.path())); record && file_of(record->slot) == entry.path()) {
+    if (auto record = read_record(entry.path()); record && file_of(record->slot) == entry.path()) {
       records.push_back(*std::move(record));
       continue;
     }

@@ -30,12 +30,13 @@ struct Machine {
   std::string image;
   std::uint32_t memory_mib = 0;  ///< 0: as the image says
   std::uint32_t cpus = 0;
-  std::string accelerator;                                                   ///< "kvm" or "tcg"
+  std::uint32_t disk_mib = 0;     ///< of the scratch disk, if the image has a root file system
+  std::uint32_t owner_group = 0;  ///< gid of whoever asked for it
+  std::string accelerator;        ///< "kvm" or "tcg"
   enum class State { kBooting, kRunning, kPaused } state = State::kBooting;  ///< kPaused: it may be
   pid_t pid = 0;                                                             ///< 0: QEMU has not been started yet
-  std::uint64_t start_time = 0;   ///< with the pid it names one process for ever
-  std::uint32_t owner_group = 0;  ///< gid of whoever asked for it
-  std::uint32_t disk_mib = hostproto::kDiskMib;
+  std::uint64_t start_time = 0;  ///< with the pid it names one process for ever
+  enum class Lifetime { kUntilDeleted, kOneCommand } lifetime = Lifetime::kUntilDeleted;
   std::vector<SharedFolder> workspaces = {};
   std::vector<std::string> cgroups = {};  ///< folders
 };
@@ -52,7 +53,8 @@ struct GuestRecord {
   Epoch epoch{};
   GuestName name;
   Labels labels;
-  std::uint32_t owner = 0;  ///< uid of whoever asked for it
+  std::uint32_t owner = 0;    ///< uid of whoever asked for it
+  std::uint64_t created = 0;  ///< seconds since 1970; 0: by a hostd that did not write it down
   IpAddress ipv4;
   IpAddress ipv6;
   std::uint32_t interface_index = 0;  ///< of its end in the gateway namespace; 0: not wired yet

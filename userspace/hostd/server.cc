@@ -63,6 +63,7 @@ Result<> Server::run(Guests& guests, int stop, const ServiceNotify& manager) {
     for (const auto& [pidfd, slot] : machines) waiting.push_back({pidfd, POLLIN, 0});
     const auto monitors = guests.monitors();
     for (const auto& [monitor, slot] : monitors) waiting.push_back({monitor, POLLIN, 0});
+    waiting.push_back({guests.image_check(), POLLIN, 0});
 
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_watch.remaining());
     if (poll(waiting.data(), waiting.size(), static_cast<int>(left.count())) < 0 && errno != EINTR) {
@@ -79,6 +80,7 @@ Result<> Server::run(Guests& guests, int stop, const ServiceNotify& manager) {
     for (std::size_t i = 0; i < monitors.size(); ++i) {
       if (waiting[3 + machines.size() + i].revents != 0) guests.monitor_ready(monitors[i].second);
     }
+    if (waiting.back().revents != 0) guests.image_checked();
     if (waiting[2].revents != 0) read_requests(guests);
     if (waiting[1].revents != 0) accept_peer(guests);
     if (next_watch.passed()) {

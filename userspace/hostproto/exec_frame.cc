@@ -29,6 +29,7 @@ bool is_known(FrameType type) {
     case FrameType::kSignal:
     case FrameType::kPoweroff:
     case FrameType::kClock:
+    case FrameType::kWindow:
       return true;
   }
   return false;
@@ -76,6 +77,17 @@ std::optional<std::uint32_t> decode_input_taken(std::string_view payload) {
   ByteReader reader(as_bytes(payload));
   const std::uint32_t bytes = reader.u32();
   return reader.at_end() ? std::optional(bytes) : std::nullopt;
+}
+
+std::string encode_window(WindowSize size) {
+  return encode_frame(FrameType::kWindow, big_endian(std::size_t{size.rows} << 16 | size.columns));
+}
+
+std::optional<WindowSize> decode_window(std::string_view payload) {
+  ByteReader reader(as_bytes(payload));
+  const std::uint16_t rows = reader.u16();
+  const std::uint16_t columns = reader.u16();
+  return reader.at_end() ? std::optional(WindowSize{rows, columns}) : std::nullopt;
 }
 
 std::string encode_clock(WallClock::time_point now) {

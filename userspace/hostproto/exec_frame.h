@@ -1,22 +1,35 @@
-// The exec channel: how the host runs commands in a microVM. One byte stream (the virtio-serial port "enforcer.exec")
-// carries frames both ways:
+// The exec channels: how the host runs commands in a microVM. There are kExecChannels of them, so many commands run at
+// a time. Each is one byte stream (the virtio-serial ports "enforcer.exec0", "enforcer.exec1", ...) that carries frames
+// both ways:
 //
 //   1 byte type | 4 bytes big-endian length, at most 64 KiB | payload
 //
 //   host -> guest                                   guest -> host
 //   'H' 16 byte nonce                               'H' the same nonce, or empty when the guest has just booted
 //   'T' PEM: the CA to trust, the last one wins     'I' 4 bytes big-endian: so much input was taken
-//   'X' {"argv":[..],"env":{..},"cwd":"/"}          'O' standard output   'E' standard error
-//   'I' standard input, empty = end of file         'R' {"exit":n} | {"signal":n} | {"error":"..."}: the command
-//   'S' 1 byte signal number, to the process group      is over
+//   'X' JSON: the command (below)                   'O' standard output   'E' standard error
+//   'I' standard input, empty = end of file         'R' {"exit":n} | {"signal":n} | {"error":"...","status":n}: the
+//   'S' 1 byte signal number, to the process group      command is over
+//   'W' 2 bytes big-endian rows, 2 bytes columns:
+//       the size of its terminal from now on
 //   'P' power off
 //   'C' 8 bytes big-endian: microseconds since 1970,
 //       what its wall clock is to say
 //
+// The command: {"argv":[..],"env":{..},"cwd":"/work","user":"agent","tty":{"rows":24,"columns":80}}. All but argv may
+// be absent. env lies over the environment that the guest gives every command. user: whose rights it gets; absent: the
+// account "agent", or root in an image that has none. cwd: absent, the account's home, or / for root. tty: the command
+// gets a terminal of that size as its controlling one; all it says comes as 'O', signals go to the foreground process
+// group, and the end of its input is what Ctrl-D says. Absent: three pipes.
+//
+// A command that could not be started is an error whose status is what a shell would say: 127 when it was not found,
+// 126 when it cannot be executed. Any other error has none.
+//
 // A virtio-serial port has no connections: when one end goes away in the middle of a frame and comes back, what is left
 // of that frame is still in the queues. So every conversation starts with a hello. The host draws a nonce, sends it,
 // and drops everything (expect_hello) until the guest has echoed it; the guest takes every hello as a new conversation,
-// kills what runs, and finds a hello that ended up inside a torn frame with resync_at_hello().
+// kills what runs on that channel (a terminal hangs up), and finds a hello that ended up inside a torn frame with
+// resync_at_hello().
 //
 // The CA follows the hello in every conversation: a command that comes behind it cannot run before it is trusted.
 //
@@ -49,7 +62,11 @@ enum class FrameType : std::uint8_t {
   kSignal = 'S',
   kPoweroff = 'P',
   kClock = 'C',
+  kWindow = 'W',
 };
+
+/// Commands that run in one guest at a time. Its first channel is also the one that tells whether it has booted.
+inline constexpr std::size_t kExecChannels = 4;
 
 inline constexpr std::size_t kMaxFramePayload = 64 * 1024;
 inline constexpr std::size_t kFrameHeader = 5;
@@ -68,6 +85,17 @@ struct Frame {
 [[nodiscard]] std::string encode_input_taken(std::uint32_t bytes);
 /// The number in the payload of one; nothing when it is not exactly four bytes.
 [[nodiscard]] std::optional<std::uint32_t> decode_input_taken(std::string_view payload);
+
+/// What a terminal shows, in characters.
+struct WindowSize {
+  std::uint16_t rows = 24;
+  std::uint16_t columns = 80;
+  friend bool operator==(const WindowSize&, const WindowSize&) = default;
+};
+/// The host's 'W' frame.
+[[nodiscard]] std::string encode_window(WindowSize size);
+/// The size in the payload of one; nothing when it is not exactly four bytes.
+[[nodiscard]] std::optional<WindowSize> decode_window(std::string_view payload);
 
 /// The host's 'C' frame; a time before 1970 is 1970.
 [[nodiscard]] std::string encode_clock(WallClock::time_point now);

@@ -92,6 +92,15 @@ std::uint64_t Fields::number(const char* name, std::uint64_t low, std::uint64_t 
   return number;
 }
 
+bool Fields::flag(const char* name) {
+  const json* value = find(name);
+  if (value == nullptr || !value->is_boolean()) {
+    refuse(name, "must be true or false");
+    return false;
+  }
+  return value->get<bool>();
+}
+
 std::string Fields::text(const char* name, std::size_t limit) {
   const json* value = find(name);
   if (value == nullptr || !value->is_string()) {

@@ -32,6 +32,7 @@ class Fields {
   [[nodiscard]] const std::string& type() const { return type_; }
 
   std::uint64_t number(const char* name, std::uint64_t low, std::uint64_t high);
+  bool flag(const char* name);
   /// Printable ASCII of at most `limit` characters.
   std::string text(const char* name, std::size_t limit);
   /// One line for people: UTF-8 without control characters, at most 4 KiB.

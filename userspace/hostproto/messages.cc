@@ -17,7 +17,8 @@ namespace {
 using nlohmann::json;
 
 constexpr auto kAnyNumber = std::numeric_limits<std::uint64_t>::max();
-constexpr std::uint64_t kMaxListeners = 64;  // ENFORCER_MAX_WORKERS of the datapath
+constexpr std::uint64_t kLatestTime = 9'214'646'399;  // the end of 2261: WallClock counts nanoseconds in 64 bits
+constexpr std::uint64_t kMaxListeners = 64;           // ENFORCER_MAX_WORKERS of the datapath
 constexpr std::uint32_t kLeastMemoryMib = 64;
 constexpr std::uint64_t kMaxPipes = 126;  // the kernel takes 253 descriptors beside one packet
 
@@ -76,7 +77,8 @@ struct Encoder {
             {"memory_mib", m.memory_mib},
             {"cpus", m.cpus},
             {"disk_mib", m.disk_mib},
-            {"workspaces", to_json(m.workspaces)}};
+            {"workspaces", to_json(m.workspaces)},
+            {"ephemeral", m.ephemeral}};
   }
   json operator()(const AttachGuest& m) const {
     return {{"type", "attach_guest"},      {"request", m.request}, {"name", m.name.text()},
@@ -118,7 +120,9 @@ struct Encoder {
             {"accelerator", m.accelerator},
             {"interface_index", m.interface_index},
             {"ipv4", m.ipv4.to_string()},
-            {"ipv6", m.ipv6.to_string()}};
+            {"ipv6", m.ipv6.to_string()},
+            {"created", m.created},
+            {"ephemeral", m.ephemeral}};
   }
   json operator()(const Announced&) const { return {{"type", "announced"}}; }
   json operator()(const GuestGone& m) const {
@@ -173,9 +177,10 @@ Result<Request> decode_create_guest(Fields& f) {
   const auto cpus = static_cast<std::uint32_t>(f.number("cpus", 1, 64));
   const auto disk = static_cast<std::uint32_t>(f.number("disk_mib", kLeastDiskMib, kMostDiskMib));
   std::vector<Workspace> workspaces = f.workspaces("workspaces");
+  const bool ephemeral = f.flag("ephemeral");
   TRY_VOID(f.finish());
-  return CreateGuest{request, checked(name), std::move(labels),    owner, group, std::move(image), memory,
-                     cpus,    disk,          std::move(workspaces)};
+  return CreateGuest{request, checked(name), std::move(labels),     owner,    group, std::move(image), memory,
+                     cpus,    disk,          std::move(workspaces), ephemeral};
 }
 
 Result<Request> decode_attach_guest(Fields& f) {
@@ -242,6 +247,8 @@ Result<Notice> decode_guest(Fields& f) {
   const auto index = static_cast<std::uint32_t>(f.number("interface_index", 1, 0x7fffffff));
   const IpAddress ipv4 = f.address("ipv4");
   const IpAddress ipv6 = f.address("ipv6");
+  const auto created = f.number("created", 0, kLatestTime);
+  const bool ephemeral = f.flag("ephemeral");
   TRY_VOID(f.finish());
   return Guest{slot,
                epoch,
@@ -254,7 +261,9 @@ Result<Notice> decode_guest(Fields& f) {
                std::move(accelerator),
                index,
                ipv4,
-               ipv6};
+               ipv6,
+               created,
+               ephemeral};
 }
 
 Result<Notice> decode_announced(Fields& f) {

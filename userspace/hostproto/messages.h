@@ -6,7 +6,8 @@
 //   hello                      ->               checks the peer's uid (SO_PEERCRED) and the version
 //                              <-  welcome      + listeners, the DNS socket, the counters map (read-only)
 //                              <-  pipes        + pre-sized pipes, as many messages as it takes
-//                              <-  guest        one for each guest that exists   (+ exec channel, console of a microVM)
+//                              <-  guest        one for each guest that exists   (+ exec channels, console of a
+//                              microVM)
 //                              <-  announced    that was all: what was not among them is gone for good
 //   ready                      ->               the listeners go into the sockmap: traffic flows from here on
 //   create_guest/attach_guest/delete_guest/freeze_guest/thaw_guest ->
@@ -80,6 +81,7 @@ struct CreateGuest {
   std::uint32_t cpus = 1;             ///< 1-64
   std::uint32_t disk_mib = kDiskMib;  ///< of the scratch disk; kLeastDiskMib-kMostDiskMib
   std::vector<Workspace> workspaces;  ///< at most kMaxWorkspaces
+  bool ephemeral = false;             ///< it lives as long as the command that it is made for: enforcerd sees to that
 };
 struct AttachGuest {
   std::uint64_t request = 0;
@@ -133,7 +135,9 @@ struct Guest {
   std::uint32_t interface_index = 0;  ///< of the host end of its veth, in the gateway namespace
   IpAddress ipv4;
   IpAddress ipv6;
-  // descriptors of a microvm, in this order: exec channel, console (stream sockets)
+  std::uint64_t created = 0;  ///< seconds since 1970; 0: made before this was written down
+  bool ephemeral = false;     ///< as it was asked for, also after a restart of either side
+  // descriptors of a microvm, in this order: kExecChannels exec channels, console (stream sockets)
 };
 /// Every guest that exists has been announced. Only this lets enforcerd forget what it kept of the others: a connection
 /// that ends before it says nothing about them.

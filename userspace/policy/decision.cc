@@ -1,5 +1,7 @@
 #include "policy/decision.h"
 
+#include <fmt/format.h>
+
 #include "policy/credential_spec.h"
 
 namespace enforcer::policy {
@@ -14,6 +16,14 @@ std::string_view label(Action action) {
       return "deny";
   }
   return "";
+}
+
+std::string full_name(std::string_view policy, std::string_view rule) {
+  return fmt::format("{}/{}", policy, rule);
+}
+
+std::string full_name(const RuleInfo* rule) {
+  return rule != nullptr ? full_name(rule->policy, rule->rule) : std::string();
 }
 
 std::string_view credential_of(const Decision& decision) {

@@ -44,6 +44,11 @@ struct RuleInfo {
   std::optional<ReviewTerms> review;  ///< Action::kReview only
 };
 
+/// "policy/rule": what people call a rule, for its name alone is known in one policy only.
+[[nodiscard]] std::string full_name(std::string_view policy, std::string_view rule);
+/// Of this rule; empty for none.
+[[nodiscard]] std::string full_name(const RuleInfo* rule);
+
 struct CredentialSpec;  // policy/credential_spec.h
 
 struct Decision {

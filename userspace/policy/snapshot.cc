@@ -62,4 +62,12 @@ std::shared_ptr<const GuestPolicy> Snapshot::for_guest(const GuestName& name, co
   return compiled;
 }
 
+std::vector<std::string> Snapshot::selecting(const GuestName& name, const Labels& labels) const {
+  std::vector<std::string> names;
+  for (const auto& document : documents_) {
+    if (!document->guardrail() && document->guests.selects(name, labels)) names.push_back(document->name);
+  }
+  return names;
+}
+
 }  // namespace enforcer::policy

@@ -48,6 +48,10 @@ class Snapshot {
   /// ask once per guest and generation, not per connection.
   [[nodiscard]] std::shared_ptr<const GuestPolicy> for_guest(const GuestName& name, const Labels& labels) const;
 
+  /// The names of the policies that select the guest, sorted; without guardrails, which select all. None: everything is
+  /// denied.
+  [[nodiscard]] std::vector<std::string> selecting(const GuestName& name, const Labels& labels) const;
+
   /// Sorted by kind and name.
   [[nodiscard]] const std::vector<PolicySummary>& policies() const { return summaries_; }
   /// Sorted by name. What guests' decisions point to lives in their GuestPolicy, which may outlive this.

@@ -48,7 +48,7 @@ Action said(const Decision& decision) {
 }
 
 bool is_named(const RuleInfo* rule, std::string_view wanted) {
-  return rule && (wanted == rule->rule || wanted == rule->policy + "/" + rule->rule);
+  return rule && (wanted == rule->rule || wanted == full_name(rule));
 }
 
 }  // namespace
@@ -65,7 +65,7 @@ void run_tests(const std::shared_ptr<const PolicyDocument>& document,
   for (const PolicyTest& test : document->tests) {
     const Decision decision = outcome(policy, test);
     if (decision.reason == Reason::kInspectionUnavailable) continue;
-    const std::string by = decision.rule ? fmt::format(" by {}/{}", decision.rule->policy, decision.rule->rule) : "";
+    const std::string by = decision.rule ? fmt::format(" by {}", full_name(decision.rule)) : "";
     if (said(decision) != test.expect) {
       reader.report(test.place, Code::kTestFailed,
                     fmt::format("'{}' expects {}, but gets {}{} ({})", test.text, label(test.expect),

@@ -52,7 +52,7 @@ void admit(Worker& worker, Fd socket) {
   if (!view->guest->open_session()) {
     const GuestIdentity& identity = view->guest->identity();
     const policy::Decision denial{.reason = policy::Reason::kLimitConnections};
-    worker.metrics().decision(view->series, policy::Layer::kL4, denial);
+    worker.count_decision(*view, policy::Layer::kL4, denial);
     worker.audit().deny({.id = DecisionId::make(),
                          .subject = {&identity.name, identity.epoch, &identity.labels},
                          .layer = policy::Layer::kL4,

@@ -69,7 +69,7 @@ audit::DecisionRecord Decisions::record(const policy::Facts& facts, const policy
 
 DecisionId Decisions::deny(const policy::Facts& facts, const policy::Decision& denial, const Seen& seen) {
   ENFORCER_CHECK(denial.action == policy::Action::kDeny);
-  worker_.metrics().decision(view_->series, facts.layer, denial);
+  worker_.count_decision(*view_, facts.layer, denial);
   denied_id_ = worker_.audit().deny(record(facts, denial, seen, action_in(facts)));
   return denied_id_;
 }
@@ -111,7 +111,7 @@ boost::asio::awaitable<bool> Decisions::commit(const audit::DecisionRecord& made
   const auto committed = co_await worker_.audit().commit();
   worker_.metrics().overhead(metrics::Stage::kAudit, Monotonic::now() - start);
   if (committed) {
-    worker_.metrics().decision(view_->series, facts.layer, decision);
+    worker_.count_decision(*view_, facts.layer, decision);
     co_return true;
   }
   deny(facts, policy::Decision{.reason = policy::Reason::kAuditUnavailable, .rule = decision.rule}, seen);

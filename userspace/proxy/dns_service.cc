@@ -115,7 +115,7 @@ DnsService::Outcome DnsService::answer_query(GuestView& view, const dns::Query& 
   if (for_address && !within_name_budget(view, query.name)) {
     return deny(view, query, {.reason = policy::Reason::kLimitNames, .rule = decision.rule});
   }
-  home_.metrics().decision(view.series, policy::Layer::kDns, decision);
+  home_.count_decision(view, policy::Layer::kDns, decision);
   if (!for_address) return {dns::make_no_data(query), Action::kAllow, ResponseCode::kNoError};
   const auto addresses = view.guest->names().issue(query.name);
   if (!addresses) {
@@ -144,7 +144,7 @@ DnsService::Outcome DnsService::deny(GuestView& view, const dns::Query& query, c
 
 DecisionId DnsService::record_denial(GuestView& view, const HostName* name, const policy::Decision& denial) {
   const GuestIdentity& identity = view.guest->identity();
-  home_.metrics().decision(view.series, policy::Layer::kDns, denial);
+  home_.count_decision(view, policy::Layer::kDns, denial);
   return home_.audit().deny({.id = DecisionId::make(),
                              .subject = {&identity.name, identity.epoch, &identity.labels},
                              .layer = policy::Layer::kDns,

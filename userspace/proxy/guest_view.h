@@ -22,6 +22,26 @@ namespace enforcer::proxy {
 class Decisions;
 class KnownPlaceholders;
 
+/// What one guest does with its network, as one worker saw it since the guest came. Names that were asked for,
+/// connections and requests count alike, each decision once; one that people agreed to is held first and allowed then.
+struct GuestUse {
+  std::uint64_t allowed = 0;
+  std::uint64_t denied = 0;
+  std::uint64_t held = 0;
+  std::size_t sessions = 0;  ///< open now
+
+  void count(policy::Action action) {
+    ++(action == policy::Action::kAllow ? allowed : action == policy::Action::kDeny ? denied : held);
+  }
+  GuestUse& operator+=(const GuestUse& other) {
+    allowed += other.allowed;
+    denied += other.denied;
+    held += other.held;
+    sessions += other.sessions;
+    return *this;
+  }
+};
+
 /// A lookup under way, for all connections of the guest that want the same name at once.
 struct SharedLookup {
   std::list<net::Signal> waiting;
@@ -42,6 +62,7 @@ struct GuestView {
   [[nodiscard]] std::shared_ptr<const KnownPlaceholders> placeholders(std::string_view instance);
   std::shared_ptr<const KnownPlaceholders> known_placeholders;
   int pipes_lent = 0;
+  GuestUse use;  ///< without its sessions, which are in `decided`
 
   /// The guest's vCPUs do not run, so it cannot be late; what it is waited for counts from when it runs again.
   void freeze() { frozen_ = true; }

@@ -8,6 +8,7 @@
 #include "proxy/conversation.h"
 #include "proxy/interruptible.h"
 #include "proxy/worker.h"
+#include "review/approval.h"
 
 namespace enforcer::proxy {
 
@@ -137,21 +138,13 @@ asio::awaitable<HeldRequest::Outcome> HeldRequest::wait_for(review::Desk::Hold& 
   }
 }
 
-/// What people agreed to holds while the same rule asks; whatever else the policy says now counts as it does for any
-/// request.
 policy::Decision HeldRequest::decide_again(const review::Ticket& ticket) const {
   Decisions& decisions = conversation_.decisions();
   policy::Facts now = facts_;
   now.now = WallClock::now();
-  policy::Decision decision = decisions.decide(now);
+  const policy::Decision decision = decisions.decide(now);
   decisions.reviewed(ticket.id.text(), approvers_of(ticket));
-  if (decision.action != policy::Action::kReview) return decision;
-  const bool same = decision.rule->review == ticket.question->rule->review &&
-                    policy::credential_of(decision) == ticket.question->credential;
-  if (!same) return {.reason = policy::Reason::kStaleApproval, .rule = decision.rule};
-  decision.action = policy::Action::kAllow;
-  decision.reason = policy::Reason::kApproved;
-  return decision;
+  return review::after_approval(*ticket.question, decision);
 }
 
 policy::Decision HeldRequest::deny(policy::Reason reason) const {

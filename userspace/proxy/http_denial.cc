@@ -56,7 +56,7 @@ unsigned status_of(policy::Reason reason) {
 
 http::Answer denial_answer(Dialect dialect, const policy::Facts& facts, const policy::Decision& denial,
                            const DecisionId& id, std::string_view review_id) {
-  const std::string rule = denial.rule != nullptr ? denial.rule->policy + "/" + denial.rule->rule : std::string();
+  const std::string rule = full_name(denial.rule);
   http::Problem problem = problem_of(facts, denial.reason);
   const bool waits = denial.reason == policy::Reason::kReviewPending;
   problem.title = waits ? "Waiting for people" : "Denied by policy";

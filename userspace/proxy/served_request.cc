@@ -95,9 +95,15 @@ asio::awaitable<After> ServedRequest::serve(http::RequestHead head) {
 /// An allow, or a denial that is still to be recorded and answered; nothing: it is over.
 asio::awaitable<std::optional<policy::Decision>> ServedRequest::ask_people(OutgoingRequest& request,
                                                                            policy::Decision decision) {
-  const bool read = !request.body && request.head.body.kind != http::BodyFraming::Kind::kNone;
-  const std::size_t most = conversation_.worker().config().review.body_limit;
-  if (read && !co_await read_whole_body(request, most, policy::Reason::kHoldBodyCap)) co_return std::nullopt;
+  if (!request.body && request.head.body.kind != http::BodyFraming::Kind::kNone) {
+    const std::size_t most = conversation_.worker().config().review.body_limit;
+    if (!co_await read_whole_body(request, most, policy::Reason::kHoldBodyCap)) co_return std::nullopt;
+    // A reload may have come before the body did, and the desk has withdrawn what the old policy asked: no new question
+    // by that one.
+    facts_.now = WallClock::now();
+    decision = conversation_.decisions().decide(facts_);
+    if (decision.action != policy::Action::kReview) co_return decision;
+  }
   HeldRequest held(conversation_, facts_, decision);
   const Bytes body = request.body ? Bytes(*request.body) : Bytes();
   const auto outcome = co_await held.wait(body, raw_host_);

@@ -150,4 +150,18 @@ std::size_t Worker::sessions() const {
   return count;
 }
 
+void Worker::count_decision(GuestView& view, policy::Layer layer, const policy::Decision& decision) {
+  metrics_.decision(view.series, layer, decision);
+  view.use.count(decision.action);
+}
+
+std::map<std::uint32_t, GuestUse> Worker::guest_use() const {
+  std::map<std::uint32_t, GuestUse> all;
+  for (const auto& [slot, view] : guests_) {
+    GuestUse& use = all[slot] = view->use;
+    use.sessions = view->decided.size();
+  }
+  return all;
+}
+
 }  // namespace enforcer::proxy

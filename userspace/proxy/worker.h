@@ -5,6 +5,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <map>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -75,6 +76,11 @@ class Worker {
   /// The guest behind a socket's mark, or null: not attached.
   [[nodiscard]] std::shared_ptr<GuestView> guest(Slot slot) const;
   [[nodiscard]] std::size_t sessions() const;
+
+  /// A decision about the guest was made, with its final layer: counts it for the metrics and for the guest itself.
+  void count_decision(GuestView& view, policy::Layer layer, const policy::Decision& decision);
+  /// By slot: what each guest did here.
+  [[nodiscard]] std::map<std::uint32_t, GuestUse> guest_use() const;
 
   /// Who freezes guests; without, they run on. Set before the workers run.
   void freezes_by(Freezer& freezer) { freezer_ = &freezer; }

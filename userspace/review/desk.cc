@@ -146,11 +146,11 @@ Result<Ticket> Desk::approve(std::string_view id, const Reviewer& who, std::stri
   const std::shared_ptr<Entry> entry = found->second;  // ending it may make the desk forget the oldest end
   moment.end_if_late(*entry, Monotonic::now());
   if (const auto may = check_may_approve(entry->ticket, who); !may) {
-    moment.announce(*entry, Change::kRefusedVerdict, &who);
+    moment.announce_refusal(*entry, Change::kRefusedVerdict, who);
     return std::unexpected(may.error());
   }
   if (entry->ticket.state != State::kPending) {
-    moment.announce(*entry, Change::kLateVerdict, &who);
+    moment.announce_refusal(*entry, Change::kLateVerdict, who);
     return fail(Errc::kConflict, fmt::format("review {} {}", id, fate(entry->ticket)));
   }
   entry->ticket.approvals.push_back({.by = who, .at = WallClock::now(), .comment = std::move(comment)});
@@ -170,7 +170,7 @@ Result<Ticket> Desk::reject(std::string_view id, const Reviewer& who, std::strin
   const std::shared_ptr<Entry> entry = found->second;
   moment.end_if_late(*entry, Monotonic::now());
   if (is_end(entry->ticket.state)) {
-    moment.announce(*entry, Change::kLateVerdict, &who);
+    moment.announce_refusal(*entry, Change::kLateVerdict, who);
     return fail(Errc::kConflict, fmt::format("review {} {}", id, fate(entry->ticket)));
   }
   if (!entry->ticket.decided_after) entry->ticket.decided_after = Monotonic::now() - entry->asked;

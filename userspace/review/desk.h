@@ -133,7 +133,8 @@ class Desk {
 
   /// One person's yes; the ticket as it stands then. kNotFound; kConflict: it has an end, is approved, or the same
   /// person has approved it, and the message says what happened; kDenied: the guest's owner, or uid 0 where more than
-  /// one approval is needed; kInvalid: the comment is too long. All but kNotFound and kInvalid are announced.
+  /// one approval is needed; kInvalid: the comment is too long. kConflict and kDenied are announced, once for each
+  /// person and state of the ticket.
   Result<Ticket> approve(std::string_view id, const Reviewer& who, std::string comment);
   /// One no is enough, also after an approval that nobody used yet, and everybody's: the owner's and root's too.
   /// kNotFound, kConflict (it has an end), kInvalid as above.

@@ -1,12 +1,11 @@
 #include "review/fingerprint.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
-#include <memory>
 
 #include "base/bytes.h"
+#include "base/digest.h"
 #include "base/hex.h"
 #include "base/result.h"
 
@@ -17,13 +16,9 @@ namespace {
 /// "ab" + "c" is not "a" + "bc".
 class PartsDigest {
  public:
-  PartsDigest() : context_(EVP_MD_CTX_new(), &EVP_MD_CTX_free) {
-    ENFORCER_CHECK(context_ != nullptr && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1);
-  }
-
   void add(std::span<const std::uint8_t> part) {
     add_number(part.size());
-    add_raw(part);
+    digest_.add(part);
   }
   void add(std::string_view part) { add(as_bytes(part)); }
 
@@ -33,21 +28,17 @@ class PartsDigest {
     for (std::size_t i = 0; i < octets.size(); ++i) {
       octets[i] = static_cast<std::uint8_t>(number >> (8 * (octets.size() - 1 - i)));
     }
-    add_raw(octets);
+    digest_.add(octets);
   }
 
   Fingerprint finish() {
     Fingerprint fingerprint;
-    ENFORCER_CHECK(EVP_DigestFinal_ex(context_.get(), fingerprint.octets.data(), nullptr) == 1);
+    digest_.finish(fingerprint.octets);
     return fingerprint;
   }
 
  private:
-  void add_raw(std::span<const std::uint8_t> octets) {
-    ENFORCER_CHECK(EVP_DigestUpdate(context_.get(), octets.data(), octets.size()) == 1);
-  }
-
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
+  Digest digest_ = Digest::sha256();
 };
 
 /// A client's clock, its name or the number of a try is short; what is longer carries something.

@@ -20,6 +20,10 @@ void Moment::announce(const Entry& entry, Change change, const Reviewer* who) {
   announced_ = true;
 }
 
+void Moment::announce_refusal(Entry& entry, Change change, const Reviewer& who) {
+  if (entry.refusals.emplace(who.uid, change, entry.ticket.state).second) announce(entry, change, &who);
+}
+
 void Moment::announce_to_clients(const Entry& entry, Change change, const Reviewer* who) {
   const auto clients = entry.clients | std::views::values;
   ledger_.outbox.put(entry.ticket, change, who, {clients.begin(), clients.end()});

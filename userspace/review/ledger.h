@@ -4,7 +4,9 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "review/desk.h"
@@ -20,6 +22,8 @@ struct Entry {
   Monotonic::time_point asked;
   Monotonic::time_point deadline;       ///< of the verdict while pending, of the grant once approved
   std::map<const void*, Wake> clients;  ///< by their places
+  /// Whose verdict was refused, how, and in which state of the ticket: those that were announced.
+  std::set<std::tuple<uid_t, Change, State>> refusals;
 };
 
 struct Desk::Ledger {
@@ -49,6 +53,10 @@ class Moment {
 
   /// For changes after which the clients of the ticket still wait.
   void announce(const Entry& entry, Change change, const Reviewer* who = nullptr);
+
+  /// For verdicts that change nothing. Once for the same person in the same state of the ticket: each is a record, and
+  /// whoever repeats one in a loop would push others out of the audit log.
+  void announce_refusal(Entry& entry, Change change, const Reviewer& who);
 
   /// A new ticket, pending from now on.
   std::shared_ptr<Entry> open(Question question);

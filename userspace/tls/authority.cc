@@ -8,8 +8,8 @@
 #include <cerrno>
 
 #include "base/bytes.h"
+#include "base/files.h"
 #include "tls/certificate_builder.h"
-#include "tls/key_file.h"
 
 namespace enforcer::tls {
 namespace {
@@ -43,7 +43,7 @@ struct KeyText {
 };
 
 Result<KeyText> read_key_text(const std::string& path) {
-  auto text = read_file(path, kMaxFile);
+  auto text = read_file(path, kMaxFile, LastLink::kFollow);
   if (!text) return std::unexpected(std::move(text).error());
   KeyText key(*std::move(text));
   struct stat status{};
@@ -106,7 +106,7 @@ Result<KeyHandle> make_key_file(const std::string& path) {
     return fail_openssl(Errc::kUnavailable, "cannot write a key");
   char* data = nullptr;
   const auto size = static_cast<std::size_t>(BIO_get_mem_data(bio.get(), &data));
-  const auto written = write_atomically(path, {data, size}, S_IRUSR | S_IWUSR);
+  const auto written = write_atomically(path, {data, size}, S_IRUSR | S_IWUSR, Survives::kHost);
   OPENSSL_cleanse(data, size);
   if (!written) return std::unexpected(written.error());
   return key;
@@ -129,7 +129,7 @@ Result<CertificateHandle> make_certificate(const GuestName& guest, const KeyHand
 Result<std::shared_ptr<const CertificateAuthority>> CertificateAuthority::open_or_make(const std::string& folder,
                                                                                        const GuestName& guest) {
   const std::string path = certificate_file(folder);
-  auto pem = read_file(path, kMaxFile);
+  auto pem = read_file(path, kMaxFile, LastLink::kFollow);
   if (!pem && pem.error().code != Errc::kNotFound) return std::unexpected(std::move(pem).error());
   auto key_text = read_key_text(key_file(folder));
   if (!key_text && key_text.error().code != Errc::kNotFound) return std::unexpected(std::move(key_text).error());
@@ -139,7 +139,7 @@ Result<std::shared_ptr<const CertificateAuthority>> CertificateAuthority::open_o
   if (!pem) {
     const CertificateHandle made = TRY(make_certificate(guest, key));
     pem = TRY(pem_of(made));
-    TRY_VOID(write_atomically(path, *pem, S_IRUSR | S_IWUSR | S_IRGRP));
+    TRY_VOID(write_atomically(path, *pem, S_IRUSR | S_IWUSR | S_IRGRP, Survives::kHost));
   }
   // One made a moment ago is read back like any other: what signs is what a restart would load.
   CertificateHandle certificate = TRY(parse_certificate(path, *pem));

@@ -5,12 +5,12 @@
 
 #include <algorithm>
 
-#include "tls/key_file.h"
+#include "base/files.h"
 
 namespace enforcer::tls {
 namespace {
 
-constexpr std::size_t kMaxFile = std::size_t{16} << 20;  // Debian's collection has 0.2 MiB
+constexpr std::size_t kMaxTrustFile = std::size_t{16} << 20;  // Debian's collection has 0.2 MiB
 constexpr std::string_view kBegin = "-----BEGIN ";
 constexpr std::string_view kCertificate = "-----BEGIN CERTIFICATE-----";
 constexpr std::string_view kEnd = "-----END CERTIFICATE-----";
@@ -22,7 +22,7 @@ std::size_t line_of(std::string_view text, std::size_t at) {
 }  // namespace
 
 Result<> add_trusted(X509_STORE& store, const std::string& path) {
-  const std::string text = TRY(read_file(path, kMaxFile));
+  const std::string text = TRY(read_file(path, kMaxTrustFile, LastLink::kFollow));
   int entries = 0;
   std::size_t at = text.find(kBegin);
   while (at != std::string::npos) {

@@ -1,21 +1,19 @@
 #include "agent.h"
 
 #include <fmt/format.h>
-#include <poll.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <ctime>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "console.h"
-#include "trust.h"
+#include "user.h"
+#include "workspaces.h"
 
 namespace enforcer::guest {
 namespace {
@@ -30,50 +28,56 @@ short events_of(bool wanted, short events) {
   return wanted ? events : short{0};
 }
 
+/// An image that has an account for its work runs nothing as root unasked.
+Result<Login> login_for(const ExecRequest& request) {
+  std::string name = request.user.empty() ? "agent" : request.user;
+  auto account = find_account(name);
+  if (!account && request.user.empty() && account.error().code == Errc::kNotFound) {
+    name = "root";
+    account = find_account(name);
+  }
+  if (!account) return std::unexpected(account.error());
+  return Login{.name = std::move(name), .account = *std::move(account)};
+}
+
 }  // namespace
 
-Result<> Agent::run() {
-  sigset_t child;
-  sigemptyset(&child);
-  sigaddset(&child, SIGCHLD);
-  ::sigprocmask(SIG_BLOCK, &child, nullptr);
-  children_ = Fd(::signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK));
-  if (!children_.valid()) return fail_errno("signalfd");
+Agent::Agent(Fd port, Trustee trustee) : port_(std::move(port)), trustee_(std::move(trustee)) {
   send(FrameType::kHello, "");
-  while (standing_ == Standing::kServing) TRY_VOID(wait_for_work());
-  return {};
 }
 
-Result<> Agent::wait_for_work() {
-  const bool takes_output = command_ && outgoing_.size() < kMaxOutgoing;
-  std::array<pollfd, 5> waiting{{
-      {children_.get(), POLLIN, 0},
-      {port_.get(),
-       static_cast<short>(events_of(input_.size() < kMaxInput, POLLIN) | events_of(!outgoing_.empty(), POLLOUT)), 0},
-      {command_ && !input_.empty() ? command_->standard_input.get() : -1, POLLOUT, 0},
-      {takes_output ? command_->standard_output.get() : -1, POLLIN, 0},
-      {takes_output ? command_->standard_error.get() : -1, POLLIN, 0},
-  }};
-  if (!host_connected_) waiting[1].fd = -1;  // it would report a hang-up at once, for ever
-  int timeout = -1;
-  if (torn_) timeout = static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(torn_->remaining()).count());
-  if (!host_connected_) timeout = static_cast<int>(kReconnectPoll.count());
-  if (::poll(waiting.data(), waiting.size(), timeout) < 0 && errno != EINTR) return fail_errno("poll");
+void Agent::add_waits(std::vector<pollfd>& waits) const {
+  if (host_connected_) {  // otherwise it would report a hang-up at once, for ever
+    const int events = events_of(input_.size() < kMaxInput, POLLIN) | events_of(!outgoing_.empty(), POLLOUT);
+    waits.push_back({port_.get(), static_cast<short>(events), 0});
+  }
+  if (!command_) return;
+  if (command_->starting.valid()) waits.push_back({command_->starting.get(), POLLIN, 0});
+  if (!input_.empty()) waits.push_back({command_->standard_input.get(), POLLOUT, 0});
+  if (outgoing_.size() >= kMaxOutgoing) return;
+  waits.push_back({command_->standard_output.get(), POLLIN, 0});
+  waits.push_back({command_->standard_error.get(), POLLIN, 0});
+}
+
+std::optional<std::chrono::milliseconds> Agent::patience() const {
+  if (!host_connected_) return kReconnectPoll;
+  if (torn_) return std::chrono::ceil<std::chrono::milliseconds>(torn_->remaining());
+  return std::nullopt;
+}
+
+void Agent::serve() {
   serve_port();
+  check_start();
   if (command_) feed_command();
   if (command_) relay_output();
-  reap();
-  return {};
 }
 
-/// Process 1 gets every orphan, and one command of its own.
-void Agent::reap() {
-  signalfd_siginfo ignored{};
-  while (::read(children_.get(), &ignored, sizeof ignored) > 0) {
-  }
-  int status = 0;
-  for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0; pid = ::waitpid(-1, &status, WNOHANG))
-    if (command_ && pid == command_->pid()) finish_command(status);
+bool Agent::child_ended(pid_t pid, int status) {
+  if (!command_ || pid != command_->pid()) return false;
+  command_->reaped();
+  check_start();
+  if (command_) finish_command(status);
+  return true;
 }
 
 void Agent::serve_port() {
@@ -124,7 +128,7 @@ void Agent::obey(const hostproto::Frame& frame) {
     case FrameType::kHello:
       return begin_conversation(frame.payload);
     case FrameType::kTrust:
-      return learn_trust(frame.payload);
+      return trustee_(frame.payload);
     case FrameType::kExec:
       return start_command(frame.payload);
     case FrameType::kStdin:
@@ -134,6 +138,9 @@ void Agent::obey(const hostproto::Frame& frame) {
       return;
     case FrameType::kSignal:
       if (command_ && frame.payload.size() == 1) command_->signal(static_cast<unsigned char>(frame.payload[0]));
+      return;
+    case FrameType::kWindow:
+      if (const auto size = hostproto::decode_window(frame.payload); command_ && size) command_->resize(*size);
       return;
     case FrameType::kPoweroff:
       standing_ = Standing::kPowerOff;
@@ -163,15 +170,6 @@ void Agent::end_conversation() {
   reader_ = {};
 }
 
-/// Every conversation brings it. The same one again changes nothing, so that what a command of the guest has added to
-/// the bundle meanwhile stays.
-void Agent::learn_trust(const std::string& pem) {
-  if (pem == trusted_) return;
-  const auto learned = trust(pem);
-  report("trusting the host's certificate", learned);
-  if (learned) trusted_ = pem;
-}
-
 /// The guest stood still for a while, and its wall clock with it.
 void Agent::set_clock(std::string_view time) {
   const auto now = hostproto::decode_clock(time);
@@ -187,12 +185,25 @@ void Agent::start_command(std::string_view request_text) {
   if (command_) return send_error("busy");
   const auto request = parse_exec_request(request_text);
   if (!request) return send_error(request.error().message);
-  auto command = Command::start(*request);
+  // Beside an empty folder it would do its work for nothing.
+  if (const auto ready = workspaces_ready(); !ready) return send_error(ready.error().message);
+  const auto login = login_for(*request);
+  if (!login) return send_error(login.error().message);
+  auto command = Command::start(*request, *login);
   if (!command) return send_error(command.error().message);
   input_.clear();
   input_ended_ = false;
   unacknowledged_ = 0;
   command_.emplace(*std::move(command));
+}
+
+void Agent::check_start() {
+  if (!command_) return;
+  const auto failure = command_->start_failure();
+  if (!failure) return;
+  command_.reset();
+  input_.clear();
+  send_start_failure(*failure);
 }
 
 void Agent::feed_command() {
@@ -207,7 +218,7 @@ void Agent::feed_command() {
   if (!pipe.valid()) taken = input_.size();
   input_.erase(0, taken);
   acknowledge_input(taken);
-  if (input_ended_ && input_.empty()) pipe.reset();
+  if (input_ended_ && input_.empty()) command_->end_input();
 }
 
 void Agent::acknowledge_input(std::size_t taken) {
@@ -235,7 +246,6 @@ void Agent::relay(Fd& pipe, FrameType type, Take take) {
 }
 
 void Agent::finish_command(int status) {
-  command_->reaped();
   relay(command_->standard_output, FrameType::kStdout, Take::kEverything);
   relay(command_->standard_error, FrameType::kStderr, Take::kEverything);
   command_.reset();
@@ -250,6 +260,11 @@ void Agent::send(FrameType type, std::string_view payload) {
 
 void Agent::send_error(std::string_view what) {
   const nlohmann::json result = {{"error", what}};
+  send(FrameType::kResult, result.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+void Agent::send_start_failure(const Command::StartFailure& failure) {
+  const nlohmann::json result = {{"error", failure.message}, {"status", failure.status}};
   send(FrameType::kResult, result.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 

@@ -1,13 +1,18 @@
-// The guest's side of the exec channel (userspace/hostproto/exec_frame.h): one loop over the port, the running
-// command's pipes and the children that ended.
+// The guest's side of one exec channel (userspace/hostproto/exec_frame.h): its port, and the command that was asked for
+// there. Agents (agents.h) has one for each port and runs their common loop.
 //
 // Nothing is buffered without bound: while kMaxOutgoing bytes wait for the host, the command's output stays in its
 // pipes; while kMaxInput bytes wait for the command, the port is not read. The latter also holds up a signal behind
 // them, hence the generous number.
 #pragma once
 
+#include <poll.h>
+
+#include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/deadline.h"
 #include "base/fd.h"
@@ -22,16 +27,26 @@ class Agent {
   static constexpr std::size_t kMaxOutgoing = 512 * 1024;
   static constexpr std::size_t kMaxInput = 4 * 1024 * 1024;
 
-  explicit Agent(Fd port) : port_(std::move(port)) {}
+  /// Takes the certificate that a conversation brought.
+  using Trustee = std::function<void(const std::string& pem)>;
 
-  /// Serves until the host asks for the power to be switched off, or the port breaks.
-  Result<> run();
+  /// Says hello to whoever connects first.
+  Agent(Fd port, Trustee trustee);
+
+  /// Adds what it waits for. Descriptors that are closed meanwhile are waited for by nobody any more.
+  void add_waits(std::vector<pollfd>& waits) const;
+  /// After this long it wants serve() whatever happened; none: it can wait.
+  [[nodiscard]] std::optional<std::chrono::milliseconds> patience() const;
+  /// Does what can be done without waiting.
+  void serve();
+  /// A child of process 1 has been reaped. False when it was not this agent's command.
+  bool child_ended(pid_t pid, int status);
+  /// The host wants the power to be switched off.
+  [[nodiscard]] bool is_to_power_off() const { return standing_ == Standing::kPowerOff; }
 
  private:
   enum class Standing { kServing, kPowerOff };
 
-  Result<> wait_for_work();
-  void reap();
   void serve_port();
   void read_port();
   void write_port();
@@ -39,9 +54,9 @@ class Agent {
   void obey(const hostproto::Frame& frame);
   void begin_conversation(std::string_view nonce);
   void end_conversation();
-  void learn_trust(const std::string& pem);
   static void set_clock(std::string_view time);
   void start_command(std::string_view request);
+  void check_start();
   void feed_command();
   void acknowledge_input(std::size_t taken);
   void relay_output();
@@ -50,16 +65,16 @@ class Agent {
   void finish_command(int status);
   void send(hostproto::FrameType type, std::string_view payload);
   void send_error(std::string_view what);
+  void send_start_failure(const Command::StartFailure& failure);
 
   Fd port_;
-  Fd children_;  ///< signalfd for SIGCHLD
+  Trustee trustee_;
   hostproto::FrameReader reader_;
   std::optional<Command> command_;
   std::string input_;  ///< for the command, not yet taken by it
   bool input_ended_ = false;
   std::size_t unacknowledged_ = 0;  ///< input the command has taken and the host does not know of
   std::string outgoing_;            ///< for the host, not yet taken by it
-  std::string trusted_;             ///< what the host last named, as it said it
   bool host_connected_ = false;
   std::optional<Deadline> torn_;  ///< a frame has been unfinished; by then it should be whole
   Standing standing_ = Standing::kServing;

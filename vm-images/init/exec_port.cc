@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/deadline.h"
+#include "hostproto/exec_frame.h"
 
 namespace enforcer::guest {
 namespace {
@@ -22,16 +23,23 @@ std::string find_port(std::string_view name) {
   return {};
 }
 
-}  // namespace
-
-Result<Fd> open_exec_port(std::string_view name) {
-  const Deadline deadline = Deadline::after(std::chrono::seconds(5));
+Result<Fd> open_port(const std::string& name, Deadline deadline) {
   for (std::string port = find_port(name); !deadline.passed(); port = find_port(name)) {
     Fd fd(port.empty() ? -1 : ::open(("/dev/" + port).c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
     if (fd.valid()) return fd;
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
-  return fail(Errc::kTimeout, "no virtio-serial port of that name");
+  return fail(Errc::kTimeout, "no virtio-serial port " + name);
+}
+
+}  // namespace
+
+Result<std::vector<Fd>> open_exec_ports() {
+  const Deadline deadline = Deadline::after(std::chrono::seconds(5));
+  std::vector<Fd> ports;
+  for (std::size_t channel = 0; channel < hostproto::kExecChannels; ++channel)
+    ports.push_back(TRY(open_port("enforcer.exec" + std::to_string(channel), deadline)));
+  return ports;
 }
 
 }  // namespace enforcer::guest

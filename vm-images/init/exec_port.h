@@ -1,15 +1,15 @@
-// The guest's end of the exec channel: a virtio-serial port, found by its name.
+// The guest's ends of the exec channels: virtio-serial ports, found by their names.
 #pragma once
 
-#include <string_view>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/result.h"
 
 namespace enforcer::guest {
 
-/// Waits up to five seconds for the port to appear (the driver adds ports some time after it was loaded) and opens it,
-/// non-blocking.
-Result<Fd> open_exec_port(std::string_view name);
+/// Waits up to five seconds for the ports to appear (the driver adds ports some time after it was loaded) and opens
+/// them, non-blocking, in the order of their numbers.
+Result<std::vector<Fd>> open_exec_ports();
 
 }  // namespace enforcer::guest

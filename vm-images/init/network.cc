@@ -6,6 +6,7 @@
 #include <fstream>
 #include <string>
 
+#include "files.h"
 #include "route_socket.h"
 
 namespace enforcer::guest {
@@ -13,7 +14,8 @@ namespace {
 
 constexpr const char* kInterface = "eth0";
 
-Result<> write_file(const std::string& path, std::string_view text) {
+/// Of the kernel: these cannot be replaced.
+Result<> set_kernel(const std::string& path, std::string_view text) {
   std::ofstream file(path);
   file << text << std::flush;
   return file ? Result<>() : Result<>(fail(Errc::kIo, path + ": cannot be written"));
@@ -23,10 +25,10 @@ Result<> write_file(const std::string& path, std::string_view text) {
 /// link-local address, no router solicitation, no duplicate address detection.
 Result<> silence_autoconfiguration() {
   const std::string folder = std::string("/proc/sys/net/ipv6/conf/") + kInterface;
-  TRY_VOID(write_file(folder + "/accept_ra", "0"));
-  TRY_VOID(write_file(folder + "/autoconf", "0"));
-  TRY_VOID(write_file(folder + "/accept_dad", "0"));
-  return write_file(folder + "/addr_gen_mode", "1");
+  TRY_VOID(set_kernel(folder + "/accept_ra", "0"));
+  TRY_VOID(set_kernel(folder + "/autoconf", "0"));
+  TRY_VOID(set_kernel(folder + "/accept_dad", "0"));
+  return set_kernel(folder + "/addr_gen_mode", "1");
 }
 
 Result<> configure_family(RouteSocket& routes, unsigned interface, const std::optional<IpAddress>& own,
@@ -41,13 +43,14 @@ Result<> configure_family(RouteSocket& routes, unsigned interface, const std::op
 
 Result<> name_guest(const BootParameters& parameters) {
   if (::sethostname(parameters.name.data(), parameters.name.size()) != 0) return fail_errno("hostname");
-  return write_file("/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n127.0.0.1 " + parameters.name + "\n");
+  TRY_VOID(replace_text("/etc/hostname", parameters.name + "\n"));
+  return replace_text("/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n127.0.0.1 " + parameters.name + "\n");
 }
 
 Result<> configure_network(const BootParameters& parameters) {
   if (parameters.gateway_ipv4)
-    TRY_VOID(write_file("/etc/resolv.conf",
-                        "nameserver " + parameters.gateway_ipv4->to_string() + "\noptions timeout:2 attempts:2\n"));
+    TRY_VOID(replace_text("/etc/resolv.conf",
+                          "nameserver " + parameters.gateway_ipv4->to_string() + "\noptions timeout:2 attempts:2\n"));
   RouteSocket routes = TRY(RouteSocket::open());
   TRY_VOID(routes.set_up(::if_nametoindex("lo")));
   const unsigned interface = ::if_nametoindex(kInterface);

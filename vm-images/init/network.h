@@ -6,7 +6,7 @@
 
 namespace enforcer::guest {
 
-/// Hostname, /etc/hosts.
+/// Hostname, /etc/hostname, /etc/hosts.
 Result<> name_guest(const BootParameters& parameters);
 
 /// lo, eth0, routes and /etc/resolv.conf. The gateway is not in the guest's subnet (its address is a /32), so it gets a

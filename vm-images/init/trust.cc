@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
+
+#include "console.h"
+#include "files.h"
+#include "program.h"
 
 namespace enforcer::guest {
 namespace {
@@ -17,12 +18,15 @@ const std::filesystem::path kCertificate = "/usr/local/share/ca-certificates/enf
 const std::filesystem::path kBundle = "/etc/ssl/certs/ca-certificates.crt";
 /// The bundle as the image brought it.
 const std::filesystem::path kBundleOfImage = "/usr/share/enforcer/ca-certificates.crt";
+// Java's own, where there is Java.
+const std::filesystem::path kJavaStore = "/etc/ssl/certs/java/cacerts";
 
-// Python's requests, Node and Cargo bring bundles of their own unless they are told where ours is. NODE_EXTRA_CA_CERTS
-// adds to Node's own, so the one certificate is enough for it.
-constexpr const char* kBundleVariables[] = {"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO",
-                                            "CARGO_HTTP_CAINFO"};
-constexpr const char* kCertificateVariable = "NODE_EXTRA_CA_CERTS";
+// Python's requests and pip, Cargo and AWS's tools bring bundles of their own unless they are told where ours is. Node
+// and Deno add what the second kind names to their own, so the one certificate is enough for them.
+constexpr std::string_view kBundleVariables[] = {"SSL_CERT_FILE",  "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+                                                 "GIT_SSL_CAINFO", "CARGO_HTTP_CAINFO",  "PIP_CERT",
+                                                 "AWS_CA_BUNDLE"};
+constexpr std::string_view kCertificateVariables[] = {"NODE_EXTRA_CA_CERTS", "DENO_CERT"};
 
 /// The next line, without its end.
 std::string_view take_line(std::string_view& text) {
@@ -59,27 +63,46 @@ Result<std::string> only_certificates(std::string_view text) {
   return blocks;
 }
 
-/// Written aside and renamed: who reads it meanwhile sees all of the old file or all of the new one.
-Result<> write_file(const std::filesystem::path& path, std::string_view text) {
-  std::error_code error;
-  std::filesystem::create_directories(path.parent_path(), error);
-  const std::filesystem::path aside = path.string() + ".new";
-  std::ofstream(aside, std::ios::binary | std::ios::trunc) << text;
-  if (std::filesystem::file_size(aside, error) != text.size()) return fail(Errc::kIo, aside.string() + ": not written");
-  std::filesystem::rename(aside, path, error);
-  if (error) return fail(Errc::kIo, path.string() + ": " + error.message());
-  return {};
-}
-
 /// Empty where the image has none. The first call keeps it from being replaced: a second name of the same file.
 std::string bundle_of_image() {
   std::error_code ignored;
   std::filesystem::create_directories(kBundleOfImage.parent_path(), ignored);
   std::filesystem::create_hard_link(kBundle, kBundleOfImage, ignored);
-  std::ifstream file(kBundleOfImage, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::string text = read_text(kBundleOfImage);
   if (!text.empty() && !text.ends_with('\n')) text += '\n';
   return text;
+}
+
+/// What update-ca-certificates does for a certificate, for this one: programs that look into the folder find issuers by
+/// the hash of their name, and ca-certificates-java takes what is called *.pem there when it is installed later on.
+Result<> link_in_folder() {
+  const std::filesystem::path folder = kBundle.parent_path();
+  const std::filesystem::path link = folder / "enforcer.pem";
+  constexpr const char* kOpenssl = "/usr/bin/openssl";
+  std::error_code ignored;
+  TRY_VOID(replace_link(link, kCertificate));
+  if (!std::filesystem::exists(kOpenssl, ignored)) return {};
+  const std::string said =
+      TRY(run_program({kOpenssl, "x509", "-noout", "-subject_hash", "-in", kCertificate}, std::chrono::seconds(10)));
+  const std::string hash = said.substr(0, said.find('\n'));
+  // Names of the same hash are numbered. The first that is free, or ours already.
+  for (int number = 0; number < 100; ++number) {
+    const std::filesystem::path name = folder / (hash + "." + std::to_string(number));
+    const auto target = std::filesystem::read_symlink(name, ignored);
+    if (target == link.filename()) return {};
+    if (target.empty() && !std::filesystem::exists(name, ignored)) return replace_link(name, link.filename());
+  }
+  return fail(Errc::kConflict, "no free name for " + hash);
+}
+
+/// Java reads no PEM. p11-kit writes what it does read, from the bundle and in a tenth of a second; Java's own keytool
+/// takes twenty, emulated.
+Result<> fill_java_store() {
+  if (std::error_code ignored; !std::filesystem::exists(kJavaStore, ignored)) return {};
+  TRY_VOID(run_program({"/usr/bin/trust", "extract", "--overwrite", "--format=java-cacerts", "--filter=ca-anchors",
+                        "--purpose=server-auth", kJavaStore},
+                       std::chrono::seconds(20)));
+  return {};
 }
 
 }  // namespace
@@ -87,12 +110,21 @@ std::string bundle_of_image() {
 Result<> trust(std::string_view pem) {
   const std::string certificates = TRY(only_certificates(pem));
   const std::string bundle = bundle_of_image() + certificates;
-  TRY_VOID(write_file(kCertificate, certificates));
-  TRY_VOID(write_file(kBundle, bundle));
+  TRY_VOID(replace_text(kCertificate, certificates));
+  TRY_VOID(replace_text(kBundle, bundle));
   // Init's own environment is what every command begins with; its request is laid over it.
-  for (const char* name : kBundleVariables) ::setenv(name, kBundle.c_str(), 1);
-  ::setenv(kCertificateVariable, kCertificate.c_str(), 1);
+  for (const std::string_view name : kBundleVariables) ::setenv(std::string(name).c_str(), kBundle.c_str(), 1);
+  for (const std::string_view name : kCertificateVariables)
+    ::setenv(std::string(name).c_str(), kCertificate.c_str(), 1);
+  report("trust of programs that read the folder of certificates", link_in_folder());
+  report("trust of Java programs", fill_java_store());
   return {};
+}
+
+std::vector<std::string_view> trust_variables() {
+  std::vector<std::string_view> names(std::begin(kBundleVariables), std::end(kBundleVariables));
+  names.insert(names.end(), std::begin(kCertificateVariables), std::end(kCertificateVariables));
+  return names;
 }
 
 }  // namespace enforcer::guest

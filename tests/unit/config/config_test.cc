@@ -233,7 +233,6 @@ TEST_CASE("every_path_is_derived_from_the_instance") {
   CHECK(paths.bpffs() == "/sys/fs/bpf/enforcer/blue");
   CHECK(paths.hostd_socket() == "/run/enforcer/blue/hostd.sock");
   CHECK(paths.control_socket() == "/run/enforcer/blue/enforcerd.sock");
-  CHECK(paths.exec_socket(guest) == "/run/enforcer/blue/guests/g1/exec.sock");
   CHECK(paths.console_socket(guest) == "/run/enforcer/blue/guests/g1/console.sock");
   CHECK(paths.hostd_state_dir() == "/var/lib/enforcer/blue/hostd");
   CHECK(paths.policies_dir() == "/var/lib/enforcer/blue/policies");

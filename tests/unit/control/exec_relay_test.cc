@@ -128,14 +128,23 @@ TEST_CASE("exec_takes_frames_sent_together_with_the_request") {
   client.expect(FrameType::kResult, R"({"exit":7})");
 }
 
-TEST_CASE("exec_is_one_at_a_time_for_each_guest") {
+TEST_CASE("several_commands_run_in_a_guest_as_long_as_a_channel_is_free") {
   FakeDaemon daemon;
+  daemon.locked()->most_channels = 2;
+  daemon.locked()->script = cat;
   {
     ExecClient first = exec(daemon);
-    const auto second = upgrade(daemon);
-    REQUIRE_FALSE(second.has_value());
-    CHECK(second.error().code == Errc::kConflict);
-    CHECK(upgrade(daemon, "other").has_value());
+    ExecClient second = exec(daemon);
+    first.say(FrameType::kExec, "{}");
+    second.say(FrameType::kExec, "{}");
+    const auto third = upgrade(daemon);
+    REQUIRE_FALSE(third.has_value());
+    CHECK(third.error().code == Errc::kConflict);
+    CHECK(third.error().message == "no channel is free");
+    for (ExecClient* client : {&first, &second, &first}) {
+      client->say(FrameType::kStdin, "x");
+      client->expect(FrameType::kStdout, "x");
+    }
   }
   CHECK(no_channel_is_open(daemon));
   CHECK(eventually([&] { return upgrade(daemon).has_value(); }));
@@ -173,6 +182,24 @@ TEST_CASE("exec_refuses_frames_that_are_not_the_clients_to_send") {
   CHECK(daemon.shared.frames.empty());
 }
 
+TEST_CASE("the_size_of_a_terminal_reaches_the_guest_once_its_command_has_begun") {
+  FakeDaemon daemon;
+  daemon.locked()->script = [](const Frame& frame) -> std::vector<Frame> {
+    if (frame.type != FrameType::kWindow) return {};
+    return {{FrameType::kStdout, frame.payload}, {FrameType::kResult, "{}"}};
+  };
+  const std::string window = hostproto::encode_window({.rows = 24, .columns = 80});
+  {
+    ExecClient early = exec(daemon);
+    early.say_raw(window);
+    CHECK(early.hear()->payload.contains("\"error\""));
+  }
+  ExecClient client = exec(daemon);
+  client.say(FrameType::kExec, "{}");
+  client.say_raw(window);
+  client.expect(FrameType::kStdout, window.substr(hostproto::kFrameHeader));
+}
+
 TEST_CASE("a_command_ends_with_its_client") {
   FakeDaemon daemon;
   SUBCASE("politely") {
@@ -205,7 +232,8 @@ TEST_CASE("a_command_ends_with_its_client") {
         return !daemon.shared.frames.empty();
       }));
     }
-    CHECK(upgrade(daemon).error().code == Errc::kConflict);  // busy until it is over
+    daemon.locked()->most_channels = 1;
+    CHECK(upgrade(daemon).error().code == Errc::kConflict);  // its channel is taken until it is over
     CHECK(no_channel_is_open(daemon));
     CHECK(got_signal(daemon, SIGTERM));
     CHECK(got_signal(daemon, SIGKILL));

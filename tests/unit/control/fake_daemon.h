@@ -77,7 +77,8 @@ class FakeBackend : public Backend {
     co_return shared_.environment;
   }
   asio::awaitable<Result<GuestAnswer>> create_guest(Caller, CreateGuest request) override {
-    called("create " + request.name.text() + " " + request.image + " " + std::to_string(request.memory_mib));
+    called("create " + request.name.text() + " " + request.image + " " + std::to_string(request.memory_mib) +
+           (request.ephemeral ? " ephemeral" : ""));
     co_return made(request.name, "microvm");
   }
   asio::awaitable<Result<GuestAnswer>> attach_guest(Caller, AttachGuest request) override {
@@ -102,6 +103,10 @@ class FakeBackend : public Backend {
   }
   asio::awaitable<Result<std::unique_ptr<ExecChannel>>> exec(Caller, GuestName name) override {
     called("exec " + name.text());
+    {
+      const std::lock_guard lock(shared_.mutex);
+      if (shared_.open_channels >= shared_.most_channels) co_return fail(Errc::kConflict, "no channel is free");
+    }
     co_return std::make_unique<FakeChannel>(shared_, context_.get_executor());
   }
   asio::awaitable<Result<std::vector<CredentialInfo>>> credentials() override {

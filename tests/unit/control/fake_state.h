@@ -65,6 +65,7 @@ struct Shared {
   Script script;
   std::vector<hostproto::Frame> frames;  ///< that reached the guest
   int open_channels = 0;
+  int most_channels = 4;             ///< of all guests together
   bool boots = true;                 ///< false: a new guest stays "booting"
   bool guest_takes_nothing = false;  ///< send() waits for ever
   std::vector<review::Ticket> tickets;

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "fake_values.h"
+
 using namespace enforcer;
 using namespace enforcer::control;
 
@@ -78,6 +80,46 @@ TEST_CASE("variables_are_read_as_they_are_written") {
                            R"({"api_version":"v1","environment":{"A":"1","A":"2"}})", R"({"environment":{}})"}) {
     CAPTURE(text);
     CHECK_FALSE(decode_environment(text).has_value());
+  }
+}
+
+TEST_CASE("a_guest_is_read_as_it_is_written") {
+  GuestInfo guest = testing::guest_info("vm");
+  guest.owner = 1000;
+  guest.created = WallClock::time_point(std::chrono::seconds(1'700'000'000));
+  guest.policies = {"base", "coding-agent"};
+  guest.decisions = {.allowed = 1, .denied = ~std::uint64_t{0}, .held = 2};
+  guest.connections = 3;
+  const auto again = decode_guests(encode_guests({guest, testing::guest_info("box", "attached")}));
+  REQUIRE(again.has_value());
+  REQUIRE(again->size() == 2);
+  const GuestInfo& first = again->front();
+  CHECK((first.name == guest.name && first.owner == 1000 && first.connections == 3));
+  CHECK(first.created == guest.created);
+  CHECK(first.policies == guest.policies);
+  CHECK(first.decisions == guest.decisions);
+  CHECK_FALSE(again->back().created.has_value());
+  CHECK(again->back().policies.empty());
+}
+
+TEST_CASE("what_an_older_daemon_does_not_say_of_a_guest_is_nothing_and_what_is_wrong_is_refused") {
+  const std::string older =
+      R"("name":"vm","epoch":"0000000000000abc","kind":"microvm","state":"running","image":"mini","accelerator":"tcg",)"
+      R"("slot":7,"ipv4":"100.64.0.7","ipv6":"")";
+  const auto read = [&](std::string_view more) {
+    return decode_guests(R"({"api_version":"v1","guests":[{)" + older + std::string(more) + "}]}");
+  };
+  const auto guests = read("");
+  REQUIRE_MESSAGE(guests.has_value(), (guests ? "" : guests.error().message));
+  CHECK_FALSE(guests->front().created.has_value());
+  CHECK(guests->front().decisions == GuestDecisions{});
+  CHECK(read(R"(,"decisions":{"allowed":1,"denied":2,"held":3,"later":4})").value().front().decisions.held == 3);
+  for (const char* wrong : {R"(,"created":"soon")", R"(,"created":1700000000)", R"(,"policies":"base")",
+                            R"(,"policies":[1])", R"(,"decisions":[])", R"(,"decisions":{"allowed":1,"denied":2})",
+                            R"(,"decisions":{"allowed":-1,"denied":2,"held":3})", R"(,"connections":-1)",
+                            R"(,"connections":"1")", R"(,"owner":-1)", R"(,"owner":4294967296)"}) {
+    CAPTURE(wrong);
+    CHECK_FALSE(read(wrong).has_value());
   }
 }
 

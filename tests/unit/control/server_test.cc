@@ -119,6 +119,7 @@ TEST_CASE("refuses_malformed_bodies_with_the_field_that_is_wrong") {
   CHECK(refused(R"({"name":"A"})").contains("1-40 characters"));
   CHECK(refused(R"({"name":"a","memory_mib":1})").contains("between 64 and 65536"));
   CHECK(refused(R"({"name":"a","cpus":-1})").contains("not a whole number"));
+  CHECK(refused(R"({"name":"a","ephemeral":1})").contains("not true or false"));
   CHECK(refused(R"({"name":"a","disk_mib":63})").contains("\"disk_mib\""));
   CHECK(refused(R"({"name":"a","workspaces":{}})").contains("\"workspaces\" is not a list"));
   CHECK(refused(R"({"name":"a","workspaces":["/home/a"]})").contains("entry that is not an object"));

@@ -55,6 +55,7 @@ TEST_CASE("help_begins_with_what_it_is_and_examples") {
   const std::vector<std::vector<std::string>> verbs{
       {},
       {"status"},
+      {"doctor"},
       {"version"},
       {"policy"},
       {"policy", "check"},

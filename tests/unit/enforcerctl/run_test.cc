@@ -8,6 +8,7 @@
 #include "../control/fake_daemon.h"
 #include "captured_terminal.h"
 #include "enforcerctl/exec_session.h"
+#include "redirected.h"
 
 using namespace enforcer;
 using namespace enforcer::control::testing;
@@ -53,7 +54,7 @@ struct Stage {
   }
   Result<ExecOutcome> run(const SignalWatch& signals) {
     ExecSession session(std::move(connection), "{}", {in.read_end.get(), out.write_end.get(), err.write_end.get()},
-                        signals);
+                        signals, ExecSession::Far::kPipes);
     auto outcome = session.run();
     out.write_end.reset();
     err.write_end.reset();
@@ -62,31 +63,6 @@ struct Stage {
   Fd guest, connection;
   Pipe in, out, err;
 };
-
-/// Puts something else in the place of this process's standard input and output for a while.
-class Redirected {
- public:
-  Redirected(const std::string& in, const std::string& out) : in_(dup(0)), out_(dup(1)) {
-    const Fd from(open(in.c_str(), O_RDONLY | O_CLOEXEC));
-    const Fd to(open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    dup2(from.get(), 0);
-    dup2(to.get(), 1);
-  }
-  ~Redirected() {
-    dup2(in_.get(), 0);
-    dup2(out_.get(), 1);
-  }
-  Redirected(const Redirected&) = delete;
-  Redirected& operator=(const Redirected&) = delete;
-
- private:
-  Fd in_, out_;
-};
-
-std::string read_file(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 int status_of(std::string_view result) {
   Stage stage;
@@ -103,6 +79,10 @@ TEST_CASE("the_status_of_the_command_is_what_a_shell_would_say") {
   CHECK(status_of(R"({"exit":42})") == 42);
   CHECK(status_of(R"({"signal":9})") == 137);
   CHECK(status_of(R"({"error":"no such file"})") == -1);
+  CHECK(status_of(R"({"error":"no such file","status":127})") == 127);
+  CHECK(status_of(R"({"error":"not yours","status":126})") == 126);
+  CHECK(status_of(R"({"error":"busy","status":0})") == -1);
+  CHECK(status_of(R"({"error":"busy","status":128})") == -1);
   for (const char* hostile :
        {"", "[]", "{}", R"({"exit":-1})", R"({"exit":256})", R"({"exit":"0"})", R"({"signal":200})", "\xff"}) {
     CAPTURE(hostile);
@@ -276,11 +256,12 @@ TEST_CASE("run_feels_like_running_the_command_and_leaves_no_guest") {
   CHECK(ran.out.empty());
   CHECK(ran.err.empty());
   const std::string text = read_file(out);
-  CHECK(text.starts_with(R"({"argv":["curl","-o","x","--help"],"cwd":"/","env":{"A":"b,c"}})"));
+  CHECK(text.starts_with(R"({"argv":["curl","-o","x","--help"],"env":{"A":"b,c"}})"));
   CHECK(text.ends_with(std::string(200'000, 'i')));
   const auto calls = daemon.shared.calls_now();
   REQUIRE(calls.size() == 3);
   CHECK(calls[0].starts_with("create run-"));
+  CHECK(calls[0].ends_with(" mini 128 ephemeral"));
   CHECK(calls[1].starts_with("exec run-"));
   CHECK(calls[2].starts_with("delete run-"));
   CHECK(daemon.locked()->guests.empty());
@@ -335,22 +316,28 @@ TEST_CASE("run_sets_the_placeholders_of_the_guest_unless_the_command_line_says_o
   CHECK(run({"run", "--socket", daemon.socket(), "--guest", "nobody", "--", "true"}).status == 125);
 }
 
-TEST_CASE("failures_of_run_itself_are_125_and_leave_no_guest") {
+TEST_CASE("a_command_that_is_not_found_is_127_and_failures_of_run_itself_are_125_and_neither_leaves_a_guest") {
   FakeDaemon daemon;
   daemon.locked()->script = [](const Frame& frame) -> std::vector<Frame> {
     if (frame.type != FrameType::kExec) return {};
-    return {{FrameType::kResult, R"({"error":"\u001b[2Jnosuch: No such file or directory"})"}};
+    return {{FrameType::kResult, R"({"error":"\u001b[2Jnosuch: No such file or directory","status":127})"}};
   };
   Ran ran;
   {
     const Redirected redirected("/dev/null", daemon.folder.file("out"));
     ran = run({"run", "--socket", daemon.socket(), "--", "nosuch"});
   }
-  CHECK(ran.status == 125);
+  CHECK(ran.status == 127);
   CHECK(ran.err == "enforcerctl: \\x1b[2Jnosuch: No such file or directory\n");
   CHECK(daemon.locked()->guests.empty());
   daemon.locked()->error = Error{Errc::kUnavailable, "enforcer-hostd is not connected"};
   CHECK(run({"run", "--socket", daemon.socket(), "--", "true"}).status == 125);
+  daemon.locked()->error.reset();
+  daemon.locked()->most_channels = 0;
+  const Ran busy = run({"run", "--socket", daemon.socket(), "--", "true"});
+  CHECK(busy.status == 125);
+  CHECK(busy.err == "enforcerctl: no channel is free\n");
+  CHECK(daemon.locked()->guests.empty());
 }
 
 TEST_CASE("an_interrupt_while_booting_leaves_no_guest") {

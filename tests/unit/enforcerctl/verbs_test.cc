@@ -108,7 +108,7 @@ TEST_CASE("guests_are_created_listed_and_removed") {
   CHECK(run_with(daemon, {"guest", "attach", "box", "--netns", "/run/netns/box"}).status == 0);
   CHECK(run_with(daemon, {"guest", "attach", "b2", "--pid", "12"}).status == 0);
   ran = run_with(daemon, {"guest", "list"});
-  CHECK(ran.out.contains("vm     microvm    running   100.64.0.7   mini    role=agent"));
+  CHECK(ran.out.contains("vm     running   -        -        0         0        0\n"));
   CHECK(run_with(daemon, {"guest", "detach", "vm"}).status == 7);
   CHECK(run_with(daemon, {"guest", "detach", "box"}).status == 0);
   CHECK(run_with(daemon, {"guest", "delete", "vm"}).status == 0);

@@ -112,7 +112,7 @@ TEST_CASE("every change of a ticket is a record, with who and what was said") {
   REQUIRE(held);
   const std::string id(held->ticket().id.text());
   REQUIRE(desk.approve(id, kFirst, "looks \x1b fine"));
-  REQUIRE_FALSE(desk.approve(id, kFirst, "again"));
+  for (int i = 0; i < 20; ++i) REQUIRE_FALSE(desk.approve(id, kFirst, "again"));  // one record
   REQUIRE(desk.approve(id, kSecond, ""));
   CHECK(held->turn() == review::Desk::Hold::Turn::kSend);
 

@@ -116,7 +116,7 @@ ObjectId id(const std::string& text) {
 /// Whether a pack of these objects shows that the commit leads back to kOld.
 Told shows(const std::string& content, const std::string& packed) {
   History history;
-  history.ask(id(kOld), *ObjectId::of_commit(content, ObjectId::kSha1));
+  history.ask(id(kOld), ObjectId::of_commit(content, ObjectId::kSha1));
   PackReader reader(ObjectId::kSha1, history);
   Told all;
   all.progress = reader.feed(as_bytes(packed));

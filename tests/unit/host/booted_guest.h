@@ -1,5 +1,5 @@
 // One real guest, booted under TCG in a network namespace of its own, for all cases of the files that include this.
-// Needs root, QEMU, Debian's cloud kernel and what vm-images/build-mini puts into the image; without them every case is
+// Needs root, QEMU, Debian's cloud kernel and what vm-images/build puts into the image; without them every case is
 // a loud skip. Files run in the order of their names: the last case of the last one (microvm_test.cc) ends the guest.
 #pragma once
 
@@ -61,7 +61,7 @@ inline std::string missing_requirement() {
   const auto init = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "../../vm-images/enforcer-init";
   const char* kernel = std::getenv("ENFORCER_KERNEL_ROOT");  // set by tests/run
   const std::string build =
-      fmt::format(ENFORCER_SOURCE_DIR "/vm-images/build-mini --output {}/images --init {} --kernel-root {} >&2",
+      fmt::format(ENFORCER_SOURCE_DIR "/vm-images/build mini --output {}/images --init {} --kernel-root {} >&2",
                   kFolder, init.string(), kernel == nullptr ? "/" : kernel);
   return std::system(build.c_str()) == 0 ? "" : "the image mini could not be built";
 }
@@ -93,7 +93,7 @@ struct Authority {
 class Guest {
  public:
   Guest() : wire(make_wire()) {
-    auto image = open_image({kFolder + "/images"}, "mini");
+    auto image = ImageStore({kFolder + "/images"}).open("mini");
     REQUIRE_MESSAGE(image, (image ? "" : image.error().message));
     const MicroVmSpec spec{.name = *GuestName::parse("test-guest"),
                            .slot = Slot{static_cast<std::uint32_t>(::getpid())},
@@ -107,7 +107,7 @@ class Guest {
     auto started = MicroVm::start(spec, *image, wire.netns.get(), wire.tap.get());
     REQUIRE_MESSAGE(started, (started ? "" : started.error().message));
     vm.emplace(*std::move(started));
-    exec.emplace(*vm->connect_exec());
+    exec.emplace(*vm->connect_exec(0));
     said_hello = exec->hello(kNonce, std::chrono::seconds(60));
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Monotonic::now() - begun);
     std::cout << "start to hello: " << took.count() << " ms\n";

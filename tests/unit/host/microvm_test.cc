@@ -128,7 +128,11 @@ TEST_CASE("what_cannot_be_executed_is_an_error_with_its_reason") {
   if (!g) return;
   g->exec->allow(std::chrono::seconds(30));
   g->exec->send(FrameType::kExec, R"({"argv":["nosuchprogram"]})");
-  CHECK(g->exec->finish().result == R"({"error":"nosuchprogram: No such file or directory"})");
+  CHECK(g->exec->finish().result == R"({"error":"nosuchprogram: No such file or directory","status":127})");
+  g->exec->send(FrameType::kExec, R"({"argv":["/etc/passwd"]})");
+  CHECK(g->exec->finish().result == R"({"error":"/etc/passwd: Permission denied","status":126})");
+  g->exec->send(FrameType::kExec, R"({"argv":["true"],"cwd":"/nosuchfolder"})");
+  CHECK(g->exec->finish().result == R"({"error":"/nosuchfolder: No such file or directory","status":126})");
   g->exec->send(FrameType::kExec, R"({"argv":[]})");
   CHECK(g->exec->finish().result == R"({"error":"exec: argv is missing"})");
   CHECK(g->exec->run("exit 3").result == R"({"exit":3})");
@@ -183,7 +187,7 @@ TEST_CASE("host_that_went_away_inside_a_frame_can_come_back") {
                                   std::string("X"), std::string("?")}) {
     g->exec->send_raw(torn);
     g->exec.reset();  // QEMU takes one connection at a time
-    g->exec.emplace(*g->vm->connect_exec());
+    g->exec.emplace(*g->vm->connect_exec(0));
     REQUIRE(g->exec->hello(kNonce, std::chrono::seconds(10)));
     CHECK(g->exec->run("echo here").out == "here\n");
   }
@@ -207,13 +211,13 @@ TEST_CASE("qemu_ends_when_the_guest_powers_off") {
   const Deadline deadline = Deadline::after(std::chrono::seconds(20));
   while (!g->vm->ending() && !deadline.passed()) std::this_thread::sleep_for(std::chrono::milliseconds(10));
   CHECK(g->vm->ending() == "QEMU ended with status 0");
-  CHECK_FALSE(g->vm->connect_exec());
+  CHECK_FALSE(g->vm->connect_exec(0));
 }
 
 TEST_CASE("qemu_that_refuses_to_start_says_why_in_one_line") {
   Guest* g = guest();
   if (!g) return;
-  auto image = open_image({kFolder + "/images"}, "mini");
+  auto image = ImageStore({kFolder + "/images"}).open("mini");
   REQUIRE(image);
   MicroVmSpec spec{
       .name = *GuestName::parse("broken"), .slot = Slot{77}, .run_dir = kFolder + "/run2", .guest_mac = "not a mac"};
@@ -229,6 +233,12 @@ TEST_CASE("qemu_that_refuses_to_start_says_why_in_one_line") {
   CHECK(missing.error().code == Errc::kUnavailable);
   CHECK(missing.error().message ==
         "/nonexistent/qemu: No such file or directory; install it with 'apt-get install qemu-system-x86'");
+
+  spec.qemu = MicroVmSpec{.name = spec.name}.qemu;
+  spec.disk_mib = 64;
+  const auto useless = MicroVm::start(spec, *image, g->wire.netns.get(), g->wire.tap.get());
+  REQUIRE_FALSE(useless);
+  CHECK(useless.error().message == "image 'mini' lies in memory and has no use for a disk");
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "hostd/directories.h"
 
@@ -40,6 +41,7 @@ GuestRecord attached(std::uint32_t slot) {
           .epoch = Epoch{0xabcdef},
           .name = *GuestName::parse(fmt::format("g{}", slot)),
           .labels = {{"team", "a \"b\""}},
+          .created = 1'700'000'000,
           .ipv4 = *IpAddress::parse("100.64.0.2"),
           .ipv6 = *IpAddress::parse("fd77:e::2"),
           .interface_index = 12,
@@ -57,8 +59,7 @@ TEST_CASE("records_survive_a_restart") {
                          .state = Machine::State::kRunning,
                          .pid = 4242,
                          .start_time = 123456789012345,
-                         .owner_group = 1001,
-                         .disk_mib = 64,
+                         .lifetime = Machine::Lifetime::kOneCommand,
                          .workspaces = {{{"/home/a/x", kReadWrite}, 4243, 77}, {{"/srv/b", kReadOnly}, 4244, 78}},
                          .cgroups = {"/sys/fs/cgroup/memory/enforcer-x-2", "/sys/fs/cgroup/pids/enforcer-x-2"}};
   const Machine original = std::get<Machine>(machine.kind);
@@ -89,6 +90,7 @@ TEST_CASE("records_survive_a_restart") {
   CHECK(loaded[0].ipv4 == attached(1).ipv4);
   CHECK(loaded[0].ipv6 == attached(1).ipv6);
   CHECK(loaded[0].interface_index == 12);
+  CHECK(loaded[0].created == 1'700'000'000);
   const auto& place = std::get<Attached>(loaded[0].kind);
   CHECK(place.path == "/run/netns/x");
   CHECK(place.netns == host::NetnsId{4, 4026532001});
@@ -97,12 +99,12 @@ TEST_CASE("records_survive_a_restart") {
   CHECK(process.start_time == 123456789012345);
   CHECK(process.state == Machine::State::kRunning);
   CHECK(process.cpus == 2);
-  CHECK((process.owner_group == 1001 && process.disk_mib == 64));
+  CHECK(process.lifetime == Machine::Lifetime::kOneCommand);
   CHECK(process.workspaces == original.workspaces);
   CHECK(process.cgroups == original.cgroups);
 }
 
-TEST_CASE("guest_of_a_hostd_that_knew_no_workspaces_goes_on_without") {
+TEST_CASE("a_record_that_says_nothing_of_lifetime_or_workspaces_is_of_a_guest_that_stays_and_shares_nothing") {
   if (!is_root()) return;
   const Folder folder;
   auto records = Records::open(folder.path);
@@ -114,6 +116,7 @@ TEST_CASE("guest_of_a_hostd_that_knew_no_workspaces_goes_on_without") {
   const auto loaded = records->load();
   REQUIRE(loaded.size() == 1);
   const auto& process = std::get<Machine>(loaded.front().kind);
+  CHECK(process.lifetime == Machine::Lifetime::kUntilDeleted);
   CHECK((process.pid == 12 && process.workspaces.empty() && process.cgroups.empty()));
 }
 
@@ -131,8 +134,19 @@ TEST_CASE("invariant_9_a_slot_is_never_given_out_twice") {
   auto records = Records::open(folder.path);
   REQUIRE(records);
   CHECK_FALSE(records->next_slot());
-  std::ofstream(folder.path + "/last-slot") << "12x";
+  // What cannot be read is not taken for the beginning.
+  for (const char* broken : {"12x", ""}) {
+    CAPTURE(broken);
+    std::ofstream(folder.path + "/last-slot") << broken;
+    const auto slot = records->next_slot();
+    REQUIRE_FALSE(slot);
+    CHECK(slot.error().message == folder.path + "/last-slot does not hold a number");
+  }
+  fs::remove(folder.path + "/last-slot");
+  fs::create_directory(folder.path + "/last-slot");
   CHECK_FALSE(records->next_slot());
+  fs::remove(folder.path + "/last-slot");
+  CHECK(*records->next_slot() == Slot{1});  // control: there was none yet
 }
 
 TEST_CASE("broken_records_are_removed_and_the_others_kept") {
@@ -150,6 +164,26 @@ TEST_CASE("broken_records_are_removed_and_the_others_kept") {
   CHECK_FALSE(fs::exists(folder.path + "/guest-3.json"));
   CHECK_FALSE(fs::exists(folder.path + "/guest-5.json"));
   CHECK(fs::exists(folder.path + "/guest-1.json"));
+}
+
+TEST_CASE("a_record_that_does_not_say_when_its_guest_was_made_is_good") {
+  if (!is_root()) return;
+  const Folder folder;
+  auto records = Records::open(folder.path);
+  REQUIRE(records);
+  REQUIRE(records->save(attached(1)));
+  const std::string path = folder.path + "/guest-1.json";
+  std::stringstream text;
+  text << std::ifstream(path).rdbuf();
+  const std::string line = "  \"created\": 1700000000,\n";
+  REQUIRE(text.str().contains(line));
+  std::string older = text.str();
+  older.erase(older.find(line), line.size());
+  std::ofstream(path) << older;
+  const auto loaded = records->load();
+  REQUIRE(loaded.size() == 1);
+  CHECK(loaded[0].created == 0);
+  CHECK(loaded[0].name == attached(1).name);
 }
 
 TEST_CASE("only_one_hostd_runs_for_an_instance") {

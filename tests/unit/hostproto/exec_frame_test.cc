@@ -28,6 +28,16 @@ TEST_CASE("input_taken_is_a_number_of_exactly_four_bytes") {
   CHECK_FALSE(decode_input_taken("\1\2\3\4\5"));
 }
 
+TEST_CASE("a_window_is_rows_and_columns_in_exactly_four_bytes") {
+  const std::string frame = encode_window({.rows = 0x0102, .columns = 0xfffe});
+  CHECK(frame == std::string("W\0\0\0\4\1\2\xff\xfe", 9));
+  CHECK(decode_window(frame.substr(kFrameHeader)) == WindowSize{.rows = 0x0102, .columns = 0xfffe});
+  CHECK(decode_window(std::string(4, '\0')) == WindowSize{.rows = 0, .columns = 0});
+  CHECK_FALSE(decode_window(frame.substr(kFrameHeader, 3)));
+  CHECK_FALSE(decode_window(frame.substr(kFrameHeader) + "x"));
+  CHECK_FALSE(decode_window(""));
+}
+
 TEST_CASE("a_time_is_microseconds_in_exactly_eight_bytes") {
   const auto time = WallClock::time_point(std::chrono::microseconds(0x0001020304050607));
   const std::string frame = encode_clock(time);
@@ -51,6 +61,7 @@ TEST_CASE("a_time_is_microseconds_in_exactly_eight_bytes") {
 TEST_CASE("frames_come_back_whatever_the_pieces") {
   const std::string stream = encode_frame(FrameType::kHello, kNonce) + encode_frame(FrameType::kTrust, "pem") +
                              encode_frame(FrameType::kExec, "{}") + encode_frame(FrameType::kStdin, "") +
+                             encode_window({.rows = 'a' << 8 | 'b', .columns = 'c' << 8 | 'd'}) +
                              encode_frame(FrameType::kSignal, "\x0f");
   for (std::size_t piece = 1; piece <= stream.size(); ++piece) {
     FrameReader reader;
@@ -59,7 +70,7 @@ TEST_CASE("frames_come_back_whatever_the_pieces") {
       REQUIRE(reader.feed(as_bytes(std::string_view(stream).substr(at, piece))));
       all += payloads(reader);
     }
-    CHECK(all == "H(" + kNonce + ")T(pem)X({})I()S(\x0f)");
+    CHECK(all == "H(" + kNonce + ")T(pem)X({})I()W(abcd)S(\x0f)");
     CHECK_FALSE(reader.in_frame());
   }
 }

@@ -28,8 +28,8 @@ std::vector<Request> all_requests() {
   return {Hello{},
           Ready{},
           Booted{Slot{7}},
-          CreateGuest{1, name("vm-1"), kLabels, 1000, 1001, "mini", 256, 2, kMostDiskMib, kWorkspaces},
-          CreateGuest{1, name("vm-1"), kLabels, 0, 0, "mini", 0, 1, kLeastDiskMib, {}},
+          CreateGuest{1, name("vm-1"), kLabels, 1000, 1001, "mini", 256, 2, kMostDiskMib, kWorkspaces, true},
+          CreateGuest{1, name("vm-1"), kLabels, 0, 0, "mini", 0, 1, kLeastDiskMib, {}, false},
           AttachGuest{~0ULL, name("c1"), kLabels, 0, "/run/netns/c1"},
           DeleteGuest{3, name("c1")},
           FreezeGuest{4, Slot{7}, Epoch{0xabc}, kMaxFreeze},
@@ -40,7 +40,7 @@ std::vector<Notice> all_notices() {
   return {Welcome{kVersion, 4, "tcx", "unknown", address("100.64.0.1"), address("fd77:e::1")},
           Pipes{64},
           Guest{Slot{0xffffff}, Epoch{0x0123456789abcdefULL}, name("vm-1"), kLabels, 1000, "microvm", "booting", "mini",
-                "tcg", 12, address("100.64.0.9"), address("fd77:e::9")},
+                "tcg", 12, address("100.64.0.9"), address("fd77:e::9"), 1700000000, true},
           Announced{},
           GuestGone{Slot{7}, "boot timeout"},
           Reply{9, std::nullopt, ""},
@@ -81,6 +81,8 @@ std::vector<Wrong> wrong_values() {
           {"memory_mib", 65537},
           {"cpus", 0},
           {"cpus", 65},
+          {"ephemeral", 1},
+          {"ephemeral", "true"},
           {"memory_mib", 1},
           {"owner_group", -1},
           {"owner_group", 0xffffffffU},
@@ -116,6 +118,9 @@ std::vector<Wrong> wrong_values() {
           {"most", -1},
           {"interface_index", 0},
           {"owner", -1},
+          {"created", -1},
+          {"created", "2026-01-01"},
+          {"created", 9'214'646'400U},
           {"owner", 0xffffffffU},
           {"ipv4", 1},
           {"ipv6", ""},
@@ -175,7 +180,7 @@ TEST_CASE("messages_survive_encoding_and_decoding") {
 
 TEST_CASE("decoded_values_are_the_encoded_values") {
   const auto request = decode_request(
-      encode(Request{CreateGuest{42, name("vm-1"), kLabels, 0xfffffffe, 7, "mini", 512, 3, 100, kWorkspaces}}));
+      encode(Request{CreateGuest{42, name("vm-1"), kLabels, 0xfffffffe, 7, "mini", 512, 3, 100, kWorkspaces, true}}));
   REQUIRE(request);
   const auto& create = std::get<CreateGuest>(*request);
   CHECK(create.request == 42);
@@ -184,6 +189,7 @@ TEST_CASE("decoded_values_are_the_encoded_values") {
   CHECK(create.image == "mini");
   CHECK(create.memory_mib == 512);
   CHECK(create.cpus == 3);
+  CHECK(create.ephemeral);
   CHECK((create.owner == 0xfffffffe && create.owner_group == 7 && create.disk_mib == 100));
   CHECK(create.workspaces == kWorkspaces);
 
@@ -206,7 +212,7 @@ TEST_CASE("refuses_what_is_not_one_of_the_messages") {
       const char* packet :
       {"", "{", "[]", "null", "\"hello\"", "{}", R"({"type":1})", R"({"type":"reboot"})", R"({"type":"welcome"})",
        R"({"type":"hello","version":1} {})", R"({"type":"hello","version":1,"version":1})",
-       R"({"type":"create_guest","request":1,"name":"a","labels":{"x":"1","x":"2"},"owner":0,"owner_group":0,"image":"mini","memory_mib":64,"cpus":1,"disk_mib":64,"workspaces":[]})",
+       R"({"type":"create_guest","request":1,"name":"a","labels":{"x":"1","x":"2"},"owner":0,"owner_group":0,"image":"mini","memory_mib":64,"cpus":1,"disk_mib":64,"workspaces":[],"ephemeral":false})",
        "{\"type\":\"hello\",\"version\":1,\"\xff\":1}"}) {
     CAPTURE(packet);
     CHECK_FALSE(decode_request(packet));
@@ -214,7 +220,7 @@ TEST_CASE("refuses_what_is_not_one_of_the_messages") {
   // The control: the same shape without the fault.
   CHECK(decode_request(R"({"type":"hello","version":1})"));
   CHECK(decode_request(
-      R"({"type":"create_guest","request":1,"name":"a","labels":{"x":"1","y":"2"},"owner":0,"owner_group":0,"image":"mini","memory_mib":64,"cpus":1,"disk_mib":64,"workspaces":[]})"));
+      R"({"type":"create_guest","request":1,"name":"a","labels":{"x":"1","y":"2"},"owner":0,"owner_group":0,"image":"mini","memory_mib":64,"cpus":1,"disk_mib":64,"workspaces":[],"ephemeral":false})"));
 }
 
 TEST_CASE("path_of_a_workspace_is_absolute_plain_and_short") {

@@ -27,6 +27,24 @@ TEST_CASE("guests_are_selected_by_name_or_by_all_of_their_labels") {
   CHECK(rules("g3", {{"a", "1"}, {"b", "3"}}).empty());
 }
 
+TEST_CASE("the_policies_that_select_a_guest_have_names") {
+  const auto snapshot =
+      must_load({"apiVersion: enforcer.dev/v1\nkind: Policy\nmetadata: {name: named}\nspec:\n"
+                 "  guests: {names: [g1]}\n  allow: [{name: n, to: [n.test]}]\n"
+                 "---\napiVersion: enforcer.dev/v1\nkind: Policy\nmetadata: {name: agents}\nspec:\n"
+                 "  guests: {matchLabels: {role: agent}}\n  allow: [{name: l, to: [l.test]}]\n"
+                 "---\napiVersion: enforcer.dev/v1\nkind: Guardrail\nmetadata: {name: always}\nspec:\n"
+                 "  deny: [{name: d, to: [d.test]}]\n"});
+  const auto names = [&](const char* name, const Labels& labels) {
+    return snapshot->selecting(*GuestName::parse(name), labels);
+  };
+  CHECK(names("g1", {{"role", "agent"}}) == std::vector<std::string>{"agents", "named"});
+  CHECK(names("g1", {}) == std::vector<std::string>{"named"});
+  CHECK(names("g2", {{"role", "agent"}}) == std::vector<std::string>{"agents"});
+  CHECK(names("g2", {{"role", "other"}}).empty());
+  CHECK(Snapshot::deny_everything(1)->selecting(*GuestName::parse("g1"), {}).empty());
+}
+
 TEST_CASE("guests_with_the_same_policies_share_one_compiled_policy") {
   const auto snapshot = must_load({policy_with("allow: [{name: a, to: [a.test]}]")});
   std::vector<std::shared_ptr<const GuestPolicy>> seen(4);

@@ -108,6 +108,44 @@ TEST_CASE("a verdict that comes too late is refused with what happened, and hear
   }
 }
 
+TEST_CASE("a refused verdict is heard once from each person in each state, however often it is said") {
+  AttendedDesk at;
+  Desk::Hold client = at.hold(question_of(kTwo));
+  Desk::Hold other = at.hold(question_of(kTwo, "/other"));
+  const std::string id(client.ticket().id.text());
+  const auto insist = [&](const Reviewer& who, std::string_view on) {
+    for (int i = 0; i < 50; ++i) {
+      CHECK_FALSE(at.desk.approve(on, who, ""));
+      if (is_end(at.desk.ticket(on)->state)) CHECK_FALSE(at.desk.reject(on, who, ""));
+    }
+  };
+  insist(kOwner, id);
+  insist({.uid = kOwner.uid, .name = "by another name"}, id);
+  CHECK(at.hearing.story() == "asked asked refused_verdict");
+  insist(kRoot, id);  // another person
+  CHECK(at.hearing.story() == "asked asked refused_verdict refused_verdict");
+  insist(kOwner, other.ticket().id.text());  // another ticket
+  CHECK(at.hearing.story() == "asked asked refused_verdict refused_verdict refused_verdict");
+
+  const std::size_t pending = at.hearing.heard().size();
+  REQUIRE(at.desk.reject(id, kAlice, ""));
+  insist(kBob, id);
+  insist(kOwner, id);  // may not, and comes too late with a no
+  const auto all = at.hearing.heard();
+  REQUIRE(all.size() == pending + 4);
+  CHECK(all[pending].change == Change::kRejected);
+  CHECK(all[pending + 1].change == Change::kLateVerdict);
+  CHECK(all[pending + 1].who->name == "bob");
+  CHECK(all[pending + 2].change == Change::kRefusedVerdict);
+  CHECK(all[pending + 2].ticket.state == State::kRejected);
+  CHECK(all[pending + 3].change == Change::kLateVerdict);
+  CHECK(all[pending + 3].who->name == "owner");
+  // What counts is announced each time.
+  REQUIRE(at.desk.approve(other.ticket().id.text(), kAlice, ""));
+  REQUIRE(at.desk.approve(other.ticket().id.text(), kBob, ""));
+  CHECK(at.hearing.heard().size() == pending + 6);
+}
+
 TEST_CASE("an end is remembered for 256 more ends") {
   AttendedDesk at;
   const auto end_one = [&](int number) {

@@ -1,39 +1,43 @@
-#include "tls/key_file.h"
+#include "base/files.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 
 #include "base/fd.h"
 
-namespace enforcer::tls {
+namespace enforcer {
 
-Result<std::string> read_file(const std::string& path, std::size_t limit) {
-  const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+Result<std::string> read_file(const std::string& path, std::size_t limit, LastLink link) {
+  const int no_link = link == LastLink::kRefuse ? O_NOFOLLOW : 0;
+  const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | no_link));  // a FIFO is not waited for
   if (!file.valid() && errno == ENOENT) return fail(Errc::kNotFound, path + ": no such file");
   struct stat status{};
   if (!file.valid() || fstat(file.get(), &status) != 0) return fail_errno(path);
   if (!S_ISREG(status.st_mode)) return fail(Errc::kInvalid, path + ": not a regular file");
-  if (static_cast<std::size_t>(status.st_size) > limit)
-    return fail(Errc::kInvalid, fmt::format("{}: larger than {} bytes", path, limit));
-  // Of its final size from the start: a key leaves no second copy behind in memory that was grown.
-  std::string content(static_cast<std::size_t>(status.st_size), '\0');
+  // One more than there should be, so that what is too much shows. Those of sysfs hold less than their size says.
+  std::string content(std::min(static_cast<std::size_t>(status.st_size), limit) + 1, '\0');
   std::size_t done = 0;
   while (done < content.size()) {
     const ssize_t count = read(file.get(), content.data() + done, content.size() - done);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return fail_errno(path);
-    if (count == 0) return fail(Errc::kIo, path + ": shrank while it was read");
+    if (count == 0) {
+      content.resize(done);
+      return content;
+    }
     done += static_cast<std::size_t>(count);
   }
-  return content;
+  if (done > limit) return fail(Errc::kInvalid, fmt::format("{}: larger than {} bytes", path, limit));
+  return fail(Errc::kIo, path + ": grew while it was read");
 }
 
-Result<> write_atomically(const std::string& path, std::string_view content, mode_t mode) {
+Result<> write_atomically(const std::string& path, std::string_view content, mode_t mode, Survives crash) {
   const std::string aside = path + ".new";
   const Fd file(open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file.valid()) return fail_errno(aside);
@@ -43,9 +47,10 @@ Result<> write_atomically(const std::string& path, std::string_view content, mod
     if (count < 0) return fail_errno(aside);
     content.remove_prefix(static_cast<std::size_t>(count));
   }
-  if (fchmod(file.get(), mode) != 0 || fsync(file.get()) != 0) return fail_errno(aside);
+  if (fchmod(file.get(), mode) != 0) return fail_errno(aside);
+  if (crash == Survives::kHost && fsync(file.get()) != 0) return fail_errno(aside);
   if (rename(aside.c_str(), path.c_str()) != 0) return fail_errno(path);
   return {};
 }
 
-}  // namespace enforcer::tls
+}  // namespace enforcer

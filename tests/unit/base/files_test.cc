@@ -1,0 +1,113 @@
+#include "base/files.h"
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+namespace enforcer {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct FilesFolder {
+  FilesFolder() {
+    char name[] = "/tmp/enforcer-unit-files-XXXXXX";
+    REQUIRE(mkdtemp(name) != nullptr);
+    path = name;
+  }
+  ~FilesFolder() { fs::remove_all(path); }
+  [[nodiscard]] std::string at(std::string_view name) const { return path + "/" + std::string(name); }
+  std::string path;
+};
+
+constexpr mode_t kPrivate = 0600;
+
+mode_t mode_of(const std::string& path) {
+  struct stat status{};
+  REQUIRE(lstat(path.c_str(), &status) == 0);
+  return status.st_mode & 07777;
+}
+
+Error refusal_to_read(const std::string& path, LastLink link = LastLink::kFollow) {
+  const auto text = read_file(path, 100, link);
+  REQUIRE_FALSE(text);
+  return text.error();
+}
+
+}  // namespace
+
+TEST_CASE("a_file_is_read_whole_up_to_its_limit") {
+  const FilesFolder folder;
+  const std::string path = folder.at("a");
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{99}, std::size_t{100}}) {
+    CAPTURE(size);
+    std::string content(size, 'a');
+    if (size > 1) content[1] = '\0';
+    std::ofstream(path, std::ios::binary) << content;
+    CHECK(read_file(path, 100, LastLink::kRefuse).value() == content);
+  }
+  std::ofstream(path) << std::string(101, 'a');
+  CHECK(refusal_to_read(path).code == Errc::kInvalid);
+  CHECK(refusal_to_read(path).message == path + ": larger than 100 bytes");
+  CHECK(read_file(path, 101, LastLink::kRefuse).value().size() == 101);
+}
+
+TEST_CASE("what_holds_less_than_its_size_says_is_read_as_it_is") {
+  const auto text = read_file("/sys/devices/system/cpu/possible", 4096, LastLink::kRefuse);
+  REQUIRE(text);
+  CHECK(text->ends_with('\n'));
+  CHECK(fs::file_size("/sys/devices/system/cpu/possible") > text->size());
+  // And one that holds more than it says.
+  CHECK(refusal_to_read("/proc/self/status").message == "/proc/self/status: grew while it was read");
+}
+
+TEST_CASE("only_regular_files_are_read_and_links_only_where_they_may_be_there") {
+  const FilesFolder folder;
+  CHECK(refusal_to_read(folder.at("none")).code == Errc::kNotFound);
+  CHECK(refusal_to_read(folder.at("none")).message == folder.at("none") + ": no such file");
+  CHECK(refusal_to_read(folder.path).message == folder.path + ": not a regular file");
+  REQUIRE(mkfifo(folder.at("fifo").c_str(), kPrivate) == 0);
+  CHECK(refusal_to_read(folder.at("fifo")).message == folder.at("fifo") + ": not a regular file");
+  std::ofstream(folder.at("real")) << "content";
+  fs::create_symlink(folder.at("real"), folder.at("link"));
+  CHECK(read_file(folder.at("link"), 100, LastLink::kFollow).value() == "content");
+  CHECK(refusal_to_read(folder.at("link"), LastLink::kRefuse).code != Errc::kNotFound);
+}
+
+TEST_CASE("a_file_is_replaced_whole_with_its_mode") {
+  const FilesFolder folder;
+  const std::string path = folder.at("a");
+  for (const Survives crash : {Survives::kProgram, Survives::kHost}) {
+    for (const mode_t mode : {mode_t{0600}, mode_t{0640}}) {
+      for (const std::string& content : {std::string("new"), std::string(), std::string(100'000, 'x')}) {
+        REQUIRE(write_atomically(path, content, mode, crash));
+        CHECK(read_file(path, 100'000, LastLink::kRefuse).value() == content);
+        CHECK(mode_of(path) == mode);
+        CHECK_FALSE(fs::exists(path + ".new"));
+      }
+    }
+  }
+}
+
+TEST_CASE("what_a_crash_left_aside_is_written_over_and_a_link_there_is_not_followed") {
+  const FilesFolder folder;
+  const std::string path = folder.at("a");
+  std::ofstream(path + ".new") << "half of something longer";
+  REQUIRE(chmod((path + ".new").c_str(), 0666) == 0);
+  REQUIRE(write_atomically(path, "whole", kPrivate, Survives::kHost));
+  CHECK(read_file(path, 100, LastLink::kRefuse).value() == "whole");
+  CHECK(mode_of(path) == kPrivate);
+
+  std::ofstream(folder.at("other")) << "untouched";
+  fs::create_symlink(folder.at("other"), path + ".new");
+  CHECK_FALSE(write_atomically(path, "more", kPrivate, Survives::kHost));
+  CHECK(read_file(folder.at("other"), 100, LastLink::kRefuse).value() == "untouched");
+  CHECK(read_file(path, 100, LastLink::kRefuse).value() == "whole");
+  CHECK_FALSE(write_atomically(folder.at("none/a"), "x", kPrivate, Survives::kProgram));
+}
+
+}  // namespace enforcer

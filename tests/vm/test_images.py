@@ -1,0 +1,219 @@
+"""Guests' images: how they are built, what becomes of a build that fails or is killed, and what hostd makes of a file that changed."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+
+from lib.expect import Skip, equal
+from lib.lab import REPOSITORY, build_folder
+from lib.processes import wait_for
+from lib.runner import hang_guard
+from lib.vm_lab import run, vm_lab
+
+KERNEL_ROOT = os.environ.get("ENFORCER_KERNEL_ROOT", "/")
+PLACE = "/tmp/enforcer-tests"
+
+
+@contextlib.contextmanager
+def folder():
+    os.makedirs(PLACE, mode=0o755, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="images-", dir=PLACE) as path:
+        os.chmod(path, 0o755)
+        yield path
+
+
+def command(profile, output, *more):
+    return [f"{REPOSITORY}/vm-images/build", profile, "--output", output, "--init", f"{build_folder()}/vm-images/enforcer-init",
+            "--kernel-root", KERNEL_ROOT, *more]
+
+
+def build(profile, output, *more, **options):
+    return subprocess.run(command(profile, output, *more), capture_output=True, text=True, timeout=100, **options)
+
+
+def contents(path):
+    return {name: open(f"{path}/{name}", "rb").read() for name in sorted(os.listdir(path))}
+
+
+@contextlib.contextmanager
+def stand_in(script):
+    """The environment of a build whose mmdebstrap is this shell script."""
+    if not shutil.which("mkfs.erofs"):
+        raise Skip("erofs-utils is missing: deploy/install-packages image-root")
+    with tempfile.TemporaryDirectory() as programs:
+        with open(f"{programs}/mmdebstrap", "w") as file:
+            file.write("#!/bin/sh\n" + script)
+        os.chmod(f"{programs}/mmdebstrap", 0o755)
+        yield {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
+
+
+def old_image(output):
+    os.makedirs(f"{output}/agent")
+    with open(f"{output}/agent/image.json", "w") as file:
+        file.write("the old one")
+
+
+def is_as_before(output):
+    equal(os.listdir(output), ["agent"], "what is in the folder of the images")
+    equal(contents(f"{output}/agent"), {"image.json": b"the old one"}, "the old image")
+
+
+def mounts_below(path):
+    with open("/proc/self/mounts") as file:
+        return [line for line in file if path in line]
+
+
+def test_image_of_the_same_things_has_the_same_bytes():
+    with folder() as first, folder() as second:
+        for output in (first, second, second):  # and again over one that is there
+            done = build("mini", output)
+            equal(done.returncode, 0, done.stderr)
+            equal(os.listdir(output), ["mini"], "what is in the folder of the images")
+        equal(contents(f"{first}/mini"), contents(f"{second}/mini"), "the two images")
+        described = json.loads(contents(f"{first}/mini")["image.json"])
+        equal(set(described["files"]), {"vmlinuz", "initramfs"}, "files")
+        equal((described["profile"], described["memory_mib"]), ("mini", 256), "profile and memory")
+
+
+def test_build_that_lacks_something_says_what_and_leaves_the_old_image():
+    with folder() as output, folder() as empty:
+        equal(build("mini", output).returncode, 0, "the first build")
+        before = contents(f"{output}/mini")
+        for more, complaint in ((["--kernel-root", empty], f"no kernel {empty}/boot/vmlinuz-*-cloud-amd64: apt-get install"),
+                                (["--kernel", "1.2.3"], "no kernel"), (["--init", "/nonexistent"], "/nonexistent is missing")):
+            done = build("mini", output, *more)
+            equal(done.returncode, 1, f"{more}: {done.stderr}")
+            assert done.stderr.startswith("vm-images/build: ") and complaint in done.stderr, done.stderr
+            equal(contents(f"{output}/mini"), before, "the old image")
+        equal(build("maxi", output).returncode, 2, "a profile that does not exist")
+
+
+def test_root_file_system_is_made_by_root_only_and_needs_its_programs():
+    with folder() as output, folder() as empty, stand_in("exit 0") as environment:
+        nobody = {"user": 65534, "group": 65534, "extra_groups": []}
+        if os.access(REPOSITORY, os.X_OK) and subprocess.run(["test", "-r", f"{REPOSITORY}/vm-images/build"], **nobody).returncode == 0:
+            done = build("agent", output, env={**environment, "PATH": os.environ["PATH"]} if shutil.which("mmdebstrap") else environment,
+                         **nobody)
+            assert done.returncode == 1 and "only root can make it" in done.stderr, done.stderr
+        done = build("agent", output, env={**os.environ, "PATH": empty})
+        assert done.returncode == 1 and "mmdebstrap is missing: apt-get install mmdebstrap" in done.stderr, done.stderr
+        equal(os.listdir(output), [], "what is left")
+
+
+def test_failed_installation_shows_why_and_leaves_the_old_image():
+    with folder() as output:
+        old_image(output)
+        with stand_in("echo 'I: extracting archives' >&2; echo 'E: the mirror has no such package' >&2; exit 25") as environment:
+            done = build("agent", output, env=environment)
+            equal(done.returncode, 1, done.stderr)
+            assert "extracting archives" in done.stdout and "E: the mirror has no such package" in done.stdout, done.stdout
+            assert done.stderr == "vm-images/build: mmdebstrap failed; the reason is above\n", done.stderr
+        is_as_before(output)
+        with stand_in("echo 'dpkg: error: write: No space left on device' >&2; exit 25") as environment:
+            done = build("agent", output, env=environment)
+            assert done.returncode == 1 and "no space left" in done.stderr, done.stderr
+        is_as_before(output)
+
+
+def test_build_without_room_is_refused_before_it_begins():
+    with folder() as output:
+        old_image(output)
+        small = f"{output}/small"
+        os.mkdir(small)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=50m", "small", small], check=True)
+        try:
+            done = build("mini", small)
+            assert done.returncode == 1 and f"{small}: 50 MiB are free, and this build needs 64 MiB" in done.stderr, done.stderr
+            equal(os.listdir(small), [], "what is left")
+        finally:
+            subprocess.run(["umount", small], check=True)
+
+
+STUCK = 'for last; do root=$before; before=$last; done; mount -t tmpfs held "$root"; touch "$root/held"; echo "I: held" >&2; exec sleep 1000'
+
+
+@contextlib.contextmanager
+def stuck_build(output):
+    """A build in the middle of its installation, with a mount of its own; gives the process."""
+    with stand_in(STUCK) as environment:
+        process = subprocess.Popen(command("agent", output), env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            assert any(line.rstrip().endswith("held") for line in process.stdout), process.stderr.read()
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+
+
+def sleepers(output):
+    """Processes that work in this folder, or did."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/mounts") as file:
+            if any(output in line for line in file):
+                found.append(pid)
+    return found
+
+
+def test_interrupted_build_leaves_nothing_but_the_old_image():
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with folder() as output:
+            old_image(output)
+            with stuck_build(output) as process:
+                assert sleepers(output), "the control: a build that runs is seen"
+                equal(mounts_below(output), [], "mounts of the host while it runs")
+                process.send_signal(number)
+                _, complaint = process.communicate(timeout=60)
+                equal(process.returncode, 1, complaint)
+                equal(complaint, f"vm-images/build: interrupted by {number.name}; nothing was changed\n", "what is said")
+            is_as_before(output)
+            equal(sleepers(output), [], "processes left")
+
+
+def test_killed_build_leaves_no_process_and_no_mount_and_the_next_one_removes_its_folder():
+    with folder() as output:
+        old_image(output)
+        with stuck_build(output) as process:
+            process.kill()
+            process.wait(30)
+            wait_for(lambda: not sleepers(output), 30, "the installation to end with its build")
+            equal(mounts_below(output), [], "mounts of the host")
+        equal(len(os.listdir(output)), 2, "the old image and the killed build's folder")
+        with stand_in("exit 1") as environment:
+            build("agent", output, env=environment)
+        is_as_before(output)
+
+
+def test_build_does_not_take_the_folder_of_one_that_runs():
+    with folder() as output:
+        old_image(output)
+        with stuck_build(output), stand_in("exit 1") as environment:
+            before = set(os.listdir(output))
+            build("agent", output, env=environment)
+            equal(set(os.listdir(output)), before, "the folder of the build that runs")
+
+
+@hang_guard(240)
+def test_tool_builds_lists_and_shows_and_no_guest_starts_from_a_file_that_changed():
+    with folder() as output, vm_lab(images={"roots": [output]}) as lab:
+        ctl = lab.enforcer.ctl
+        done = ctl("image", "build", "mini", "--kernel-root", KERNEL_ROOT)
+        equal(done.returncode, 0, done.stdout + done.stderr)
+        listed = json.loads(lab.enforcer.ctl_ok("image", "list", "-o", "json"))["images"]
+        equal([(image["name"], image["folder"]) for image in listed], [("mini", f"{output}/mini")], "images")
+        equal(ctl("image", "show", "mini").returncode, 0, "show")
+        equal(run(lab, "--", "true").returncode, 0, "a guest of the image as it was built")
+
+        with open(f"{output}/mini/initramfs", "r+b") as file:
+            file.seek(1000)
+            byte = file.read(1)
+            file.seek(1000)
+            file.write(bytes([byte[0] ^ 1]))
+        refused = run(lab, "--", "true")
+        assert refused.returncode == 125 and "its SHA-256 is" in refused.stderr, (refused.returncode, refused.stderr)
+        shown = ctl("image", "show", "mini")
+        assert shown.returncode == 3 and "another content" in shown.stdout, shown.stdout

@@ -1,0 +1,31 @@
+// Small files: read whole, and replaced whole.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace enforcer {
+
+/// What a path that is itself a symbolic link comes to.
+enum class LastLink : std::uint8_t { kFollow, kRefuse };
+
+/// kNotFound: there is no such file. kInvalid: more than `limit` bytes, or not a regular file. It leaves no copy behind
+/// in memory that was grown: where it is a key, the caller has but this one to wipe.
+Result<std::string> read_file(const std::string& path, std::size_t limit, LastLink link);
+
+/// What may crash in the middle, and leaves the old content or the new one.
+enum class Survives : std::uint8_t {
+  kProgram,  ///< after a crash of the host there may be anything; costs no wait for a disk
+  kHost,
+};
+
+/// Replaces a file, by way of `path`.new, with one of this mode and the caller's.
+Result<> write_atomically(const std::string& path, std::string_view content, mode_t mode, Survives crash);
+
+}  // namespace enforcer

@@ -1,0 +1,169 @@
+// doctor: what is not well on this host, or inside one guest, and what to do about it. Changes nothing.
+#include <fmt/format.h>
+#include <sys/utsname.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "config/paths.h"
+#include "control/json.h"
+#include "control/json_object.h"
+#include "enforcerctl/command_line.h"
+#include "enforcerctl/doctor_checks.h"
+#include "enforcerctl/guest_probe.h"
+#include "enforcerctl/guests.h"
+
+namespace enforcer::ctl {
+namespace {
+
+using nlohmann::json;
+
+struct DoctorOptions {
+  std::string guest;
+};
+
+/// A JVM alone takes ten seconds in a guest that is emulated.
+constexpr auto kProbePatience = std::chrono::seconds(180);
+constexpr std::uint64_t kStateSpace = std::uint64_t{1} << 30;
+
+/// The configuration of --config, or the one at its usual place; --instance overrides what it says.
+Result<config::Config> configuration_of(const Tool& tool) {
+  auto outcome = config::load_config(tool.common.config);
+  if (!outcome.config) {
+    std::string text = "the configuration does not load";
+    for (const auto& diagnostic : outcome.diagnostics) text += "\n" + diagnostic.to_string();
+    return fail(Errc::kInvalid, text);
+  }
+  if (!tool.common.instance.empty()) outcome.config->instance = tool.common.instance;
+  return *std::move(outcome.config);
+}
+
+Result<control::Status> status_of(const Tool& tool) {
+  const std::string body = TRY(tool.ask("GET", "/v1/status"));
+  return control::decode_status(body);
+}
+
+std::vector<Check> all_checks(const config::Config& config, const Result<control::Status>& status) {
+  std::vector<Check> checks{check_daemon(status)};
+  if (status) {
+    for (const auto check : {check_hostd, check_audit, check_policies}) checks.push_back(check(*status));
+  }
+  utsname system{};
+  uname(&system);
+  checks.push_back(check_kernel(system.release));
+  checks.push_back(check_bpffs("/sys/fs/bpf"));
+  checks.push_back(check_kvm("/dev/kvm", config.accelerator, status ? status->accelerator : ""));
+  checks.push_back(check_images(config.images.roots));
+  checks.push_back(check_clock(WallClock::now(), clock_state()));
+  const std::string audit_path = status ? status->audit.path : config.audit.path;
+  checks.push_back(check_space("audit space", std::filesystem::path(audit_path).parent_path(), config.audit.max_bytes));
+  checks.push_back(check_space("state space", config::Paths::of(config.instance).state_dir(), kStateSpace));
+  checks.push_back(check_groups(control::RoleGroups::of_host()));
+  return checks;
+}
+
+json to_json(const Check& check) {
+  return {{"name", check.name}, {"verdict", label(check.verdict)}, {"found", check.found}, {"advice", check.advice}};
+}
+
+ExitCode examine_host(Tool& tool) {
+  const auto config = configuration_of(tool);
+  if (!config) return tool.report(config.error());
+  const auto checks = all_checks(*config, status_of(tool));
+  const bool failed = std::ranges::any_of(checks, [](const Check& check) { return check.verdict == Verdict::kFail; });
+  if (tool.json()) {
+    json answer = control::answer_object();
+    answer["failed"] = failed;
+    answer["checks"] = json::array();
+    for (const Check& check : checks) answer["checks"].push_back(to_json(check));
+    tool.print_json(control::dump(answer));
+  } else {
+    Table table({"CHECK", "VERDICT", "FOUND", "WHAT TO DO"});
+    for (const Check& check : checks) {
+      table.add({check.name, std::string(label(check.verdict)), check.found, check.advice});
+    }
+    tool.terminal().out(table.render(tool.common.headers));
+  }
+  return failed ? ExitCode::kFindings : ExitCode::kOk;
+}
+
+std::string trust_text(const RuntimeTrust& runtime) {
+  if (!runtime.installed) return "";
+  return runtime.trust == Trust::kYes ? "yes" : runtime.trust == Trust::kNo ? "no" : "unknown";
+}
+
+bool will_fail(const RuntimeTrust& runtime) {
+  return runtime.installed && runtime.trust == Trust::kNo;
+}
+
+void print_runtimes(const Tool& tool, const GuestName& guest, const std::vector<RuntimeTrust>& runtimes) {
+  if (tool.json()) {
+    json answer = control::answer_object();
+    answer["guest"] = guest.text();
+    answer["runtimes"] = json::array();
+    for (const RuntimeTrust& runtime : runtimes) {
+      answer["runtimes"].push_back({{"runtime", runtime.runtime},
+                                    {"installed", runtime.installed},
+                                    {"trust", trust_text(runtime)},
+                                    {"note", runtime.note}});
+    }
+    tool.print_json(control::dump(answer));
+    return;
+  }
+  Table table({"RUNTIME", "INSTALLED", "TRUST", "NOTE"});
+  for (const RuntimeTrust& runtime : runtimes) {
+    table.add({runtime.runtime, runtime.installed ? "yes" : "no", trust_text(runtime), runtime.note});
+  }
+  tool.terminal().out(table.render(tool.common.headers));
+}
+
+Result<std::vector<RuntimeTrust>> probe(const Tool& tool, const GuestName& name) {
+  const std::string body = TRY(tool.ask("GET", guest_target(name, "/ca")));
+  const auto authority = TRY(control::decode_authority(body));
+  const std::string request = TRY(probe_request(authority));
+  const control::Client daemon = TRY(tool.client());
+  const Fd connection = TRY(daemon.upgrade(guest_target(name, "/exec"), Deadline::after(Tool::kPatience)));
+  const std::string output = TRY(run_probe(connection, request, Deadline::after(kProbePatience)));
+  return judge(TRY(parse_probe(output)));
+}
+
+ExitCode examine_guest(Tool& tool, const std::string& guest) {
+  const auto name = GuestName::parse(guest);
+  if (!name) return tool.usage(name.error().message);
+  const auto known = find_guest(tool, *name);
+  if (!known) return tool.report(known.error());
+  if (known->kind != "microvm") {
+    return tool.report({Errc::kUnavailable,
+                        fmt::format("{} is an attached namespace, and nobody can look inside from here; "
+                                    "'enforcerctl ca export {} > enforcer.crt' is what its programs must trust: put it "
+                                    "into /usr/local/share/ca-certificates there and run update-ca-certificates, and "
+                                    "name it with NODE_EXTRA_CA_CERTS",
+                                    name->text(), name->text())});
+  }
+  const auto runtimes = probe(tool, *name);
+  if (!runtimes) return tool.report(runtimes.error());
+  print_runtimes(tool, *name, *runtimes);
+  return std::ranges::any_of(*runtimes, will_fail) ? ExitCode::kFindings : ExitCode::kOk;
+}
+
+ExitCode doctor(Tool& tool, const DoctorOptions& options) {
+  return options.guest.empty() ? examine_host(tool) : examine_guest(tool, options.guest);
+}
+
+}  // namespace
+
+void add_doctor(CLI::App& root, CommandLine& line) {
+  auto options = std::make_shared<DoctorOptions>();
+  CLI::App& verb = add_verb(
+      root, line,
+      {.name = "doctor",
+       .summary = "Says what is not well on this host, or inside a guest, and what to do",
+       .examples = {"doctor", "doctor --guest agent-1", "doctor -o json"},
+       .more = "With --guest: which runtimes are installed in the microVM, and whether they will trust its CA, which\n"
+               "signs for the origins whose TLS is looked into. The guest itself is asked, by a script that changes\n"
+               "nothing. Exit code 3: a check failed, or an installed runtime will not trust the CA."});
+  verb.add_option("--guest", options->guest, "Look into this microVM")->type_name("NAME");
+  when_chosen(verb, line, options, doctor);
+}
+
+}  // namespace enforcer::ctl

@@ -1,0 +1,29 @@
+// OneCommand: when the guest that `enforcerctl run` made is over. The tool deletes it itself; this is for a tool that
+// was killed, or whose connection broke.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+
+#include "base/deadline.h"
+
+namespace enforcer::enforcerd {
+
+class OneCommand {
+ public:
+  /// From the moment that the guest runs, or that this daemon finds it running, to its command.
+  static constexpr std::chrono::seconds kPatience{120};
+
+  /// To be asked now and then of a guest that has booted. `begun`: commands that ever ran here; `running`: those that
+  /// run now.
+  [[nodiscard]] bool is_over(std::size_t begun, std::size_t running, Monotonic::time_point now) {
+    if (begun > 0) return running == 0;
+    if (!until_) until_ = now + kPatience;
+    return now >= *until_;
+  }
+
+ private:
+  std::optional<Monotonic::time_point> until_;
+};
+
+}  // namespace enforcer::enforcerd

@@ -1,0 +1,60 @@
+#include "host/scratch_disk.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace enforcer::host {
+namespace {
+
+constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20;
+constexpr const char* kName = "disk.new";
+constexpr std::uint64_t kLeastRoomMib = 64;  // an empty ext4 takes some of it, the first files of a guest the rest
+
+Result<std::uint64_t> free_mib(int folder, const std::string& path) {
+  struct statvfs status{};
+  if (::fstatvfs(folder, &status) != 0) return fail_errno(path);
+  return status.f_bavail * status.f_frsize / kMebibyte;
+}
+
+std::unexpected<Error> no_disk(const std::string& folder, std::uint32_t size_mib) {
+  const Errc code = errno == ENOSPC || errno == EDQUOT ? Errc::kUnavailable : Errc::kIo;
+  return fail(code, fmt::format("{}: cannot make a disk of {} MiB: {}", folder, size_mib, std::strerror(errno)));
+}
+
+}  // namespace
+
+Result<ScratchDisk> make_scratch_disk(const std::string& path, std::uint32_t size_mib) {
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno(path);
+  const Fd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!folder.valid()) return fail_errno(path);
+  if (::fchown(folder.get(), ::geteuid(), ::getegid()) != 0 || ::fchmod(folder.get(), 0700) != 0)
+    return fail_errno(path);
+
+  const std::uint64_t room = TRY(free_mib(folder.get(), path));
+  if (room < kLeastRoomMib)
+    return fail(Errc::kUnavailable,
+                fmt::format("{}: {} MiB are free, and a guest's disk needs {}", path, room, kLeastRoomMib));
+
+  ScratchDisk disk;
+  // One at a time has a name, and for a moment; what a hostd that was killed in that moment left goes here. Not
+  // O_TMPFILE: not every file system has it.
+  ::unlinkat(folder.get(), kName, 0);
+  disk.file = Fd(::openat(folder.get(), kName, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!disk.file.valid()) return no_disk(path, size_mib);
+  if (::unlinkat(folder.get(), kName, 0) != 0 ||
+      ::ftruncate(disk.file.get(), static_cast<off_t>(size_mib * kMebibyte)) != 0)
+    return no_disk(path, size_mib);
+  if (room < size_mib) {
+    disk.warning = fmt::format("{}: {} MiB are free, and the guest's disk may grow to {}: it will see errors then",
+                               path, room, size_mib);
+  }
+  return disk;
+}
+
+}  // namespace enforcer::host

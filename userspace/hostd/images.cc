@@ -1,0 +1,30 @@
+// Images are checked before a guest of theirs is made: in a child process, so that guests are watched meanwhile.
+// Whoever asked for a guest waits in `waiting_`; nothing of it exists yet.
+#include <algorithm>
+#include <utility>
+
+#include "hostd/guests.h"
+
+namespace enforcer::hostd {
+
+void Guests::create(const hostproto::CreateGuest& request) {
+  const auto readiness = images_.prepare(request.image);
+  if (!readiness) return reply(request.request, std::unexpected(readiness.error()));
+  if (*readiness == host::ImageStore::Readiness::kReady) return create_now(request);
+  waiting_.push_back(request);
+}
+
+void Guests::image_checked() {
+  // Those whose image is another one begin to wait anew.
+  for (const auto& request : std::exchange(waiting_, {})) create(request);
+}
+
+bool Guests::forget_waiting(const GuestName& name) {
+  const auto found = std::ranges::find(waiting_, name, &hostproto::CreateGuest::name);
+  if (found == waiting_.end()) return false;
+  reply(found->request, fail(Errc::kConflict, "the guest was deleted while its image was checked"));
+  waiting_.erase(found);
+  return true;
+}
+
+}  // namespace enforcer::hostd

@@ -1,0 +1,1 @@
+"""What vm-images/build is made of."""
