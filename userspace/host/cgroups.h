@@ -19,7 +19,7 @@
 #include "base/fd.h"
 #include "base/ids.h"
 #include "base/result.h"
-#include "host/limits.h"
+#include "host/guest_limits.h"
 
 namespace enforcer::host {
 

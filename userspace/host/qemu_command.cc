@@ -5,7 +5,7 @@
 #include <initializer_list>
 
 #include "base/ascii.h"
-#include "host/limits.h"
+#include "host/guest_limits.h"
 
 namespace enforcer::host {
 namespace {

@@ -1,4 +1,4 @@
-#include "host/limits.h"
+#include "host/guest_limits.h"
 
 #include "host/confined_process.h"
 #include "host/virtiofsd.h"
