@@ -55,8 +55,10 @@ def mounts(unit, writable):
             if os.path.isdir(folder):
                 mount("tmpfs", folder, "tmpfs", MS_RDONLY, "mode=000")
     if unit.value("ProtectSystem") == "strict":
-        for path in [*unit.words("ReadWritePaths"), *writable]:
-            mount(path, path, flags=MS_BIND | MS_REC)
+        for word in [*unit.words("ReadWritePaths"), *writable]:
+            path = word.removeprefix("-")
+            if path == word or os.path.exists(path):  # with the sign it may be missing
+                mount(path, path, flags=MS_BIND | MS_REC)
         mount(None, "/", flags=MS_REMOUNT | MS_BIND | MS_RDONLY)
     options = (["hidepid=invisible"] if unit.value("ProtectProc") == "invisible" else []) + \
               (["subset=pid"] if unit.value("ProcSubset") == "pid" else [])

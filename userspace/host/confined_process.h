@@ -9,16 +9,19 @@
 #include <vector>
 
 #include "base/result.h"
+#include "host/child_steps.h"
 
 namespace enforcer::host {
+
+/// One for each CPU, plus QEMU's pool of 64.
+inline constexpr std::uint32_t kMaxQemuThreads = 256;
 
 struct Confinement {
   uid_t uid = 0;                 ///< not root
   gid_t gid = 0;                 ///< the only group it has
   int netns = -1;                ///< the network namespace it is in
-  std::vector<int> descriptors;  ///< become 3, 4, ... in it
-  int standard_error = -1;       ///< becomes 2; 0 and 1 are /dev/null
   std::uint64_t file_bytes = 0;  ///< it cannot write to a file beyond this offset
+  ChildOutfit outfit;
 };
 
 /// Executes `argv` (argv[0]: an absolute path). When this returns, the program runs; an error names the step that

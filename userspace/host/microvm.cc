@@ -1,11 +1,7 @@
 #include "host/microvm.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,17 +10,19 @@ extern "C" {
 #include <sys/pidfd.h>
 }
 
+#include <algorithm>
 #include <array>
-#include <charconv>
 #include <csignal>
 #include <cstring>
 #include <utility>
 
 #include "base/text.h"
 #include "host/confined_process.h"
+#include "host/process.h"
 #include "host/qemu_command.h"
 #include "host/scratch_disk.h"
 #include "host/tsc.h"
+#include "host/unix_socket.h"
 
 namespace enforcer::host {
 namespace {
@@ -41,85 +39,6 @@ std::string exec_socket(std::size_t channel) {
 Result<> check_qemu(const std::string& qemu) {
   if (::access(qemu.c_str(), X_OK) == 0) return {};
   return fail(Errc::kUnavailable, fmt::format("{}: {}; {}", qemu, std::strerror(errno), kHowToInstall));
-}
-
-/// The folder of the sockets: ours alone. QEMU gets the sockets, never the folder.
-Result<> prepare_run_dir(const std::string& path) {
-  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno(path);
-  const Fd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!folder.valid()) return fail_errno(path);
-  if (::fchown(folder.get(), ::geteuid(), ::getegid()) != 0 || ::fchmod(folder.get(), 0700) != 0)
-    return fail_errno(path);
-  return {};
-}
-
-Result<sockaddr_un> unix_address(const std::string& run_dir, std::string_view name) {
-  const std::string path = fmt::format("{}/{}", run_dir, name);
-  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
-  if (path.size() >= sizeof address.sun_path)
-    return fail(Errc::kInvalid, fmt::format("{}: longer than the {} bytes a socket's path may have", path,
-                                            sizeof address.sun_path - 1));
-  std::memcpy(address.sun_path, path.data(), path.size());
-  return address;
-}
-
-Result<Fd> unix_socket() {
-  Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!socket.valid()) return fail_errno("socket");
-  return socket;
-}
-
-/// A listening socket, so that connecting works before QEMU runs its first instruction.
-Result<Fd> listen_in(const std::string& run_dir, std::string_view name) {
-  const sockaddr_un address = TRY(unix_address(run_dir, name));
-  Fd socket = TRY(unix_socket());
-  if (::unlink(address.sun_path) != 0 && errno != ENOENT) return fail_errno(address.sun_path);
-  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-      ::listen(socket.get(), 1) != 0)
-    return fail_errno(address.sun_path);
-  return socket;
-}
-
-Result<Fd> connect_in(const std::string& run_dir, std::string_view name) {
-  const sockaddr_un address = TRY(unix_address(run_dir, name));
-  Fd socket = TRY(unix_socket());
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    return fail_errno(address.sun_path);
-  return socket;
-}
-
-/// Field 22 of /proc/PID/stat, in clock ticks since the host's boot; the command's name before it may hold anything, so
-/// fields are counted from its closing parenthesis.
-Result<std::uint64_t> read_start_time(pid_t pid) {
-  const std::string path = fmt::format("/proc/{}/stat", pid);
-  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  std::array<char, 1024> bytes{};
-  const ssize_t count = file.valid() ? ::read(file.get(), bytes.data(), bytes.size()) : -1;
-  if (count <= 0) return fail(Errc::kNotFound, fmt::format("process {} is gone", pid));
-  std::string_view text(bytes.data(), static_cast<std::size_t>(count));
-  const auto name_end = text.rfind(')');
-  if (name_end == std::string_view::npos) return fail(Errc::kIo, path + ": not understood");
-  text.remove_prefix(name_end);
-  for (int field = 2; field < 22; ++field) {
-    const auto space = text.find(' ');
-    if (space == std::string_view::npos) return fail(Errc::kIo, path + ": not understood");
-    text.remove_prefix(space + 1);
-  }
-  std::uint64_t start_time = 0;
-  if (std::from_chars(text.data(), text.data() + text.size(), start_time).ec != std::errc())
-    return fail(Errc::kIo, path + ": not understood");
-  return start_time;
-}
-
-Result<Fd> open_pidfd(pid_t pid) {
-  Fd pidfd(::pidfd_open(pid, 0));
-  if (!pidfd.valid()) return fail(Errc::kNotFound, fmt::format("process {} is gone", pid));
-  return pidfd;
-}
-
-bool is_readable(int fd, std::chrono::milliseconds wait) {
-  pollfd waiting{fd, POLLIN, 0};
-  return ::poll(&waiting, 1, static_cast<int>(wait.count())) > 0;
 }
 
 /// The first line that QEMU wrote to its standard error, without its own "qemu-system-x86_64: ".
@@ -150,6 +69,12 @@ Result<Pipe> make_pipe() {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return fail_errno("pipe");
   return Pipe{Fd(ends[0]), Fd(ends[1])};
+}
+
+/// What it may write to: its disk, and memory that is shared with the server of a workspace, which is a file without a
+/// name.
+std::uint64_t largest_file(const MicroVmSpec& spec) {
+  return std::uint64_t{std::max(spec.disk_mib, spec.workspaces.empty() ? 0 : spec.memory_mib)} << 20;
 }
 
 /// Both of its disks, or neither.
@@ -198,13 +123,16 @@ Result<MicroVm> MicroVm::start(const MicroVmSpec& spec, const Image& image, int 
   descriptors.insert(descriptors.end(), {console.get(), monitor.get()});
   if (spec.disk_mib > 0) descriptors.insert(descriptors.end(), {image.root.get(), disk.file.get()});
 
+  for (const GuestWorkspace& workspace : spec.workspaces) descriptors.push_back(workspace.socket);
+
   const pid_t pid =
       TRY(spawn_confined(qemu_command(spec, command_line), {.uid = uid,
                                                             .gid = gid,
                                                             .netns = netns,
-                                                            .descriptors = std::move(descriptors),
-                                                            .standard_error = errors.write_end.get(),
-                                                            .file_bytes = std::uint64_t{spec.disk_mib} << 20}));
+                                                            .file_bytes = largest_file(spec),
+                                                            .outfit = {.descriptors = std::move(descriptors),
+                                                                       .standard_error = errors.write_end.get(),
+                                                                       .cgroups = spec.cgroups}}));
   // Nobody but us reaps it, so the pid is its own even if it has ended already.
   auto pidfd = open_pidfd(pid);
   const auto start_time = read_start_time(pid);

@@ -3,9 +3,9 @@
 // QEMU is the process that a hostile guest attacks first, so it gets nothing it does not need: a uid of its own
 // (kGuestUidBase + slot, no groups, no capabilities, no new privileges), its own seccomp sandbox, the guest's network
 // namespace (which has no address and no route), and exactly these descriptors: the tap, the image's files, a
-// disk without a name, the listening sockets of its channels and of its monitor, and a pipe for its error messages.
-// The sockets are made by us in a folder that QEMU's uid cannot enter, so nobody but root reaches them and QEMU cannot
-// put something else in their place.
+// disk without a name, the listening sockets of its channels and of its monitor, its ends of the sockets to the servers
+// of its workspaces (virtiofsd.h), and a pipe for its error messages. The sockets are made by us in a folder that
+// QEMU's uid cannot enter, so nobody but root reaches them and QEMU cannot put something else in their place.
 //
 // A microVM outlives the process that started it (a restart of hostd must not end guests): the destructor lets go,
 // end() ends. After a restart adopt() takes it back by pid and start time.
@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/ids.h"
@@ -23,11 +24,20 @@
 #include "base/result.h"
 #include "host/accelerator.h"
 #include "host/image.h"
+#include "host/workspace.h"
 
 namespace enforcer::host {
 
 /// Guests' QEMU processes run as this uid + slot: far above what distributions and containers' subuid ranges hand out.
 inline constexpr uid_t kGuestUidBase = 2'000'000;
+
+/// A folder of the host in a guest.
+struct GuestWorkspace {
+  std::string tag;  ///< "ws0"
+  std::string path;
+  hostproto::Workspace::Access access = hostproto::Workspace::Access::kReadWrite;
+  int socket = -1;  ///< connected to its virtiofsd; borrowed
+};
 
 struct MicroVmSpec {
   GuestName name;
@@ -43,7 +53,9 @@ struct MicroVmSpec {
   std::string scratch_dir;  ///< where that disk's blocks lie; made if missing, becomes root's, 0700
   uid_t owner = 0;          ///< whom commands run as in a guest with a root file system of its own
   gid_t owner_group = 0;
-  std::string guest_mac;     ///< "02:77:00:00:00:07"
+  std::string guest_mac;  ///< "02:77:00:00:00:07"
+  std::vector<GuestWorkspace> workspaces;
+  std::vector<int> cgroups;  ///< as in ChildOutfit
   IpAddress ipv4{};          ///< the guest's own
   IpAddress gateway_ipv4{};  ///< also its resolver
   IpAddress ipv6{};

@@ -4,6 +4,9 @@
 
 #include <initializer_list>
 
+#include "base/ascii.h"
+#include "host/guest_limits.h"
+
 namespace enforcer::host {
 namespace {
 
@@ -28,7 +31,38 @@ std::vector<std::string> disk(std::string_view id, QemuDescriptor descriptor, st
           "-device",   fmt::format("virtio-blk-device,drive={0},serial={0}{1}", id, device)};
 }
 
+/// As init reads it: everything but [A-Za-z0-9/._-] as %XX.
+std::string encoded_path(std::string_view path) {
+  std::string encoded;
+  for (const char c : path) {
+    if (ascii::is_alphanumeric(c) || c == '/' || c == '.' || c == '_' || c == '-') {
+      encoded += c;
+    } else {
+      encoded += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return encoded;
+}
+
+/// virtio-fs needs memory that its server can have as a file.
+std::vector<std::string> workspace_arguments(const MicroVmSpec& spec) {
+  if (spec.workspaces.empty()) return {};
+  std::vector<std::string> argv{"-object",
+                                fmt::format("memory-backend-memfd,id=memory,size={}M,share=on", spec.memory_mib)};
+  for (std::size_t i = 0; i < spec.workspaces.size(); ++i) {
+    const std::string& tag = spec.workspaces[i].tag;
+    argv.insert(argv.end(), {"-chardev", fmt::format("socket,id={},fd={}", tag, workspace_descriptor(spec, i)),
+                             "-device", fmt::format("vhost-user-fs-device,chardev={0},tag={0},queue-size=1024", tag)});
+  }
+  return argv;
+}
+
 }  // namespace
+
+int workspace_descriptor(const MicroVmSpec& spec, std::size_t index) {
+  const QemuDescriptor last = spec.disk_mib > 0 ? QemuDescriptor::kScratch : QemuDescriptor::kMonitor;
+  return number(last) + 1 + static_cast<int>(index);
+}
 
 Result<std::string> kernel_command_line(const MicroVmSpec& spec, std::uint32_t tsc_khz) {
   // panic=-1 with reboot=t: a guest that panics resets at once, and with -no-reboot that ends QEMU. The self-tests of
@@ -40,9 +74,14 @@ Result<std::string> kernel_command_line(const MicroVmSpec& spec, std::uint32_t t
                       spec.name.text(), spec.ipv4.to_string(), spec.gateway_ipv4.to_string(), spec.ipv6.to_string(),
                       spec.gateway_ipv6.to_string());
   if (spec.disk_mib > 0) line += fmt::format(" enforcer.root=erofs enforcer.user={}:{}", spec.owner, spec.owner_group);
+  for (const GuestWorkspace& workspace : spec.workspaces) {
+    line += fmt::format(" enforcer.workspace={}:{}:{}", workspace.tag, hostproto::label(workspace.access),
+                        encoded_path(workspace.path));
+  }
   if (line.size() >= kCommandLineLimit)
-    return fail(Errc::kInvalid, fmt::format("the kernel command line would be {} bytes long: at most {} work",
-                                            line.size(), kCommandLineLimit - 1));
+    return fail(Errc::kInvalid, fmt::format("the kernel command line would be {} bytes long: at most {} work{}",
+                                            line.size(), kCommandLineLimit - 1,
+                                            spec.workspaces.empty() ? "" : "; share workspaces with shorter paths"));
   return line;
 }
 
@@ -56,7 +95,9 @@ std::vector<std::string> qemu_command(const MicroVmSpec& spec, const std::string
   // since Debian's kernel finds virtio-mmio devices in no other way.
   add({"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-name", spec.name.text()});
   add({"-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"});
-  add({"-M", "microvm", "-accel", std::string(to_string(spec.accelerator))});
+  add({"-M", spec.workspaces.empty() ? "microvm" : "microvm,memory-backend=memory"});
+  // Without a bound the code that TCG translates takes up to a gigabyte (kVmmMemoryMib).
+  add({"-accel", spec.accelerator == Accelerator::kTcg ? fmt::format("tcg,tb-size={}", kTranslationMib) : "kvm"});
   add({"-cpu", spec.accelerator == Accelerator::kTcg ? "max" : "host"});
   add({"-m", fmt::format("{}M", spec.memory_mib), "-smp", fmt::format("{}", spec.cpus)});
   // By descriptor, so that the folder of the images may be closed to QEMU's uid.
@@ -84,6 +125,8 @@ std::vector<std::string> qemu_command(const MicroVmSpec& spec, const std::string
   // For pausing it (qmp_call.h). The socket lies in a folder that is closed to QEMU's uid and to everybody but root.
   add({"-chardev", listening_socket("monitor", number(QemuDescriptor::kMonitor)), "-mon",
        "chardev=monitor,mode=control"});
+  const auto workspaces = workspace_arguments(spec);
+  argv.insert(argv.end(), workspaces.begin(), workspaces.end());
   return argv;
 }
 

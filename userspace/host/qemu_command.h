@@ -25,6 +25,9 @@ enum class QemuDescriptor : int {
   kScratch,
 };
 
+/// Behind them come the sockets of the guest's workspaces, in their order.
+[[nodiscard]] int workspace_descriptor(const MicroVmSpec& spec, std::size_t index);
+
 /// The kernel's command line. kInvalid when it does not fit into 2 KiB: a longer one hangs the boot without a word.
 [[nodiscard]] Result<std::string> kernel_command_line(const MicroVmSpec& spec, std::uint32_t tsc_khz);
 

@@ -14,14 +14,19 @@ Result<> Guests::adopt() {
   for (GuestRecord& record : records_.load()) {
     const Slot slot = record.slot;
     const std::string name = record.name.text();
+    const auto* machine = std::get_if<Machine>(&record.kind);
+    const auto cgroups = host::GuestCgroups::adopt(machine != nullptr ? machine->cgroups : std::vector<std::string>{});
     if (const auto adopted = adopt_one(std::move(record)); !adopted) {
       log_info("guest {} ended while no hostd ran: {}", name, adopted.error().message);
       records_.remove(slot);
+      cgroups.kill();  // a server of a workspace that has not noticed yet
+      if (!cgroups.remove()) ending_cgroups_.push_back(cgroups);
     }
   }
   std::set<Slot> known;
   for (const auto& [slot, guest] : guests_) known.insert(slot);
   TRY_VOID(host::remove_unknown_guests(network_, known));
+  cgroups_.remove_unknown(known);
   remove_unknown_run_dirs();
   if (!guests_.empty()) log_info("{} guests go on from an earlier run", guests_.size());
   return {};
@@ -57,6 +62,7 @@ Result<> Guests::adopt_machine(Guest& guest) {
   const auto& machine = std::get<Machine>(guest.record.kind);
   guest.vm = TRY(host::MicroVm::adopt(machine.pid, machine.start_time, guest.record.slot,
                                       paths_.guest_run_dir(guest.record.name)));
+  adopt_shares(guest);
   TRY_VOID(take_addresses(guest));
   guest.netns = TRY(host::Netns::open(fmt::format("/proc/{}/ns/net", machine.pid)));
   guest.wire = TRY(host::GuestLink::adopt(network_, guest.addresses, guest.record.interface_index));

@@ -34,7 +34,8 @@ Guests::Guests(host::Network& network, const config::Config& config, const confi
       plan_(plan),
       records_(std::move(records)),
       outbox_(std::move(outbox)),
-      images_(config.images.roots) {}
+      images_(config.images.roots),
+      cgroups_(host::CgroupPlaces::of_this_process(config.instance)) {}
 
 Guests::Guest* Guests::find(const GuestName& name) {
   const auto found = std::ranges::find_if(guests_, [&](const auto& entry) { return entry.second.record.name == name; });
@@ -45,6 +46,16 @@ Guests::Guest* Guests::find(Slot slot) {
   const auto found = guests_.find(slot);
   return found == guests_.end() ? nullptr : &found->second;
 }
+
+namespace {
+
+std::vector<SharedFolder> folders_of(const CreateGuest& request) {
+  std::vector<SharedFolder> folders;
+  for (const hostproto::Workspace& workspace : request.workspaces) folders.push_back({.workspace = workspace});
+  return folders;
+}
+
+}  // namespace
 
 template <class Request>
 Result<Guests::Guest*> Guests::add(const Request& request, std::variant<Machine, Attached> kind) {
@@ -90,7 +101,8 @@ void Guests::create_now(const CreateGuest& request) {
                                           .owner_group = request.owner_group,
                                           .accelerator = std::string(host::to_string(plan->use)),
                                           .lifetime = request.ephemeral ? Machine::Lifetime::kOneCommand
-                                                                        : Machine::Lifetime::kUntilDeleted});
+                                                                        : Machine::Lifetime::kUntilDeleted,
+                                          .workspaces = folders_of(request)});
   if (!added) return reply(request.request, std::unexpected(added.error()));
   Guest& guest = **added;
   guest.boot = Boot{.deadline = Deadline::after({}),

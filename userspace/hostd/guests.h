@@ -11,6 +11,7 @@
 //   guests.cc    create, attach, delete, announce
 //   images.cc    microVMs whose image is being checked first
 //   machines.cc  microVMs: start, boot deadline, fallback, end
+//   shares.cc    microVMs: the folders they share and the limits they keep to
 //   pauses.cc    microVMs: freeze and thaw
 //   adopt.cc     after a restart
 //   watch.cc     twice a second: is every guest still guarded?
@@ -28,12 +29,14 @@
 #include "config/config.h"
 #include "config/paths.h"
 #include "host/accelerator.h"
+#include "host/cgroups.h"
 #include "host/guest_link.h"
 #include "host/guest_side.h"
 #include "host/image.h"
 #include "host/microvm.h"
 #include "host/network.h"
 #include "host/qmp_call.h"
+#include "host/virtiofsd.h"
 #include "hostd/records.h"
 #include "hostproto/messages.h"
 
@@ -121,6 +124,9 @@ class Guests {
     std::optional<host::MicroVm> vm;
     std::optional<Boot> boot;
     std::optional<Pause> pause;
+    std::vector<host::Virtiofsd> servers = {};  ///< of its workspaces
+    std::size_t servers_ended = 0;              ///< of them, when that was last looked at
+    host::GuestCgroups cgroups = {};
     bool announced = false;  ///< enforcerd may know it, so it must hear of its end
   };
   enum class Wires { kUp, kDown };
@@ -152,6 +158,18 @@ class Guests {
   void check_boot(Slot slot);
   void end_machine(Guest& guest);
   [[nodiscard]] std::string memory_file() const;
+
+  // shares.cc
+  /// Starts a server for each of the guest's workspaces, in place of those before. The sockets for QEMU, in their
+  /// order.
+  Result<std::vector<Fd>> share_workspaces(Guest& guest, const std::vector<Fd>& cgroups);
+  /// The way into the guest's cgroups. Where the host limits nothing, or not everything, the guest is made all the same
+  /// and whoever asked for it is told.
+  Result<std::vector<Fd>> limit(Guest& guest);
+  void end_shares(Guest& guest);
+  void adopt_shares(Guest& guest);
+  void check_shares(Slot slot);
+  void sweep_cgroups();
   [[nodiscard]] host::AcceleratorChoice choice() const;
 
   // pauses.cc
@@ -190,6 +208,9 @@ class Guests {
   Outbox outbox_;
   host::ImageStore images_;
   std::vector<hostproto::CreateGuest> waiting_;  ///< for their images to be checked
+  host::CgroupPlaces cgroups_;
+  std::vector<host::GuestCgroups> ending_cgroups_;  ///< of guests that are gone, with processes that still end
+  bool said_unlimited_ = false;                     ///< that this host does not limit everything is one event
   std::map<Slot, Guest> guests_;
   std::set<std::uint32_t> foreign_links_;  ///< indexes of those in the gateway namespace that are on record
   Wires wires_ = Wires::kUp;               ///< kDown: there is no nft guard, and no guest may have a link

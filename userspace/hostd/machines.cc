@@ -9,6 +9,27 @@
 #include "hostd/guests.h"
 
 namespace enforcer::hostd {
+namespace {
+
+std::vector<host::GuestWorkspace> workspaces_of(const Machine& machine, const std::vector<Fd>& sockets) {
+  std::vector<host::GuestWorkspace> workspaces;
+  for (std::size_t i = 0; i < machine.workspaces.size(); ++i) {
+    const hostproto::Workspace& workspace = machine.workspaces[i].workspace;
+    workspaces.push_back({.tag = fmt::format("ws{}", i),
+                          .path = workspace.path,
+                          .access = workspace.access,
+                          .socket = sockets[i].get()});
+  }
+  return workspaces;
+}
+
+std::vector<int> numbers_of(const std::vector<Fd>& descriptors) {
+  std::vector<int> numbers;
+  for (const Fd& descriptor : descriptors) numbers.push_back(descriptor.get());
+  return numbers;
+}
+
+}  // namespace
 
 host::AcceleratorChoice Guests::choice() const {
   switch (config_.accelerator) {
@@ -43,6 +64,14 @@ Result<> Guests::start_machine(Guest& guest) {
   auto& machine = std::get<Machine>(guest.record.kind);
   guest.boot->attempts_left -= 1;
   const host::Image image = TRY(images_.open(machine.image));  // checked before: create()
+  if (!machine.workspaces.empty() && !image.root.valid()) {
+    return fail(Errc::kInvalid, fmt::format("image '{}' cannot share folders of the host: use one with a root file "
+                                            "system, as 'agent'",
+                                            machine.image));
+  }
+  if (machine.memory_mib == 0) machine.memory_mib = image.memory_mib;  // on record, for its limits
+  const std::vector<Fd> cgroups = TRY(limit(guest));
+  const std::vector<Fd> sockets = TRY(share_workspaces(guest, cgroups));
   auto made = TRY(host::TapJoin::make(network_, *guest.netns, guest.record.slot));
   guest.join = std::move(made.join);
 
@@ -50,7 +79,7 @@ Result<> Guests::start_machine(Guest& guest) {
   machine.accelerator = host::to_string(guest.boot->plan.use);
   const host::MicroVmSpec spec{.name = guest.record.name,
                                .slot = guest.record.slot,
-                               .memory_mib = machine.memory_mib == 0 ? image.memory_mib : machine.memory_mib,
+                               .memory_mib = machine.memory_mib,
                                .cpus = machine.cpus,
                                .accelerator = guest.boot->plan.use,
                                .run_dir = paths_.guest_run_dir(guest.record.name),
@@ -59,6 +88,8 @@ Result<> Guests::start_machine(Guest& guest) {
                                .owner = guest.record.owner,
                                .owner_group = machine.owner_group,
                                .guest_mac = guest.addresses.mac.to_string(),
+                               .workspaces = workspaces_of(machine, sockets),
+                               .cgroups = numbers_of(cgroups),
                                .ipv4 = guest.addresses.ipv4,
                                .gateway_ipv4 = guest.addresses.gateway_ipv4,
                                .ipv6 = guest.addresses.ipv6,
@@ -148,6 +179,7 @@ void Guests::end_machine(Guest& guest) {
     const auto ended = guest.vm->end();
     if (!ended) log_error("guest {}: {}", guest.record.name.text(), ended.error().message);
   }
+  end_shares(guest);
   if (guest.join && guest.netns) guest.join->remove(*guest.netns);
   std::error_code error;
   std::filesystem::remove_all(paths_.guest_run_dir(guest.record.name), error);

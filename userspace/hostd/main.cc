@@ -133,6 +133,7 @@ Result<> serve(const config::Config& config, const config::Paths& paths, const s
 Result<> act(const Options& options, const config::Config& config, const config::Paths& paths) {
   switch (options.action) {
     case Options::Action::kPrepare:
+      host::release_unified();
       return host::make_shared_mounts(paths.gateway_netns());
     case Options::Action::kTearDown:
       return tear_down(paths);

@@ -24,6 +24,17 @@ using nlohmann::json;
 constexpr std::uint32_t kMaxSlot = 0xffffff;
 constexpr std::size_t kMaxFile = std::size_t{1} << 20;
 
+json to_json(const std::vector<SharedFolder>& folders) {
+  json list = json::array();
+  for (const SharedFolder& folder : folders) {
+    list.push_back({{"path", folder.workspace.path},
+                    {"access", hostproto::label(folder.workspace.access)},
+                    {"pid", folder.pid},
+                    {"start_time", folder.start_time}});
+  }
+  return list;
+}
+
 json to_json(const Machine& machine) {
   return {{"image", machine.image},
           {"memory_mib", machine.memory_mib},
@@ -35,7 +46,9 @@ json to_json(const Machine& machine) {
           {"paused", machine.state == Machine::State::kPaused},
           {"pid", machine.pid},
           {"start_time", machine.start_time},
-          {"ephemeral", machine.lifetime == Machine::Lifetime::kOneCommand}};
+          {"ephemeral", machine.lifetime == Machine::Lifetime::kOneCommand},
+          {"workspaces", to_json(machine.workspaces)},
+          {"cgroups", machine.cgroups}};
 }
 
 json to_json(const Attached& attached) {
@@ -71,6 +84,18 @@ Machine::Lifetime lifetime_of(const json& machine) {
   return machine.value("ephemeral", false) ? Machine::Lifetime::kOneCommand : Machine::Lifetime::kUntilDeleted;
 }
 
+std::vector<SharedFolder> folders_of(const json& list) {
+  using enum hostproto::Workspace::Access;
+  std::vector<SharedFolder> folders;
+  for (const json& entry : list) {
+    const bool read_only = entry.at("access").get<std::string>() == hostproto::label(kReadOnly);
+    folders.push_back({.workspace = {.path = entry.at("path"), .access = read_only ? kReadOnly : kReadWrite},
+                       .pid = entry.at("pid"),
+                       .start_time = entry.at("start_time")});
+  }
+  return folders;
+}
+
 std::variant<Machine, Attached> kind_of(const json& object) {
   if (const auto machine = object.find("machine"); machine != object.end()) {
     return Machine{.image = machine->at("image"),
@@ -82,7 +107,9 @@ std::variant<Machine, Attached> kind_of(const json& object) {
                    .state = state_of(*machine),
                    .pid = machine->at("pid"),
                    .start_time = machine->at("start_time"),
-                   .lifetime = lifetime_of(*machine)};
+                   .lifetime = lifetime_of(*machine),
+                   .workspaces = folders_of(machine->value("workspaces", json::array())),
+                   .cgroups = machine->value("cgroups", std::vector<std::string>{})};
   }
   const json& attached = object.at("attached");
   return Attached{.path = attached.at("path"),

@@ -13,8 +13,17 @@
 #include "base/ip.h"
 #include "base/result.h"
 #include "host/netns.h"
+#include "hostproto/messages.h"
 
 namespace enforcer::hostd {
+
+/// A folder that a guest shares, and the process that serves it.
+struct SharedFolder {
+  hostproto::Workspace workspace;
+  pid_t pid = 0;  ///< of virtiofsd; 0: it has not been started yet
+  std::uint64_t start_time = 0;
+  friend bool operator==(const SharedFolder&, const SharedFolder&) = default;
+};
 
 /// A guest that is a process of ours.
 struct Machine {
@@ -28,6 +37,8 @@ struct Machine {
   pid_t pid = 0;                                                             ///< 0: QEMU has not been started yet
   std::uint64_t start_time = 0;  ///< with the pid it names one process for ever
   enum class Lifetime { kUntilDeleted, kOneCommand } lifetime = Lifetime::kUntilDeleted;
+  std::vector<SharedFolder> workspaces = {};
+  std::vector<std::string> cgroups = {};  ///< folders
 };
 
 /// A guest that is somebody else's namespace.

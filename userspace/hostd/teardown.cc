@@ -5,8 +5,10 @@
 #include <filesystem>
 
 #include "base/log.h"
+#include "host/cgroups.h"
 #include "host/microvm.h"
 #include "host/network.h"
+#include "host/virtiofsd.h"
 #include "hostd/records.h"
 
 namespace enforcer::hostd {
@@ -17,8 +19,14 @@ Result<> end_machines(const config::Paths& paths, Records& records) {
     const auto* machine = std::get_if<Machine>(&record.kind);
     if (machine == nullptr || machine->pid == 0) continue;
     auto vm = host::MicroVm::adopt(machine->pid, machine->start_time, record.slot, paths.guest_run_dir(record.name));
-    if (!vm) continue;  // it has ended
-    TRY_VOID(vm->end());
+    if (vm) TRY_VOID(vm->end());
+    // The servers of its workspaces end by themselves when QEMU does; what does not is killed with its cgroups.
+    for (const SharedFolder& folder : machine->workspaces) {
+      if (auto server = host::Virtiofsd::adopt(folder.pid, folder.start_time)) TRY_VOID(server->end());
+    }
+    const auto cgroups = host::GuestCgroups::adopt(machine->cgroups);
+    cgroups.kill();
+    (void)cgroups.remove();
   }
   return {};
 }

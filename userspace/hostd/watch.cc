@@ -16,9 +16,11 @@ void Guests::watch() {
   if (changed) check_foreign_links();
   std::vector<Slot> slots;  // a check may end its guest
   for (const auto& [slot, guest] : guests_) slots.push_back(slot);
+  sweep_cgroups();
   for (const Slot slot : slots) {
     check_boot(slot);
     check_pause(slot);
+    check_shares(slot);
     check_wire(slot, changed);
     check_namespace(slot);
   }

@@ -41,7 +41,7 @@ TEST_CASE("guest_under_kvm_has_its_own_clock") {
   kvm.accelerator = Accelerator::kKvm;
   CHECK_FALSE(has(*kernel_command_line(kvm, 0), "tsc"));
   CHECK(has(text_of(kvm), "-accel kvm -cpu host"));
-  CHECK(has(text_of(spec()), "-accel tcg -cpu max"));
+  CHECK(has(text_of(spec()), "-accel tcg,tb-size=256 -cpu max"));
 }
 
 TEST_CASE("qemu_gets_one_nic_on_an_open_tap_and_nothing_by_default") {
@@ -81,6 +81,43 @@ TEST_CASE("guest_with_a_root_file_system_gets_two_disks_by_descriptor") {
   // Numbers of the others do not move.
   CHECK(has(text, "tap,id=net,fd=3"));
   CHECK(has(text, "socket,id=monitor,fd=11"));
+}
+
+TEST_CASE("guest_is_told_whose_it_is_and_what_it_shares") {
+  using enum hostproto::Workspace::Access;
+  MicroVmSpec sharing = spec();
+  sharing.disk_mib = 64;
+  sharing.owner = 1000;
+  sharing.owner_group = 1001;
+  sharing.workspaces = {{"ws0", "/home/a/my work:%", kReadWrite, 9}, {"ws1", "/srv/\xc3\xa4", kReadOnly, 10}};
+  const std::string line = *kernel_command_line(sharing, 1);
+  CHECK(
+      line.ends_with(" enforcer.user=1000:1001 enforcer.workspace=ws0:rw:/home/a/my%20work%3A%25 "
+                     "enforcer.workspace=ws1:ro:/srv/%C3%A4"));
+
+  const std::string text = text_of(sharing);
+  CHECK(has(text, "-M microvm,memory-backend=memory "));
+  CHECK(has(text, "-object memory-backend-memfd,id=memory,size=512M,share=on "));
+  const int first = workspace_descriptor(sharing, 0);
+  CHECK(first == 14);  // behind the disks
+  CHECK(has(text, fmt::format("-chardev socket,id=ws0,fd={} -device "
+                              "vhost-user-fs-device,chardev=ws0,tag=ws0,queue-size=1024",
+                              first)));
+  CHECK(has(text, fmt::format("-chardev socket,id=ws1,fd={} ", first + 1)));
+  CHECK_FALSE(has(text, "/home/a"));  // QEMU knows no path of the host
+  for (const char* part : {"vhost-user", "memory-backend", "enforcer.workspace"})
+    CHECK_FALSE(has(text_of(spec()), part));
+}
+
+TEST_CASE("workspaces_whose_paths_do_not_fit_are_refused_with_a_reason") {
+  MicroVmSpec sharing = spec();
+  for (int i = 0; i < 2; ++i) sharing.workspaces.push_back({"ws0", "/" + std::string(900, 'x')});
+  const auto line = kernel_command_line(sharing, 1);
+  REQUIRE_FALSE(line);
+  CHECK(line.error().code == Errc::kInvalid);
+  CHECK(line.error().message.contains("shorter paths"));
+  sharing.workspaces.pop_back();
+  CHECK(kernel_command_line(sharing, 1));
 }
 
 }  // namespace

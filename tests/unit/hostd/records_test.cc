@@ -17,6 +17,7 @@ namespace enforcer::hostd {
 namespace {
 
 namespace fs = std::filesystem;
+using enum hostproto::Workspace::Access;
 
 struct Folder {
   Folder() {
@@ -58,7 +59,10 @@ TEST_CASE("records_survive_a_restart") {
                          .state = Machine::State::kRunning,
                          .pid = 4242,
                          .start_time = 123456789012345,
-                         .lifetime = Machine::Lifetime::kOneCommand};
+                         .lifetime = Machine::Lifetime::kOneCommand,
+                         .workspaces = {{{"/home/a/x", kReadWrite}, 4243, 77}, {{"/srv/b", kReadOnly}, 4244, 78}},
+                         .cgroups = {"/sys/fs/cgroup/memory/enforcer-x-2", "/sys/fs/cgroup/pids/enforcer-x-2"}};
+  const Machine original = std::get<Machine>(machine.kind);
   {
     auto records = Records::open(folder.path);
     REQUIRE(records);
@@ -96,26 +100,24 @@ TEST_CASE("records_survive_a_restart") {
   CHECK(process.state == Machine::State::kRunning);
   CHECK(process.cpus == 2);
   CHECK(process.lifetime == Machine::Lifetime::kOneCommand);
+  CHECK(process.workspaces == original.workspaces);
+  CHECK(process.cgroups == original.cgroups);
 }
 
-TEST_CASE("a_record_that_says_nothing_of_its_lifetime_is_of_a_guest_that_stays") {
+TEST_CASE("a_record_that_says_nothing_of_lifetime_or_workspaces_is_of_a_guest_that_stays_and_shares_nothing") {
   if (!is_root()) return;
   const Folder folder;
   auto records = Records::open(folder.path);
   REQUIRE(records);
-  GuestRecord machine = attached(2);
-  machine.kind =
-      Machine{.image = "mini", .memory_mib = 256, .cpus = 1, .accelerator = "tcg", .pid = 1, .start_time = 1};
-  REQUIRE(records->save(machine));
-  const std::string path = folder.path + "/guest-2.json";
-  std::string text;
-  std::getline(std::ifstream(path), text, '\0');
-  const auto at = text.find("\"ephemeral\": false,");
-  REQUIRE(at != std::string::npos);
-  std::ofstream(path) << text.erase(at, std::string_view("\"ephemeral\": false,").size());
+  std::ofstream(folder.path + "/guest-6.json")
+      << R"({"slot":6,"epoch":"0000000000000001","name":"g6","labels":{},"owner":0,"ipv4":"100.64.0.9",)"
+      << R"("ipv6":"fd77:e::9","interface_index":3,"machine":{"image":"mini","memory_mib":256,"cpus":1,)"
+      << R"("accelerator":"tcg","running":true,"paused":false,"pid":12,"start_time":34}})";
   const auto loaded = records->load();
   REQUIRE(loaded.size() == 1);
-  CHECK(std::get<Machine>(loaded[0].kind).lifetime == Machine::Lifetime::kUntilDeleted);
+  const auto& process = std::get<Machine>(loaded.front().kind);
+  CHECK(process.lifetime == Machine::Lifetime::kUntilDeleted);
+  CHECK((process.pid == 12 && process.workspaces.empty() && process.cgroups.empty()));
 }
 
 TEST_CASE("invariant_9_a_slot_is_never_given_out_twice") {
