@@ -5,7 +5,7 @@ import os
 
 from lib.lab import Lab
 from lib.processes import wait_for
-from lib.reviewers import UIDS, Reviewer, write_accounts
+from lib.reviewers import ADMINS, UIDS, Reviewer, write_accounts
 from lib.small_root import build_small_agent
 
 KIM = UIDS["kim"]  # uid and gid
@@ -62,6 +62,12 @@ class WorkspaceLab(Lab):
     def inside(self, script, *options, name="g1"):
         """A shell script in the guest, as kim, in her project; options: "--root"."""
         return self.kim.ctl("guest", "exec", "--cwd", self.project, *options, name, "--", "sh", "-c", script, timeout=60)
+
+    def ask_for_guest(self, workspace):
+        """What the daemon answers to a request of kim's, whatever the tool would have said of it."""
+        body = json.dumps({"name": "asked", "image": "agent", "workspaces": [{"path": workspace}]})
+        asked = ["curl", "-sS", "--unix-socket", f"{self.enforcer.run_dir}/enforcerd.sock", "-d", body, "http://enforcer/v1/guests"]
+        return self.enforcer.host.run(["setpriv", f"--reuid={KIM}", f"--regid={KIM}", f"--groups={ADMINS}", "--", *asked], timeout=60).stdout
 
     def record(self, name):
         """hostd's record of the guest; None when there is none."""
