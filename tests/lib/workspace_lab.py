@@ -52,10 +52,10 @@ class WorkspaceLab(Lab):
         """`enforcerctl run` of kim's."""
         return self.kim.ctl("run", "--image", "agent", *arguments, timeout=BOOT_SECONDS, **options)
 
-    def guest_with(self, *workspaces, name="g1"):
+    def guest_with(self, *workspaces, name="g1", options=()):
         """A guest of kim's that stays."""
         shared = [word for workspace in workspaces for word in ("--workspace", workspace)]
-        done = self.run("--name", name, "--keep", *shared, "--", "true")
+        done = self.run("--name", name, "--keep", *shared, *options, "--", "true")
         assert done.returncode == 0, f"no guest: {done.stdout}{done.stderr}"
         return self.record(name)
 

@@ -39,6 +39,11 @@ def values(arguments, option):
     return [value for name, value in zip(arguments, arguments[1:]) if name == option]
 
 
+def number_in(path):
+    with open(path) as file:
+        return int(file.read())
+
+
 def sharing_lab_guest(lab):
     return lab.guest_with(lab.project, f"{lab.make('kim/read')}:ro")
 
@@ -166,15 +171,34 @@ def test_all_processes_of_a_guest_are_in_its_cgroups_whose_limits_are_the_guest_
 
 
 @hang_guard(300)
-def test_guest_that_takes_all_its_memory_and_time_leaves_the_host_the_rest():
+def test_page_cache_of_a_workspace_is_within_the_guest_s_memory():
+    with WorkspaceLab() as lab:
+        record = lab.guest_with(lab.project, options=("--memory", "256"))
+        folder = next(f for f in record["machine"]["cgroups"] if os.path.exists(f"{f}/memory.max") or os.path.exists(f"{f}/memory.limit_in_bytes"))
+        # Less than it was given, so that the test is short: all of the guest's memory, and 200 MiB.
+        now, most = next((now, most) for now, most in (("memory.current", "memory.max"), ("memory.usage_in_bytes", "memory.limit_in_bytes"))
+                         if os.path.exists(f"{folder}/{most}"))
+        limit = (256 + 200) * MIB
+        with open(f"{folder}/{most}", "w") as file:
+            file.write(str(limit))
+        # The page cache of what goes through the workspace counts, and is what gives way.
+        done = lab.inside("dd if=/dev/zero of=big bs=1M count=400 2>/dev/null; cat big | wc -c; rm big")
+        equal((done.returncode, done.stdout.strip()), (0, str(400 * MIB)), done.stderr)
+        assert number_in(f"{folder}/{now}") <= limit + MIB, "more memory than the limit"
+        equal(lab.inside("echo lives").stdout, "lives\n", "the guest afterwards")
+
+
+@hang_guard(300)
+def test_guest_beyond_its_memory_ends_whole_and_nothing_else_does():
     with WorkspaceLab() as lab:
         record = lab.guest_with(lab.project)
-        folder = next(f for f in record["machine"]["cgroups"] if os.path.exists(f"{f}/memory.max") or os.path.exists(f"{f}/memory.limit_in_bytes"))
-        # The page cache of what goes through the workspace counts, and is what gives way.
-        done = lab.inside("dd if=/dev/zero of=big bs=1M count=1500 2>/dev/null; cat big | wc -c; rm big")
-        equal((done.returncode, done.stdout.strip()), (0, str(1500 * MIB)), done.stderr)
-        for name in ("memory.max", "memory.limit_in_bytes"):
-            if os.path.exists(f"{folder}/{name}"):
-                with open(f"{folder}/{name}") as limit, open(f"{folder}/{name.replace('max', 'current').replace('limit', 'usage')}") as now:
-                    assert int(now.read()) <= int(limit.read()), "more memory than the limit"
-        equal(lab.inside("echo lives").stdout, "lives\n", "the guest afterwards")
+        lab.guest_with(name="g2")
+        for folder in record["machine"]["cgroups"]:
+            for name in ("memory.max", "memory.limit_in_bytes"):
+                if os.path.exists(f"{folder}/{name}"):
+                    usage = number_in(f"{folder}/{'memory.current' if name == 'memory.max' else 'memory.usage_in_bytes'}")
+                    with open(f"{folder}/{name}", "w") as file:
+                        file.write(str(usage + 16 * MIB))
+        lab.inside("head -c 300000000 /dev/zero > /dev/shm/all; sleep 5", "--root")  # memory of the guest that it never used
+        lab.gone(record)
+        equal(lab.kim.ctl("guest", "exec", "g2", "--", "echo", "lives").stdout, "lives\n", "another guest")
