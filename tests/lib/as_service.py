@@ -11,6 +11,7 @@ import os
 import resource
 import signal
 import socket
+import stat
 import sys
 
 from lib.service_unit import ServiceUnit
@@ -109,7 +110,12 @@ def filters(unit):
     calls = filter_of(SCMP_ACT_ERRNO | EPERM)
     for call in unit.system_calls():
         rule(calls, SCMP_ACT_ALLOW, call)
-    return [families, namespaces, calls]
+    bits = filter_of(SCMP_ACT_ALLOW)
+    if unit.value("RestrictSUIDSGID") == "yes":  # of what systemd looks at, what changes a file that is there
+        for call, argument in (("chmod", 1), ("fchmod", 1), ("fchmodat", 2)):
+            for bit in (stat.S_ISUID, stat.S_ISGID):
+                rule(bits, SCMP_ACT_ERRNO | EPERM, call, Comparison(argument, SCMP_CMP_MASKED_EQ, bit, bit))
+    return [families, namespaces, calls, bits]
 
 
 def main():

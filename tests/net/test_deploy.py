@@ -19,6 +19,7 @@ from lib.microvm import runs
 from lib.processes import Process, wait_for
 from lib.runner import hang_guard
 from lib.service_unit import ServiceUnit
+from lib.small_root import build_small_agent
 
 UNITS = {name: ServiceUnit(f"{REPOSITORY}/deploy/systemd/{name}.service") for name in ("enforcerd", "enforcer-hostd")}
 
@@ -201,7 +202,7 @@ def write_image(folder):
 # What fails without each capability: where hostd ends, in its log; else what the tool says.
 NOT_STARTED = {"CAP_NET_ADMIN": "nft failed", "CAP_SYS_ADMIN": "cannot enter a network namespace", "CAP_CHOWN": "cannot listen"}
 NO_MACHINE = {"CAP_SETUID": "changing the user", "CAP_SETGID": "dropping groups", "CAP_SETPCAP": "dropping capabilities"}
-ELSEWHERE = {"CAP_NET_BIND_SERVICE", "CAP_SYS_PTRACE", "CAP_KILL"}
+ELSEWHERE = {"CAP_NET_BIND_SERVICE", "CAP_SYS_PTRACE", "CAP_KILL", "CAP_SETFCAP"}
 
 
 def test_list_of_hostd_s_capabilities_is_the_list_of_those_proved_here():
@@ -298,3 +299,30 @@ def test_microvm_is_not_ended_without_kill():
         finally:
             os.kill(pid, signal.SIGKILL)
         creating.wait(20)
+
+
+@hang_guard(240)
+def test_workspace_is_shared_under_the_unit_s_restrictions_and_root_s_need_setfcap():
+    for without, status in (([], 0), (["CAP_SETFCAP"], 125)):
+        with ServiceLab(without=without) as lab:
+            roots = f"{lab.folder}/homes"
+            os.makedirs(f"{roots}/root/project")
+            build_small_agent(f"{lab.folder}/images")
+            lab.enforcer.write_config(images={"roots": [f"{lab.folder}/images"]}, workspaces={"roots": [roots]})
+            lab.make_folders()
+            lab.prepare()
+            # As ReadWritePaths has the roots of the packaged configuration.
+            lab.enforcer.hostd, lab.hostd_manager = lab.launch("enforcer-hostd", writable=[roots])
+            lab.hostd_manager.hears("READY=1")
+            lab.start_enforcerd()
+            wait_for(lab.enforcer.ready, 30, "enforcerd to have the datapath")
+            done = lab.enforcer.ctl("run", "--image", "agent", "--workspace", f"{roots}/root/project", "--", "sh", "-c",
+                                    "touch file; chmod 4755 file", timeout=100)
+            if without:
+                equal(done.returncode, status, done.stderr)
+                assert "uid_map: Operation not permitted" in done.stderr, done.stderr
+                continue
+            # The file is root's; that it is not a setuid one is RestrictSUIDSGID's doing.
+            assert done.returncode != 0 and "Operation not permitted" in done.stderr, done
+            made = os.stat(f"{roots}/root/project/file")
+            equal((made.st_uid, made.st_mode & 0o6000), (0, 0), "owner and bits of the file")

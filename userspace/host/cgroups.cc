@@ -244,23 +244,20 @@ void CgroupPlaces::find_missing(std::string_view why) {
   if (!missing_.empty() && !why.empty()) missing_ += fmt::format(" ({})", why);
 }
 
-Result<GuestCgroups> CgroupPlaces::make(Slot slot, const GuestLimits& limits) const {
-  std::vector<std::string> folders;
+CgroupPlaces::Made CgroupPlaces::make(Slot slot, const GuestLimits& limits) const {
+  std::vector<std::string> made;
+  std::string complaint;
+  const auto complain = [&](const Error& error) { complaint += (complaint.empty() ? "" : "; ") + error.message; };
   for (const std::string& parent : parents_) {
-    folders.push_back(fmt::format("{}/{}{}", parent, prefix_, static_cast<std::uint32_t>(slot)));
+    std::string folder = fmt::format("{}/{}{}", parent, prefix_, static_cast<std::uint32_t>(slot));
+    if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST) {
+      complain(fail_errno(fmt::format("cannot make {}", folder)).error());
+      continue;
+    }
+    if (const auto set = GuestCgroups::adopt({folder}).set(limits); !set) complain(set.error());
+    made.push_back(std::move(folder));
   }
-  auto cgroups = GuestCgroups::adopt(std::move(folders));
-  for (const std::string& folder : cgroups.folders()) {
-    if (::mkdir(folder.c_str(), 0755) == 0 || errno == EEXIST) continue;
-    const auto failed = fail_errno(fmt::format("cannot make {}", folder));
-    (void)cgroups.remove();
-    return failed;
-  }
-  if (const auto set = cgroups.set(limits); !set) {
-    (void)cgroups.remove();
-    return std::unexpected(set.error());
-  }
-  return cgroups;
+  return {.cgroups = GuestCgroups::adopt(std::move(made)), .complaint = std::move(complaint)};
 }
 
 void CgroupPlaces::remove_unknown(const std::set<Slot>& known) const {

@@ -58,8 +58,12 @@ class CgroupPlaces {
   /// Folders in which guests' cgroups are made, each once.
   [[nodiscard]] const std::vector<std::string>& parents() const { return parents_; }
 
-  /// New ones with their limits set. Nothing is left behind when that fails.
-  Result<GuestCgroups> make(Slot slot, const GuestLimits& limits) const;
+  /// Those that can be made, with their limits set, and why the others cannot (empty: all are).
+  struct Made {
+    GuestCgroups cgroups;
+    std::string complaint;
+  };
+  [[nodiscard]] Made make(Slot slot, const GuestLimits& limits) const;
   /// Empties and removes those of this instance's guests that are not in `known`.
   void remove_unknown(const std::set<Slot>& known) const;
 

@@ -40,16 +40,12 @@ Result<std::vector<Fd>> Guests::limit(Guest& guest) {
   auto& machine = std::get<Machine>(guest.record.kind);
   const auto limits =
       host::GuestLimits::of(machine.memory_mib, machine.cpus, guest.boot->plan.use, machine.workspaces.size());
-  std::string missing = cgroups_.missing();
   auto made = cgroups_.make(guest.record.slot, limits);
-  if (made) {
-    guest.cgroups = *std::move(made);
-    machine.cgroups = guest.cgroups.folders();
-  } else {
-    missing = made.error().message;
-  }
+  guest.cgroups = std::move(made.cgroups);
+  machine.cgroups = guest.cgroups.folders();
+  const std::string missing = made.complaint.empty() ? cgroups_.missing() : made.complaint;
   if (!missing.empty()) {
-    const std::string warning = fmt::format("this host does not limit what the guest takes of it: {}", missing);
+    const std::string warning = fmt::format("this host does not limit all that guests take of it: {}", missing);
     if (guest.boot->warning.empty()) guest.boot->warning = warning;
     if (!std::exchange(said_unlimited_, true)) event("limits_missing", Slot{0}, warning);
   }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -87,8 +88,9 @@ std::optional<CgroupPlaces> usable() {
 TEST_CASE("processes_of_a_guest_are_in_its_cgroups_from_their_start") {
   const auto places = usable();
   if (!places) return;
-  const auto cgroups = places->make(Slot{7}, {.memory_bytes = 64 << 20, .tasks = 5, .cpus = 2});
-  REQUIRE_MESSAGE(cgroups, (cgroups ? "" : cgroups.error().message));
+  const auto made = places->make(Slot{7}, {.memory_bytes = 64 << 20, .tasks = 5, .cpus = 2});
+  REQUIRE(made.complaint == "");
+  const GuestCgroups* cgroups = &made.cgroups;
   for (const std::string& folder : cgroups->folders()) {
     const auto is = [&](const char* file, const char* value) {
       if (std::filesystem::exists(folder + file)) CHECK(text_in(folder + file) == value);
@@ -123,17 +125,34 @@ TEST_CASE("processes_of_a_guest_are_in_its_cgroups_from_their_start") {
   CHECK(cgroups->remove());  // gone already is gone
 }
 
+TEST_CASE("cgroup_that_cannot_be_made_is_a_complaint_and_the_others_are_made") {
+  char name[] = "/tmp/enforcer-unit-cgroups-XXXXXX";
+  REQUIRE(::mkdtemp(name) != nullptr);
+  const std::string root = name;
+  std::filesystem::create_directories(root + "/pids");
+  const auto places = CgroupPlaces::from("x",
+                                         fmt::format("1 1 0:1 / {0}/missing rw - cgroup cgroup rw,memory\n"
+                                                     "2 1 0:2 / {0}/pids rw - cgroup cgroup rw,pids\n",
+                                                     root),
+                                         "1:memory:/\n2:pids:/\n");
+  const auto made = places.make(Slot{1}, {1, 1, 1});
+  CHECK(made.cgroups.folders() == std::vector<std::string>{root + "/pids/enforcer-x-1"});
+  CHECK(made.complaint.starts_with("cannot make " + root + "/missing/enforcer-x-1"));
+  CHECK(made.cgroups.remove());
+  std::filesystem::remove_all(root);
+}
+
 TEST_CASE("limit_of_tasks_holds") {
   const auto places = usable();
   if (!places) return;
-  const auto cgroups = places->make(Slot{9}, {.memory_bytes = 64 << 20, .tasks = 3, .cpus = 1});
-  REQUIRE(cgroups);
+  const auto made = places->make(Slot{9}, {.memory_bytes = 64 << 20, .tasks = 3, .cpus = 1});
+  const GuestCgroups* cgroups = &made.cgroups;
   const pid_t child = ::fork();
   if (child == 0) {
     for (const Fd& entrance : *cgroups->entrances()) (void)!::write(entrance.get(), "0", 1);
-    int made = 0;
-    while (made < 10 && ::fork() > 0) ++made;  // a child of this leaves with 0 at once, and stays a zombie
-    ::_exit(made);
+    int forked = 0;
+    while (forked < 10 && ::fork() > 0) ++forked;  // a child of this leaves with 0 at once, and stays a zombie
+    ::_exit(forked);
   }
   int status = 0;
   REQUIRE(::waitpid(child, &status, 0) == child);
