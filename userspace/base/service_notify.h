@@ -27,6 +27,8 @@ class ServiceNotify {
   /// waits: a manager that does not read must not slow that loop down.
   void alive() const;
 
+  /// Whether a service manager started us.
+  [[nodiscard]] bool managed() const { return socket_.valid(); }
   /// Whether anybody waits for alive().
   [[nodiscard]] bool watched() const { return watched_; }
 

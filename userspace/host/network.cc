@@ -11,6 +11,13 @@ Result<> make_shared_mounts(const std::string& netns_path) {
   return {};
 }
 
+Result<> require_shared_mounts(const std::string& netns_path) {
+  if (Netns::open(netns_path)) return {};
+  return fail(Errc::kUnavailable, netns_path +
+                                      " is not there: under a service manager 'enforcer-hostd --prepare' makes "
+                                      "it first (ExecStartPre=+ of the unit), where the whole host sees it");
+}
+
 Result<Network> Network::open(const std::string& netns_path, const std::string& bpffs_path, GuestRates rates) {
   PinFolder pins = TRY(PinFolder::open(bpffs_path));
   Gateway gateway = TRY(Gateway::open(netns_path));

@@ -15,6 +15,8 @@ namespace enforcer::host {
 /// Makes what is a mount, and hence has to be made where the whole host sees it: bpffs, and the gateway namespace at
 /// `netns_path`. Network::open() makes them too, but below a sandbox (the systemd unit's) they would stay in there.
 Result<> make_shared_mounts(const std::string& netns_path);
+/// For whoever runs below such a sandbox. kUnavailable: they have not been made, and making them now would be in vain.
+Result<> require_shared_mounts(const std::string& netns_path);
 
 struct Network {
   /// Makes what is missing, takes what an earlier run left.

@@ -115,6 +115,7 @@ Result<> serve(const config::Config& config, const config::Paths& paths, const s
   const Owner enforcerd = TRY(parse_owner(enforcerd_user));
   const host::AddressPlan plan = TRY(host::AddressPlan::make(config.guests.ipv4_pool, config.guests.ipv6_pool));
   raise_descriptor_limit();
+  if (manager.managed()) TRY_VOID(host::require_shared_mounts(paths.gateway_netns()));
   TRY_VOID(make_directories(paths, enforcerd));
   Records records = TRY(Records::open(paths.hostd_state_dir()));
   host::Network network = TRY(host::Network::open(paths.gateway_netns(), paths.bpffs(), rates_of(config.limits)));
