@@ -12,7 +12,7 @@ from lib.expect import equal
 from lib.lab import Lab, policy
 from lib.processes import wait_for
 
-VERSION = 3  # of the protocol between the daemons
+VERSION = 4  # of the protocol between the daemons
 
 
 class FakeHostd:

@@ -51,9 +51,8 @@ def test_git_works_in_a_workspace():
                           "git -c user.name=k -c user.email=k@x commit -qm first && git status --porcelain && git log --oneline | wc -l && "
                           "git checkout -qb other && git gc -q && git fsck --strict")
         equal((done.returncode, done.stdout.split()), (0, ["1"]), f"git in the guest: {done.stderr}")
-        here = subprocess.run(["setpriv", f"--reuid={KIM}", f"--regid={KIM}", "--clear-groups", "--",
-                               "git", "-C", lab.project, "status", "--porcelain", "--branch"],
-                              capture_output=True, text=True, timeout=30, env={"PATH": os.environ["PATH"], "HOME": lab.home})
+        here = subprocess.run(["git", "--no-optional-locks", "-c", f"safe.directory={lab.project}", "-C", lab.project, "status", "--porcelain", "--branch"],
+                              capture_output=True, text=True, timeout=30)
         equal((here.returncode, here.stdout), (0, "## other\n"), f"git here: {here.stderr}")
         strangers = [path for folder, folders, files in os.walk(lab.project) for path in
                      (f"{folder}/{name}" for name in [*folders, *files]) if owner(path) != (KIM, KIM)]

@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <linux/openat2.h>
 #include <sys/fsuid.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -87,6 +88,14 @@ Result<> require_access(int folder, const hostproto::Workspace& workspace, const
   };
   if (!may(R_OK | X_OK)) {
     return fail(Errc::kDenied, fmt::format("workspace {}: uid {} may not read it", workspace.path, owner.uid));
+  }
+  struct stat status{};
+  if (::fstat(folder, &status) != 0) return fail_errno(fmt::format("workspace {}", workspace.path));
+  // Root may write everything here, but what serves the folder has root's rights over root's files only.
+  if (writes && owner.uid == 0 && status.st_uid != 0) {
+    return fail(Errc::kDenied, fmt::format("workspace {}: belongs to uid {}: run as that user, or share it read-only "
+                                           "with {}:ro",
+                                           workspace.path, status.st_uid, workspace.path));
   }
   if (writes && !may(W_OK)) {
     return fail(Errc::kDenied, fmt::format("workspace {}: uid {} may not write it ({}): share it read-only with {}:ro",

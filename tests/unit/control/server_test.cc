@@ -87,7 +87,7 @@ TEST_CASE("curl_works_against_the_socket") {
   std::ifstream file(out);
   const std::string text((std::istreambuf_iterator<char>(file)), {});
   CHECK(text.ends_with("201"));
-  CHECK(daemon.shared.calls_now() == std::vector<std::string>{"create a mini 256"});
+  CHECK(daemon.shared.calls_now() == std::vector<std::string>{"create a mini 0"});
 }
 
 TEST_CASE("refuses_what_is_not_a_route") {

@@ -114,7 +114,7 @@ TEST_CASE("guests_are_created_listed_and_removed") {
   CHECK(run_with(daemon, {"guest", "delete", "vm"}).status == 0);
   CHECK(run_with(daemon, {"guest", "delete", "vm"}).status == 5);
   const auto calls = daemon.shared.calls_now();
-  CHECK(calls == std::vector<std::string>{"create vm mini 256", "create vm mini 512", "attach box /run/netns/box",
+  CHECK(calls == std::vector<std::string>{"create vm mini 0", "create vm mini 512", "attach box /run/netns/box",
                                           "attach b2 /proc/12/ns/net", "delete box", "delete vm", "delete vm"});
 }
 

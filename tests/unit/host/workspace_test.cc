@@ -139,6 +139,20 @@ TEST_CASE("owner_shares_only_what_they_reach_and_may_use") {
   CHECK(homes.open("/alice/missing", kBob, kReadOnly).error().code == Errc::kDenied);
 }
 
+TEST_CASE("root_shares_what_is_roots_and_of_others_only_to_be_read") {
+  if (!root_can_act()) return;
+  const Homes homes;
+  homes.make("/roots", {0, 0}, 0755);
+  constexpr Account kRoot{0, 0};
+  CHECK(homes.refusal("/roots", kRoot, kReadWrite) == Errc::kIo);
+  CHECK(homes.refusal("/alice/project", kRoot, kReadOnly) == Errc::kIo);
+  CHECK(homes.open("/alice/project", kRoot)
+            .error()
+            .message.ends_with(
+                fmt::format("belongs to uid {}: run as that user, or share it read-only with {}/alice/project:ro",
+                            kAlice.uid, homes.root)));
+}
+
 TEST_CASE("groups_of_ours_are_not_the_owners") {
   if (!root_can_act()) return;
   const Homes homes;
