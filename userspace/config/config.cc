@@ -169,7 +169,7 @@ std::vector<std::string> read_workspace_roots(const YamlNode& node, Reader& read
   for (const YamlNode& item : policy::list_items(node, "roots", reader)) {
     auto root = read_path(item, reader);
     if (!root) continue;
-    if (*root == "/" || root->ends_with('/') || std::filesystem::path(*root).lexically_normal() != *root) {
+    if (*root == "/" || root->ends_with('/') || std::filesystem::path(*root).lexically_normal().string() != *root) {
       reader.report(item.place, Code::kBadValue,
                     fmt::format("'{}' cannot be a root of workspaces", escape_untrusted(*root, 128)),
                     "write a folder below / without '.', '..' and needless slashes");
