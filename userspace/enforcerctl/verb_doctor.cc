@@ -54,6 +54,7 @@ std::vector<Check> all_checks(const config::Config& config, const Result<control
   checks.push_back(check_bpffs("/sys/fs/bpf"));
   checks.push_back(check_kvm("/dev/kvm", config.accelerator, status ? status->accelerator : ""));
   checks.push_back(check_images(config.images.roots));
+  checks.push_back(check_workspaces(config.workspaces.roots));
   checks.push_back(check_clock(WallClock::now(), clock_state()));
   const std::string audit_path = status ? status->audit.path : config.audit.path;
   checks.push_back(check_space("audit space", std::filesystem::path(audit_path).parent_path(), config.audit.max_bytes));
