@@ -139,8 +139,8 @@ TEST_CASE("doctor_prints_its_checks_and_exits_with_3_when_one_failed") {
   }
   CHECK(json.at("failed") == failed);
   CHECK(table.status == (failed ? 3 : 0));
-  for (const char* name : {"enforcerd", "enforcer-hostd", "audit log", "policies", "kernel", "bpffs", "KVM", "images", "workspaces",
-                           "clock", "audit space", "state space", "groups"}) {
+  for (const char* name : {"enforcerd", "enforcer-hostd", "audit log", "policies", "kernel", "bpffs", "KVM", "images",
+                           "workspaces", "clock", "audit space", "state space", "groups"}) {
     CAPTURE(name);
     CHECK(names.contains(name));
   }
