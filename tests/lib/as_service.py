@@ -112,6 +112,7 @@ def filters(unit):
         rule(calls, SCMP_ACT_ALLOW, call)
     bits = filter_of(SCMP_ACT_ALLOW)
     if unit.value("RestrictSUIDSGID") == "yes":  # of what systemd looks at, what changes a file that is there
+        rule(bits, SCMP_ACT_ERRNO | ENOSYS, "openat2")  # whose argument no filter can look at
         for call, argument in (("chmod", 1), ("fchmod", 1), ("fchmodat", 2)):
             for bit in (stat.S_ISUID, stat.S_ISGID):
                 rule(bits, SCMP_ACT_ERRNO | EPERM, call, Comparison(argument, SCMP_CMP_MASKED_EQ, bit, bit))

@@ -1,4 +1,4 @@
-"""What vm-images/docker/enforcer-runc makes of a container: its edits of config.json and process.json, and what it leaves alone."""
+"""What vm-images/profiles/docker.root/usr/lib/enforcer/runc makes of a container: its edits of config.json and process.json, and what it leaves alone."""
 
 import contextlib
 import importlib.machinery

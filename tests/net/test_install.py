@@ -22,6 +22,8 @@ EXPECTED = {
     "usr/lib/enforcer/vm-images/profiles/agent.list": 0o644, "usr/lib/enforcer/vm-images/profiles/docker.list": 0o644,
     "usr/lib/enforcer/vm-images/profiles/agent.root/etc/sudoers.d/enforcer": 0o644,
     "usr/lib/enforcer/vm-images/profiles/docker.root/usr/lib/enforcer/start": 0o755,
+    "usr/lib/enforcer/vm-images/profiles/docker.root/usr/lib/enforcer/runc": 0o755,
+    "usr/lib/enforcer/vm-images/profiles/docker.root/etc/docker/daemon.json": 0o644,
     "usr/share/doc/enforcer/README.md": 0o644,
     "usr/share/enforcer/grafana/dashboards/enforcer-decisions.json": 0o644,
     "usr/share/enforcer/grafana/provisioning/dashboards/enforcer.yaml": 0o644,

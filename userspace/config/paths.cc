@@ -24,10 +24,6 @@ std::string Paths::control_socket() const {
 std::string Paths::guest_run_dir(const GuestName& guest) const {
   return run_dir() + "/guests/" + guest.text();
 }
-std::string Paths::console_socket(const GuestName& guest) const {
-  return guest_run_dir(guest) + "/console.sock";
-}
-
 std::string Paths::state_dir() const {
   return "/var/lib/enforcer/" + instance_;
 }

@@ -20,9 +20,8 @@ class Paths {
   [[nodiscard]] std::string run_dir() const;         ///< /run/enforcer/<instance>
   [[nodiscard]] std::string hostd_socket() const;    ///< run_dir/hostd.sock
   [[nodiscard]] std::string control_socket() const;  ///< run_dir/enforcerd.sock
-  [[nodiscard]] std::string guest_run_dir(
-      const GuestName& guest) const;  ///< run_dir/guests/<name>, 0700, of the guest's uid
-  [[nodiscard]] std::string console_socket(const GuestName& guest) const;  ///< guest_run_dir/console.sock
+  /// run_dir/guests/<name>, 0700, root's: QEMU gets sockets from it, never the folder
+  [[nodiscard]] std::string guest_run_dir(const GuestName& guest) const;
 
   [[nodiscard]] std::string state_dir() const;        ///< /var/lib/enforcer/<instance>, owned by enforcerd's user
   [[nodiscard]] std::string hostd_state_dir() const;  ///< state_dir/hostd, root only

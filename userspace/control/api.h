@@ -136,11 +136,7 @@ struct GuestInfo {
 };
 
 /// A folder of the host that a guest shares, at the same absolute path.
-struct Workspace {
-  enum class Access { kReadWrite, kReadOnly };
-  std::string path;  ///< as hostproto::check_workspace_path() wants it
-  Access access = Access::kReadWrite;
-};
+using Workspace = hostproto::Workspace;
 
 struct CreateGuest {
   GuestName name;
@@ -251,8 +247,8 @@ class ExecChannel {
   /// kTimeout when the guest takes no byte for a while (the implementation's deadline), kUnavailable when it is gone.
   virtual asio::awaitable<Result<>> send(hostproto::Frame frame) = 0;
 
-  /// The next frame of the guest ('O', 'E', 'R'). A command may be silent for hours, so the wait ends with a frame,
-  /// with the guest (kUnavailable), or with close(): the server calls that when its client is gone.
+  /// The next frame of the guest ('O', 'E', 'I', 'R'). A command may be silent for hours, so the wait ends with a
+  /// frame, with the guest (kUnavailable), or with close(): the server calls that when its client is gone.
   virtual asio::awaitable<Result<hostproto::Frame>> receive() = 0;
 
   /// Makes pending and later calls fail with kUnavailable at once. Idempotent; never blocks.

@@ -103,9 +103,7 @@ Result<std::vector<Workspace>> workspaces_from(ObjectReader& reader) {
     if (const auto good = one.finish_strictly(); !good) return fail_in("field \"workspaces\"", good.error());
     workspaces.push_back(std::move(workspace));
   }
-  std::vector<hostproto::Workspace> together;
-  for (const Workspace& workspace : workspaces) together.push_back({.path = workspace.path});
-  if (const auto good = hostproto::check_workspaces(together); !good) {
+  if (const auto good = hostproto::check_workspaces(workspaces); !good) {
     reader.refuse("workspaces", fmt::format("is wrong: {}", good.error().message));
   }
   return workspaces;

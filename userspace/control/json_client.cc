@@ -214,8 +214,7 @@ std::string encode_documents(const std::vector<Document>& documents) {
 std::string encode_create(const CreateGuest& request) {
   json workspaces = json::array();
   for (const Workspace& workspace : request.workspaces) {
-    const bool read_only = workspace.access == Workspace::Access::kReadOnly;
-    workspaces.push_back({{"path", workspace.path}, {"access", read_only ? "ro" : "rw"}});
+    workspaces.push_back({{"path", workspace.path}, {"access", hostproto::label(workspace.access)}});
   }
   return dump({{"name", request.name.text()},
                {"labels", json(request.labels)},

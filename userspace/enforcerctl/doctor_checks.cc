@@ -19,6 +19,7 @@
 
 #include "base/fd.h"
 #include "control/json.h"
+#include "hostproto/image_description.h"
 
 namespace enforcer::ctl {
 namespace {
@@ -52,7 +53,10 @@ bool add_images(const std::string& root, std::vector<std::string>& images) {
   std::error_code failed;
   for (fs::directory_iterator at(root, failed); !failed && at != fs::directory_iterator(); at.increment(failed)) {
     std::error_code ignored;
-    if (fs::is_regular_file(at->path() / "image.json", ignored)) images.push_back(at->path().filename());
+    std::string name = at->path().filename();
+    // What has another name is a build that is under way, or was.
+    if (hostproto::is_image_name(name) && fs::is_regular_file(at->path() / "image.json", ignored))
+      images.push_back(std::move(name));
   }
   return !failed;
 }
@@ -167,11 +171,12 @@ Check check_images(const std::vector<std::string>& roots) {
   std::ranges::sort(images);
   if (!images.empty()) return well("images", fmt::format("{}", fmt::join(images, ", ")));
   if (!unread.empty()) {
-    return warning("images", fmt::format("{} cannot be read", fmt::join(unread, ", ")),
-                   "make it, or run 'enforcerctl doctor' as root; a microVM needs an image");
+    return warning(
+        "images", fmt::format("{} cannot be read", fmt::join(unread, ", ")),
+        "make it with 'enforcerctl image build mini', or run 'enforcerctl doctor' as root; a microVM needs an image");
   }
   return warning("images", fmt::format("none below {}", fmt::join(roots, ", ")),
-                 "vm-images/README.md says how one is built; a microVM needs an image");
+                 "'enforcerctl image build mini' makes one; a microVM needs an image");
 }
 
 Check check_workspaces(const std::vector<std::string>& roots) {

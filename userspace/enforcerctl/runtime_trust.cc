@@ -108,7 +108,7 @@ Ruling of_java(const GuestFacts& facts) {
 Ruling of_docker(const GuestFacts& facts) {
   Ruling ruling = by_store(facts);
   if (ruling.trust == Trust::kYes)
-    ruling.note += "; containers trust what their images bring, unless they are given it";
+    ruling.note += "; containers get it from the runtime of the image 'docker', not from another one";
   return ruling;
 }
 

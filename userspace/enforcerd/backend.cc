@@ -20,16 +20,6 @@ control::Problem to_problem(const policy::Diagnostic& diagnostic) {
           .text = diagnostic.to_string()};
 }
 
-std::vector<hostproto::Workspace> to_hostproto(std::vector<control::Workspace> workspaces) {
-  std::vector<hostproto::Workspace> all;
-  for (control::Workspace& workspace : workspaces) {
-    using enum hostproto::Workspace::Access;
-    const bool read_only = workspace.access == control::Workspace::Access::kReadOnly;
-    all.push_back({.path = std::move(workspace.path), .access = read_only ? kReadOnly : kReadWrite});
-  }
-  return all;
-}
-
 std::string by(const control::Caller& caller) {
   return fmt::format("uid {} (pid {})", caller.uid, caller.pid);
 }
@@ -152,7 +142,7 @@ asio::awaitable<Result<control::GuestAnswer>> Daemon::create_guest(control::Call
                                 .memory_mib = request.memory_mib,
                                 .cpus = request.cpus,
                                 .disk_mib = request.disk_mib,
-                                .workspaces = to_hostproto(std::move(request.workspaces)),
+                                .workspaces = std::move(request.workspaces),
                                 .ephemeral = request.ephemeral};
   auto warning = co_await link_.request(std::move(create));
   if (!warning) co_return std::unexpected(warning.error());

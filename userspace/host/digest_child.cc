@@ -40,7 +40,7 @@ void close_all_but(const std::vector<int>& sorted) {
   std::array<Answer, DigestChild::kMaxFiles> answers{};
   for (std::size_t i = 0; i < files.size(); ++i) {
     const auto digest = sha256_hex_of_file(files[i]);
-    answers[i].error = digest ? 0 : errno;
+    answers[i].error = digest ? 0 : errno != 0 ? errno : EIO;
     if (digest) std::ranges::copy(*digest, answers[i].digest.begin());
   }
   const auto size = static_cast<ssize_t>(files.size() * sizeof(Answer));

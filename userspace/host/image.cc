@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include <cstring>
 #include <utility>
 
+#include "host/process.h"
 #include "hostproto/image_description.h"
 
 namespace enforcer::host {
@@ -27,11 +27,6 @@ Result<std::string> read_text(int file, off_t size, const std::string& path) {
   std::string text(static_cast<std::size_t>(size), '\0');
   if (::pread(file, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) return fail_errno(path);
   return text;
-}
-
-bool is_readable_now(int fd) {
-  pollfd waiting{fd, POLLIN, 0};
-  return ::poll(&waiting, 1, 0) > 0;
 }
 
 }  // namespace
@@ -112,7 +107,7 @@ Result<ImageStore::Parts> ImageStore::find(std::string_view name) const {
 }
 
 Result<ImageStore::Readiness> ImageStore::check(const Parts& parts) {
-  if (child_ && is_readable_now(checking())) collect();
+  take_check();
   std::vector<const Part*> unknown;
   for (const Part* part : parts.all()) {
     const auto known = digests_.find(part->identity);
@@ -143,6 +138,10 @@ void ImageStore::collect() {
   auto digests = child_->child.finish();
   for (std::size_t i = 0; i < digests.size(); ++i) digests_.insert_or_assign(child_->files[i], std::move(digests[i]));
   child_.reset();
+}
+
+void ImageStore::take_check() {
+  if (child_ && is_readable(checking(), std::chrono::milliseconds(0))) collect();
 }
 
 Result<ImageStore::Readiness> ImageStore::prepare(std::string_view name) {

@@ -49,6 +49,9 @@ class ImageStore {
   /// -1: nothing is being checked.
   [[nodiscard]] int checking() const { return child_ ? child_->child.ready() : -1; }
 
+  /// To be called when checking() is readable.
+  void take_check();
+
   /// Opens the image. Waits where prepare() would have said kChecking; fails as prepare() does.
   [[nodiscard]] Result<Image> open(std::string_view name);
 

@@ -96,7 +96,7 @@ std::vector<std::string> qemu_command(const MicroVmSpec& spec, const std::string
   add({"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-name", spec.name.text()});
   add({"-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"});
   add({"-M", spec.workspaces.empty() ? "microvm" : "microvm,memory-backend=memory"});
-  // Without a bound the code that TCG translates takes up to a gigabyte (kVmmMemoryMib).
+  // Without a bound the code that TCG translates takes up to a gigabyte (kTranslationMib).
   add({"-accel", spec.accelerator == Accelerator::kTcg ? fmt::format("tcg,tb-size={}", kTranslationMib) : "kvm"});
   add({"-cpu", spec.accelerator == Accelerator::kTcg ? "max" : "host"});
   add({"-m", fmt::format("{}M", spec.memory_mib), "-smp", fmt::format("{}", spec.cpus)});

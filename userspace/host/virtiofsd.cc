@@ -78,10 +78,12 @@ std::vector<std::string> virtiofsd_command(const VirtiofsdSpec& spec) {
 /// What happens between clone and execve: system calls only, nothing that allocates or locks.
 class VirtiofsdChild {
  public:
-  VirtiofsdChild(const ChildOutfit& outfit, int tree, int go, char* const* argv, int report)
-      : tree_(tree), go_(go), argv_(argv), steps_(outfit, report) {}
+  /// `others`: our parent's ends of the pipes. A copy of them here would hide its end from us.
+  VirtiofsdChild(const ChildOutfit& outfit, int tree, int go, char* const* argv, int report, std::array<int, 2> others)
+      : tree_(tree), go_(go), argv_(argv), others_(others), steps_(outfit, report) {}
 
   [[noreturn]] void run() {
+    for (const int other : others_) close(other);
     steps_.start_afresh();
     steps_.join_cgroups();
     tree_ = steps_.lift(tree_);
@@ -129,6 +131,7 @@ class VirtiofsdChild {
   int tree_;
   int go_;
   char* const* argv_;
+  std::array<int, 2> others_;
   ChildSteps steps_;
 };
 
@@ -160,7 +163,8 @@ Result<pid_t> spawn_virtiofsd(const VirtiofsdSpec& spec, int listening, int stan
       .descriptors = {listening}, .standard_error = standard_error, .cgroups = spec.cgroups};  // kListenDescriptor
   ChildPipe report = TRY(ChildPipe::make());
   ChildPipe go = TRY(ChildPipe::make());
-  VirtiofsdChild child(outfit, tree.get(), go.read_end.get(), argv.data(), report.write_end.get());
+  VirtiofsdChild child(outfit, tree.get(), go.read_end.get(), argv.data(), report.write_end.get(),
+                       {go.write_end.get(), report.read_end.get()});
   const auto pid = static_cast<pid_t>(
       ::syscall(SYS_clone, CLONE_NEWPID | CLONE_NEWNS | SIGCHLD, nullptr, nullptr, nullptr, nullptr));
   if (pid < 0) return fail_errno("clone");

@@ -147,6 +147,7 @@ class Guests {
   void drop(Slot slot, std::string why);
 
   // images.cc
+  void create_when_checked(const hostproto::CreateGuest& request);
   void create_now(const hostproto::CreateGuest& request);
   /// Whether a guest of that name was about to be created; it will not be.
   bool forget_waiting(const GuestName& name);

@@ -13,7 +13,13 @@ namespace enforcer::hostd {
 Result<std::vector<Fd>> Guests::share_workspaces(Guest& guest, const std::vector<Fd>& cgroups) {
   auto& machine = std::get<Machine>(guest.record.kind);
   const host::Account owner{guest.record.owner, machine.owner_group};
-  for (host::Virtiofsd& before : std::exchange(guest.servers, {})) TRY_VOID(before.end());
+  Result<> ended;
+  std::erase_if(guest.servers, [&](host::Virtiofsd& before) {
+    const auto done = before.end();
+    if (!done) ended = done;
+    return done.has_value();
+  });
+  TRY_VOID(ended);
   std::vector<int> entrances;
   for (const Fd& entrance : cgroups) entrances.push_back(entrance.get());
   std::vector<Fd> sockets;
@@ -69,7 +75,7 @@ void Guests::adopt_shares(Guest& guest) {
       guest.servers.push_back(*std::move(server));
     } else {
       event("workspace_lost", guest.record.slot,
-            fmt::format("the server of {} ended while no hostd ran: it is empty for the guest", folder.workspace.path));
+            fmt::format("the server of {} ended while no hostd ran, and with it the workspace", folder.workspace.path));
     }
   }
   guest.cgroups = host::GuestCgroups::adopt(machine.cgroups);

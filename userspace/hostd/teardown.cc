@@ -48,6 +48,7 @@ Result<> tear_down(const config::Paths& paths) {
   if (records) TRY_VOID(end_machines(paths, *records));
   TRY_VOID(remove_tree(paths.run_dir()));
   TRY_VOID(remove_tree(paths.hostd_state_dir()));
+  TRY_VOID(remove_tree(paths.scratch_dir()));
   return {};
 }
 

@@ -1,4 +1,4 @@
-// A program of the image that init needs for a moment: mkfs.ext4, openssl, keytool.
+// A program of the image that init needs for a moment: mkfs.ext4, openssl, trust.
 #pragma once
 
 #include <chrono>

@@ -91,7 +91,8 @@ TEST_CASE("doctor_looks_for_images_and_workspaces") {
   std::filesystem::create_directories(root + "/half");
   std::filesystem::create_directories(root + "/mini");
   CHECK(check_images({root}).found.contains("none below"));
-  std::ofstream(root + "/mini/image.json") << "{}";
+  std::filesystem::create_directories(root + "/.agent.1.new");
+  for (const char* image : {"/mini", "/.agent.1.new"}) std::ofstream(root + image + "/image.json") << "{}";
   const Check found = check_images({folder.file("none"), root});
   CHECK(verdict_of(found) == Verdict::kOk);
   CHECK(found.found == "mini");
