@@ -15,9 +15,9 @@ class OneCommand {
   static constexpr std::chrono::seconds kPatience{120};
 
   /// To be asked now and then of a guest that has booted. `begun`: commands that ever ran here; `running`: those that
-  /// run now.
+  /// run now, or are about to.
   [[nodiscard]] bool is_over(std::size_t begun, std::size_t running, Monotonic::time_point now) {
-    if (begun > 0) return running == 0;
+    if (begun > 0 || running > 0) return running == 0;
     if (!until_) until_ = now + kPatience;
     return now >= *until_;
   }

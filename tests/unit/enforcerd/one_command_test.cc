@@ -20,6 +20,7 @@ TEST_CASE("a_guest_that_its_command_never_came_to_is_over_after_two_minutes") {
   CHECK_FALSE(guest.is_over(0, 0, now));
   CHECK_FALSE(guest.is_over(0, 0, now + OneCommand::kPatience - std::chrono::milliseconds(1)));
   CHECK(guest.is_over(0, 0, now + OneCommand::kPatience));
+  CHECK_FALSE(guest.is_over(0, 1, now + OneCommand::kPatience));  // it is about to begin
   CHECK_FALSE(guest.is_over(1, 1, now + OneCommand::kPatience));  // it came at last
 }
 
