@@ -61,7 +61,7 @@ control::GuestInfo Daemon::info_of(const GuestEntry& entry, const proxy::GuestUs
   if (guest.created != 0) info.created = WallClock::from_time_t(static_cast<std::time_t>(guest.created));
   info.policies = policies_.current()->selecting(guest.name, guest.labels);
   info.decisions = {.allowed = use.allowed, .denied = use.denied + entry.undecided, .held = use.held};
-  info.connections = use.sessions;
+  info.connections = entry.guest->sessions();
   return info;
 }
 
@@ -82,8 +82,8 @@ asio::awaitable<Result<control::Status>> Daemon::status() {
     ++(entry.paused_since                   ? status.guests_paused
        : entry.announced.state == "running" ? status.guests_running
                                             : status.guests_booting);
+    status.connections += entry.guest->sessions();
   }
-  status.connections = co_await workers_.sessions();
   status.hostd_connected = link_.connected();
   status.attach_mode = attach_mode_;
   status.accelerator = accelerator_;
