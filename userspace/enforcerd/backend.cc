@@ -207,14 +207,12 @@ asio::awaitable<Result<control::GuestAnswer>> Daemon::resume_guest(control::Call
 }
 
 asio::awaitable<Result<std::unique_ptr<control::ExecChannel>>> Daemon::exec(control::Caller caller, GuestName name) {
-  GuestEntry* entry = guests_.find(name);
+  const GuestEntry* entry = guests_.find(name);
   if (entry == nullptr) co_return fail(Errc::kNotFound, fmt::format("no guest '{}'", name.text()));
-  if (!entry->channels) co_return fail(Errc::kInvalid, "an attached namespace has no command channel");
-  if (entry->paused_since) co_return fail(Errc::kConflict, "the guest is paused");
-  if (entry->announced.state != "running") co_return fail(Errc::kConflict, "the guest is still booting");
+  const auto channels = entry->ready_channels();
+  if (!channels) co_return std::unexpected(channels.error());
   log_info("a command is run in guest {} for {}", name.text(), by(caller));
-  const auto channels = entry->channels;
-  co_return co_await channels->open();
+  co_return co_await (*channels)->open();
 }
 
 }  // namespace enforcer::enforcerd

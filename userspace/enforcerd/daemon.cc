@@ -239,9 +239,7 @@ void Daemon::every_second() {
 
 /// The guest of one command goes with it, whatever became of whoever asked for both.
 void Daemon::end_if_over(GuestEntry& entry) {
-  if (!entry.announced.ephemeral || !entry.channels || entry.leaving || entry.announced.state == "booting") return;
-  const GuestChannels& channels = *entry.channels;
-  if (!entry.one_command.is_over(channels.commands_begun(), channels.commands(), Monotonic::now())) return;
+  if (!entry.is_over(Monotonic::now())) return;
   log_info("guest {} was made for one command, which is over", entry.announced.name.text());
   entry.leaving = true;
   auto end = [](Daemon& daemon, GuestName name, Slot slot) -> asio::awaitable<void> {
