@@ -110,6 +110,8 @@ def test_as_many_streams_at_once_as_we_say():
         equal(client.settled().settings[h2.MAX_CONCURRENT_STREAMS], 128)
         streams = [client.request(path=f"/held/{number}") for number in range(128)]
         client.wait(lambda: all(stream.data for stream in streams), "all responses to begin", 60)
+        (listed,) = json.loads(made.enforcer.ctl_ok("guest", "list", "-o", "json"))["guests"]
+        equal(listed["connections"], 1, "connections of the guest")
         for number, stream in reversed(list(enumerate(streams))):
             origin.finish(origin.request(f"/held/{number}"), b"%d\n" % number)
             equal(bytes(client.answer(stream).data), b"first\n%d\n" % number)

@@ -304,7 +304,8 @@ class Backend {
   virtual asio::awaitable<Result<GuestAnswer>> resume_guest(Caller caller, GuestName name) = 0;
 
   /// A command channel of a running microVM. kNotFound; kConflict: still booting, paused, or as many commands run in it
-  /// as it has channels (hostproto::kExecChannels); kInvalid: an attached namespace, which has none.
+  /// as it has channels (hostproto::kExecChannels); kInvalid: an attached namespace, which has none; kUnavailable: the
+  /// guest does not answer, or its channels are out of order.
   virtual asio::awaitable<Result<std::unique_ptr<ExecChannel>>> exec(Caller caller, GuestName name) = 0;
 
   /// Every loaded credential, sorted by name. No command is run for it.

@@ -39,7 +39,7 @@ int run_in_guest(const Tool& tool, const GuestName& name, const ExecOptions& opt
   const auto size = terminal ? std::optional(StandardStreams{}.window()) : std::nullopt;
   const auto command = command_json(options, *placeholders, size);
   if (!command) return own_failure(tool, command.error());
-  auto connection = daemon->upgrade(guest_target(name, "/exec"), Deadline::after(Tool::kPatience));
+  auto connection = daemon->upgrade(guest_target(name, "/exec"), Deadline::after(kExecPatience));
   if (!connection) return own_failure(tool, connection.error());
   const auto outcome =
       terminal

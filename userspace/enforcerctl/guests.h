@@ -7,6 +7,7 @@
 
 #include "control/api.h"
 #include "enforcerctl/tool.h"
+#include "hostproto/exec_frame.h"
 
 namespace enforcer::ctl {
 
@@ -30,5 +31,8 @@ Result<> delete_guest(const Tool& tool, const GuestName& name);
 
 /// Booting a microVM without hardware support takes seconds; much longer means it hangs, and hostd's watchdog ends it.
 inline constexpr auto kBootPatience = std::chrono::seconds(90);
+
+/// From asking for a command's channel to its answer, behind the daemon's own wait for the guest.
+inline constexpr auto kExecPatience = hostproto::kHelloPatience + Tool::kPatience;
 
 }  // namespace enforcer::ctl

@@ -123,7 +123,7 @@ Result<std::vector<RuntimeTrust>> probe(const Tool& tool, const GuestName& name)
   const auto authority = TRY(control::decode_authority(body));
   const std::string request = TRY(probe_request(authority));
   const control::Client daemon = TRY(tool.client());
-  const Fd connection = TRY(daemon.upgrade(guest_target(name, "/exec"), Deadline::after(Tool::kPatience)));
+  const Fd connection = TRY(daemon.upgrade(guest_target(name, "/exec"), Deadline::after(kExecPatience)));
   const std::string output = TRY(run_probe(connection, request, Deadline::after(kProbePatience)));
   return judge(TRY(parse_probe(output)));
 }

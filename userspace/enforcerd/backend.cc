@@ -51,7 +51,7 @@ control::GuestInfo Daemon::info_of(const GuestEntry& entry, const proxy::GuestUs
   if (guest.created != 0) info.created = WallClock::from_time_t(static_cast<std::time_t>(guest.created));
   info.policies = policies_.current()->selecting(guest.name, guest.labels);
   info.decisions = {.allowed = use.allowed, .denied = use.denied + entry.undecided, .held = use.held};
-  info.connections = use.sessions;
+  info.connections = entry.guest->sessions();
   return info;
 }
 
@@ -72,8 +72,8 @@ asio::awaitable<Result<control::Status>> Daemon::status() {
     ++(entry.paused_since                   ? status.guests_paused
        : entry.announced.state == "running" ? status.guests_running
                                             : status.guests_booting);
+    status.connections += entry.guest->sessions();
   }
-  status.connections = co_await workers_.sessions();
   status.hostd_connected = link_.connected();
   status.attach_mode = attach_mode_;
   status.accelerator = accelerator_;
@@ -197,14 +197,12 @@ asio::awaitable<Result<control::GuestAnswer>> Daemon::resume_guest(control::Call
 }
 
 asio::awaitable<Result<std::unique_ptr<control::ExecChannel>>> Daemon::exec(control::Caller caller, GuestName name) {
-  GuestEntry* entry = guests_.find(name);
+  const GuestEntry* entry = guests_.find(name);
   if (entry == nullptr) co_return fail(Errc::kNotFound, fmt::format("no guest '{}'", name.text()));
-  if (!entry->channels) co_return fail(Errc::kInvalid, "an attached namespace has no command channel");
-  if (entry->paused_since) co_return fail(Errc::kConflict, "the guest is paused");
-  if (entry->announced.state != "running") co_return fail(Errc::kConflict, "the guest is still booting");
+  const auto channels = entry->ready_channels();
+  if (!channels) co_return std::unexpected(channels.error());
   log_info("a command is run in guest {} for {}", name.text(), by(caller));
-  const auto channels = entry->channels;
-  co_return co_await channels->open();
+  co_return co_await (*channels)->open();
 }
 
 }  // namespace enforcer::enforcerd

@@ -239,18 +239,21 @@ void Daemon::every_second() {
 
 /// The guest of one command goes with it, whatever became of whoever asked for both.
 void Daemon::end_if_over(GuestEntry& entry) {
-  if (!entry.announced.ephemeral || !entry.channels || entry.leaving || entry.announced.state == "booting") return;
-  const GuestChannels& channels = *entry.channels;
-  if (!entry.one_command.is_over(channels.commands_begun(), channels.commands(), Monotonic::now())) return;
-  log_info("guest {} was made for one command, which is over", entry.announced.name.text());
+  if (!entry.is_over(Monotonic::now())) return;
   entry.leaving = true;
-  auto end = [](Daemon& daemon, GuestName name, Slot slot) -> asio::awaitable<void> {
-    hostproto::DeleteGuest remove{.name = std::move(name)};
+  auto end = [](Daemon& daemon, GuestName name, Slot slot, Epoch epoch) -> asio::awaitable<void> {
+    hostproto::DeleteGuest remove{.name = name};
     const auto removed = co_await daemon.link_.request(std::move(remove));
+    if (removed) log_info("guest {} was made for one command, which is over", name.text());
     GuestEntry* left = removed ? nullptr : daemon.guests_.find(slot);
-    if (left != nullptr) left->leaving = false;  // a second later again
+    if (left == nullptr || left->announced.epoch != epoch) co_return;
+    left->leaving = false;
+    if (left->one_command.end_failed(Monotonic::now()) > 1) co_return;  // it was said
+    log_warning("guest {} was made for one command, which is over, but stays for now: {}", name.text(),
+                removed.error().message);
   };
-  asio::co_spawn(workers_.home().io(), end(*this, entry.announced.name, entry.announced.slot), asio::detached);
+  const hostproto::Guest& guest = entry.announced;
+  asio::co_spawn(workers_.home().io(), end(*this, guest.name, guest.slot, guest.epoch), asio::detached);
 }
 
 /// The watchdog hears of us when every worker's loop has turned: one that stands still leaves its guests in the dark.

@@ -18,7 +18,6 @@ using hostproto::FrameType;
 namespace {
 
 constexpr std::chrono::seconds kSendDeadline{30};
-constexpr std::chrono::seconds kGreetDeadline{10};
 
 std::string make_nonce() {
   std::string nonce(hostproto::kNonceSize, '\0');
@@ -146,7 +145,7 @@ asio::awaitable<Result<std::unique_ptr<control::ExecChannel>>> GuestChannel::ope
   close();
   auto conversation = begin(Use::kCommand);
   if (!conversation) co_return std::unexpected(conversation.error());
-  if (auto greeted = co_await (*conversation)->greet(Deadline::after(kGreetDeadline)); !greeted) {
+  if (auto greeted = co_await (*conversation)->greet(Deadline::after(hostproto::kHelloPatience)); !greeted) {
     co_return fail(Errc::kUnavailable, "the guest does not answer: " + greeted.error().message);
   }
   co_return std::unique_ptr<control::ExecChannel>(*std::move(conversation));

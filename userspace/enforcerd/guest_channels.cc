@@ -55,9 +55,11 @@ asio::awaitable<Result<std::unique_ptr<control::ExecChannel>>> GuestChannels::op
     static_assert(hostproto::kExecChannels == 4);  // the number in the sentence
     co_return fail(Errc::kConflict, "four commands run in the guest already");
   }
-  ++commands_begun_;
+  const auto here = shared_from_this();
   const auto kept = channel->shared_from_this();
-  co_return co_await kept->open();
+  auto opened = co_await kept->open();
+  if (opened) ++commands_begun_;  // one that the guest did not answer may be tried again
+  co_return opened;
 }
 
 std::size_t GuestChannels::commands() const {

@@ -28,9 +28,9 @@ class GuestChannels : public std::enable_shared_from_this<GuestChannels> {
   /// A conversation of one caller. kConflict while every channel has one.
   boost::asio::awaitable<Result<std::unique_ptr<control::ExecChannel>>> open();
 
-  /// Commands that have a channel now.
+  /// Commands that have a channel now, also one that waits for the guest's answer.
   [[nodiscard]] std::size_t commands() const;
-  /// Commands that ever had one.
+  /// Commands that ever had one on which the guest answered.
   [[nodiscard]] std::size_t commands_begun() const { return commands_begun_; }
 
   /// The guest stands still: that it takes nothing is no reason to give a conversation up.

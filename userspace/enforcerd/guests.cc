@@ -29,6 +29,22 @@ std::vector<fs::path> entries_of(const fs::path& folder) {
 
 }  // namespace
 
+Result<std::shared_ptr<GuestChannels>> GuestEntry::ready_channels() const {
+  if (!channels && announced.kind == "microvm") {
+    return fail(Errc::kUnavailable, "the guest's command channels are out of order");
+  }
+  if (!channels) return fail(Errc::kInvalid, "an attached namespace has no command channel");
+  if (paused_since) return fail(Errc::kConflict, "the guest is paused");
+  if (announced.state != "running") return fail(Errc::kConflict, "the guest is still booting");
+  return channels;
+}
+
+bool GuestEntry::is_over(Monotonic::time_point now) {
+  if (!announced.ephemeral || leaving || announced.state == "booting") return false;
+  if (!channels) return one_command.is_over(0, 0, now);  // out of order: no command comes
+  return one_command.is_over(channels->commands_begun(), channels->commands(), now);
+}
+
 Guests::Guests(const config::Config& config, config::Paths paths, Workers& workers, metrics::Exposition& exposition)
     : config_(config), paths_(std::move(paths)), workers_(workers), exposition_(exposition) {}
 

@@ -38,6 +38,12 @@ struct GuestEntry {
   std::string trust_pem;         ///< the certificate of the CA that the guest is to trust; empty: it has none
   enforcer_counters reported{};  ///< of the datapath, as far as it was written to the audit log
   std::uint64_t undecided = 0;   ///< connections and requests refused by its rate, as far as that was written there
+
+  /// Where a command can be run now. kInvalid: an attached namespace; kUnavailable: hostd could not hand its channels
+  /// over; kConflict: it is paused, or still boots.
+  [[nodiscard]] Result<std::shared_ptr<GuestChannels>> ready_channels() const;
+  /// It was made for one command, which is over, and its end has not been asked for yet. To be asked now and then.
+  [[nodiscard]] bool is_over(Monotonic::time_point now);
 };
 
 class Guests {

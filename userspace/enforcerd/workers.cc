@@ -44,16 +44,6 @@ asio::awaitable<std::map<std::uint32_t, proxy::GuestUse>> Workers::guest_use() {
   co_return all;
 }
 
-asio::awaitable<std::size_t> Workers::sessions() {
-  std::size_t all = 0;
-  for (auto& worker : workers_) {
-    auto count = [](proxy::Worker& of) -> asio::awaitable<std::size_t> { co_return of.sessions(); };
-    auto counted = count(*worker);
-    all += co_await asio::co_spawn(worker->io(), std::move(counted), asio::use_awaitable);
-  }
-  co_return all;
-}
-
 void Workers::run() {
   std::vector<std::jthread> threads;
   for (std::size_t i = 1; i < workers_.size(); ++i) {

@@ -36,8 +36,6 @@ class Workers {
   boost::asio::awaitable<std::vector<metrics::WorkerCounts>> counts();
   /// What each guest did, over all workers, by slot.
   boost::asio::awaitable<std::map<std::uint32_t, proxy::GuestUse>> guest_use();
-  /// Open sessions of all workers.
-  boost::asio::awaitable<std::size_t> sessions();
 
   /// Runs all of them, the first on the calling thread, until stop().
   void run();

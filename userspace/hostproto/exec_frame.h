@@ -31,7 +31,8 @@
 // kills what runs on that channel (a terminal hangs up), and finds a hello that ended up inside a torn frame with
 // resync_at_hello().
 //
-// The CA follows the hello in every conversation: a command that comes behind it cannot run before it is trusted.
+// The CA follows the hello in every conversation: a command that comes behind it cannot run before it is trusted. One
+// that is new takes the guest a while, in which it echoes no hello on any channel.
 //
 // A sender keeps at most kStdinWindow bytes of input unacknowledged. The guest holds more than that, so a signal behind
 // input that nobody reads still arrives.
@@ -39,6 +40,7 @@
 // Both ends bound what they buffer: the other one may be hostile (invariant 7).
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -72,6 +74,8 @@ inline constexpr std::size_t kMaxFramePayload = 64 * 1024;
 inline constexpr std::size_t kFrameHeader = 5;
 inline constexpr std::size_t kNonceSize = 16;
 inline constexpr std::size_t kStdinWindow = 1024 * 1024;
+/// How long a guest that has booted may take to echo a hello: longer than it may take to learn whom to trust.
+inline constexpr std::chrono::seconds kHelloPatience{40};
 
 struct Frame {
   FrameType type{};

@@ -111,6 +111,8 @@ class Guest {
   static constexpr std::uint32_t kMaxDecoders = 32;
 
   void close_session() { sessions_.fetch_sub(1, std::memory_order_relaxed); }
+  /// Open now, over all workers. Requests of one connection do not count by themselves.
+  [[nodiscard]] std::uint32_t sessions() const { return sessions_.load(std::memory_order_relaxed); }
 
   /// May one more decision be made now? A refused one is counted for the summary of the second.
   [[nodiscard]] bool take_decision(Monotonic::time_point now) {

@@ -28,7 +28,6 @@ struct GuestUse {
   std::uint64_t allowed = 0;
   std::uint64_t denied = 0;
   std::uint64_t held = 0;
-  std::size_t sessions = 0;  ///< open now
 
   void count(policy::Action action) {
     ++(action == policy::Action::kAllow ? allowed : action == policy::Action::kDeny ? denied : held);
@@ -37,7 +36,6 @@ struct GuestUse {
     allowed += other.allowed;
     denied += other.denied;
     held += other.held;
-    sessions += other.sessions;
     return *this;
   }
 };
@@ -62,7 +60,7 @@ struct GuestView {
   [[nodiscard]] std::shared_ptr<const KnownPlaceholders> placeholders(std::string_view instance);
   std::shared_ptr<const KnownPlaceholders> known_placeholders;
   int pipes_lent = 0;
-  GuestUse use;  ///< without its sessions, which are in `decided`
+  GuestUse use;
 
   /// The guest's vCPUs do not run, so it cannot be late; what it is waited for counts from when it runs again.
   void freeze() { frozen_ = true; }

@@ -157,10 +157,7 @@ void Worker::count_decision(GuestView& view, policy::Layer layer, const policy::
 
 std::map<std::uint32_t, GuestUse> Worker::guest_use() const {
   std::map<std::uint32_t, GuestUse> all;
-  for (const auto& [slot, view] : guests_) {
-    GuestUse& use = all[slot] = view->use;
-    use.sessions = view->decided.size();
-  }
+  for (const auto& [slot, view] : guests_) all[slot] = view->use;
   return all;
 }
 

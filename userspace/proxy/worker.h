@@ -75,6 +75,7 @@ class Worker {
 
   /// The guest behind a socket's mark, or null: not attached.
   [[nodiscard]] std::shared_ptr<GuestView> guest(Slot slot) const;
+  /// Connections, and requests of those by HTTP/2, that are open here.
   [[nodiscard]] std::size_t sessions() const;
 
   /// A decision about the guest was made, with its final layer: counts it for the metrics and for the guest itself.

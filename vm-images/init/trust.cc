@@ -8,6 +8,7 @@
 
 #include "console.h"
 #include "files.h"
+#include "hostproto/exec_frame.h"
 #include "program.h"
 
 namespace enforcer::guest {
@@ -27,6 +28,11 @@ constexpr std::string_view kBundleVariables[] = {"SSL_CERT_FILE",  "REQUESTS_CA_
                                                  "GIT_SSL_CAINFO", "CARGO_HTTP_CAINFO",  "PIP_CERT",
                                                  "AWS_CA_BUNDLE"};
 constexpr std::string_view kCertificateVariables[] = {"NODE_EXTRA_CA_CERTS", "DENO_CERT"};
+
+// Both may run out on a slow host, one after the other, while a command waits.
+constexpr std::chrono::seconds kHashPatience{10};
+constexpr std::chrono::seconds kJavaPatience{20};
+static_assert(kHashPatience + kJavaPatience < hostproto::kHelloPatience);
 
 /// The next line, without its end.
 std::string_view take_line(std::string_view& text) {
@@ -83,7 +89,7 @@ Result<> link_in_folder() {
   TRY_VOID(replace_link(link, kCertificate));
   if (!std::filesystem::exists(kOpenssl, ignored)) return {};
   const std::string said =
-      TRY(run_program({kOpenssl, "x509", "-noout", "-subject_hash", "-in", kCertificate}, std::chrono::seconds(10)));
+      TRY(run_program({kOpenssl, "x509", "-noout", "-subject_hash", "-in", kCertificate}, kHashPatience));
   const std::string hash = said.substr(0, said.find('\n'));
   // Names of the same hash are numbered. The first that is free, or ours already.
   for (int number = 0; number < 100; ++number) {
@@ -101,7 +107,7 @@ Result<> fill_java_store() {
   if (std::error_code ignored; !std::filesystem::exists(kJavaStore, ignored)) return {};
   TRY_VOID(run_program({"/usr/bin/trust", "extract", "--overwrite", "--format=java-cacerts", "--filter=ca-anchors",
                         "--purpose=server-auth", kJavaStore},
-                       std::chrono::seconds(20)));
+                       kJavaPatience));
   return {};
 }
 

@@ -51,6 +51,23 @@ TEST_CASE("every_channel_takes_a_command_and_one_more_is_refused") {
   CHECK(commands_of(stage) == 0);
 }
 
+TEST_CASE("a_command_that_the_guest_does_not_answer_has_not_begun") {
+  GuestStage stage(2);
+  auto opening = stage.begin(stage.channels->open());
+  REQUIRE(stage.hear().type == FrameType::kHello);  // and is not answered
+  CHECK(commands_of(stage) == 1);
+  CHECK(stage.channels->commands_begun() == 0);
+  GuestStage::end(stage.begin(on_the_thread([&] { stage.channels->close(); })));
+  const Opened failed = GuestStage::end(std::move(opening));
+  REQUIRE_FALSE(failed.has_value());
+  CHECK(failed.error().code == Errc::kUnavailable);
+  CHECK(commands_of(stage) == 0);
+  CHECK(stage.channels->commands_begun() == 0);
+  auto second = open_on(stage, 0);  // the control: one that is answered
+  CHECK(stage.channels->commands_begun() == 1);
+  end_of(stage, std::move(second));
+}
+
 TEST_CASE("what_a_command_says_stays_on_its_channel") {
   GuestStage stage(2);
   auto first = open_on(stage, 0);

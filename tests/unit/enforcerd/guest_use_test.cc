@@ -69,7 +69,7 @@ TEST_CASE("decisions_are_counted_for_each_guest_by_itself") {
   stage.decide(2, Layer::kL4, Action::kDeny);
   auto use = stage.worker().guest_use();
   REQUIRE(use.size() == 2);
-  CHECK((use[1].allowed == 2 && use[1].denied == 0 && use[1].held == 1 && use[1].sessions == 0));
+  CHECK((use[1].allowed == 2 && use[1].denied == 0 && use[1].held == 1));
   CHECK((use[2].allowed == 0 && use[2].denied == 1 && use[2].held == 0));
   const auto counts = stage.worker().metrics().snapshot();
   REQUIRE(counts.denied.size() == 1);
@@ -79,6 +79,34 @@ TEST_CASE("decisions_are_counted_for_each_guest_by_itself") {
   CHECK((sum.allowed == 2 && sum.denied == 1 && sum.held == 1));
   stage.worker().remove_guest(Slot{1});
   CHECK_FALSE(stage.worker().guest_use().contains(1));
+}
+
+TEST_CASE("connections_of_a_guest_are_counted_and_not_the_requests_on_them") {
+  QuietWorker stage;
+  stage.add(1, "run-a");
+  stage.add(2, "run-b");
+  proxy::Guest& guest = *stage.worker().guest(Slot{1})->guest;
+  CHECK(guest.sessions() == 0);
+  CHECK((guest.open_session() && guest.open_session()));
+  guest.session_said_what_it_wants();
+  CHECK((guest.open_stream() && guest.open_stream() && guest.open_stream()));
+  CHECK(guest.sessions() == 2);
+  CHECK(stage.worker().guest(Slot{2})->guest->sessions() == 0);
+  guest.close_session();
+  CHECK(guest.sessions() == 1);
+}
+
+TEST_CASE("a_connection_that_is_refused_is_not_counted") {
+  QuietWorker stage;
+  stage.add(1, "run-a");
+  proxy::Guest& guest = *stage.worker().guest(Slot{1})->guest;
+  config::Limits limits;
+  limits.connections = 1;
+  limits.half_open = 2;
+  guest.limit(limits);
+  CHECK(guest.open_session());
+  CHECK_FALSE(guest.open_session());
+  CHECK(guest.sessions() == 1);
 }
 
 }  // namespace
