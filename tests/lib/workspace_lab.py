@@ -2,7 +2,9 @@
 
 import json
 import os
+import subprocess
 
+from lib.expect import Skip
 from lib.lab import Lab
 from lib.processes import wait_for
 from lib.reviewers import ADMINS, UIDS, Reviewer, write_accounts
@@ -13,11 +15,18 @@ BOOT_SECONDS = 120
 GUEST_UIDS = 2_000_000  # kGuestUidBase
 
 
+def require_user_namespaces():
+    """The servers of workspaces have one each, and the kernel makes none in a chroot (unshare(2))."""
+    if subprocess.run(["unshare", "--user", "true"], capture_output=True).returncode != 0:
+        raise Skip("no user namespace can be made here, as in a chroot")
+
+
 class WorkspaceLab(Lab):
     def __init__(self, policy=""):
         super().__init__(policy=policy, guests=(), start=False)
 
     def __enter__(self):
+        require_user_namespaces()
         super().__enter__()
         try:
             self.root, self.home = f"{self.folder}/homes", f"{self.folder}/homes/kim"

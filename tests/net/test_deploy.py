@@ -20,6 +20,7 @@ from lib.processes import Process, wait_for
 from lib.runner import hang_guard
 from lib.service_unit import ServiceUnit
 from lib.small_root import build_small_agent
+from lib.workspace_lab import require_user_namespaces
 
 UNITS = {name: ServiceUnit(f"{REPOSITORY}/deploy/systemd/{name}.service") for name in ("enforcerd", "enforcer-hostd")}
 
@@ -307,6 +308,7 @@ def test_workspace_is_shared_under_the_unit_s_restrictions_and_root_s_need_setfc
         with ServiceLab(without=without) as lab:
             roots = f"{lab.folder}/homes"
             os.makedirs(f"{roots}/root/project")
+            require_user_namespaces()
             build_small_agent(f"{lab.folder}/images")
             lab.enforcer.write_config(images={"roots": [f"{lab.folder}/images"]}, workspaces={"roots": [roots]})
             lab.make_folders()

@@ -5,7 +5,9 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sched.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -84,9 +86,21 @@ struct Share {
   std::string root;
 };
 
+/// The kernel makes none in a chroot (unshare(2), EPERM).
+bool user_namespaces_can_be_made() {
+  const pid_t child = ::fork();
+  if (child == 0) _exit(::unshare(CLONE_NEWUSER) == 0 ? 0 : 1);
+  int status = -1;
+  return child > 0 && ::waitpid(child, &status, 0) == child && status == 0;
+}
+
 bool can_serve() {
-  if (::geteuid() == 0 && ::access("/usr/lib/qemu/virtiofsd", X_OK) == 0) return true;
-  fmt::print("SKIP: needs root and virtiofsd (qemu-system-common)\n");
+  if (::geteuid() != 0 || ::access("/usr/lib/qemu/virtiofsd", X_OK) != 0) {
+    fmt::print("SKIP: needs root and virtiofsd (qemu-system-common)\n");
+    return false;
+  }
+  if (user_namespaces_can_be_made()) return true;
+  fmt::print("SKIP: no user namespace can be made here, as in a chroot\n");
   return false;
 }
 
