@@ -86,12 +86,13 @@ bool take_fact(GuestFacts& facts, std::string_view line) {
 
 Result<> wait_for(const Fd& connection, short events, Deadline deadline) {
   while (true) {
+    // First, not only when nothing is ready: who never stops talking would have all the time there is.
+    if (deadline.passed()) return fail(Errc::kTimeout, "the probe in the guest did not end in time");
     pollfd wanted{connection.get(), events, 0};
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline.remaining()).count();
     const int ready = poll(&wanted, 1, static_cast<int>(left));
     if (ready > 0) return {};
     if (ready < 0 && errno != EINTR) return fail_errno("poll");
-    if (deadline.passed()) return fail(Errc::kTimeout, "the probe in the guest did not end in time");
   }
 }
 
@@ -133,6 +134,7 @@ Result<std::string> run_probe(const Fd& connection, const std::string& request, 
       send_all(connection, encode_frame(FrameType::kExec, request) + encode_frame(FrameType::kStdin, ""), deadline));
   hostproto::FrameReader reader;
   std::string output;
+  std::size_t said = 0;  // its errors, which nobody reads, included
   std::array<char, 16 * 1024> buffer;
   while (true) {
     TRY_VOID(wait_for(connection, POLLIN, deadline));
@@ -142,7 +144,8 @@ Result<std::string> run_probe(const Fd& connection, const std::string& request, 
     TRY_VOID(reader.feed(as_bytes({buffer.data(), static_cast<std::size_t>(size)})));
     while (const auto frame = reader.next()) {
       if (frame->type == FrameType::kStdout) output += frame->payload;
-      if (output.size() > kMaxProbeOutput) {
+      if (frame->type == FrameType::kStdout || frame->type == FrameType::kStderr) said += frame->payload.size();
+      if (said > kMaxProbeOutput) {
         return fail(Errc::kInvalid, "the probe in the guest says more than it can have to say");
       }
       if (frame->type != FrameType::kResult) continue;

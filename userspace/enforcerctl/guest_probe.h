@@ -47,7 +47,8 @@ Result<std::string> probe_request(const control::AuthorityInfo& authority);
 [[nodiscard]] std::string_view probe_script();
 
 /// Runs the request over a stream of exec frames (Client::upgrade) to its end. What the probe printed. kTimeout;
-/// kInvalid: it printed more than 64 KiB; kIo: it could not be started, or ended otherwise than it should.
+/// kInvalid: it printed more than 64 KiB, errors included; kIo: it could not be started, or ended otherwise than it
+/// should.
 Result<std::string> run_probe(const Fd& connection, const std::string& request, Deadline deadline);
 
 /// kInvalid for anything that the script does not print.

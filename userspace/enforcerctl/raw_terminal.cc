@@ -3,6 +3,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <utility>
 
 namespace enforcer::ctl {
@@ -20,7 +21,16 @@ Result<RawTerminal> RawTerminal::begin(int fd) {
 RawTerminal::RawTerminal(RawTerminal&& other) noexcept : fd_(std::exchange(other.fd_, -1)), before_(other.before_) {}
 
 RawTerminal::~RawTerminal() {
-  if (fd_ >= 0) tcsetattr(fd_, TCSADRAIN, &before_);
+  if (fd_ < 0) return;
+  // In the background this would stop us (SIGTTOU), with the terminal still raw.
+  sigset_t stop;
+  sigset_t blocked_before;
+  sigemptyset(&stop);
+  sigaddset(&stop, SIGTTOU);
+  pthread_sigmask(SIG_BLOCK, &stop, &blocked_before);
+  // TCSAFLUSH: what the terminal answered to the guest's last questions is not to be typed into our caller's shell.
+  tcsetattr(fd_, TCSAFLUSH, &before_);
+  pthread_sigmask(SIG_SETMASK, &blocked_before, nullptr);
 }
 
 std::optional<hostproto::WindowSize> window_of(int fd) {

@@ -5,6 +5,7 @@
 #include <pty.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -214,6 +215,52 @@ TEST_CASE("a_terminal_is_put_back_once_by_whoever_has_it_last") {
   }
   const Fd file(open("/dev/null", O_RDWR | O_CLOEXEC));
   CHECK_FALSE(RawTerminal::begin(file.get()).has_value());
+}
+
+TEST_CASE("what_nobody_has_read_when_a_terminal_is_put_back_is_not_the_shells") {
+  const Screen screen;
+  {
+    const auto raw = RawTerminal::begin(screen.terminal.get());
+    REQUIRE(raw.has_value());
+    screen.type("\x1b[?62c\r");
+  }
+  screen.type("mine\r");
+  char typed[64];
+  const ssize_t size = read(screen.terminal.get(), typed, sizeof typed);
+  REQUIRE(size > 0);
+  CHECK(std::string_view(typed, static_cast<std::size_t>(size)) == "mine\n");
+}
+
+TEST_CASE("a_terminal_is_put_back_from_the_background_too") {
+  const Screen screen;
+  const termios before = screen.modes();
+  const pid_t shell = fork();
+  REQUIRE(shell >= 0);
+  if (shell == 0) {
+    // The terminal is this session's, and the job below is not in its foreground.
+    const int fd = screen.terminal.get();
+    if (setsid() < 0 || ioctl(fd, TIOCSCTTY, 0) != 0) _exit(2);
+    auto raw = RawTerminal::begin(fd);
+    if (!raw) _exit(2);
+    const pid_t job = fork();
+    if (job == 0) {
+      setpgid(0, 0);
+      {
+        const RawTerminal last(*std::move(raw));
+      }
+      _exit(0);
+    }
+    int status = 0;
+    if (job < 0 || waitpid(job, &status, WUNTRACED) != job) _exit(2);
+    if (!WIFSTOPPED(status)) _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 2);
+    kill(job, SIGKILL);
+    _exit(1);
+  }
+  int status = 0;
+  REQUIRE(waitpid(shell, &status, 0) == shell);
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+  CHECK(same_modes(screen.modes(), before));
 }
 
 TEST_CASE("the_size_is_that_of_the_first_stream_that_is_a_terminal") {

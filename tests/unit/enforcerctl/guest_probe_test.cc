@@ -2,10 +2,12 @@
 #include "enforcerctl/guest_probe.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "hostproto/exec_frame.h"
 #include "run_with.h"
@@ -209,6 +211,7 @@ TEST_CASE("a_probe_that_does_not_end_well_is_an_error") {
         Errc::kTimeout);
   const std::string much(40'000, 'x');
   CHECK(ProbeStage({{FrameType::kStdout, much}, {FrameType::kStdout, much}}).run().error().code == Errc::kInvalid);
+  CHECK(ProbeStage({{FrameType::kStderr, much}, {FrameType::kStdout, much}}).run().error().code == Errc::kInvalid);
   for (const char* result : {R"({"exit":1})", R"({"signal":9})", R"({"error":"no sh \u001b[2J"})", R"({"exit":"0"})",
                              "{", "[]", "", "\x1b[2J"}) {
     CAPTURE(result);
@@ -220,6 +223,27 @@ TEST_CASE("a_probe_that_does_not_end_well_is_an_error") {
   ProbeStage gone({{FrameType::kStdout, "probe 1\n"}});
   gone.guest.reset();
   CHECK(gone.run().error().code == Errc::kIo);
+}
+
+TEST_CASE("a_guest_that_never_stops_talking_ends_with_the_time_of_the_probe") {
+  for (const FrameType type : {FrameType::kStdout, FrameType::kStderr}) {
+    ProbeStage stage({});
+    fcntl(stage.guest.get(), F_SETFL, 0);
+    std::string frames;
+    while (frames.size() < 256 * 1024) frames += hostproto::encode_frame(type, "");
+    std::thread talker([&stage, &frames] {
+      // Longer than the probe may last: then it ends with the connection, which is another error.
+      const auto enough = Deadline::after(std::chrono::seconds(3));
+      while (!enough.passed() && send(stage.guest.get(), frames.data(), frames.size(), MSG_NOSIGNAL) > 0) {
+      }
+      stage.guest.reset();
+    });
+    const auto ended = stage.run(std::chrono::milliseconds(100));
+    stage.connection.reset();
+    talker.join();
+    REQUIRE_FALSE(ended.has_value());
+    CHECK(ended.error().code == Errc::kTimeout);
+  }
 }
 
 TEST_CASE("the_probe_is_asked_for_a_certificate_only") {
