@@ -39,21 +39,23 @@ TEST_CASE("a_full_terminal_takes_the_end_of_the_input_later") {
   }
   const Login login{.name = "root", .account = {.uid = 0, .gid = 0, .home = "/", .shell = "/bin/sh", .groups = {0}}};
   ExecRequest request;
-  request.argv = {"sh", "-c", "stty -echo; echo ready; cat > /dev/null"};
+  request.argv = {"sh", "-c", "stty -echo; echo ready; exec cat > /dev/null"};
   request.tty = hostproto::WindowSize{.rows = 24, .columns = 80};
   auto command = Command::start(request, login);
   REQUIRE(command.has_value());
   pollfd ready{command->standard_output.get(), POLLIN, 0};
   REQUIRE(poll(&ready, 1, 10'000) == 1);
   const pid_t pid = command->pid();
-  REQUIRE(kill(-pid, SIGSTOP) == 0);
+  int status = -1;
+  REQUIRE(kill(pid, SIGSTOP) == 0);
+  REQUIRE(waitpid(pid, &status, WUNTRACED) == pid);
+  REQUIRE(WIFSTOPPED(status));
   fill_input(command->standard_input);
   command->end_input();
   CHECK(command->standard_input.valid());
 
-  REQUIRE(kill(-pid, SIGCONT) == 0);
+  REQUIRE(kill(pid, SIGCONT) == 0);
   const auto patience = Deadline::after(std::chrono::seconds(10));
-  int status = -1;
   while (waitpid(pid, &status, WNOHANG) == 0 && !patience.passed()) {
     drain_output(command->standard_output);
     command->end_input();
