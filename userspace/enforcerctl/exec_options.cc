@@ -9,6 +9,15 @@
 #include "enforcerctl/command_line.h"
 
 namespace enforcer::ctl {
+namespace {
+
+/// The request is JSON, which would change what is no text.
+Result<> check_utf8(std::string_view what, const std::string& text) {
+  if (control::is_utf8(text)) return {};
+  return fail(Errc::kInvalid, fmt::format("{} is not UTF-8", what));
+}
+
+}  // namespace
 
 void add_exec_options(CLI::App& verb, ExecOptions& options) {
   verb.positionals_at_end();
@@ -28,11 +37,16 @@ void add_exec_options(CLI::App& verb, ExecOptions& options) {
 
 Result<std::string> command_json(const ExecOptions& options, const control::Variables& placeholders,
                                  std::optional<hostproto::WindowSize> tty) {
+  for (const std::string& word : options.command) TRY_VOID(check_utf8(fmt::format("the word '{}'", word), word));
   nlohmann::json command = {{"argv", options.command}, {"env", nlohmann::json(placeholders)}};
   if (tty) {
     command["tty"] = {{"rows", tty->rows}, {"columns", tty->columns}};
-    if (const char* kind = std::getenv("TERM"); kind != nullptr && *kind != '\0') command["env"]["TERM"] = kind;
+    if (const char* kind = std::getenv("TERM"); kind != nullptr && *kind != '\0') {
+      TRY_VOID(check_utf8("the variable TERM", kind));
+      command["env"]["TERM"] = kind;
+    }
   }
+  TRY_VOID(check_utf8(fmt::format("the folder '{}'", options.cwd), options.cwd));
   if (!options.cwd.empty()) command["cwd"] = options.cwd;
   if (options.user == ExecOptions::User::kRoot) command["user"] = "root";
   for (const std::string& variable : options.env) {
@@ -40,6 +54,7 @@ Result<std::string> command_json(const ExecOptions& options, const control::Vari
     if (equals == std::string::npos || equals == 0) {
       return fail(Errc::kInvalid, fmt::format("'{}' is not a variable (NAME=value)", variable));
     }
+    TRY_VOID(check_utf8(fmt::format("the variable {}", variable.substr(0, equals)), variable));
     command["env"][variable.substr(0, equals)] = variable.substr(equals + 1);
   }
   std::string text = control::dump(command);

@@ -28,12 +28,12 @@ void add_exec_options(CLI::App& verb, ExecOptions& options);
 
 /// What --help says of the exit status.
 inline constexpr const char* kExecStatus =
-    "The exit status is the command's; 125: enforcerctl itself failed; 126: the command cannot be executed; 127: it "
-    "was\n"
-    "not found; 128+n: it died of signal n. With a terminal on both sides of this tool the command gets one, too.";
+    "The exit status is the command's; 125: enforcerctl itself failed (2: its options are wrong); 126: the command\n"
+    "cannot be executed; 127: it was not found; 128+n: it died of signal n. With a terminal on both sides of this\n"
+    "tool the command gets one, too.";
 
 /// The command as the guest is told it, with a terminal of that size or none. Of the guest's placeholders those that no
-/// --env replaces. kInvalid.
+/// --env replaces. kInvalid, also for what is not UTF-8.
 Result<std::string> command_json(const ExecOptions& options, const control::Variables& placeholders,
                                  std::optional<hostproto::WindowSize> tty);
 

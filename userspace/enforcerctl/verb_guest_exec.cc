@@ -12,14 +12,12 @@ struct GuestExecOptions {
 
 int run_in_running_guest(Tool& tool, const GuestExecOptions& options) {
   const auto name = GuestName::parse(options.name);
-  if (!name) return static_cast<int>(tool.usage(name.error().message));
+  if (!name) return own_failure(tool, name.error());
   ExecOptions exec = options.exec;
   // Behind the guest's name all words are taken as they are, also the one that keeps the command apart.
   if (exec.command.front() == "--") exec.command.erase(exec.command.begin());
-  if (exec.command.empty()) return static_cast<int>(tool.usage("COMMAND is required"));
-  if (const auto command = command_json(exec, {}, std::nullopt); !command) {
-    return static_cast<int>(tool.usage(command.error().message));
-  }
+  if (exec.command.empty()) return own_failure(tool, {Errc::kInvalid, "COMMAND is required"});
+  if (const auto command = command_json(exec, {}, std::nullopt); !command) return own_failure(tool, command.error());
   const auto signals = SignalWatch::begin();
   if (!signals) return own_failure(tool, signals.error());
   return run_in_guest(tool, *name, exec, *signals);

@@ -137,7 +137,7 @@ int apply_policies(const Tool& tool, const std::vector<std::string>& files) {
 int run(Tool& tool, const RunOptions& options) {
   // A wrong command line is found out before anything is made for it.
   if (const auto command = command_json(options.exec, {}, std::nullopt); !command) {
-    return static_cast<int>(tool.usage(command.error().message));
+    return own_failure(tool, command.error());
   }
   if (!options.policy.empty()) {
     if (const int failed = apply_policies(tool, options.policy); failed != 0) return failed;
@@ -169,20 +169,23 @@ void add_run(CLI::App& root, CommandLine& line) {
   auto* guest = verb.add_option("--guest", options->guest, "Run in this guest, which exists, and leave it alone")
                     ->type_name("NAME");
   verb.add_option("--name", options->name, "What the new guest is called")->type_name("NAME")->excludes(guest);
-  add_repeatable(verb, "-l,--label", options->labels, "A label of the new guest", "K=V");
+  add_repeatable(verb, "-l,--label", options->labels, "A label of the new guest", "K=V").excludes(guest);
   add_repeatable(verb, "--policy", options->policy, "Apply this policy file first, as 'policy apply' does", "FILE");
-  verb.add_option("--image", options->image, "The image to boot (mini; agent with a workspace)")->type_name("IMAGE");
+  verb.add_option("--image", options->image, "The image to boot (mini; agent with a workspace)")
+      ->type_name("IMAGE")
+      ->excludes(guest);
   add_repeatable(verb, "--workspace", options->workspaces, "A folder that the guest works in, or only reads",
                  "DIR[:ro]")
       .excludes(guest);
   verb.add_option("--memory", options->memory_mib, "Memory (what the image wants)")
       ->type_name("MIB")
-      ->check(CLI::Range(64, 65536));
+      ->check(CLI::Range(64, 65536))
+      ->excludes(guest);
   verb.add_option("--disk", options->disk_mib, "What the guest may write to its own disk (8192)")
       ->type_name("MIB")
       ->check(CLI::Range(64, 1048576))
       ->excludes(guest);
-  verb.add_option("--cpus", options->cpus, "Processors (1)")->type_name("N")->check(CLI::Range(1, 64));
+  verb.add_option("--cpus", options->cpus, "Processors (1)")->type_name("N")->check(CLI::Range(1, 64))->excludes(guest);
   verb.add_flag("--keep", options->keep, "Leave the guest running when the command has ended")->excludes(guest);
   add_exec_options(verb, options->exec);
   when_chosen(verb, line, options, run);

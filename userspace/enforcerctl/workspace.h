@@ -10,7 +10,7 @@
 namespace enforcer::ctl {
 
 /// ["DIR", "DIR:ro", ...] with every path as the kernel knows it: absolute, without links. kNotFound, kInvalid: no
-/// folder of that name.
+/// folder of that name, or none that the daemon can be told (UTF-8).
 Result<std::vector<control::Workspace>> workspaces_from(const std::vector<std::string>& texts);
 
 /// Where a command in a guest with these workspaces begins when nobody says: where its caller is, if that is inside one

@@ -53,7 +53,8 @@ void Agent::add_waits(std::vector<pollfd>& waits) const {
   }
   if (!command_) return;
   if (command_->starting.valid()) waits.push_back({command_->starting.get(), POLLIN, 0});
-  if (!input_.empty()) waits.push_back({command_->standard_input.get(), POLLOUT, 0});
+  // Its end, too, may have to wait until a terminal takes it.
+  if (!input_.empty() || input_ended_) waits.push_back({command_->standard_input.get(), POLLOUT, 0});
   if (outgoing_.size() >= kMaxOutgoing) return;
   waits.push_back({command_->standard_output.get(), POLLIN, 0});
   waits.push_back({command_->standard_error.get(), POLLIN, 0});

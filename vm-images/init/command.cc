@@ -11,7 +11,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
-#include <string_view>
 #include <utility>
 
 #include "pseudo_terminal.h"
@@ -163,6 +162,7 @@ Command::Command(Command&& other) noexcept
       starting(std::move(other.starting)),
       pid_(std::exchange(other.pid_, -1)),
       terminal_(std::move(other.terminal_)),
+      end_(other.end_),
       name_(std::move(other.name_)),
       folder_(std::move(other.folder_)) {}
 
@@ -210,9 +210,12 @@ void Command::resize(hostproto::WindowSize size) const {
 }
 
 void Command::end_input() {
-  // Ctrl-D twice: the first one only ends a line that has begun.
-  constexpr std::string_view kEnd = "\x04\x04";
-  if (terminal_.valid() && standard_input.valid()) (void)!::write(standard_input.get(), kEnd.data(), kEnd.size());
+  while (terminal_.valid() && standard_input.valid() && !end_.empty()) {
+    const ssize_t count = ::write(standard_input.get(), end_.data(), end_.size());
+    if (count < 0 && errno == EAGAIN) return;
+    if (count <= 0) break;  // nobody has it open any more
+    end_.remove_prefix(static_cast<std::size_t>(count));
+  }
   standard_input.reset();
 }
 

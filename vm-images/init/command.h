@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/fd.h"
 #include "base/result.h"
@@ -46,7 +47,8 @@ class Command {
   void signal(int number) const;
   /// Without a terminal nothing happens.
   void resize(hostproto::WindowSize size) const;
-  /// It has read everything: its pipe is closed, or its terminal says so.
+  /// It has been given everything: its pipe is closed, or its terminal says so. To be called again when standard_input
+  /// is still valid: a terminal that is full takes the end later.
   void end_input();
   void reaped() { pid_ = -1; }  ///< its pid may be another's from now on
 
@@ -63,6 +65,8 @@ class Command {
 
   pid_t pid_ = -1;
   Fd terminal_;  ///< the master; with pipes invalid
+  // Ctrl-D twice: the first one only ends a line that has begun.
+  std::string_view end_ = "\x04\x04";  ///< what its terminal has yet to take
   std::string name_;
   std::string folder_;
 };

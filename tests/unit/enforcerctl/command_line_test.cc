@@ -41,7 +41,6 @@ TEST_CASE("wrong_options_are_usage_errors") {
            {"log", "--since", "yesterday"},
            {"log", "--last", "0"},
            {"run"},
-           {"run", "-e", "novalue", "--", "true"},
        }) {
     CAPTURE(arguments.back());
     const Ran ran = run(arguments);

@@ -63,14 +63,51 @@ TEST_CASE("guest_exec_runs_in_a_guest_and_leaves_it_alone") {
   CHECK_FALSE(has_call(daemon, "delete"));
 }
 
-TEST_CASE("guest_exec_fails_with_125_and_a_wrong_command_line_with_2") {
+TEST_CASE("guest_exec_fails_with_125_and_options_that_the_parser_refuses_with_2") {
   FakeDaemon daemon;
   CHECK(run_with(daemon, {"guest", "exec", "nobody", "--", "true"}).status == 125);
-  CHECK(run_with(daemon, {"guest", "exec", "NOBODY", "--", "true"}).status == 2);
+  CHECK(run_with(daemon, {"guest", "exec", "NOBODY", "--", "true"}).status == 125);
   CHECK(run_with(daemon, {"guest", "exec", "nobody"}).status == 2);
-  CHECK(run_with(daemon, {"guest", "exec", "nobody", "--"}).status == 2);
-  CHECK(run_with(daemon, {"guest", "exec", "-e", "novalue", "nobody", "--", "true"}).status == 2);
+  CHECK(run_with(daemon, {"guest", "exec", "nobody", "--"}).status == 125);
+  CHECK(run_with(daemon, {"guest", "exec", "-e", "novalue", "nobody", "--", "true"}).status == 125);
+  CHECK(run_with(daemon, {"run", "-e", "novalue", "--", "true"}).status == 125);
   CHECK(run_with(daemon, {"guest", "exec", "-t", "-T", "nobody", "--", "true"}).status == 2);
+}
+
+TEST_CASE("what_is_not_utf_8_is_refused_before_anything_is_made_for_it") {
+  FakeDaemon daemon;
+  daemon.locked()->guests.push_back(guest_info("box"));
+  daemon.locked()->script = repeat_request;
+  const std::string real = std::filesystem::canonical(daemon.folder.file(".")).string();
+  std::filesystem::create_directory(real + "/\xff");
+  std::filesystem::create_directory(real + "/\u00e9");
+  for (const std::vector<std::string>& tail :
+       std::vector<std::vector<std::string>>{{"--", "ls", "\xff"},
+                                             {"--", "\xc3", "ls"},
+                                             {"-e", "A=\xc0\x80", "--", "ls"},
+                                             {"-e", "\xff=b", "--", "ls"},
+                                             {"--cwd", "/\xed\xa0\x80", "--", "ls"},
+                                             {"--workspace", real + "/\xff", "--", "ls"}}) {
+    CAPTURE(tail.front());
+    std::vector<std::string> arguments{"run"};
+    arguments.insert(arguments.end(), tail.begin(), tail.end());
+    const Ran ran = run_with(daemon, arguments);
+    CHECK(ran.status == 125);
+    CHECK(ran.err.ends_with("is not UTF-8\n"));
+    CHECK_FALSE(ran.err.contains("A="));  // a value may be a secret
+  }
+  CHECK(daemon.shared.calls_now().empty());
+
+  setenv("TERM", "\xff", 1);
+  CHECK(run_with(daemon, {"guest", "exec", "-t", "box", "--", "ls"}).err.contains("TERM is not UTF-8"));
+  setenv("TERM", "xterm", 1);
+  CHECK_FALSE(has_call(daemon, "exec"));
+
+  const auto request =
+      requested_by(daemon, {"run", "-e", "A=\u00e9", "--workspace", real + "/\u00e9", "--", "\U0001f600"});
+  CHECK(request["argv"] == nlohmann::json{"\U0001f600"});
+  CHECK(request["env"]["A"] == "\u00e9");
+  CHECK(request["cwd"] == real + "/\u00e9");
 }
 
 TEST_CASE("a_terminal_is_asked_for_with_the_kind_of_ours_and_only_when_it_is_wanted") {
@@ -128,8 +165,14 @@ TEST_CASE("a_name_that_is_taken_is_never_deleted") {
 TEST_CASE("what_describes_a_new_guest_is_refused_beside_one_that_exists") {
   FakeDaemon daemon;
   daemon.locked()->guests.push_back(guest_info("box"));
-  for (const std::vector<std::string>& more :
-       std::vector<std::vector<std::string>>{{"--name", "x"}, {"--keep"}, {"--disk", "100"}, {"--workspace", "/"}}) {
+  for (const std::vector<std::string>& more : std::vector<std::vector<std::string>>{{"--name", "x"},
+                                                                                    {"--keep"},
+                                                                                    {"--disk", "100"},
+                                                                                    {"--workspace", "/"},
+                                                                                    {"-l", "role=agent"},
+                                                                                    {"--image", "agent"},
+                                                                                    {"--memory", "128"},
+                                                                                    {"--cpus", "2"}}) {
     std::vector<std::string> arguments{"run", "--guest", "box"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     arguments.insert(arguments.end(), {"--", "true"});
