@@ -12,7 +12,7 @@ import tempfile
 from lib.expect import equal
 from lib.lab import REPOSITORY
 
-WRAPPER = f"{REPOSITORY}/vm-images/docker/enforcer-runc"
+WRAPPER = f"{REPOSITORY}/vm-images/profiles/docker.root/usr/lib/enforcer/runc"
 CA = "-----BEGIN CERTIFICATE-----\nCA of the guest\n-----END CERTIFICATE-----\n"
 IN_CONTAINER = "/dev/enforcer/ca-certificates.crt"
 
