@@ -21,7 +21,8 @@ def vm_lab(*allow, credentials=None, **config):
 
 
 def run(lab, *arguments, **options):
-    return lab.enforcer.ctl("run", "-l", "lab=yes", *arguments, timeout=BOOT_SECONDS, **options)
+    labels = () if "--guest" in arguments else ("-l", "lab=yes")
+    return lab.enforcer.ctl("run", *labels, *arguments, timeout=BOOT_SECONDS, **options)
 
 
 def create(lab, name):
