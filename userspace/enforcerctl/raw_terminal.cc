@@ -28,7 +28,9 @@ RawTerminal::~RawTerminal() {
   sigemptyset(&stop);
   sigaddset(&stop, SIGTTOU);
   pthread_sigmask(SIG_BLOCK, &stop, &blocked_before);
-  // TCSAFLUSH: what the terminal answered to the guest's last questions is not to be typed into our caller's shell.
+  // What the terminal answered to the guest's last questions is not to be typed into our caller's shell. The first also
+  // drops what is still on its way to the line discipline.
+  tcflush(fd_, TCIFLUSH);
   tcsetattr(fd_, TCSAFLUSH, &before_);
   pthread_sigmask(SIG_SETMASK, &blocked_before, nullptr);
 }
