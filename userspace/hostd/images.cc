@@ -29,8 +29,8 @@ void Guests::create_when_checked(const hostproto::CreateGuest& request) {
 }
 
 void Guests::image_checked() {
-  // Those whose image is another one begin to wait anew.
   images_.take_check();  // also where nobody waits for it any more
+  // Those whose image is another one begin to wait anew.
   for (const auto& request : std::exchange(waiting_, {})) create_when_checked(request);
 }
 
