@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -147,11 +148,15 @@ TEST_CASE("limit_of_tasks_holds") {
   if (!places) return;
   const auto made = places->make(Slot{9}, {.memory_bytes = 64 << 20, .tasks = 3, .cpus = 1});
   const GuestCgroups* cgroups = &made.cgroups;
-  const pid_t child = ::fork();
+  // Not fork(): ThreadSanitizer gives each child of that a thread of its own, which the limit counts, too.
+  const auto plain_fork = [] { return static_cast<pid_t>(::syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0)); };
+  const auto entrances = cgroups->entrances();
+  REQUIRE(entrances);
+  const pid_t child = plain_fork();
   if (child == 0) {
-    for (const Fd& entrance : *cgroups->entrances()) (void)!::write(entrance.get(), "0", 1);
+    for (const Fd& entrance : *entrances) (void)!::write(entrance.get(), "0", 1);
     int forked = 0;
-    while (forked < 10 && ::fork() > 0) ++forked;  // a child of this leaves with 0 at once, and stays a zombie
+    while (forked < 10 && plain_fork() > 0) ++forked;  // a child of this leaves with 0 at once, and stays a zombie
     ::_exit(forked);
   }
   int status = 0;
