@@ -10,7 +10,7 @@ import subprocess
 
 from lib.daemons import ENFORCERD_UID, Enforcer
 from lib.expect import equal
-from lib.hostd_client import VERSION, Link
+from lib.hostd_client import VERSION, Link, connect_as
 from lib.lab import build_folder, names_of
 from lib.netns import Netns
 from lib.processes import wait_for
@@ -128,6 +128,41 @@ def test_hostd_listens_to_one_enforcerd_of_the_right_uid_that_keeps_to_the_proto
         other_version.send(type="hello", version=VERSION + 1)
         assert f"version {VERSION + 1}" in other_version.until("reply")[0]["error"]["message"]
         Link(bench.socket_path).serve().close()  # the control: it still serves
+
+
+def test_owner_of_shared_folders_is_whoever_connected_and_not_whom_enforcerd_names():
+    kim, lee = 54321, 54331
+    with Bench() as bench:
+        bench.start()
+        with socket.socket(socket.AF_UNIX) as control:
+            control.bind(f"{bench.enforcer.run_dir}/enforcerd.sock")
+            os.chmod(f"{bench.enforcer.run_dir}/enforcerd.sock", 0o666)
+            control.listen(4)
+
+            def asks(uid):
+                client = connect_as(f"{bench.enforcer.run_dir}/enforcerd.sock", uid, socket.SOCK_STREAM)
+                return client, control.accept()[0]
+
+            link = Link(bench.socket_path).serve()
+            client, kims = asks(kim)
+            own, services = asks(ENFORCERD_UID)
+            ours, theirs = socket.socketpair()
+            with client, kims, own, services, ours, theirs:
+                for uid, connection, code in ((kim, kims, "not_found"),  # the control: it fails for want of an image
+                                              (lee, kims, "denied"), (0, kims, "denied"), (kim, services, "denied"),
+                                              (ENFORCERD_UID, services, "denied"), (kim, ours, "invalid"), (kim, control, "invalid")):
+                    reply = link.create(["/home/kim"], connection, owner=uid, owner_group=uid)
+                    equal((uid, reply["error"]["code"]), (uid, code))
+                equal(link.create(owner=lee, owner_group=lee)["error"]["code"], "not_found")  # without folders
+                client.close()
+                equal(link.create(["/home/kim"], kims, owner=kim, owner_group=kim)["error"]["code"], "denied")
+            link.close()
+            silent = Link(bench.socket_path).serve()
+            try:
+                raise AssertionError(silent.create(["/home/kim"], owner=kim, owner_group=kim))
+            except EOFError:
+                assert "too few descriptors" in bench.enforcer.hostd.output()
+            silent.close()
 
 
 def test_silent_peer_does_not_keep_the_real_enforcerd_out():

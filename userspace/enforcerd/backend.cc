@@ -144,7 +144,7 @@ asio::awaitable<Result<control::GuestAnswer>> Daemon::create_guest(control::Call
                                 .disk_mib = request.disk_mib,
                                 .workspaces = std::move(request.workspaces),
                                 .ephemeral = request.ephemeral};
-  auto warning = co_await link_.request(std::move(create));
+  auto warning = co_await link_.request(std::move(create), caller.connection);
   if (!warning) co_return std::unexpected(warning.error());
   co_await workers_.settled();  // the guest's first connection may come right behind our answer
   co_return co_await answer_about(request.name, *std::move(warning));

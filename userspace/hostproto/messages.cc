@@ -333,6 +333,11 @@ std::string encode(const Notice& notice) {
   return to_packet(std::visit(Encoder{}, notice));
 }
 
+std::size_t descriptors_beside(const Request& request) {
+  const auto* create = std::get_if<CreateGuest>(&request);
+  return create != nullptr && !create->workspaces.empty() ? 1 : 0;
+}
+
 Result<Request> decode_request(std::string_view packet) {
   return decode<Request>(packet, kRequests);
 }

@@ -10,7 +10,7 @@
 //                              microVM)
 //                              <-  announced    that was all: what was not among them is gone for good
 //   ready                      ->               the listeners go into the sockmap: traffic flows from here on
-//   create_guest/attach_guest/delete_guest/freeze_guest/thaw_guest ->
+//   create_guest/attach_guest/delete_guest/freeze_guest/thaw_guest ->   (+ one: descriptors_beside())
 //                              <-  guest, reply
 //   booted                     ->               the guest's hello was seen: the boot watchdog rests
 //                              <-  guest_gone, event
@@ -33,7 +33,7 @@
 
 namespace enforcer::hostproto {
 
-inline constexpr int kVersion = 4;
+inline constexpr int kVersion = 5;
 inline constexpr std::size_t kMaxMessage = 64 * 1024;
 /// How long a guest may be frozen without a break. What was sent to it and not acknowledged is sent again and again,
 /// and the kernel gives such a connection up after 924 s (tcp_retries2 = 15, Documentation/networking/ip-sysctl).
@@ -163,6 +163,9 @@ using Notice = std::variant<Welcome, Pipes, Guest, Announced, GuestGone, Reply, 
 
 [[nodiscard]] std::string encode(const Request& request);
 [[nodiscard]] std::string encode(const Notice& notice);
+/// How many descriptors come beside a request: with a guest that shares folders of the host the control connection of
+/// whoever asked for it, which says to hostd who that is; none with anything else.
+[[nodiscard]] std::size_t descriptors_beside(const Request& request);
 /// kInvalid with the offending field for anything that is not exactly one of the messages above.
 [[nodiscard]] Result<Request> decode_request(std::string_view packet);
 [[nodiscard]] Result<Notice> decode_notice(std::string_view packet);

@@ -255,6 +255,13 @@ TEST_CASE("workspaces_of_a_guest_are_at_most_four_and_none_lies_in_another") {
   CHECK_FALSE(all({"/a/b/c", "/x", "/a/b"}));
 }
 
+TEST_CASE("only_a_guest_that_shares_folders_comes_with_a_descriptor") {
+  for (const Request& request : all_requests()) {
+    const auto* create = std::get_if<CreateGuest>(&request);
+    CHECK(descriptors_beside(request) == (create != nullptr && create->workspaces.size() == 2 ? 1 : 0));
+  }
+}
+
 TEST_CASE("a_request_is_not_a_notice") {
   CHECK_FALSE(decode_notice(encode(Request{Ready{}})));
   CHECK_FALSE(decode_request(encode(Notice{Pipes{1}})));
