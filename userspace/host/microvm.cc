@@ -78,13 +78,13 @@ std::uint64_t largest_file(const MicroVmSpec& spec) {
 }
 
 /// Both of its disks, or neither.
-Result<ScratchDisk> make_disk(const MicroVmSpec& spec, const Image& image) {
+Result<Fd> make_disk(const MicroVmSpec& spec, const Image& image) {
   if (image.root.valid() != (spec.disk_mib > 0))
     return fail(Errc::kInvalid, image.root.valid()
                                     ? fmt::format("image '{}' needs a disk to write to", image.name)
                                     : fmt::format("image '{}' lies in memory and has no use for a disk", image.name));
-  if (spec.disk_mib == 0) return ScratchDisk{};
-  return make_scratch_disk(spec.scratch_dir, spec.disk_mib);
+  if (spec.disk_mib == 0) return Fd();
+  return make_scratch_disk(spec.scratch_dir, spec.disk_mib, spec.promised_mib);
 }
 
 /// The group that QEMU runs with: its own, or the one that may open /dev/kvm.
@@ -117,11 +117,11 @@ Result<MicroVm> MicroVm::start(const MicroVmSpec& spec, const Image& image, int 
   const Fd console = TRY(listen_in(spec.run_dir, kConsoleSocket));
   const Fd monitor = TRY(listen_in(spec.run_dir, kMonitorSocket));
   Pipe errors = TRY(make_pipe());
-  const ScratchDisk disk = TRY(make_disk(spec, image));
+  const Fd disk = TRY(make_disk(spec, image));
   std::vector<int> descriptors{tap, image.kernel.get(), image.initramfs.get()};  // QemuDescriptor
   for (const Fd& channel : exec) descriptors.push_back(channel.get());
   descriptors.insert(descriptors.end(), {console.get(), monitor.get()});
-  if (spec.disk_mib > 0) descriptors.insert(descriptors.end(), {image.root.get(), disk.file.get()});
+  if (spec.disk_mib > 0) descriptors.insert(descriptors.end(), {image.root.get(), disk.get()});
 
   for (const GuestWorkspace& workspace : spec.workspaces) descriptors.push_back(workspace.socket);
 
@@ -141,9 +141,7 @@ Result<MicroVm> MicroVm::start(const MicroVmSpec& spec, const Image& image, int 
     ::waitpid(pid, nullptr, 0);
     return std::unexpected(pidfd ? start_time.error() : pidfd.error());
   }
-  MicroVm vm(pid, *start_time, *std::move(pidfd), std::move(errors.read_end), spec.run_dir);
-  vm.warning_ = disk.warning;
-  return vm;
+  return MicroVm(pid, *start_time, *std::move(pidfd), std::move(errors.read_end), spec.run_dir);
 }
 
 Result<MicroVm> MicroVm::adopt(pid_t pid, std::uint64_t start_time, Slot slot, std::string run_dir) {

@@ -50,8 +50,9 @@ struct MicroVmSpec {
   /// 64-1048576: of the disk that the guest writes to, which is gone when it ends. 0: there is none, and nothing to
   /// read from a disk either; with an image that has no root file system.
   std::uint32_t disk_mib = 0;
-  std::string scratch_dir;  ///< where that disk's blocks lie; made if missing, becomes root's, 0700
-  uid_t owner = 0;          ///< whom commands run as in a guest with a root file system of its own
+  std::uint64_t promised_mib = 0;  ///< to the disks of other guests
+  std::string scratch_dir;         ///< where that disk's blocks lie; made if missing, becomes root's, 0700
+  uid_t owner = 0;                 ///< whom commands run as in a guest with a root file system of its own
   gid_t owner_group = 0;
   std::string guest_mac;  ///< "02:77:00:00:00:07"
   std::vector<GuestWorkspace> workspaces;
@@ -72,9 +73,6 @@ class MicroVm {
 
   /// Takes back a microVM of an earlier process. kNotFound when that process is gone (or the pid is another's now).
   static Result<MicroVm> adopt(pid_t pid, std::uint64_t start_time, Slot slot, std::string run_dir);
-
-  /// What a person should know about how it was started (a disk larger than the room there is), or empty.
-  [[nodiscard]] const std::string& warning() const { return warning_; }
 
   [[nodiscard]] pid_t pid() const { return pid_; }
   /// Field 22 of /proc/PID/stat: with the pid it names this process and no later one. To be kept for adopt().
@@ -105,7 +103,6 @@ class MicroVm {
   Fd pidfd_;
   Fd errors_;  ///< read end of QEMU's standard error; none after adopt()
   std::string run_dir_;
-  std::string warning_;
   std::optional<std::string> ending_;
 };
 
