@@ -44,8 +44,8 @@ struct GuestWorkspace {
 struct MicroVmSpec {
   GuestName name;
   Slot slot{};
-  std::uint32_t memory_mib = 256;  ///< 64-65536
-  std::uint32_t cpus = 1;          ///< 1-64
+  std::uint32_t memory_mib = 256;  ///< hostproto::kLeastMemoryMib-kMostMemoryMib
+  std::uint32_t cpus = 1;          ///< 1-hostproto::kMostCpus
   Accelerator accelerator = Accelerator::kTcg;
   std::string
       run_dir;  ///< made if missing; becomes root's, 0700; its sockets (exec0.sock, console.sock, ...) are made in it

@@ -19,8 +19,7 @@ using nlohmann::json;
 constexpr auto kAnyNumber = std::numeric_limits<std::uint64_t>::max();
 constexpr std::uint64_t kLatestTime = 9'214'646'399;  // the end of 2261: WallClock counts nanoseconds in 64 bits
 constexpr std::uint64_t kMaxListeners = 64;           // ENFORCER_MAX_WORKERS of the datapath
-constexpr std::uint32_t kLeastMemoryMib = 64;
-constexpr std::uint64_t kMaxPipes = 126;  // the kernel takes 253 descriptors beside one packet
+constexpr std::uint64_t kMaxPipes = 126;              // the kernel takes 253 descriptors beside one packet
 
 /// The text must be one of `choices`; "" stands for "not a microVM" where it is offered.
 std::string choice(Fields& fields, const char* name, std::initializer_list<std::string_view> choices) {
@@ -172,9 +171,10 @@ Result<Request> decode_create_guest(Fields& f) {
   const std::uint32_t owner = uid(f, "owner");
   const std::uint32_t group = uid(f, "owner_group");
   std::string image = image_name(f, "image");
-  const auto memory = static_cast<std::uint32_t>(f.number("memory_mib", 0, 65536));
-  if (memory != 0 && memory < kLeastMemoryMib) f.refuse("memory_mib", "must be 0 or 64-65536");
-  const auto cpus = static_cast<std::uint32_t>(f.number("cpus", 1, 64));
+  const auto memory = static_cast<std::uint32_t>(f.number("memory_mib", 0, kMostMemoryMib));
+  if (memory != 0 && memory < kLeastMemoryMib)
+    f.refuse("memory_mib", fmt::format("must be 0 or {}-{}", kLeastMemoryMib, kMostMemoryMib));
+  const auto cpus = static_cast<std::uint32_t>(f.number("cpus", 1, kMostCpus));
   const auto disk = static_cast<std::uint32_t>(f.number("disk_mib", kLeastDiskMib, kMostDiskMib));
   std::vector<Workspace> workspaces = f.workspaces("workspaces");
   const bool ephemeral = f.flag("ephemeral");

@@ -39,6 +39,10 @@ inline constexpr std::size_t kMaxMessage = 64 * 1024;
 /// and the kernel gives such a connection up after 924 s (tcp_retries2 = 15, Documentation/networking/ip-sysctl).
 inline constexpr std::chrono::seconds kMaxFreeze{900};
 
+/// Bounds of a guest's memory, MiB, and of its processors.
+inline constexpr std::uint32_t kLeastMemoryMib = 64;
+inline constexpr std::uint32_t kMostMemoryMib = 64 * 1024;
+inline constexpr std::uint32_t kMostCpus = 64;
 /// Bounds of a scratch disk, MiB.
 inline constexpr std::uint32_t kLeastDiskMib = 64;
 inline constexpr std::uint32_t kMostDiskMib = 1024 * 1024;
@@ -77,8 +81,8 @@ struct CreateGuest {
   std::uint32_t owner = 0;            ///< uid of whoever asked for it
   std::uint32_t owner_group = 0;      ///< their gid
   std::string image;                  ///< "mini"
-  std::uint32_t memory_mib = 0;       ///< 64-65536; 0: as the image says
-  std::uint32_t cpus = 1;             ///< 1-64
+  std::uint32_t memory_mib = 0;       ///< kLeastMemoryMib-kMostMemoryMib; 0: as the image says
+  std::uint32_t cpus = 1;             ///< 1-kMostCpus
   std::uint32_t disk_mib = kDiskMib;  ///< of the scratch disk; kLeastDiskMib-kMostDiskMib
   std::vector<Workspace> workspaces;  ///< at most kMaxWorkspaces
   bool ephemeral = false;             ///< it lives as long as the command that it is made for: enforcerd sees to that

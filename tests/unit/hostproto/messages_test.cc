@@ -30,6 +30,8 @@ std::vector<Request> all_requests() {
           Booted{Slot{7}},
           CreateGuest{1, name("vm-1"), kLabels, 1000, 1001, "mini", 256, 2, kMostDiskMib, kWorkspaces, true},
           CreateGuest{1, name("vm-1"), kLabels, 0, 0, "mini", 0, 1, kLeastDiskMib, {}, false},
+          CreateGuest{1, name("vm-1"), kLabels, 0, 0, "mini", kLeastMemoryMib, 1, kLeastDiskMib, {}, false},
+          CreateGuest{1, name("vm-1"), kLabels, 0, 0, "mini", kMostMemoryMib, kMostCpus, kLeastDiskMib, {}, false},
           AttachGuest{~0ULL, name("c1"), kLabels, 0, "/run/netns/c1"},
           DeleteGuest{3, name("c1")},
           FreezeGuest{4, Slot{7}, Epoch{0xabc}, kMaxFreeze},
