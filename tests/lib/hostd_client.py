@@ -97,6 +97,9 @@ class Link:
         shared = [{"path": path, "access": "ro"} for path in workspaces]
         return self.request(type="create_guest", workspaces=shared, descriptors=[asked_by.fileno()] if asked_by else [], **message)
 
+    def delete(self, name, slot=0):
+        return self.request(type="delete_guest", name=name, slot=slot)
+
     def attach(self, name, path):
         return self.request(type="attach_guest", name=name, labels={}, owner=0, netns=path)
 

@@ -165,6 +165,29 @@ def test_owner_of_shared_folders_is_whoever_connected_and_not_whom_enforcerd_nam
             silent.close()
 
 
+def test_deletion_of_a_guest_that_is_gone_does_not_meet_the_one_that_has_its_name_now():
+    with Bench() as bench:
+        bench.start()
+        link = Link(bench.socket_path).serve()
+        first = bench.namespace("g1")
+        assert "error" not in link.attach("g1", first.path)
+        before = link.guests["g1"]["slot"]
+        assert "error" not in link.delete("g1", before)
+        assert "error" not in link.attach("g1", first.path)
+        now = link.guests["g1"]["slot"]
+        assert now != before, now
+        late = link.delete("g1", before)
+        equal(late["error"]["code"], "not_found")
+        assert "another one has its name" in late["error"]["message"], late
+        equal([gone["slot"] for gone in link.gone], [before])
+        with open_connection(first, ORIGIN, 443), link.accept() as accepted:  # the successor is served
+            equal(slot_of(accepted), now)
+        assert "error" not in link.delete("g1", now)  # the control
+        assert "error" not in link.attach("g1", first.path)
+        assert "error" not in link.delete("g1")  # by its name alone
+        link.close()
+
+
 def test_silent_peer_does_not_keep_the_real_enforcerd_out():
     with Bench() as bench:
         bench.start()
@@ -225,7 +248,7 @@ def test_guest_that_went_while_no_hostd_ran_leaves_nothing():
         bench.start()
         successor = Link(bench.socket_path).serve()
         successor.until("guest")
-        equal(successor.request(type="delete_guest", name="nobody")["error"]["code"], "not_found")  # all were announced
+        equal(successor.delete("nobody")["error"]["code"], "not_found")  # all were announced
         equal(set(successor.guests), {"g1"})
         kept = f"g{successor.guests['g1']['slot']}"
         shown = bench.gateway().run(["ip", "-o", "link", "show"]).stdout

@@ -84,7 +84,7 @@ struct Encoder {
             {"labels", to_json(m.labels)}, {"owner", m.owner},     {"netns", m.netns}};
   }
   json operator()(const DeleteGuest& m) const {
-    return {{"type", "delete_guest"}, {"request", m.request}, {"name", m.name.text()}};
+    return {{"type", "delete_guest"}, {"request", m.request}, {"name", m.name.text()}, {"slot", m.slot}};
   }
   json operator()(const FreezeGuest& m) const {
     return {{"type", "freeze_guest"},
@@ -196,8 +196,9 @@ Result<Request> decode_attach_guest(Fields& f) {
 Result<Request> decode_delete_guest(Fields& f) {
   const auto request = f.number("request", 0, kAnyNumber);
   auto name = f.guest_name("name");
+  const Slot slot = f.slot("slot", 0);
   TRY_VOID(f.finish());
-  return DeleteGuest{request, checked(name)};
+  return DeleteGuest{request, checked(name), slot};
 }
 
 Result<Request> decode_freeze_guest(Fields& f) {

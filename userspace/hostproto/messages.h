@@ -94,9 +94,12 @@ struct AttachGuest {
   std::uint32_t owner = 0;
   std::string netns;  ///< path of a network namespace: /run/netns/x, /proc/PID/ns/net
 };
+/// A microVM is ended, an attached namespace loses our link. kNotFound, also when the name is another guest's by now.
 struct DeleteGuest {
   std::uint64_t request = 0;
-  GuestName name;  ///< a microVM is ended, an attached namespace loses our link
+  GuestName name;
+  Slot slot{};  ///< the one that is meant: given out once, and the same at every attempt to boot; 0: one of that name
+                ///< that has not been announced, its image is being checked
 };
 /// A microVM stands still from the reply on. One that is frozen already stays so for as long as either of the two
 /// wants, and at most kMaxFreeze in all. kInvalid: an attached namespace; kConflict: still booting; kNotFound.

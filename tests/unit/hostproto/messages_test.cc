@@ -33,7 +33,8 @@ std::vector<Request> all_requests() {
           CreateGuest{1, name("vm-1"), kLabels, 0, 0, "mini", kLeastMemoryMib, 1, kLeastDiskMib, {}, false},
           CreateGuest{1, name("vm-1"), kLabels, 0, 0, "mini", kMostMemoryMib, kMostCpus, kLeastDiskMib, {}, false},
           AttachGuest{~0ULL, name("c1"), kLabels, 0, "/run/netns/c1"},
-          DeleteGuest{3, name("c1")},
+          DeleteGuest{3, name("c1"), Slot{0xffffff}},
+          DeleteGuest{3, name("c1"), Slot{0}},
           FreezeGuest{4, Slot{7}, Epoch{0xabc}, kMaxFreeze},
           ThawGuest{5, Slot{7}, Epoch{0xabc}}};
 }
