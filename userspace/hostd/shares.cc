@@ -96,11 +96,14 @@ void Guests::check_shares(Slot slot) {
   // A guest that ends takes its servers with it, and may do so between two looks of ours: only the second one counts.
   const bool for_long = count > 0 && count == std::exchange(guest->servers_ended, count);
   if (!for_long || guest->vm->ending()) return;
+  const auto& folders = std::get<Machine>(guest->record.kind).workspaces;
   for (host::Virtiofsd& server : guest->servers) {
-    if (const auto ending = server.ending()) {
-      event("workspace_lost", slot,
-            fmt::format("a workspace's server is gone, and with it the workspace: {}", *ending));
-    }
+    const auto ending = server.ending();
+    if (!ending) continue;
+    const auto folder = std::ranges::find(folders, server.pid(), &SharedFolder::pid);
+    ENFORCER_CHECK(folder != folders.end());
+    event("workspace_lost", slot,
+          fmt::format("the server of {} is gone, and with it the workspace: {}", folder->workspace.path, *ending));
   }
   std::erase_if(guest->servers, ended);
   guest->servers_ended = 0;
