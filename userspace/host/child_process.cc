@@ -50,8 +50,7 @@ Result<ChildProcess> ChildProcess::hold(pid_t pid, ChildTitle title, Fd errors) 
   auto pidfd = open_pidfd(pid);
   const auto start_time = read_start_time(pid);
   if (!pidfd || !start_time) {
-    ::kill(pid, SIGKILL);
-    ::waitpid(pid, nullptr, 0);
+    kill_child(pid);
     return std::unexpected(pidfd ? start_time.error() : pidfd.error());
   }
   return ChildProcess(pid, *start_time, title, *std::move(pidfd), std::move(errors));

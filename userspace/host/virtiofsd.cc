@@ -10,16 +10,15 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 
 #include "host/child_steps.h"
 #include "host/microvm.h"
+#include "host/process.h"
 #include "host/unix_socket.h"
 
 namespace enforcer::host {
@@ -170,8 +169,7 @@ Result<pid_t> spawn_virtiofsd(const VirtiofsdSpec& spec, int listening, int stan
   if (executed && ::write(go.write_end.get(), "1", 1) != 1) executed = fail_errno("starting virtiofsd");
   if (executed) executed = await_exec(report.read_end.get(), spec.program);
   if (executed) return pid;
-  ::kill(pid, SIGKILL);
-  ::waitpid(pid, nullptr, 0);
+  kill_child(pid);
   return std::unexpected(executed.error());
 }
 

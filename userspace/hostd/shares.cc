@@ -3,12 +3,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "base/log.h"
+#include "host/workspace_child.h"
 #include "hostd/guests.h"
 
 namespace enforcer::hostd {
+namespace {
+
+/// How long file systems may take to answer, all workspaces of a guest together: no guest is watched meanwhile.
+constexpr std::chrono::seconds kWorkspaceTime{5};
+
+}  // namespace
 
 Result<std::vector<Fd>> Guests::share_workspaces(Guest& guest, const std::vector<Fd>& cgroups) {
   auto& machine = std::get<Machine>(guest.record.kind);
@@ -23,9 +31,10 @@ Result<std::vector<Fd>> Guests::share_workspaces(Guest& guest, const std::vector
   std::vector<int> entrances;
   for (const Fd& entrance : cgroups) entrances.push_back(entrance.get());
   std::vector<Fd> sockets;
+  const Deadline deadline = Deadline::after(kWorkspaceTime);
   for (SharedFolder& folder : machine.workspaces) {
     // Each time anew: between two attempts to boot the owner may have lost the right to it.
-    const Fd opened = TRY(host::open_workspace(folder.workspace, owner, config_.workspaces.roots));
+    const Fd opened = TRY(host::open_workspace_in_time(folder.workspace, owner, config_.workspaces.roots, deadline));
     auto started = host::Virtiofsd::start({.slot = guest.record.slot,
                                            .owner = owner,
                                            .access = folder.workspace.access,
