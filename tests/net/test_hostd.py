@@ -265,6 +265,25 @@ def pins(bench):
     return glob.glob(f"{bench.enforcer.bpffs}/abi-*")[0]
 
 
+def test_what_happens_without_enforcerd_it_is_told_when_it_is_back():
+    with Bench() as bench:
+        bench.start()
+        bench.gateway().run(["nft", "flush", "ruleset"], check=True)
+        wait_for(lambda: "guard_restored" in bench.enforcer.hostd.output(), 10, "the guard to be restored")
+        link = Link(bench.socket_path).serve()
+        event = link.until("event")[0]
+        assert event["name"] == "guard_restored" and " s ago, without enforcerd: the nft table" in event["detail"], event
+        bench.gateway().run(["nft", "flush", "ruleset"], check=True)  # the control: with enforcerd it is told at once
+        assert link.until("event")[0]["detail"].startswith("the nft table")
+        link.close()
+        wait_for(lambda: "enforcerd is gone" in bench.enforcer.hostd.output(), 10, "hostd to see the end")
+        successor = Link(bench.socket_path).serve()
+        successor.until("announced")
+        equal(successor.delete("nobody")["error"]["code"], "not_found")
+        equal(successor.events, [])  # it is told once
+        successor.close()
+
+
 def test_watchdog_repairs_what_was_taken_away_and_says_so():
     with Bench() as bench:
         bench.start()

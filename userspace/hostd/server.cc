@@ -114,10 +114,13 @@ void Server::thaw_before_the_end(Guests& guests) {
 }
 
 void Server::post(const hostproto::Notice& notice, const std::vector<Fd>& descriptors) {
-  if (!peer_ || peer_->broken || peer_->phase == Phase::kConnected) return;
-  const auto sent = hostproto::send_packet(peer_->socket.get(), hostproto::encode(notice), numbers_of(descriptors));
-  // Not disconnected here: whoever posts is in the middle of a step that still talks about this peer.
-  if (!sent) peer_->broken = true;
+  if (peer_ && !peer_->broken && peer_->phase != Phase::kConnected) {
+    const auto sent = hostproto::send_packet(peer_->socket.get(), hostproto::encode(notice), numbers_of(descriptors));
+    if (sent) return;
+    // Not disconnected here: whoever posts is in the middle of a step that still talks about this peer.
+    peer_->broken = true;
+  }
+  if (const auto* event = std::get_if<hostproto::Event>(&notice)) kept_events_.keep(*event, Monotonic::now());
 }
 
 void Server::refuse(const Fd& socket, const Error& why) {
@@ -247,6 +250,7 @@ Result<> Server::welcome(Guests& guests, const hostproto::Hello& hello) {
   }
   guests.announce_all();
   post(hostproto::Announced{}, {});
+  for (hostproto::Event& event : kept_events_.take(Monotonic::now())) post(std::move(event), {});
   return {};
 }
 

@@ -23,6 +23,7 @@
 #include "host/network.h"
 #include "hostd/directories.h"
 #include "hostd/guests.h"
+#include "hostd/kept_events.h"
 #include "hostproto/messages.h"
 
 namespace enforcer::hostd {
@@ -37,7 +38,7 @@ class Server {
   /// pointless.
   Result<> run(Guests& guests, int stop, const ServiceNotify& manager);
 
-  /// To enforcerd, if there is one; an enforcerd that does not take it is disconnected.
+  /// To enforcerd; one that does not take it is disconnected. Without one an event is kept, anything else is nobody's.
   void post(const hostproto::Notice& notice, const std::vector<Fd>& descriptors);
 
  private:
@@ -78,6 +79,7 @@ class Server {
   const config::Config& config_;
   const host::AddressPlan& plan_;
   std::optional<Peer> peer_;
+  KeptEvents kept_events_;
 };
 
 }  // namespace enforcer::hostd
