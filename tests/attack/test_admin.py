@@ -161,7 +161,9 @@ def hostile_requests(made, choose):
         yield {**attach, "name": name}
         yield {**create, "name": name}
         if name != "g1":  # that would be a legal order
-            yield {"type": "delete_guest", "request": 1, "name": name}
+            yield {"type": "delete_guest", "request": 1, "name": name, "slot": 0}
+    for slot in (-1, 1 << 24, "1", None):
+        yield {"type": "delete_guest", "request": 1, "name": "x", "slot": slot}
     for image in ("../../../etc", "/etc", "mini/../../..", "", "x" * 5000, "mini\0", ".", 5, None):
         yield {**create, "image": image}
     for key, values in (("memory_mib", (0, -1, 63, 65537, 1 << 40, 2.5, "64", None)), ("cpus", (0, -1, 65, 1 << 33, "1")),

@@ -9,7 +9,7 @@ import socket
 from lib.daemons import ENFORCERD_UID
 from lib.expect import equal
 
-VERSION = 4  # of the protocol
+VERSION = 5  # of the protocol
 
 
 def connect_as(path, uid, kind=socket.SOCK_SEQPACKET):
@@ -43,8 +43,8 @@ class Link:
         self.listeners, self.guests, self.events, self.gone = [], {}, [], []
         self.dns = None
 
-    def send(self, **message):
-        self.socket.send(json.dumps(message).encode())
+    def send(self, descriptors=(), **message):
+        socket.send_fds(self.socket, [json.dumps(message).encode()], list(descriptors))
 
     def receive(self):
         text, descriptors, _, _ = socket.recv_fds(self.socket, 1 << 17, 253)
@@ -89,6 +89,16 @@ class Link:
     def request(self, **message):
         self.send(request=1, **message)
         return self.until("reply")[0]
+
+    def create(self, workspaces=(), asked_by=None, **changes):
+        """`asked_by`: the connection that goes beside a request for workspaces, a socket."""
+        message = {"name": "g1", "labels": {}, "owner": 0, "owner_group": 0, "image": "none", "memory_mib": 0, "cpus": 1,
+                   "disk_mib": 64, "ephemeral": False, **changes}
+        shared = [{"path": path, "access": "ro"} for path in workspaces]
+        return self.request(type="create_guest", workspaces=shared, descriptors=[asked_by.fileno()] if asked_by else [], **message)
+
+    def delete(self, name, slot=0):
+        return self.request(type="delete_guest", name=name, slot=slot)
 
     def attach(self, name, path):
         return self.request(type="attach_guest", name=name, labels={}, owner=0, netns=path)

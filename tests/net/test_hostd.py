@@ -10,7 +10,7 @@ import subprocess
 
 from lib.daemons import ENFORCERD_UID, Enforcer
 from lib.expect import equal
-from lib.hostd_client import VERSION, Link
+from lib.hostd_client import VERSION, Link, connect_as
 from lib.lab import build_folder, names_of
 from lib.netns import Netns
 from lib.processes import wait_for
@@ -130,6 +130,64 @@ def test_hostd_listens_to_one_enforcerd_of_the_right_uid_that_keeps_to_the_proto
         Link(bench.socket_path).serve().close()  # the control: it still serves
 
 
+def test_owner_of_shared_folders_is_whoever_connected_and_not_whom_enforcerd_names():
+    kim, lee = 54321, 54331
+    with Bench() as bench:
+        bench.start()
+        with socket.socket(socket.AF_UNIX) as control:
+            control.bind(f"{bench.enforcer.run_dir}/enforcerd.sock")
+            os.chmod(f"{bench.enforcer.run_dir}/enforcerd.sock", 0o666)
+            control.listen(4)
+
+            def asks(uid):
+                client = connect_as(f"{bench.enforcer.run_dir}/enforcerd.sock", uid, socket.SOCK_STREAM)
+                return client, control.accept()[0]
+
+            link = Link(bench.socket_path).serve()
+            client, kims = asks(kim)
+            own, services = asks(ENFORCERD_UID)
+            ours, theirs = socket.socketpair()
+            with client, kims, own, services, ours, theirs:
+                for uid, connection, code in ((kim, kims, "not_found"),  # the control: it fails for want of an image
+                                              (lee, kims, "denied"), (0, kims, "denied"), (kim, services, "denied"),
+                                              (ENFORCERD_UID, services, "denied"), (kim, ours, "invalid"), (kim, control, "invalid")):
+                    reply = link.create(["/home/kim"], connection, owner=uid, owner_group=uid)
+                    equal((uid, reply["error"]["code"]), (uid, code))
+                equal(link.create(owner=lee, owner_group=lee)["error"]["code"], "not_found")  # without folders
+                client.close()
+                equal(link.create(["/home/kim"], kims, owner=kim, owner_group=kim)["error"]["code"], "denied")
+            link.close()
+            silent = Link(bench.socket_path).serve()
+            try:
+                raise AssertionError(silent.create(["/home/kim"], owner=kim, owner_group=kim))
+            except EOFError:
+                assert "too few descriptors" in bench.enforcer.hostd.output()
+            silent.close()
+
+
+def test_deletion_of_a_guest_that_is_gone_does_not_meet_the_one_that_has_its_name_now():
+    with Bench() as bench:
+        bench.start()
+        link = Link(bench.socket_path).serve()
+        first = bench.namespace("g1")
+        assert "error" not in link.attach("g1", first.path)
+        before = link.guests["g1"]["slot"]
+        assert "error" not in link.delete("g1", before)
+        assert "error" not in link.attach("g1", first.path)
+        now = link.guests["g1"]["slot"]
+        assert now != before, now
+        late = link.delete("g1", before)
+        equal(late["error"]["code"], "not_found")
+        assert "another one has its name" in late["error"]["message"], late
+        equal([gone["slot"] for gone in link.gone], [before])
+        with open_connection(first, ORIGIN, 443), link.accept() as accepted:  # the successor is served
+            equal(slot_of(accepted), now)
+        assert "error" not in link.delete("g1", now)  # the control
+        assert "error" not in link.attach("g1", first.path)
+        assert "error" not in link.delete("g1")  # by its name alone
+        link.close()
+
+
 def test_silent_peer_does_not_keep_the_real_enforcerd_out():
     with Bench() as bench:
         bench.start()
@@ -190,7 +248,7 @@ def test_guest_that_went_while_no_hostd_ran_leaves_nothing():
         bench.start()
         successor = Link(bench.socket_path).serve()
         successor.until("guest")
-        equal(successor.request(type="delete_guest", name="nobody")["error"]["code"], "not_found")  # all were announced
+        equal(successor.delete("nobody")["error"]["code"], "not_found")  # all were announced
         equal(set(successor.guests), {"g1"})
         kept = f"g{successor.guests['g1']['slot']}"
         shown = bench.gateway().run(["ip", "-o", "link", "show"]).stdout
@@ -205,6 +263,25 @@ def test_guest_that_went_while_no_hostd_ran_leaves_nothing():
 def pins(bench):
     """The one folder of pins, named for the version of the contract."""
     return glob.glob(f"{bench.enforcer.bpffs}/abi-*")[0]
+
+
+def test_what_happens_without_enforcerd_it_is_told_when_it_is_back():
+    with Bench() as bench:
+        bench.start()
+        bench.gateway().run(["nft", "flush", "ruleset"], check=True)
+        wait_for(lambda: "guard_restored" in bench.enforcer.hostd.output(), 10, "the guard to be restored")
+        link = Link(bench.socket_path).serve()
+        event = link.until("event")[0]
+        assert event["name"] == "guard_restored" and " s ago, without enforcerd: the nft table" in event["detail"], event
+        bench.gateway().run(["nft", "flush", "ruleset"], check=True)  # the control: with enforcerd it is told at once
+        assert link.until("event")[0]["detail"].startswith("the nft table")
+        link.close()
+        wait_for(lambda: "enforcerd is gone" in bench.enforcer.hostd.output(), 10, "hostd to see the end")
+        successor = Link(bench.socket_path).serve()
+        successor.until("announced")
+        equal(successor.delete("nobody")["error"]["code"], "not_found")
+        equal(successor.events, [])  # it is told once
+        successor.close()
 
 
 def test_watchdog_repairs_what_was_taken_away_and_says_so():

@@ -92,6 +92,44 @@ def test_build_that_lacks_something_says_what_and_leaves_the_old_image():
         equal(build("maxi", output).returncode, 2, "a profile that does not exist")
 
 
+def test_image_is_not_built_where_others_could_lead_it_astray():
+    kim = 54321
+
+    def refused(output, complaint):
+        done = build("mini", output)
+        equal((done.returncode, os.path.lexists(f"{output}/mini/vmlinuz")), (1, False), f"{output}: {done.stdout}{done.stderr}")
+        assert done.stderr.startswith(f"vm-images/build: {output}: ") and complaint in done.stderr, done.stderr
+
+    with folder() as parent, folder() as elsewhere:
+        for name, mode, owner, complaint in (("open", 0o777, 0, "others may write to"), ("sticky", 0o1777, 0, "others may write to"),
+                                             ("group", 0o775, 0, "others may write to"), ("kims", 0o755, kim, f"belongs to uid {kim}")):
+            output = f"{parent}/{name}"
+            os.mkdir(output)
+            os.chown(output, owner, 54399)  # a group that nobody knows
+            os.chmod(output, mode)
+            refused(output, f"{output} {complaint}" if owner else f"{complaint} {output}")
+            equal(os.listdir(output), [], "what is in it")
+            if name != "sticky":  # nor below it
+                refused(f"{output}/deep/images", f"{output} {complaint}" if owner else f"{complaint} {output}")
+                equal(os.listdir(output), [], "what is in it")
+        os.symlink(elsewhere, f"{parent}/link")
+        refused(f"{parent}/link", "is a symbolic link")
+        refused(f"{parent}/link/deep", "is a symbolic link")
+        with open(f"{parent}/file", "w"):
+            refused(f"{parent}/file", "is not a folder")
+        equal(os.listdir(elsewhere), [], "behind the link")
+        for planted in ("mini", ".mini.x.new"):
+            output = f"{parent}/planted{len(planted)}"
+            os.mkdir(output, 0o755)
+            os.symlink(elsewhere, f"{output}/{planted}")
+            done = build("mini", output)
+            assert done.returncode == 1 and f"{output}/{planted} is a symbolic link" in done.stderr, done.stderr
+            equal((os.listdir(output), os.listdir(elsewhere)), ([planted], []), "what is left")
+        # The control: below a folder where others may write but rename nothing of ours, and in one that is made.
+        equal(build("mini", f"{parent}/sticky/own").returncode, 0, "in a sticky folder")
+        equal(build("mini", f"{parent}/new/images").returncode, 0, "in a new folder")
+
+
 def test_root_file_system_is_made_by_root_only_and_needs_its_programs():
     with folder() as output, folder() as empty, stand_in("exit 0") as environment:
         nobody = {"user": 65534, "group": 65534, "extra_groups": []}
@@ -124,7 +162,7 @@ def test_build_without_room_is_refused_before_it_begins():
         old_image(output)
         small = f"{output}/small"
         os.mkdir(small)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=50m", "small", small], check=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=50m,mode=755", "small", small], check=True)
         try:
             done = build("mini", small)
             assert done.returncode == 1 and f"{small}: 50 MiB are free, and this build needs 64 MiB" in done.stderr, done.stderr

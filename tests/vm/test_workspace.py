@@ -181,7 +181,9 @@ def test_end_of_a_workspace_s_server_is_an_event():
         below = processes(server)
         equal(lab.enforcer.records(type="event", event="workspace_lost"), [], "events before")
         os.kill(server, signal.SIGKILL)
-        equal(lab.enforcer.wait_record(10, type="event", event="workspace_lost")["guest"], "g1")
+        lost = lab.enforcer.wait_record(10, type="event", event="workspace_lost")
+        equal(lost["guest"], "g1")
+        assert f"the server of {lab.project} is gone" in lost["detail"], lost
         assert not any(os.path.exists(f"/proc/{pid}") for pid in below[1:]), "processes of the server"
         lab.kim.ctl("guest", "delete", "g1")
         lab.gone(record)

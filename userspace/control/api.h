@@ -47,6 +47,7 @@ struct Caller {
   uid_t uid = 0;
   gid_t gid = 0;  ///< the primary one
   pid_t pid = 0;
+  int connection = -1;  ///< theirs to us, for those who take nobody's word for it; borrowed until the answer
 };
 
 /// How the last attempt to load the policies ended. A failed one changes nothing: the last good generation stays in

@@ -77,11 +77,6 @@ const CodeName& entry_of(Errc code) {
   return kCodes.back();
 }
 
-/// Bounds of a microVM, as hostd checks them too; here they make a better message.
-constexpr std::uint64_t kMinMemoryMib = 64;
-constexpr std::uint64_t kMaxMemoryMib = 65536;
-constexpr std::uint64_t kMaxCpus = 64;
-
 Workspace workspace_from(ObjectReader& reader) {
   Workspace workspace{.path = reader.text("path")};
   const std::string access = reader.text_or("access", "rw");
@@ -258,9 +253,13 @@ Result<CreateGuest> decode_create(std::string_view text) {
   auto name = reader.guest_name("name");
   auto labels = reader.labels_or_none("labels");
   auto image = reader.text_or("image", "mini");
-  const auto memory = reader.number_or("memory_mib", 0, 0, kMaxMemoryMib);
-  if (memory != 0 && memory < kMinMemoryMib) reader.refuse("memory_mib", "is neither 0 nor between 64 and 65536");
-  const auto cpus = reader.number_or("cpus", 1, 1, kMaxCpus);
+  // hostd checks the bounds of a microVM too; here they make a better message.
+  const auto memory = reader.number_or("memory_mib", 0, 0, hostproto::kMostMemoryMib);
+  if (memory != 0 && memory < hostproto::kLeastMemoryMib) {
+    reader.refuse("memory_mib", fmt::format("is neither 0 nor between {} and {}", hostproto::kLeastMemoryMib,
+                                            hostproto::kMostMemoryMib));
+  }
+  const auto cpus = reader.number_or("cpus", 1, 1, hostproto::kMostCpus);
   const auto disk =
       reader.number_or("disk_mib", hostproto::kDiskMib, hostproto::kLeastDiskMib, hostproto::kMostDiskMib);
   auto workspaces = TRY(workspaces_from(reader));

@@ -45,12 +45,6 @@ std::string dump(const json& value) {
   return value.dump(-1, ' ', true, json::error_handler_t::replace);
 }
 
-bool is_utf8(const std::string& text) {
-  // Where octets are none, one way of writing puts something in their place and the other nothing.
-  const json value(text);
-  return value.dump(-1, ' ', true, json::error_handler_t::ignore) == dump(value);
-}
-
 json answer_object() {
   return {{"api_version", kApiVersion}};
 }

@@ -21,9 +21,6 @@ Result<nlohmann::json> parse_object(std::string_view text);
 /// One line of JSON in printable ASCII; text that is not UTF-8 is replaced, never an exception.
 [[nodiscard]] std::string dump(const nlohmann::json& value);
 
-/// Whether dump() leaves it as it is.
-[[nodiscard]] bool is_utf8(const std::string& text);
-
 /// An answer begins with its version.
 [[nodiscard]] nlohmann::json answer_object();
 

@@ -135,14 +135,14 @@ class Session {
 
   /// The connection ends with it, and with the connection the buffer that the value came through is wiped.
   asio::awaitable<After> set_credential(std::string name, Result<Secret> value) {
-    const Caller caller{.uid = peer_.uid, .gid = peer_.gid, .pid = peer_.pid};
+    const Caller caller = who();
     Answer done = co_await answer_set_credential(service_, caller, std::move(name), std::move(value));
     co_await send_answer(service_, stream_, std::move(done), After::kClose);
     co_return After::kClose;
   }
 
   asio::awaitable<After> answer_admitted(Admitted admitted, http::request<http::string_body> request) {
-    const Caller caller{.uid = peer_.uid, .gid = peer_.gid, .pid = peer_.pid};
+    const Caller caller = who();
     if (admitted.match.endpoint == Endpoint::kLog) {
       co_await stream_log(service_, stream_, std::move(admitted.target));
       co_return After::kClose;
@@ -163,6 +163,10 @@ class Session {
                                   std::move(request.body()));
     const bool sent = co_await send_answer(service_, stream_, std::move(done), after);
     co_return sent ? after : After::kClose;
+  }
+
+  [[nodiscard]] Caller who() {
+    return {.uid = peer_.uid, .gid = peer_.gid, .pid = peer_.pid, .connection = stream_.socket().native_handle()};
   }
 
   /// The rest of what was refused is not read, so the connection ends here.

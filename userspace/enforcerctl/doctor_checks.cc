@@ -16,10 +16,11 @@
 #include <charconv>
 #include <cstring>
 #include <filesystem>
+#include <map>
 
 #include "base/fd.h"
 #include "control/json.h"
-#include "hostproto/image_description.h"
+#include "enforcerctl/images.h"
 
 namespace enforcer::ctl {
 namespace {
@@ -46,19 +47,6 @@ Check warning(std::string name, std::string found, std::string_view advice) {
 
 Check failure(std::string name, std::string found, std::string_view advice) {
   return {.name = std::move(name), .verdict = Verdict::kFail, .found = std::move(found), .advice = std::string(advice)};
-}
-
-/// The images below one root; false when the folder cannot be read.
-bool add_images(const std::string& root, std::vector<std::string>& images) {
-  std::error_code failed;
-  for (fs::directory_iterator at(root, failed); !failed && at != fs::directory_iterator(); at.increment(failed)) {
-    std::error_code ignored;
-    std::string name = at->path().filename();
-    // What has another name is a build that is under way, or was.
-    if (hostproto::is_image_name(name) && fs::is_regular_file(at->path() / "image.json", ignored))
-      images.push_back(std::move(name));
-  }
-  return !failed;
 }
 
 }  // namespace
@@ -163,12 +151,29 @@ Check check_kvm(const std::string& device, config::Accelerator wanted, std::stri
 }
 
 Check check_images(const std::vector<std::string>& roots) {
-  std::vector<std::string> images;
+  std::map<std::string, FoundImage> found;  // by name: of two the first is what guests get
   std::vector<std::string> unread;
   for (const std::string& root : roots) {
-    if (!add_images(root, images)) unread.push_back(root);
+    std::error_code missing;
+    auto below = images_in({root});
+    if (!below || !fs::exists(root, missing)) {
+      unread.push_back(root);
+      continue;
+    }
+    for (FoundImage& image : *below) found.try_emplace(image.name, std::move(image));
   }
-  std::ranges::sort(images);
+  std::vector<std::string> images;
+  std::vector<std::string> broken;
+  for (const auto& [name, image] : found) {
+    if (image.description) images.push_back(name);
+    // A folder without a description is something else.
+    else if (image.description.error().code != Errc::kNotFound)
+      broken.push_back(image.description.error().message);
+  }
+  if (!broken.empty()) {
+    return warning("images", fmt::format("{}", fmt::join(broken, "; ")),
+                   "no guest starts from it: build it again with 'enforcerctl image build', or remove its folder");
+  }
   if (!images.empty()) return well("images", fmt::format("{}", fmt::join(images, ", ")));
   if (!unread.empty()) {
     return warning(

@@ -38,7 +38,7 @@ struct Check {
 [[nodiscard]] Check check_bpffs(const std::string& mount_point);
 /// `device` is /dev/kvm; `in_use` what the guests have, as the daemon says it, "" and "unknown" when nobody knows.
 [[nodiscard]] Check check_kvm(const std::string& device, config::Accelerator wanted, std::string_view in_use);
-/// A folder below one of the roots with an image.json in it is an image.
+/// A folder below one of the roots with an image.json in it is an image, and a warning where that cannot be understood.
 [[nodiscard]] Check check_images(const std::vector<std::string>& roots);
 [[nodiscard]] Check check_workspaces(const std::vector<std::string>& roots);
 enum class ClockState { kSynchronised, kUnsynchronised };

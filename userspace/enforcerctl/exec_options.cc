@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "base/utf8.h"
 #include "control/json_object.h"
 #include "enforcerctl/command_line.h"
 
@@ -13,7 +14,7 @@ namespace {
 
 /// The request is JSON, which would change what is no text.
 Result<> check_utf8(std::string_view what, const std::string& text) {
-  if (control::is_utf8(text)) return {};
+  if (is_utf8(text)) return {};
   return fail(Errc::kInvalid, fmt::format("{} is not UTF-8", what));
 }
 

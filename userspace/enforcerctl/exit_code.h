@@ -10,8 +10,10 @@ enum class ExitCode : int {
   kOk = 0,
   kFailed = 1,
   kUsage = 2,
-  kFindings =
-      3,  ///< problems were found: policies that do not load, explain said no; status: the daemon is not running
+  /// The verb did what it was asked to, and what it looked at is not well: policies that do not load, an image that is
+  /// not as it was built, a log that was changed, a check of doctor's that fails, a replay that decides otherwise;
+  /// explain --exit-code: denied. And status: the daemon is not running.
+  kFindings = 3,
   kNotPermitted = 4,
   kNotFound = 5,
   kTimeout = 6,

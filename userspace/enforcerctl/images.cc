@@ -1,15 +1,12 @@
 #include "enforcerctl/images.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <map>
 
-#include "base/fd.h"
+#include "base/files.h"
 #include "config/config.h"
 
 namespace enforcer::ctl {
@@ -19,14 +16,7 @@ namespace fs = std::filesystem;
 
 Result<hostproto::ImageDescription> read_description(const std::string& folder) {
   const std::string path = fmt::format("{}/{}", folder, hostproto::kImageDescription);
-  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  struct stat status{};
-  if (!file.valid() || ::fstat(file.get(), &status) != 0) return fail_errno(path);
-  if (!S_ISREG(status.st_mode)) return fail(Errc::kInvalid, path + ": not a regular file");
-  if (status.st_size > static_cast<off_t>(hostproto::kMaxImageDescription))
-    return fail(Errc::kInvalid, path + ": too large");
-  std::string text(static_cast<std::size_t>(status.st_size), '\0');
-  if (::pread(file.get(), text.data(), text.size(), 0) != status.st_size) return fail_errno(path);
+  const std::string text = TRY(read_file(path, hostproto::kMaxImageDescription, LastLink::kFollow));
   auto description = hostproto::parse_image_description(text);
   if (!description) return fail_in(path, description.error());
   return description;

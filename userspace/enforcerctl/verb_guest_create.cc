@@ -2,6 +2,7 @@
 #include "control/json.h"
 #include "enforcerctl/command_line.h"
 #include "enforcerctl/guests.h"
+#include "hostproto/messages.h"
 
 namespace enforcer::ctl {
 namespace {
@@ -47,8 +48,10 @@ void add_guest_create(CLI::App& guest, CommandLine& line) {
   verb.add_option("--image", options->image, "The image to boot (mini)")->type_name("IMAGE");
   verb.add_option("--memory", options->memory_mib, "Memory (what the image wants)")
       ->type_name("MIB")
-      ->check(CLI::Range(64, 65536));
-  verb.add_option("--cpus", options->cpus, "Processors (1)")->type_name("N")->check(CLI::Range(1, 64));
+      ->check(CLI::Range(hostproto::kLeastMemoryMib, hostproto::kMostMemoryMib));
+  verb.add_option("--cpus", options->cpus, "Processors (1)")
+      ->type_name("N")
+      ->check(CLI::Range(1U, hostproto::kMostCpus));
   verb.add_flag("--wait", options->wait, "Wait until it runs");
   when_chosen(verb, line, options, create);
 }

@@ -9,6 +9,7 @@
 #include "enforcerctl/guests.h"
 #include "enforcerctl/load_report.h"
 #include "enforcerctl/workspace.h"
+#include "hostproto/messages.h"
 
 namespace enforcer::ctl {
 namespace {
@@ -179,13 +180,16 @@ void add_run(CLI::App& root, CommandLine& line) {
       .excludes(guest);
   verb.add_option("--memory", options->memory_mib, "Memory (what the image wants)")
       ->type_name("MIB")
-      ->check(CLI::Range(64, 65536))
+      ->check(CLI::Range(hostproto::kLeastMemoryMib, hostproto::kMostMemoryMib))
       ->excludes(guest);
   verb.add_option("--disk", options->disk_mib, "What the guest may write to its own disk (8192)")
       ->type_name("MIB")
-      ->check(CLI::Range(64, 1048576))
+      ->check(CLI::Range(hostproto::kLeastDiskMib, hostproto::kMostDiskMib))
       ->excludes(guest);
-  verb.add_option("--cpus", options->cpus, "Processors (1)")->type_name("N")->check(CLI::Range(1, 64))->excludes(guest);
+  verb.add_option("--cpus", options->cpus, "Processors (1)")
+      ->type_name("N")
+      ->check(CLI::Range(1U, hostproto::kMostCpus))
+      ->excludes(guest);
   verb.add_flag("--keep", options->keep, "Leave the guest running when the command has ended")->excludes(guest);
   add_exec_options(verb, options->exec);
   when_chosen(verb, line, options, run);

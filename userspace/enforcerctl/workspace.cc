@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <memory>
 
-#include "control/json_object.h"
+#include "base/utf8.h"
 
 namespace enforcer::ctl {
 namespace {
@@ -18,7 +18,7 @@ Result<std::string> resolve_folder(const std::string& path) {
   struct stat status{};
   if (stat(real.get(), &status) != 0) return fail_errno(fmt::format("workspace {}", path));
   if (!S_ISDIR(status.st_mode)) return fail(Errc::kInvalid, fmt::format("workspace {}: it is no folder", path));
-  if (!control::is_utf8(real.get())) return fail(Errc::kInvalid, fmt::format("workspace {} is not UTF-8", real.get()));
+  if (!is_utf8(real.get())) return fail(Errc::kInvalid, fmt::format("workspace {} is not UTF-8", real.get()));
   return std::string(real.get());
 }
 

@@ -144,7 +144,7 @@ asio::awaitable<Result<control::GuestAnswer>> Daemon::create_guest(control::Call
                                 .disk_mib = request.disk_mib,
                                 .workspaces = std::move(request.workspaces),
                                 .ephemeral = request.ephemeral};
-  auto warning = co_await link_.request(std::move(create));
+  auto warning = co_await link_.request(std::move(create), caller.connection);
   if (!warning) co_return std::unexpected(warning.error());
   co_await workers_.settled();  // the guest's first connection may come right behind our answer
   co_return co_await answer_about(request.name, *std::move(warning));
@@ -165,7 +165,8 @@ asio::awaitable<Result<control::GuestAnswer>> Daemon::attach_guest(control::Call
 
 asio::awaitable<Result<>> Daemon::delete_guest(control::Caller caller, GuestName name) {
   log_info("guest {} is deleted for {}", name.text(), by(caller));
-  hostproto::DeleteGuest remove{.name = std::move(name)};
+  const GuestEntry* entry = guests_.find(name);
+  hostproto::DeleteGuest remove{.name = std::move(name), .slot = entry == nullptr ? Slot{0} : entry->announced.slot};
   auto warning = co_await link_.request(std::move(remove));
   if (!warning) co_return std::unexpected(warning.error());
   co_await workers_.settled();

@@ -242,7 +242,7 @@ void Daemon::end_if_over(GuestEntry& entry) {
   if (!entry.is_over(Monotonic::now())) return;
   entry.leaving = true;
   auto end = [](Daemon& daemon, GuestName name, Slot slot, Epoch epoch) -> asio::awaitable<void> {
-    hostproto::DeleteGuest remove{.name = name};
+    hostproto::DeleteGuest remove{.name = name, .slot = slot};
     const auto removed = co_await daemon.link_.request(std::move(remove));
     if (removed) log_info("guest {} was made for one command, which is over", name.text());
     GuestEntry* left = removed ? nullptr : daemon.guests_.find(slot);

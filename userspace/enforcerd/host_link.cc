@@ -129,13 +129,14 @@ void HostLink::take_reply(hostproto::Reply reply) {
   waiting_.erase(found);
 }
 
-Result<> HostLink::send(const hostproto::Request& request) {
+Result<> HostLink::send(const hostproto::Request& request, const std::vector<int>& descriptors) {
   if (!socket_.valid()) return fail(Errc::kUnavailable, "enforcer-hostd is not running");
-  return hostproto::send_packet(socket_.get(), hostproto::encode(request), {});
+  return hostproto::send_packet(socket_.get(), hostproto::encode(request), descriptors);
 }
 
-asio::awaitable<Result<std::string>> HostLink::ask(std::uint64_t number, hostproto::Request request) {
-  if (auto sent = send(request); !sent) {
+asio::awaitable<Result<std::string>> HostLink::ask(std::uint64_t number, hostproto::Request request,
+                                                   std::vector<int> descriptors) {
+  if (auto sent = send(request, descriptors); !sent) {
     co_return fail(Errc::kUnavailable, "enforcer-hostd cannot be asked: " + sent.error().message);
   }
   auto waiting = std::make_shared<Waiting>(home_.io());
@@ -152,11 +153,12 @@ asio::awaitable<Result<std::string>> HostLink::ask(std::uint64_t number, hostpro
   co_return waiting->reply->warning;
 }
 
-asio::awaitable<Result<std::string>> HostLink::request(hostproto::CreateGuest create) {
+asio::awaitable<Result<std::string>> HostLink::request(hostproto::CreateGuest create, int asked_by) {
   create.request = next_request_++;
   const std::uint64_t number = create.request;
   hostproto::Request message(std::move(create));
-  co_return co_await ask(number, std::move(message));
+  std::vector<int> descriptors(hostproto::descriptors_beside(message), asked_by);
+  co_return co_await ask(number, std::move(message), std::move(descriptors));
 }
 
 asio::awaitable<Result<std::string>> HostLink::request(hostproto::AttachGuest attach) {

@@ -50,7 +50,8 @@ class HostLink final : public GuestFreezing, private net::PollTarget {
   [[nodiscard]] bool connected() const { return socket_.valid(); }
 
   /// Sends a request and waits for hostd's reply. kUnavailable: no hostd. kTimeout: none came in time.
-  boost::asio::awaitable<Result<std::string>> request(hostproto::CreateGuest create);
+  /// `asked_by`: the control connection of whoever asked for the guest; used up before the first wait.
+  boost::asio::awaitable<Result<std::string>> request(hostproto::CreateGuest create, int asked_by);
   boost::asio::awaitable<Result<std::string>> request(hostproto::AttachGuest attach);
   boost::asio::awaitable<Result<std::string>> request(hostproto::DeleteGuest remove);
   boost::asio::awaitable<Result<std::string>> request(hostproto::FreezeGuest freeze) override;
@@ -72,8 +73,9 @@ class HostLink final : public GuestFreezing, private net::PollTarget {
   void lost(std::string_view why);
   void take(hostproto::Packet packet);
   void take_reply(hostproto::Reply reply);
-  Result<> send(const hostproto::Request& request);
-  boost::asio::awaitable<Result<std::string>> ask(std::uint64_t number, hostproto::Request request);
+  Result<> send(const hostproto::Request& request, const std::vector<int>& descriptors = {});
+  boost::asio::awaitable<Result<std::string>> ask(std::uint64_t number, hostproto::Request request,
+                                                  std::vector<int> descriptors = {});
 
   proxy::Worker& home_;
   const std::string path_;

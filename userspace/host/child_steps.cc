@@ -131,6 +131,15 @@ std::vector<char*> pointers_to(const std::vector<std::string>& argv) {
   return pointers;
 }
 
+void close_all_but(const std::vector<int>& sorted) {
+  unsigned first = 0;
+  for (const int kept : sorted) {
+    if (static_cast<unsigned>(kept) > first) ::close_range(first, static_cast<unsigned>(kept) - 1, 0);
+    first = static_cast<unsigned>(kept) + 1;
+  }
+  ::close_range(first, ~0U, 0);
+}
+
 Result<ChildPipe> ChildPipe::make() {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return fail_errno("pipe");

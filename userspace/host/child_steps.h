@@ -61,6 +61,10 @@ Result<> await_waiting(int report, const std::string& program);
 /// For execve(). The texts outlive what is returned, which ends with a null.
 [[nodiscard]] std::vector<char*> pointers_to(const std::vector<std::string>& argv);
 
+/// For a child that executes nothing. What hostd has open is none of its: a socket that it kept would hide the end of
+/// hostd from others.
+void close_all_but(const std::vector<int>& sorted);
+
 /// Both ends close at execve().
 struct ChildPipe {
   Fd read_end;

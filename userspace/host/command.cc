@@ -7,7 +7,6 @@
 #include <poll.h>
 #include <spawn.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +15,7 @@
 #include <cstring>
 
 #include "base/fd.h"
+#include "host/process.h"
 
 namespace enforcer::host {
 namespace {
@@ -63,8 +63,9 @@ class SpawnAttributes {
 
 /// The status of the child, which is killed when it has not ended by the deadline.
 Result<int> wait_for(pid_t pid, Deadline deadline, const std::string& program) {
-  const Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-  pollfd waiting{pidfd.get(), POLLIN, 0};
+  // Our own child, not waited for yet: the pid is its, and it is there.
+  const auto pidfd = open_pidfd(pid);
+  pollfd waiting{pidfd ? pidfd->get() : -1, POLLIN, 0};
   int ready = 0;
   do {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline.remaining()).count();

@@ -6,13 +6,12 @@
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <csignal>
 
 #include "base/fd.h"
+#include "host/process.h"
 
 namespace enforcer::host {
 namespace {
@@ -73,8 +72,7 @@ Result<pid_t> spawn_confined(const std::vector<std::string>& argv, const Confine
   report.write_end.reset();
   const auto executed = await_exec(report.read_end.get(), argv.front());
   if (!executed) {
-    ::kill(pid, SIGKILL);
-    ::waitpid(pid, nullptr, 0);
+    kill_child(pid);
     return std::unexpected(executed.error());
   }
   return pid;

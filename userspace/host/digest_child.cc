@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "base/digest.h"
+#include "host/child_steps.h"
 
 namespace enforcer::host {
 namespace {
@@ -22,16 +23,6 @@ struct Answer {
   int error;                    ///< of errno; 0: there is a digest
   std::array<char, 64> digest;  ///< hex digits
 };
-
-/// What hostd has open is none of the child's: a socket that it kept would hide the end of hostd from others.
-void close_all_but(const std::vector<int>& sorted) {
-  unsigned first = 0;
-  for (const int kept : sorted) {
-    if (static_cast<unsigned>(kept) > first) ::close_range(first, static_cast<unsigned>(kept) - 1, 0);
-    first = static_cast<unsigned>(kept) + 1;
-  }
-  ::close_range(first, ~0U, 0);
-}
 
 /// All answers at once, so that the pipe is readable when nobody has to wait any more.
 [[noreturn]] void run_child(const std::vector<int>& files, const std::vector<int>& kept, int pipe) {

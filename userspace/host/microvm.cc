@@ -2,23 +2,14 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-// glibc 2.36 forgot to say that these are C functions.
-extern "C" {
-#include <sys/pidfd.h>
-}
-
 #include <algorithm>
-#include <array>
-#include <csignal>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
-#include "base/text.h"
 #include "host/confined_process.h"
-#include "host/process.h"
 #include "host/qemu_command.h"
 #include "host/scratch_disk.h"
 #include "host/tsc.h"
@@ -29,7 +20,7 @@ namespace {
 
 constexpr std::string_view kConsoleSocket = "console.sock";
 constexpr std::string_view kMonitorSocket = "qmp.sock";
-constexpr std::chrono::seconds kEndTime{5};
+constexpr ChildTitle kQemu{.name = "QEMU", .says_before = "qemu-system-x86_64: "};
 constexpr std::string_view kHowToInstall = "install it with 'apt-get install qemu-system-x86'";
 
 std::string exec_socket(std::size_t channel) {
@@ -41,36 +32,6 @@ Result<> check_qemu(const std::string& qemu) {
   return fail(Errc::kUnavailable, fmt::format("{}: {}; {}", qemu, std::strerror(errno), kHowToInstall));
 }
 
-/// The first line that QEMU wrote to its standard error, without its own "qemu-system-x86_64: ".
-std::string first_error_line(int errors) {
-  std::array<char, 4096> bytes{};
-  const ssize_t count = errors < 0 ? 0 : ::read(errors, bytes.data(), bytes.size());
-  if (count <= 0) return {};
-  std::string_view text(bytes.data(), static_cast<std::size_t>(count));
-  text = text.substr(0, text.find('\n'));
-  constexpr std::string_view kProgram = "qemu-system-x86_64: ";
-  if (text.starts_with(kProgram)) text.remove_prefix(kProgram.size());
-  return escape_untrusted(text);
-}
-
-std::string describe_ending(const siginfo_t& info, const std::string& said) {
-  const std::string how = info.si_code == CLD_EXITED ? fmt::format("with status {}", info.si_status)
-                                                     : fmt::format("by signal {}", info.si_status);
-  return said.empty() ? fmt::format("QEMU ended {}", how) : fmt::format("QEMU ended {}: {}", how, said);
-}
-
-struct Pipe {
-  Fd read_end;
-  Fd write_end;
-};
-
-/// Non-blocking at both ends: QEMU must not stand still because nobody reads what it complains about.
-Result<Pipe> make_pipe() {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return fail_errno("pipe");
-  return Pipe{Fd(ends[0]), Fd(ends[1])};
-}
-
 /// What it may write to: its disk, and memory that is shared with the server of a workspace, which is a file without a
 /// name.
 std::uint64_t largest_file(const MicroVmSpec& spec) {
@@ -78,13 +39,13 @@ std::uint64_t largest_file(const MicroVmSpec& spec) {
 }
 
 /// Both of its disks, or neither.
-Result<ScratchDisk> make_disk(const MicroVmSpec& spec, const Image& image) {
+Result<Fd> make_disk(const MicroVmSpec& spec, const Image& image) {
   if (image.root.valid() != (spec.disk_mib > 0))
     return fail(Errc::kInvalid, image.root.valid()
                                     ? fmt::format("image '{}' needs a disk to write to", image.name)
                                     : fmt::format("image '{}' lies in memory and has no use for a disk", image.name));
-  if (spec.disk_mib == 0) return ScratchDisk{};
-  return make_scratch_disk(spec.scratch_dir, spec.disk_mib);
+  if (spec.disk_mib == 0) return Fd();
+  return make_scratch_disk(spec.scratch_dir, spec.disk_mib, spec.promised_mib);
 }
 
 /// The group that QEMU runs with: its own, or the one that may open /dev/kvm.
@@ -94,13 +55,6 @@ Result<gid_t> group_for(const MicroVmSpec& spec, uid_t uid) {
 }
 
 }  // namespace
-
-MicroVm::MicroVm(pid_t pid, std::uint64_t start_time, Fd pidfd, Fd errors, std::string run_dir)
-    : pid_(pid),
-      start_time_(start_time),
-      pidfd_(std::move(pidfd)),
-      errors_(std::move(errors)),
-      run_dir_(std::move(run_dir)) {}
 
 Result<MicroVm> MicroVm::start(const MicroVmSpec& spec, const Image& image, int netns, int tap) {
   TRY_VOID(check_qemu(spec.qemu));
@@ -116,12 +70,12 @@ Result<MicroVm> MicroVm::start(const MicroVmSpec& spec, const Image& image, int 
   }
   const Fd console = TRY(listen_in(spec.run_dir, kConsoleSocket));
   const Fd monitor = TRY(listen_in(spec.run_dir, kMonitorSocket));
-  Pipe errors = TRY(make_pipe());
-  const ScratchDisk disk = TRY(make_disk(spec, image));
+  ChildPipe errors = TRY(make_error_pipe());
+  const Fd disk = TRY(make_disk(spec, image));
   std::vector<int> descriptors{tap, image.kernel.get(), image.initramfs.get()};  // QemuDescriptor
   for (const Fd& channel : exec) descriptors.push_back(channel.get());
   descriptors.insert(descriptors.end(), {console.get(), monitor.get()});
-  if (spec.disk_mib > 0) descriptors.insert(descriptors.end(), {image.root.get(), disk.file.get()});
+  if (spec.disk_mib > 0) descriptors.insert(descriptors.end(), {image.root.get(), disk.get()});
 
   for (const GuestWorkspace& workspace : spec.workspaces) descriptors.push_back(workspace.socket);
 
@@ -133,37 +87,16 @@ Result<MicroVm> MicroVm::start(const MicroVmSpec& spec, const Image& image, int 
                                                             .outfit = {.descriptors = std::move(descriptors),
                                                                        .standard_error = errors.write_end.get(),
                                                                        .cgroups = spec.cgroups}}));
-  // Nobody but us reaps it, so the pid is its own even if it has ended already.
-  auto pidfd = open_pidfd(pid);
-  const auto start_time = read_start_time(pid);
-  if (!pidfd || !start_time) {
-    ::kill(pid, SIGKILL);
-    ::waitpid(pid, nullptr, 0);
-    return std::unexpected(pidfd ? start_time.error() : pidfd.error());
-  }
-  MicroVm vm(pid, *start_time, *std::move(pidfd), std::move(errors.read_end), spec.run_dir);
-  vm.warning_ = disk.warning;
-  return vm;
+  return MicroVm(TRY(ChildProcess::hold(pid, kQemu, std::move(errors.read_end))), spec.run_dir);
 }
 
 Result<MicroVm> MicroVm::adopt(pid_t pid, std::uint64_t start_time, Slot slot, std::string run_dir) {
-  Fd pidfd = TRY(open_pidfd(pid));
-  // Read after the pidfd is open: if the numbers agree, the pidfd is that process, whatever happens to the pid later.
-  const std::uint64_t found = TRY(read_start_time(pid));
+  ChildProcess process = TRY(ChildProcess::adopt(pid, start_time, kQemu));
   struct stat status{};
   const bool is_its_user = ::stat(fmt::format("/proc/{}", pid).c_str(), &status) == 0 &&
                            status.st_uid == kGuestUidBase + static_cast<uid_t>(slot);
-  if (found != start_time || !is_its_user)
-    return fail(Errc::kNotFound, fmt::format("process {} is another one now", pid));
-  return MicroVm(pid, start_time, std::move(pidfd), Fd(), std::move(run_dir));
-}
-
-std::optional<std::string> MicroVm::ending() {
-  if (ending_ || !is_readable(pidfd_.get(), std::chrono::milliseconds(0))) return ending_;
-  siginfo_t info{};
-  const bool is_child = ::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED | WNOHANG) == 0;
-  ending_ = is_child ? describe_ending(info, first_error_line(errors_.get())) : "QEMU ended";
-  return ending_;
+  if (!is_its_user) return fail(Errc::kNotFound, fmt::format("process {} is another one now", pid));
+  return MicroVm(std::move(process), std::move(run_dir));
 }
 
 Result<Fd> MicroVm::connect_exec(std::size_t channel) const {
@@ -179,12 +112,7 @@ Result<Fd> MicroVm::connect_monitor() const {
 }
 
 Result<> MicroVm::end() {
-  if (!ending()) {
-    if (::pidfd_send_signal(pidfd_.get(), SIGKILL, nullptr, 0) != 0 && errno != ESRCH) return fail_errno("ending QEMU");
-    if (!is_readable(pidfd_.get(), kEndTime))
-      return fail(Errc::kTimeout, fmt::format("QEMU (process {}) does not end", pid_));
-    (void)ending();
-  }
+  TRY_VOID(process_.end());
   const auto remove = [&](std::string_view name) { ::unlink(fmt::format("{}/{}", run_dir_, name).c_str()); };
   for (std::size_t channel = 0; channel < hostproto::kExecChannels; ++channel) remove(exec_socket(channel));
   for (const std::string_view name : {kConsoleSocket, kMonitorSocket}) remove(name);

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/fd.h"
@@ -23,6 +24,7 @@
 #include "base/ip.h"
 #include "base/result.h"
 #include "host/accelerator.h"
+#include "host/child_process.h"
 #include "host/image.h"
 #include "host/workspace.h"
 
@@ -42,16 +44,17 @@ struct GuestWorkspace {
 struct MicroVmSpec {
   GuestName name;
   Slot slot{};
-  std::uint32_t memory_mib = 256;  ///< 64-65536
-  std::uint32_t cpus = 1;          ///< 1-64
+  std::uint32_t memory_mib = 256;  ///< hostproto::kLeastMemoryMib-kMostMemoryMib
+  std::uint32_t cpus = 1;          ///< 1-hostproto::kMostCpus
   Accelerator accelerator = Accelerator::kTcg;
   std::string
       run_dir;  ///< made if missing; becomes root's, 0700; its sockets (exec0.sock, console.sock, ...) are made in it
   /// 64-1048576: of the disk that the guest writes to, which is gone when it ends. 0: there is none, and nothing to
   /// read from a disk either; with an image that has no root file system.
   std::uint32_t disk_mib = 0;
-  std::string scratch_dir;  ///< where that disk's blocks lie; made if missing, becomes root's, 0700
-  uid_t owner = 0;          ///< whom commands run as in a guest with a root file system of its own
+  std::uint64_t promised_mib = 0;  ///< to the disks of other guests
+  std::string scratch_dir;         ///< where that disk's blocks lie; made if missing, becomes root's, 0700
+  uid_t owner = 0;                 ///< whom commands run as in a guest with a root file system of its own
   gid_t owner_group = 0;
   std::string guest_mac;  ///< "02:77:00:00:00:07"
   std::vector<GuestWorkspace> workspaces;
@@ -73,17 +76,10 @@ class MicroVm {
   /// Takes back a microVM of an earlier process. kNotFound when that process is gone (or the pid is another's now).
   static Result<MicroVm> adopt(pid_t pid, std::uint64_t start_time, Slot slot, std::string run_dir);
 
-  /// What a person should know about how it was started (a disk larger than the room there is), or empty.
-  [[nodiscard]] const std::string& warning() const { return warning_; }
-
-  [[nodiscard]] pid_t pid() const { return pid_; }
-  /// Field 22 of /proc/PID/stat: with the pid it names this process and no later one. To be kept for adopt().
-  [[nodiscard]] std::uint64_t start_time() const { return start_time_; }
-  /// Readable when QEMU has ended: for the poll loop.
-  [[nodiscard]] int pidfd() const { return pidfd_.get(); }
-
-  /// How QEMU ended, in one line with the first line it wrote to standard error; nothing while it runs. Reaps it.
-  [[nodiscard]] std::optional<std::string> ending();
+  [[nodiscard]] pid_t pid() const { return process_.pid(); }
+  [[nodiscard]] std::uint64_t start_time() const { return process_.start_time(); }
+  [[nodiscard]] int pidfd() const { return process_.pidfd(); }
+  [[nodiscard]] std::optional<std::string> ending() { return process_.ending(); }
 
   /// A new connection (blocking mode off) to an exec channel (0 to hostproto::kExecChannels - 1) / the serial console.
   /// It succeeds from the moment start() returns, before QEMU accepts it. QEMU talks to one connection at a time: the
@@ -98,15 +94,10 @@ class MicroVm {
   Result<> end();
 
  private:
-  MicroVm(pid_t pid, std::uint64_t start_time, Fd pidfd, Fd errors, std::string run_dir);
+  MicroVm(ChildProcess process, std::string run_dir) : process_(std::move(process)), run_dir_(std::move(run_dir)) {}
 
-  pid_t pid_;
-  std::uint64_t start_time_;
-  Fd pidfd_;
-  Fd errors_;  ///< read end of QEMU's standard error; none after adopt()
+  ChildProcess process_;
   std::string run_dir_;
-  std::string warning_;
-  std::optional<std::string> ending_;
 };
 
 }  // namespace enforcer::host

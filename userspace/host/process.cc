@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 // glibc 2.36 forgot to say that these are C functions.
@@ -12,6 +13,7 @@ extern "C" {
 
 #include <array>
 #include <charconv>
+#include <csignal>
 #include <string>
 #include <string_view>
 
@@ -43,6 +45,14 @@ Result<Fd> open_pidfd(pid_t pid) {
   Fd pidfd(::pidfd_open(pid, 0));
   if (!pidfd.valid()) return fail(Errc::kNotFound, fmt::format("process {} is gone", pid));
   return pidfd;
+}
+
+void kill_child(pid_t pid) {
+  constexpr std::chrono::seconds kMost{5};
+  const auto pidfd = open_pidfd(pid);
+  ::kill(pid, SIGKILL);  // it is not waited for yet: the pid is its own
+  if (pidfd) (void)is_readable(pidfd->get(), kMost);
+  ::waitpid(pid, nullptr, pidfd ? WNOHANG : 0);
 }
 
 bool is_readable(int fd, std::chrono::milliseconds wait) {

@@ -18,6 +18,10 @@ Result<std::uint64_t> read_start_time(pid_t pid);
 /// kNotFound when there is no such process.
 Result<Fd> open_pidfd(pid_t pid);
 
+/// Ends a child that nobody has waited for, and waits for it, but no longer than five seconds: one that hangs in a file
+/// system does not end.
+void kill_child(pid_t pid);
+
 /// Whether `fd` becomes readable within `wait`; a pidfd does when its process has ended.
 [[nodiscard]] bool is_readable(int fd, std::chrono::milliseconds wait);
 

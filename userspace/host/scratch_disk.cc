@@ -14,7 +14,6 @@ namespace {
 
 constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20;
 constexpr const char* kName = "disk.new";
-constexpr std::uint64_t kLeastRoomMib = 64;  // an empty ext4 takes some of it, the first files of a guest the rest
 
 Result<std::uint64_t> free_mib(int folder, const std::string& path) {
   struct statvfs status{};
@@ -29,7 +28,7 @@ std::unexpected<Error> no_disk(const std::string& folder, std::uint32_t size_mib
 
 }  // namespace
 
-Result<ScratchDisk> make_scratch_disk(const std::string& path, std::uint32_t size_mib) {
+Result<Fd> make_scratch_disk(const std::string& path, std::uint32_t size_mib, std::uint64_t promised_mib) {
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno(path);
   const Fd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!folder.valid()) return fail_errno(path);
@@ -37,23 +36,20 @@ Result<ScratchDisk> make_scratch_disk(const std::string& path, std::uint32_t siz
     return fail_errno(path);
 
   const std::uint64_t room = TRY(free_mib(folder.get(), path));
-  if (room < kLeastRoomMib)
+  if (promised_mib + size_mib + kScratchReserveMib > room) {
     return fail(Errc::kUnavailable,
-                fmt::format("{}: {} MiB are free, and a guest's disk needs {}", path, room, kLeastRoomMib));
+                fmt::format("no space for a guest's disk of {} MiB: {} has {} MiB free, of which {} MiB are for guests "
+                            "that run and {} MiB stay the host's: a smaller one may do (--disk)",
+                            size_mib, path, room, promised_mib, kScratchReserveMib));
+  }
 
-  ScratchDisk disk;
   // One at a time has a name, and for a moment; what a hostd that was killed in that moment left goes here. Not
   // O_TMPFILE: not every file system has it.
   ::unlinkat(folder.get(), kName, 0);
-  disk.file = Fd(::openat(folder.get(), kName, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!disk.file.valid()) return no_disk(path, size_mib);
-  if (::unlinkat(folder.get(), kName, 0) != 0 ||
-      ::ftruncate(disk.file.get(), static_cast<off_t>(size_mib * kMebibyte)) != 0)
+  Fd disk(::openat(folder.get(), kName, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!disk.valid()) return no_disk(path, size_mib);
+  if (::unlinkat(folder.get(), kName, 0) != 0 || ::ftruncate(disk.get(), static_cast<off_t>(size_mib * kMebibyte)) != 0)
     return no_disk(path, size_mib);
-  if (room < size_mib) {
-    disk.warning = fmt::format("{}: {} MiB are free, and the guest's disk may grow to {}: it will see errors then",
-                               path, room, size_mib);
-  }
   return disk;
 }
 

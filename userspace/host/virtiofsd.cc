@@ -10,19 +10,12 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-extern "C" {
-#include <sys/pidfd.h>
-}
 
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 
-#include "base/text.h"
 #include "host/child_steps.h"
 #include "host/microvm.h"
 #include "host/process.h"
@@ -38,7 +31,7 @@ constexpr const char* kSharedAt = "/run";
 /// One for each file that the guest's kernel remembers, so a large tree needs many; each pins about 2 KiB of kernel
 /// memory, which the guest's cgroup bounds.
 constexpr rlim_t kMaxOpenFiles = 262'144;
-constexpr std::chrono::seconds kVirtiofsdEndTime{5};
+constexpr ChildTitle kVirtiofsd{.name = "virtiofsd"};
 
 /// The folder as a mount of its own that is nowhere yet. Flags are only added: a file system that is read-only on the
 /// host stays so. Without what is mounted below it.
@@ -176,28 +169,11 @@ Result<pid_t> spawn_virtiofsd(const VirtiofsdSpec& spec, int listening, int stan
   if (executed && ::write(go.write_end.get(), "1", 1) != 1) executed = fail_errno("starting virtiofsd");
   if (executed) executed = await_exec(report.read_end.get(), spec.program);
   if (executed) return pid;
-  ::kill(pid, SIGKILL);
-  ::waitpid(pid, nullptr, 0);
+  kill_child(pid);
   return std::unexpected(executed.error());
 }
 
-std::string first_line_of(int errors) {
-  std::array<char, 4096> bytes{};
-  const ssize_t count = errors < 0 ? 0 : ::read(errors, bytes.data(), bytes.size());
-  if (count <= 0) return {};
-  const std::string_view text(bytes.data(), static_cast<std::size_t>(count));
-  return escape_untrusted(text.substr(0, text.find('\n')));
-}
-
-std::string describe(const siginfo_t& info, const std::string& said) {
-  return fmt::format("virtiofsd ended {} {}{}{}", info.si_code == CLD_EXITED ? "with status" : "by signal",
-                     info.si_status, said.empty() ? "" : ": ", said);
-}
-
 }  // namespace
-
-Virtiofsd::Virtiofsd(pid_t pid, std::uint64_t start_time, Fd pidfd, Fd errors)
-    : pid_(pid), start_time_(start_time), pidfd_(std::move(pidfd)), errors_(std::move(errors)) {}
 
 Result<std::pair<Virtiofsd, Fd>> Virtiofsd::start(const VirtiofsdSpec& spec) {
   if (::access(spec.program.c_str(), X_OK) != 0) {
@@ -209,50 +185,14 @@ Result<std::pair<Virtiofsd, Fd>> Virtiofsd::start(const VirtiofsdSpec& spec) {
   auto connection = connect_in(spec.run_dir, kSocketName);
   ::unlink(fmt::format("{}/{}", spec.run_dir, kSocketName).c_str());
   if (!connection) return std::unexpected(connection.error());
-  ChildPipe errors = TRY(ChildPipe::make());
-  // It must not stand still because nobody reads what it complains about, and neither must we.
-  for (const Fd* end : {&errors.read_end, &errors.write_end}) {
-    if (::fcntl(end->get(), F_SETFL, O_NONBLOCK) != 0) return fail_errno("fcntl");
-  }
+  ChildPipe errors = TRY(make_error_pipe());
   const pid_t pid = TRY(spawn_virtiofsd(spec, listening.get(), errors.write_end.get()));
-  // Nobody but us reaps it, so the pid is its own even if it has ended already.
-  auto pidfd = open_pidfd(pid);
-  const auto start_time = read_start_time(pid);
-  if (!pidfd || !start_time) {
-    ::kill(pid, SIGKILL);
-    ::waitpid(pid, nullptr, 0);
-    return std::unexpected(pidfd ? start_time.error() : pidfd.error());
-  }
-  return std::pair(Virtiofsd(pid, *start_time, *std::move(pidfd), std::move(errors.read_end)), *std::move(connection));
+  auto process = TRY(ChildProcess::hold(pid, kVirtiofsd, std::move(errors.read_end)));
+  return std::pair(Virtiofsd(std::move(process)), *std::move(connection));
 }
 
 Result<Virtiofsd> Virtiofsd::adopt(pid_t pid, std::uint64_t start_time) {
-  Fd pidfd = TRY(open_pidfd(pid));
-  // Read after the pidfd is open: if the numbers agree, the pidfd is that process.
-  if (TRY(read_start_time(pid)) != start_time) {
-    return fail(Errc::kNotFound, fmt::format("process {} is another one now", pid));
-  }
-  return Virtiofsd(pid, start_time, std::move(pidfd), Fd());
-}
-
-std::optional<std::string> Virtiofsd::ending() {
-  if (ending_ || !is_readable(pidfd_.get(), std::chrono::milliseconds(0))) return ending_;
-  siginfo_t info{};
-  const bool is_child = ::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED | WNOHANG) == 0;
-  ending_ = is_child ? describe(info, first_line_of(errors_.get())) : "virtiofsd ended";
-  return ending_;
-}
-
-Result<> Virtiofsd::end() {
-  if (ending()) return {};
-  if (::pidfd_send_signal(pidfd_.get(), SIGKILL, nullptr, 0) != 0 && errno != ESRCH) {
-    return fail_errno("ending virtiofsd");
-  }
-  if (!is_readable(pidfd_.get(), kVirtiofsdEndTime)) {
-    return fail(Errc::kTimeout, fmt::format("virtiofsd (process {}) does not end", pid_));
-  }
-  (void)ending();
-  return {};
+  return Virtiofsd(TRY(ChildProcess::adopt(pid, start_time, kVirtiofsd)));
 }
 
 }  // namespace enforcer::host

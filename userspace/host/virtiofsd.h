@@ -26,6 +26,7 @@
 #include "base/fd.h"
 #include "base/ids.h"
 #include "base/result.h"
+#include "host/child_process.h"
 #include "host/workspace.h"
 
 namespace enforcer::host {
@@ -53,23 +54,17 @@ class Virtiofsd {
   /// Takes back one of an earlier process. kNotFound when it is gone.
   static Result<Virtiofsd> adopt(pid_t pid, std::uint64_t start_time);
 
-  [[nodiscard]] pid_t pid() const { return pid_; }
-  [[nodiscard]] std::uint64_t start_time() const { return start_time_; }
-
-  /// How it ended, in one line with the first line of its standard error; nothing while it runs. Reaps it.
-  [[nodiscard]] std::optional<std::string> ending();
+  [[nodiscard]] pid_t pid() const { return process_.pid(); }
+  [[nodiscard]] std::uint64_t start_time() const { return process_.start_time(); }
+  [[nodiscard]] std::optional<std::string> ending() { return process_.ending(); }
 
   /// Kills it, and with the first process of its pid namespace all others. kTimeout when that takes five seconds.
-  Result<> end();
+  Result<> end() { return process_.end(); }
 
  private:
-  Virtiofsd(pid_t pid, std::uint64_t start_time, Fd pidfd, Fd errors);
+  explicit Virtiofsd(ChildProcess process) : process_(std::move(process)) {}
 
-  pid_t pid_;
-  std::uint64_t start_time_;
-  Fd pidfd_;
-  Fd errors_;  ///< read end of its standard error; none after adopt()
-  std::optional<std::string> ending_;
+  ChildProcess process_;
 };
 
 }  // namespace enforcer::host

@@ -161,6 +161,12 @@ void Guests::remove(const DeleteGuest& request) {
   if (guest == nullptr) {
     return reply(request.request, fail(Errc::kNotFound, fmt::format("there is no guest '{}'", request.name.text())));
   }
+  // Its predecessor is meant, which ended while the request was on its way.
+  if (request.slot != Slot{0} && request.slot != guest->record.slot) {
+    return reply(
+        request.request,
+        fail(Errc::kNotFound, fmt::format("guest '{}' has ended: another one has its name now", request.name.text())));
+  }
   drop(guest->record.slot, "deleted");
   reply(request.request, {});
 }

@@ -154,6 +154,7 @@ class Guests {
 
   // machines.cc
   Result<> make_machine(Guest& guest);
+  [[nodiscard]] std::uint64_t promised_disks(const Guest& guest) const;
   Result<> start_machine(Guest& guest);
   void boot_failed(Slot slot, const Error& error, std::string why);
   void check_boot(Slot slot);

@@ -60,6 +60,16 @@ Result<> Guests::make_machine(Guest& guest) {
   return start_machine(guest);
 }
 
+/// What the disks of all others may grow to, MiB.
+std::uint64_t Guests::promised_disks(const Guest& guest) const {
+  std::uint64_t all = 0;
+  for (const auto& [slot, other] : guests_) {
+    const auto* machine = std::get_if<Machine>(&other.record.kind);
+    if (machine != nullptr && &other != &guest) all += machine->disk_mib;
+  }
+  return all;
+}
+
 Result<> Guests::start_machine(Guest& guest) {
   auto& machine = std::get<Machine>(guest.record.kind);
   guest.boot->attempts_left -= 1;
@@ -70,6 +80,7 @@ Result<> Guests::start_machine(Guest& guest) {
                                             machine.image));
   }
   if (machine.memory_mib == 0) machine.memory_mib = image.memory_mib;  // on record, for its limits
+  if (!image.root.valid()) machine.disk_mib = 0;                       // and for the disks of others
   const std::vector<Fd> cgroups = TRY(limit(guest));
   const std::vector<Fd> sockets = TRY(share_workspaces(guest, cgroups));
   auto made = TRY(host::TapJoin::make(network_, *guest.netns, guest.record.slot));
@@ -83,7 +94,8 @@ Result<> Guests::start_machine(Guest& guest) {
                                .cpus = machine.cpus,
                                .accelerator = guest.boot->plan.use,
                                .run_dir = paths_.guest_run_dir(guest.record.name),
-                               .disk_mib = image.root.valid() ? machine.disk_mib : 0,
+                               .disk_mib = machine.disk_mib,
+                               .promised_mib = promised_disks(guest),
                                .scratch_dir = paths_.scratch_dir(),
                                .owner = guest.record.owner,
                                .owner_group = machine.owner_group,
@@ -95,10 +107,6 @@ Result<> Guests::start_machine(Guest& guest) {
                                .ipv6 = guest.addresses.ipv6,
                                .gateway_ipv6 = guest.addresses.gateway_ipv6};
   guest.vm = TRY(host::MicroVm::start(spec, image, guest.netns->fd(), made.tap.get()));
-  if (!guest.vm->warning().empty()) {
-    log_warning("guest {}: {}", guest.record.name.text(), guest.vm->warning());
-    if (guest.boot->warning.empty()) guest.boot->warning = guest.vm->warning();
-  }
   machine.pid = guest.vm->pid();
   machine.start_time = guest.vm->start_time();
   machine.state = Machine::State::kBooting;

@@ -119,7 +119,7 @@ Result<> serve(const config::Config& config, const config::Paths& paths, const s
   TRY_VOID(make_directories(paths, enforcerd));
   Records records = TRY(Records::open(paths.hostd_state_dir()));
   host::Network network = TRY(host::Network::open(paths.gateway_netns(), paths.bpffs(), rates_of(config.limits)));
-  Server server = TRY(Server::open(paths.hostd_socket(), enforcerd, network, config, plan));
+  Server server = TRY(Server::open(paths, enforcerd, network, config, plan));
   Guests guests(network, config, paths, plan, std::move(records),
                 [&server](const hostproto::Notice& notice, const std::vector<Fd>& fds) { server.post(notice, fds); });
   TRY_VOID(guests.adopt());

@@ -30,7 +30,7 @@ struct Machine {
   std::string image;
   std::uint32_t memory_mib = 0;  ///< 0: as the image says
   std::uint32_t cpus = 0;
-  std::uint32_t disk_mib = 0;     ///< of the scratch disk, if the image has a root file system
+  std::uint32_t disk_mib = 0;     ///< of the scratch disk; 0: the image has none
   std::uint32_t owner_group = 0;  ///< gid of whoever asked for it
   std::string accelerator;        ///< "kvm" or "tcg"
   enum class State { kBooting, kRunning, kPaused } state = State::kBooting;  ///< kPaused: it may be

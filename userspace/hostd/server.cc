@@ -11,6 +11,7 @@
 
 #include "base/deadline.h"
 #include "base/log.h"
+#include "hostd/caller.h"
 
 namespace enforcer::hostd {
 namespace {
@@ -48,9 +49,10 @@ std::vector<int> numbers_of(std::span<const Fd> descriptors) {
 
 }  // namespace
 
-Result<Server> Server::open(const std::string& path, const Owner& enforcerd, host::Network& network,
+Result<Server> Server::open(const config::Paths& paths, const Owner& enforcerd, host::Network& network,
                             const config::Config& config, const host::AddressPlan& plan) {
-  return Server(TRY(listen_at(path, enforcerd.gid)), enforcerd, network, config, plan);
+  return Server(TRY(listen_at(paths.hostd_socket(), enforcerd.gid)), enforcerd, paths.control_socket(), network, config,
+                plan);
 }
 
 Result<> Server::run(Guests& guests, int stop, const ServiceNotify& manager) {
@@ -112,10 +114,13 @@ void Server::thaw_before_the_end(Guests& guests) {
 }
 
 void Server::post(const hostproto::Notice& notice, const std::vector<Fd>& descriptors) {
-  if (!peer_ || peer_->broken || peer_->phase == Phase::kConnected) return;
-  const auto sent = hostproto::send_packet(peer_->socket.get(), hostproto::encode(notice), numbers_of(descriptors));
-  // Not disconnected here: whoever posts is in the middle of a step that still talks about this peer.
-  if (!sent) peer_->broken = true;
+  if (peer_ && !peer_->broken && peer_->phase != Phase::kConnected) {
+    const auto sent = hostproto::send_packet(peer_->socket.get(), hostproto::encode(notice), numbers_of(descriptors));
+    if (sent) return;
+    // Not disconnected here: whoever posts is in the middle of a step that still talks about this peer.
+    peer_->broken = true;
+  }
+  if (const auto* event = std::get_if<hostproto::Event>(&notice)) kept_events_.keep(*event, Monotonic::now());
 }
 
 void Server::refuse(const Fd& socket, const Error& why) {
@@ -160,9 +165,11 @@ void Server::read_requests(Guests& guests) {
     if (!packet) return disconnect(guests, packet.error().message);
     if (!packet->has_value()) return;
     auto request = hostproto::decode_request((*packet)->text);
-    if (request && !(*packet)->descriptors.empty()) request = fail(Errc::kInvalid, "descriptors beside a request");
+    if (request && (*packet)->descriptors.size() != hostproto::descriptors_beside(*request)) {
+      request = fail(Errc::kInvalid, "too many or too few descriptors beside a request");
+    }
     if (!request) return disconnect(guests, request.error().message);
-    if (const auto served = serve(guests, *request); !served) {
+    if (const auto served = serve(guests, *request, (*packet)->descriptors); !served) {
       refuse(peer_->socket, served.error());
       return disconnect(guests, served.error().message);
     }
@@ -178,7 +185,20 @@ void Server::check_steering(Guests& guests) {
   disconnect(guests, kWhat);
 }
 
-Result<> Server::serve(Guests& guests, const hostproto::Request& request) {
+/// Whose folders a guest shares is not enforcerd's to say.
+void Server::create(Guests& guests, const hostproto::CreateGuest& request, const std::vector<Fd>& descriptors) {
+  if (!request.workspaces.empty()) {
+    const auto asked = require_caller(descriptors.front().get(), {request.owner, request.owner_group},
+                                      {.path = control_socket_, .enforcerd_uid = enforcerd_.uid});
+    if (!asked) {
+      log_warning("refused guest {}: {}", request.name.text(), asked.error().message);
+      return post(hostproto::Reply{.request = request.request, .error = asked.error(), .warning = {}}, {});
+    }
+  }
+  guests.create(request);
+}
+
+Result<> Server::serve(Guests& guests, const hostproto::Request& request, const std::vector<Fd>& descriptors) {
   const bool greeting = std::holds_alternative<hostproto::Hello>(request);
   if (greeting != (peer_->phase == Phase::kConnected)) {
     return fail(Errc::kInvalid, "the first message must be the hello, and only that one");
@@ -186,16 +206,19 @@ Result<> Server::serve(Guests& guests, const hostproto::Request& request) {
   struct Visitor {
     Server& server;
     Guests& guests;
+    const std::vector<Fd>& descriptors;
     Result<> operator()(const hostproto::Hello& hello) const { return server.welcome(guests, hello); }
     Result<> operator()(const hostproto::Ready&) const { return server.start_steering(); }
     Result<> operator()(const hostproto::Booted& booted) const { return guests.booted(booted.slot), Result<>{}; }
-    Result<> operator()(const hostproto::CreateGuest& create) const { return guests.create(create), Result<>{}; }
+    Result<> operator()(const hostproto::CreateGuest& create) const {
+      return server.create(guests, create, descriptors), Result<>{};
+    }
     Result<> operator()(const hostproto::AttachGuest& attach) const { return guests.attach(attach), Result<>{}; }
     Result<> operator()(const hostproto::DeleteGuest& remove) const { return guests.remove(remove), Result<>{}; }
     Result<> operator()(const hostproto::FreezeGuest& freeze) const { return guests.freeze(freeze), Result<>{}; }
     Result<> operator()(const hostproto::ThawGuest& thaw) const { return guests.thaw(thaw), Result<>{}; }
   };
-  return std::visit(Visitor{*this, guests}, request);
+  return std::visit(Visitor{*this, guests, descriptors}, request);
 }
 
 Result<> Server::welcome(Guests& guests, const hostproto::Hello& hello) {
@@ -227,6 +250,7 @@ Result<> Server::welcome(Guests& guests, const hostproto::Hello& hello) {
   }
   guests.announce_all();
   post(hostproto::Announced{}, {});
+  for (hostproto::Event& event : kept_events_.take(Monotonic::now())) post(std::move(event), {});
   return {};
 }
 

@@ -18,25 +18,27 @@
 #include "base/result.h"
 #include "base/service_notify.h"
 #include "config/config.h"
+#include "config/paths.h"
 #include "host/gateway.h"
 #include "host/network.h"
 #include "hostd/directories.h"
 #include "hostd/guests.h"
+#include "hostd/kept_events.h"
 #include "hostproto/messages.h"
 
 namespace enforcer::hostd {
 
 class Server {
  public:
-  /// Listens at `path` (0660, root and enforcerd's group), replacing what an earlier run left there.
-  static Result<Server> open(const std::string& path, const Owner& enforcerd, host::Network& network,
+  /// Listens at hostd_socket() (0660, root and enforcerd's group), replacing what an earlier run left there.
+  static Result<Server> open(const config::Paths& paths, const Owner& enforcerd, host::Network& network,
                              const config::Config& config, const host::AddressPlan& plan);
 
   /// Serves until `stop` (a signalfd) is readable, and tells the manager so. An error is one that makes going on
   /// pointless.
   Result<> run(Guests& guests, int stop, const ServiceNotify& manager);
 
-  /// To enforcerd, if there is one; an enforcerd that does not take it is disconnected.
+  /// To enforcerd; one that does not take it is disconnected. Without one an event is kept, anything else is nobody's.
   void post(const hostproto::Notice& notice, const std::vector<Fd>& descriptors);
 
  private:
@@ -49,15 +51,21 @@ class Server {
     bool broken = false;                       ///< to be disconnected when the current step is over
   };
 
-  Server(Fd listener, Owner enforcerd, host::Network& network, const config::Config& config,
+  Server(Fd listener, Owner enforcerd, std::string control_socket, host::Network& network, const config::Config& config,
          const host::AddressPlan& plan)
-      : listener_(std::move(listener)), enforcerd_(enforcerd), network_(network), config_(config), plan_(plan) {}
+      : listener_(std::move(listener)),
+        enforcerd_(enforcerd),
+        control_socket_(std::move(control_socket)),
+        network_(network),
+        config_(config),
+        plan_(plan) {}
 
   void accept_peer(Guests& guests);
   void refuse(const Fd& socket, const Error& why);
   void disconnect(Guests& guests, std::string_view why);
   void read_requests(Guests& guests);
-  Result<> serve(Guests& guests, const hostproto::Request& request);
+  Result<> serve(Guests& guests, const hostproto::Request& request, const std::vector<Fd>& descriptors);
+  void create(Guests& guests, const hostproto::CreateGuest& request, const std::vector<Fd>& descriptors);
   Result<> welcome(Guests& guests, const hostproto::Hello& hello);
   Result<> start_steering();
   /// Do the maps still lead to enforcerd's sockets?
@@ -66,10 +74,12 @@ class Server {
 
   Fd listener_;
   Owner enforcerd_;
+  std::string control_socket_;  ///< enforcerd's, for whoever asks it for a guest
   host::Network& network_;
   const config::Config& config_;
   const host::AddressPlan& plan_;
   std::optional<Peer> peer_;
+  KeptEvents kept_events_;
 };
 
 }  // namespace enforcer::hostd

@@ -3,12 +3,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "base/log.h"
+#include "host/workspace_child.h"
 #include "hostd/guests.h"
 
 namespace enforcer::hostd {
+namespace {
+
+/// How long file systems may take to answer, all workspaces of a guest together: no guest is watched meanwhile.
+constexpr std::chrono::seconds kWorkspaceTime{5};
+
+}  // namespace
 
 Result<std::vector<Fd>> Guests::share_workspaces(Guest& guest, const std::vector<Fd>& cgroups) {
   auto& machine = std::get<Machine>(guest.record.kind);
@@ -23,9 +31,10 @@ Result<std::vector<Fd>> Guests::share_workspaces(Guest& guest, const std::vector
   std::vector<int> entrances;
   for (const Fd& entrance : cgroups) entrances.push_back(entrance.get());
   std::vector<Fd> sockets;
+  const Deadline deadline = Deadline::after(kWorkspaceTime);
   for (SharedFolder& folder : machine.workspaces) {
     // Each time anew: between two attempts to boot the owner may have lost the right to it.
-    const Fd opened = TRY(host::open_workspace(folder.workspace, owner, config_.workspaces.roots));
+    const Fd opened = TRY(host::open_workspace_in_time(folder.workspace, owner, config_.workspaces.roots, deadline));
     auto started = host::Virtiofsd::start({.slot = guest.record.slot,
                                            .owner = owner,
                                            .access = folder.workspace.access,
@@ -96,11 +105,14 @@ void Guests::check_shares(Slot slot) {
   // A guest that ends takes its servers with it, and may do so between two looks of ours: only the second one counts.
   const bool for_long = count > 0 && count == std::exchange(guest->servers_ended, count);
   if (!for_long || guest->vm->ending()) return;
+  const auto& folders = std::get<Machine>(guest->record.kind).workspaces;
   for (host::Virtiofsd& server : guest->servers) {
-    if (const auto ending = server.ending()) {
-      event("workspace_lost", slot,
-            fmt::format("a workspace's server is gone, and with it the workspace: {}", *ending));
-    }
+    const auto ending = server.ending();
+    if (!ending) continue;
+    const auto folder = std::ranges::find(folders, server.pid(), &SharedFolder::pid);
+    ENFORCER_CHECK(folder != folders.end());
+    event("workspace_lost", slot,
+          fmt::format("the server of {} is gone, and with it the workspace: {}", folder->workspace.path, *ending));
   }
   std::erase_if(guest->servers, ended);
   guest->servers_ended = 0;

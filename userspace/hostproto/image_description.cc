@@ -6,12 +6,11 @@
 #include <nlohmann/json.hpp>
 
 #include "base/ascii.h"
+#include "hostproto/messages.h"
 
 namespace enforcer::hostproto {
 namespace {
 
-constexpr std::uint64_t kLeastMemory = 64;
-constexpr std::uint64_t kMostMemory = 65536;
 constexpr std::size_t kSha256Digits = 64;
 constexpr std::size_t kLongestText = 200;
 
@@ -52,9 +51,9 @@ Result<ImageDescription> parse_image_description(std::string_view text) {
   description.kernel_version = TRY(text_field(object, "kernel_version"));
 
   const auto memory = object.find("memory_mib");
-  if (memory == object.end() || !memory->is_number_unsigned() || memory->get<std::uint64_t>() < kLeastMemory ||
-      memory->get<std::uint64_t>() > kMostMemory)
-    return fail(Errc::kInvalid, fmt::format("\"memory_mib\" must be {}-{}", kLeastMemory, kMostMemory));
+  if (memory == object.end() || !memory->is_number_unsigned() || memory->get<std::uint64_t>() < kLeastMemoryMib ||
+      memory->get<std::uint64_t>() > kMostMemoryMib)
+    return fail(Errc::kInvalid, fmt::format("\"memory_mib\" must be {}-{}", kLeastMemoryMib, kMostMemoryMib));
   description.memory_mib = memory->get<std::uint32_t>();
 
   const auto files = object.find("files");

@@ -25,7 +25,7 @@ struct ImageDescription {
   };
   std::string profile;           ///< "mini"
   std::string kernel_version;    ///< "6.1.0-56-cloud-amd64"
-  std::uint32_t memory_mib = 0;  ///< of a guest, unless somebody says otherwise: 64-65536
+  std::uint32_t memory_mib = 0;  ///< of a guest, unless somebody says otherwise
   std::map<std::string, File, std::less<>> files;
   std::map<std::string, std::string, std::less<>> packages;  ///< name -> version; empty without a root file system
 

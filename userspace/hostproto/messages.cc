@@ -19,8 +19,7 @@ using nlohmann::json;
 constexpr auto kAnyNumber = std::numeric_limits<std::uint64_t>::max();
 constexpr std::uint64_t kLatestTime = 9'214'646'399;  // the end of 2261: WallClock counts nanoseconds in 64 bits
 constexpr std::uint64_t kMaxListeners = 64;           // ENFORCER_MAX_WORKERS of the datapath
-constexpr std::uint32_t kLeastMemoryMib = 64;
-constexpr std::uint64_t kMaxPipes = 126;  // the kernel takes 253 descriptors beside one packet
+constexpr std::uint64_t kMaxPipes = 126;              // the kernel takes 253 descriptors beside one packet
 
 /// The text must be one of `choices`; "" stands for "not a microVM" where it is offered.
 std::string choice(Fields& fields, const char* name, std::initializer_list<std::string_view> choices) {
@@ -85,7 +84,7 @@ struct Encoder {
             {"labels", to_json(m.labels)}, {"owner", m.owner},     {"netns", m.netns}};
   }
   json operator()(const DeleteGuest& m) const {
-    return {{"type", "delete_guest"}, {"request", m.request}, {"name", m.name.text()}};
+    return {{"type", "delete_guest"}, {"request", m.request}, {"name", m.name.text()}, {"slot", m.slot}};
   }
   json operator()(const FreezeGuest& m) const {
     return {{"type", "freeze_guest"},
@@ -172,9 +171,10 @@ Result<Request> decode_create_guest(Fields& f) {
   const std::uint32_t owner = uid(f, "owner");
   const std::uint32_t group = uid(f, "owner_group");
   std::string image = image_name(f, "image");
-  const auto memory = static_cast<std::uint32_t>(f.number("memory_mib", 0, 65536));
-  if (memory != 0 && memory < kLeastMemoryMib) f.refuse("memory_mib", "must be 0 or 64-65536");
-  const auto cpus = static_cast<std::uint32_t>(f.number("cpus", 1, 64));
+  const auto memory = static_cast<std::uint32_t>(f.number("memory_mib", 0, kMostMemoryMib));
+  if (memory != 0 && memory < kLeastMemoryMib)
+    f.refuse("memory_mib", fmt::format("must be 0 or {}-{}", kLeastMemoryMib, kMostMemoryMib));
+  const auto cpus = static_cast<std::uint32_t>(f.number("cpus", 1, kMostCpus));
   const auto disk = static_cast<std::uint32_t>(f.number("disk_mib", kLeastDiskMib, kMostDiskMib));
   std::vector<Workspace> workspaces = f.workspaces("workspaces");
   const bool ephemeral = f.flag("ephemeral");
@@ -196,8 +196,9 @@ Result<Request> decode_attach_guest(Fields& f) {
 Result<Request> decode_delete_guest(Fields& f) {
   const auto request = f.number("request", 0, kAnyNumber);
   auto name = f.guest_name("name");
+  const Slot slot = f.slot("slot", 0);
   TRY_VOID(f.finish());
-  return DeleteGuest{request, checked(name)};
+  return DeleteGuest{request, checked(name), slot};
 }
 
 Result<Request> decode_freeze_guest(Fields& f) {
@@ -331,6 +332,11 @@ std::string encode(const Request& request) {
 
 std::string encode(const Notice& notice) {
   return to_packet(std::visit(Encoder{}, notice));
+}
+
+std::size_t descriptors_beside(const Request& request) {
+  const auto* create = std::get_if<CreateGuest>(&request);
+  return create != nullptr && !create->workspaces.empty() ? 1 : 0;
 }
 
 Result<Request> decode_request(std::string_view packet) {

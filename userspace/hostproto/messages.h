@@ -10,7 +10,7 @@
 //                              microVM)
 //                              <-  announced    that was all: what was not among them is gone for good
 //   ready                      ->               the listeners go into the sockmap: traffic flows from here on
-//   create_guest/attach_guest/delete_guest/freeze_guest/thaw_guest ->
+//   create_guest/attach_guest/delete_guest/freeze_guest/thaw_guest ->   (+ one: descriptors_beside())
 //                              <-  guest, reply
 //   booted                     ->               the guest's hello was seen: the boot watchdog rests
 //                              <-  guest_gone, event
@@ -33,12 +33,16 @@
 
 namespace enforcer::hostproto {
 
-inline constexpr int kVersion = 4;
+inline constexpr int kVersion = 5;
 inline constexpr std::size_t kMaxMessage = 64 * 1024;
 /// How long a guest may be frozen without a break. What was sent to it and not acknowledged is sent again and again,
 /// and the kernel gives such a connection up after 924 s (tcp_retries2 = 15, Documentation/networking/ip-sysctl).
 inline constexpr std::chrono::seconds kMaxFreeze{900};
 
+/// Bounds of a guest's memory, MiB, and of its processors.
+inline constexpr std::uint32_t kLeastMemoryMib = 64;
+inline constexpr std::uint32_t kMostMemoryMib = 64 * 1024;
+inline constexpr std::uint32_t kMostCpus = 64;
 /// Bounds of a scratch disk, MiB.
 inline constexpr std::uint32_t kLeastDiskMib = 64;
 inline constexpr std::uint32_t kMostDiskMib = 1024 * 1024;
@@ -77,8 +81,8 @@ struct CreateGuest {
   std::uint32_t owner = 0;            ///< uid of whoever asked for it
   std::uint32_t owner_group = 0;      ///< their gid
   std::string image;                  ///< "mini"
-  std::uint32_t memory_mib = 0;       ///< 64-65536; 0: as the image says
-  std::uint32_t cpus = 1;             ///< 1-64
+  std::uint32_t memory_mib = 0;       ///< kLeastMemoryMib-kMostMemoryMib; 0: as the image says
+  std::uint32_t cpus = 1;             ///< 1-kMostCpus
   std::uint32_t disk_mib = kDiskMib;  ///< of the scratch disk; kLeastDiskMib-kMostDiskMib
   std::vector<Workspace> workspaces;  ///< at most kMaxWorkspaces
   bool ephemeral = false;             ///< it lives as long as the command that it is made for: enforcerd sees to that
@@ -90,9 +94,12 @@ struct AttachGuest {
   std::uint32_t owner = 0;
   std::string netns;  ///< path of a network namespace: /run/netns/x, /proc/PID/ns/net
 };
+/// A microVM is ended, an attached namespace loses our link. kNotFound, also when the name is another guest's by now.
 struct DeleteGuest {
   std::uint64_t request = 0;
-  GuestName name;  ///< a microVM is ended, an attached namespace loses our link
+  GuestName name;
+  Slot slot{};  ///< the one that is meant: given out once, and the same at every attempt to boot; 0: one of that name
+                ///< that has not been announced, its image is being checked
 };
 /// A microVM stands still from the reply on. One that is frozen already stays so for as long as either of the two
 /// wants, and at most kMaxFreeze in all. kInvalid: an attached namespace; kConflict: still booting; kNotFound.
@@ -163,6 +170,9 @@ using Notice = std::variant<Welcome, Pipes, Guest, Announced, GuestGone, Reply, 
 
 [[nodiscard]] std::string encode(const Request& request);
 [[nodiscard]] std::string encode(const Notice& notice);
+/// How many descriptors come beside a request: with a guest that shares folders of the host the control connection of
+/// whoever asked for it, which says to hostd who that is; none with anything else.
+[[nodiscard]] std::size_t descriptors_beside(const Request& request);
 /// kInvalid with the offending field for anything that is not exactly one of the messages above.
 [[nodiscard]] Result<Request> decode_request(std::string_view packet);
 [[nodiscard]] Result<Notice> decode_notice(std::string_view packet);

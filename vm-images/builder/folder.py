@@ -20,11 +20,12 @@ AT_FDCWD, RENAME_EXCHANGE = -100, 2
 @contextlib.contextmanager
 def work_folder(output, name):
     """A folder beside the image, gone at the end. It is locked, so that a later build can tell one that is in use from what
-    a build that was killed has left."""
-    output.mkdir(parents=True, exist_ok=True)
+    a build that was killed has left. `output`: of require_own()."""
     with _opened(output) as descriptor:
         fcntl.flock(descriptor, fcntl.LOCK_EX)  # until ours is made and locked
         for left in output.glob(f".{name}.*.new"):
+            if left.is_symlink():
+                stop(f"{left} is a symbolic link, which no build has made: remove it")
             with _opened(left) as other:
                 if _lock(other):
                     shutil.rmtree(left)
@@ -41,7 +42,7 @@ def work_folder(output, name):
 
 @contextlib.contextmanager
 def _opened(folder):
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         yield descriptor
     finally:
@@ -75,6 +76,8 @@ def describe(folder, description):
 def put_in_place(folder, target):
     """`folder` becomes `target`; what was `target` becomes `folder`, which its maker removes. A signal waits: half of this
     would be an image that is gone."""
+    if target.is_symlink():
+        stop(f"{target} is a symbolic link: remove it, and build again")
     everything = signal.valid_signals()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, everything)
     try:

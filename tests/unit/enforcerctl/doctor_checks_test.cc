@@ -92,10 +92,29 @@ TEST_CASE("doctor_looks_for_images_and_workspaces") {
   std::filesystem::create_directories(root + "/mini");
   CHECK(check_images({root}).found.contains("none below"));
   std::filesystem::create_directories(root + "/.agent.1.new");
-  for (const char* image : {"/mini", "/.agent.1.new"}) std::ofstream(root + image + "/image.json") << "{}";
+  const auto describe = [&root](const std::string& image, const std::string& text) {
+    std::ofstream(root + image + "/image.json") << text;
+  };
+  describe("/.agent.1.new", "{}");
+  describe("/mini", R"({"profile":"mini","kernel_version":"6.1","memory_mib":256,"files":{)"
+                    R"("vmlinuz":{"size":1,"sha256":")" +
+                        std::string(64, 'a') + R"("},"initramfs":{"size":1,"sha256":")" + std::string(64, 'a') +
+                        R"("}}})");
   const Check found = check_images({folder.file("none"), root});
   CHECK(verdict_of(found) == Verdict::kOk);
   CHECK(found.found == "mini");
+  for (const char* broken :
+       {"", "{}", "{", R"({"profile":"agent","kernel_version":"6.1","memory_mib":1,"files":{}})"}) {
+    CAPTURE(broken);
+    std::filesystem::create_directories(root + "/agent");
+    describe("/agent", broken);
+    const Check warned = check_images({root});
+    CHECK(verdict_of(warned) == Verdict::kWarn);
+    CHECK(warned.found.starts_with(root + "/agent/image.json: "));
+    CHECK(check_images({root, root}).found == warned.found);  // once
+    std::filesystem::remove_all(root + "/agent");
+  }
+  CHECK(verdict_of(check_images({root})) == Verdict::kOk);
 
   CHECK(verdict_of(check_workspaces({root})) == Verdict::kOk);
   const Check missing = check_workspaces({root, root + "/mini/image.json", folder.file("none")});

@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <utility>
 
 namespace enforcer::host {
 namespace {
@@ -19,29 +20,29 @@ struct ScratchFolder {
 
 TEST_CASE("scratch_disk_has_its_size_and_no_name_and_takes_no_room") {
   const ScratchFolder folder;
-  const auto disk = make_scratch_disk(folder.path, 8192);
+  const auto disk = make_scratch_disk(folder.path, 2048, 0);
   REQUIRE(disk);
   struct stat status{};
-  REQUIRE(::fstat(disk->file.get(), &status) == 0);
-  CHECK(status.st_size == off_t{8192} << 20);
+  REQUIRE(::fstat(disk->get(), &status) == 0);
+  CHECK(status.st_size == off_t{2048} << 20);
   CHECK(status.st_blocks < 100);
   CHECK(status.st_nlink == 0);
   CHECK((status.st_mode & 07777) == 0600);
   CHECK(std::filesystem::is_empty(folder.path));
-  CHECK(::pwrite(disk->file.get(), "x", 1, (off_t{8192} << 20) - 1) == 1);
+  CHECK(::pwrite(disk->get(), "x", 1, (off_t{2048} << 20) - 1) == 1);
   REQUIRE(::stat(folder.path.c_str(), &status) == 0);
   CHECK((status.st_mode & 07777) == 0700);
 }
 
 TEST_CASE("two_scratch_disks_are_not_one") {
   const ScratchFolder folder;
-  const auto first = make_scratch_disk(folder.path, 64);
-  const auto second = make_scratch_disk(folder.path, 64);
+  const auto first = make_scratch_disk(folder.path, 64, 0);
+  const auto second = make_scratch_disk(folder.path, 64, 0);
   REQUIRE(first);
   REQUIRE(second);
-  CHECK(::pwrite(first->file.get(), "x", 1, 0) == 1);
+  CHECK(::pwrite(first->get(), "x", 1, 0) == 1);
   char read = 'y';
-  CHECK(::pread(second->file.get(), &read, 1, 0) == 1);
+  CHECK(::pread(second->get(), &read, 1, 0) == 1);
   CHECK(read == '\0');
 }
 
@@ -51,34 +52,38 @@ TEST_CASE("what_a_killed_maker_left_is_removed_and_a_link_in_its_place_is_not_fo
   std::filesystem::create_directory(folder.path);
   std::ofstream(elsewhere.path) << "untouched";
   std::filesystem::create_symlink(elsewhere.path, folder.path + "/disk.new");
-  CHECK(make_scratch_disk(folder.path, 64));
+  CHECK(make_scratch_disk(folder.path, 64, 0));
   CHECK(std::filesystem::file_size(elsewhere.path) == 9);
   CHECK(std::filesystem::is_empty(folder.path));
 }
 
-TEST_CASE("disk_larger_than_the_room_is_warned_about_and_no_room_at_all_is_refused") {
+TEST_CASE("disks_together_never_take_what_is_the_hosts") {
   const ScratchFolder folder;
   std::filesystem::create_directory(folder.path);
-  if (::mount("scratch", folder.path.c_str(), "tmpfs", 0, "size=100m") != 0) {
+  if (::mount("scratch", folder.path.c_str(), "tmpfs", 0, "size=2000m") != 0) {
     MESSAGE("skipped: needs root");
     return;
   }
-  const auto warned = make_scratch_disk(folder.path, 8192);
-  CHECK_MESSAGE(warned, (warned ? "" : warned.error().message));
-  if (warned)
-    CHECK(warned->warning ==
-          folder.path + ": 100 MiB are free, and the guest's disk may grow to 8192: it will see errors then");
-  const auto fits = make_scratch_disk(folder.path, 100);
-  CHECK((fits && fits->warning.empty()));
+  // 2000 MiB are free, of which 1024 are the host's.
+  CHECK(make_scratch_disk(folder.path, 976, 0));
+  CHECK(make_scratch_disk(folder.path, 64, 912));
+  for (const auto [size, promised] : {std::pair{977U, 0U}, {64U, 913U}, {976U, 1U}, {8192U, 0U}}) {
+    CAPTURE(size);
+    CAPTURE(promised);
+    const auto refused = make_scratch_disk(folder.path, size, promised);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == Errc::kUnavailable);
+  }
+  CHECK(std::filesystem::is_empty(folder.path));
 
   const Fd filler(::open((folder.path + "/filler").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-  CHECK(::posix_fallocate(filler.get(), 0, off_t{37} << 20) == 0);
-  const auto refused = make_scratch_disk(folder.path, 64);
-  CHECK_FALSE(refused);
-  if (!refused) {
-    CHECK(refused.error().code == Errc::kUnavailable);
-    CHECK(refused.error().message == folder.path + ": 63 MiB are free, and a guest's disk needs 64");
-  }
+  CHECK(::posix_fallocate(filler.get(), 0, off_t{500} << 20) == 0);
+  const auto refused = make_scratch_disk(folder.path, 400, 77);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message == "no space for a guest's disk of 400 MiB: " + folder.path +
+                                       " has 1500 MiB free, of which 77 MiB are for guests that run and 1024 MiB stay "
+                                       "the host's: a smaller one may do (--disk)");
+  CHECK(make_scratch_disk(folder.path, 400, 76));
   ::umount2(folder.path.c_str(), MNT_DETACH);
 }
 

@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include "hostproto/messages.h"
+
 namespace enforcer::hostproto {
 namespace {
 
@@ -52,7 +54,9 @@ TEST_CASE("wrong_image_descriptions_are_refused_with_the_field") {
   for (const char* memory : {"63", "65537", "-1", "256.5", "\"256\"", "null"})
     CHECK(complaint(fmt::format(R"({{"profile":"a","kernel_version":"b","memory_mib":{}}})", memory)) ==
           "\"memory_mib\" must be 64-65536");
-  CHECK(complaint(R"({"profile":"a","kernel_version":"b","memory_mib":64})") == "\"files\" must be an object");
+  for (const std::uint32_t memory : {kLeastMemoryMib, kMostMemoryMib})
+    CHECK(complaint(fmt::format(R"({{"profile":"a","kernel_version":"b","memory_mib":{}}})", memory)) ==
+          "\"files\" must be an object");
   CHECK(complaint(image_json(file_entry("vmlinuz"))) == "no file \"initramfs\"");
   CHECK(complaint(image_json(two_files(), R"(,"packages":[])")) == "\"packages\" must be an object");
   CHECK(complaint(image_json(two_files(), R"(,"packages":{"git":2})")) == "package \"git\" needs a version");

@@ -30,8 +30,11 @@ std::vector<Request> all_requests() {
           Booted{Slot{7}},
           CreateGuest{1, name("vm-1"), kLabels, 1000, 1001, "mini", 256, 2, kMostDiskMib, kWorkspaces, true},
           CreateGuest{1, name("vm-1"), kLabels, 0, 0, "mini", 0, 1, kLeastDiskMib, {}, false},
+          CreateGuest{1, name("vm-1"), kLabels, 0, 0, "mini", kLeastMemoryMib, 1, kLeastDiskMib, {}, false},
+          CreateGuest{1, name("vm-1"), kLabels, 0, 0, "mini", kMostMemoryMib, kMostCpus, kLeastDiskMib, {}, false},
           AttachGuest{~0ULL, name("c1"), kLabels, 0, "/run/netns/c1"},
-          DeleteGuest{3, name("c1")},
+          DeleteGuest{3, name("c1"), Slot{0xffffff}},
+          DeleteGuest{3, name("c1"), Slot{0}},
           FreezeGuest{4, Slot{7}, Epoch{0xabc}, kMaxFreeze},
           ThawGuest{5, Slot{7}, Epoch{0xabc}}};
 }
@@ -253,6 +256,13 @@ TEST_CASE("workspaces_of_a_guest_are_at_most_four_and_none_lies_in_another") {
   CHECK_FALSE(all({"/a", "/a"}));
   CHECK_FALSE(all({"/a", "/a/b"}));
   CHECK_FALSE(all({"/a/b/c", "/x", "/a/b"}));
+}
+
+TEST_CASE("only_a_guest_that_shares_folders_comes_with_a_descriptor") {
+  for (const Request& request : all_requests()) {
+    const auto* create = std::get_if<CreateGuest>(&request);
+    CHECK(descriptors_beside(request) == (create != nullptr && create->workspaces.size() == 2 ? 1 : 0));
+  }
 }
 
 TEST_CASE("a_request_is_not_a_notice") {
