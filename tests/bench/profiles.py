@@ -138,9 +138,10 @@ def profiles(lab, images, rounds):
             print(f"SKIP {notes[-1]}", flush=True)
     return tables.markdown(
         f"One guest of each image, {rounds} times one after the other: median [least-most]", rows,
-        ["hello: from `enforcerctl guest create` to its answer, the guest's hello; prompt: from `enforcerctl run -t -- sh` to the first octet of "
-         "its terminal; QEMU CPU: until the first command has ended; taken: QEMU's share of the host's memory after it, with `docker` when the "
-         "engine answers; image: its files; scratch: what the guest's own disk takes; engine: from the hello to `docker info`", *notes])
+        ["hello: from `enforcerctl guest create` to its answer, the guest's hello; prompt: from `enforcerctl run -t -- sh` to the first "
+         "octet of its terminal; QEMU CPU: until the first command has ended; taken: QEMU's share of the host's memory after it, with "
+         "`docker` when the engine answers; image: its files; scratch: what the guest's own disk takes; engine: from the first command to "
+         "`docker info`", *notes])
 
 
 def crowd(lab):
@@ -163,8 +164,8 @@ def crowd(lab):
         f"{CROWD} guests of `mini` at once, {CROWD_MIB} MiB of memory stated for each",
         [["guests", "all answered s", "gone again s", "QEMU CPU s", "taken MiB", "taken MiB each", "daemons MiB"],
          [str(CROWD), f"{answered:.1f}", f"{ended:.1f}", f"{cpu:.1f}", f"{sum(memory):.0f}", spread(memory, "{:.0f}"), f"{own:.0f}"]],
-        ["all answered: from the first `enforcerctl run` to the last guest's answer from an origin, through Enforcer; gone again: and to the last "
-         "guest's end; daemons: enforcerd and hostd"])
+        ["all answered: from the first `enforcerctl run` to the last guest's answer from an origin, through Enforcer; gone again: to the "
+         "last guest's end; daemons: enforcerd and hostd"])
 
 
 def main(out=None, rounds=ROUNDS):
