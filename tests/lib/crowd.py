@@ -29,7 +29,7 @@ class Crowd:
 
     def _run(self, name):
         enforcer = self.lab.enforcer
-        held = f"{self.script}\necho {READY.strip()}\nread held"  # until its input ends
+        held = f"{self.script}\necho {READY.strip()}\nread line"  # until somebody lets it go
         argv = [enforcer.program("enforcerctl"), "--config", enforcer.config_path, "run", "-l", "lab=yes", "--name", name, *self.options]
         with open(self._path(name), "wb") as output, open(f"{self._path(name)}.err", "wb") as errors:
             return subprocess.Popen(enforcer.host.command([*argv, "--", "sh", "-c", held]), stdin=subprocess.PIPE, stdout=output,
@@ -59,6 +59,7 @@ class Crowd:
     def end(self):
         """Lets every command go on to its end; {name: exit status}."""
         for process in self.running.values():
+            process.stdin.write(b"\n")
             process.stdin.close()
         return {name: process.wait(timeout=BOOT_SECONDS) for name, process in self.running.items()}
 
