@@ -9,6 +9,7 @@ import argparse
 import datetime
 import json
 import os
+import select
 import signal
 import statistics
 import subprocess
@@ -19,7 +20,7 @@ import tables
 from accounting import cpu_seconds, resident_kib
 from lib.crowd import Crowd, proportional_kib
 from lib.processes import wait_for
-from lib.vm_lab import run, vm_lab
+from lib.vm_lab import BOOT_SECONDS, run, vm_lab
 
 PROFILES = ("mini", "agent", "docker")
 ROUNDS = 5
@@ -90,14 +91,16 @@ def prompt(lab, profile):
     enforcer = lab.enforcer
     argv = [enforcer.program("enforcerctl"), "--config", enforcer.config_path, "run", "-t", "-l", "lab=yes", "--image", profile, "--", "sh"]
     begun = time.monotonic()
-    with subprocess.Popen(enforcer.host.command(argv), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as shell:
-        shown = shell.stdout.read(1)
-        seconds = time.monotonic() - begun
-        shell.stdin.write(b"exit\n")
-        shell.stdin.close()
-        rest, errors = shell.stdout.read(), shell.stderr.read()
-    if shell.returncode != 0 or b"#" not in shown + rest:
-        raise RuntimeError(f"{profile}: no prompt: exit {shell.returncode}, {shown + rest + errors}")
+    with subprocess.Popen(enforcer.host.command(argv), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          bufsize=0) as shell:
+        try:
+            select.select([shell.stdout], [], [], BOOT_SECONDS)
+            seconds = time.monotonic() - begun
+            shown, errors = shell.communicate(b"exit\n", timeout=BOOT_SECONDS)
+        finally:
+            shell.kill()
+    if shell.returncode != 0 or b"#" not in shown:
+        raise RuntimeError(f"{profile}: no prompt: exit {shell.returncode}, {shown + errors}")
     return seconds
 
 

@@ -34,12 +34,6 @@ def hang_guard(seconds):
     return mark
 
 
-def left_to_all(function):
-    """For a test that takes longer than is good in every run of the suite: `tests/run --all` has it, and this runner by itself."""
-    function.left_to_all = True
-    return function
-
-
 def load(path):
     spec = importlib.util.spec_from_file_location(os.path.basename(path)[:-3], path)
     module = importlib.util.module_from_spec(spec)
@@ -47,24 +41,16 @@ def load(path):
     return module
 
 
-def functions(folder):
-    """[(file, name, test function)] in the order of the files."""
+def discover(folder):
+    """[(file, function name, hang guard)] in the order of the files."""
     found = []
     for name in sorted(os.listdir(f"{TESTS}/{folder}")):
         if name.startswith("test_") and name.endswith(".py"):
             path = f"{TESTS}/{folder}/{name}"
-            found += [(path, key, value) for key, value in vars(load(path)).items() if key.startswith("test_") and callable(value)]
+            module = load(path)
+            found += [(path, key, getattr(value, "hang_guard", HANG_GUARD_SECONDS)) for key, value in vars(module).items()
+                      if key.startswith("test_") and callable(value)]
     return found
-
-
-def discover(folder):
-    """[(file, function name, hang guard)] in the order of the files."""
-    return [(path, name, getattr(test, "hang_guard", HANG_GUARD_SECONDS)) for path, name, test in functions(folder)]
-
-
-def slow_ones(folder):
-    """Names of what is left to `tests/run --all`."""
-    return [name for _, name, test in functions(folder) if getattr(test, "left_to_all", False)]
 
 
 def run_here(path, name):
@@ -109,10 +95,9 @@ def run_apart(path, name, seconds, build, log):
     return outcome, time.monotonic() - begun, text
 
 
-def run_all(folder, build, jobs, words, logs, report, without=()):
-    """Runs what the words select, but for the tests `without`; report(name, outcome, seconds, output) is called as each test ends."""
-    chosen = [(p, n, s) for p, n, s in discover(folder)
-              if n not in without and (not words or any(w in n or w in os.path.basename(p) for w in words))]
+def run_all(folder, build, jobs, words, logs, report):
+    """Runs what the words select; report(name, outcome, seconds, output) is called as each test ends."""
+    chosen = [(p, n, s) for p, n, s in discover(folder) if not words or any(w in n or w in os.path.basename(p) for w in words)]
     os.makedirs(logs, exist_ok=True)
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         running = {pool.submit(run_apart, p, n, s, build, f"{logs}/{n}.log"): n for p, n, s in chosen}

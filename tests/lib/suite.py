@@ -31,7 +31,6 @@ class Suite:
         self.failures = []
         self.verdicts = {}
         self.skipped = []  # attacks that a build with sanitizers cannot run
-        self.left = []  # tests that only --all has
         self.logs = f"{ROOT}/build/test-logs"
         os.makedirs(self.logs, exist_ok=True)
 
@@ -153,9 +152,7 @@ class Suite:
                 failed.append((name, *rest))
             else:
                 report(name, outcome, *rest)
-        left = [] if self.options.all else runner.slow_ones(folder)
-        self.left += [f"{folder} {name.removeprefix('test_')}" for name in left if self.selected(name)]
-        runner.run_all(folder, build, jobs, words or self.options.words, logs, first, left)
+        runner.run_all(folder, build, jobs, words or self.options.words, logs, first)
         for name, seconds, output in failed:
             if jobs == 1 or len(failed) > RUN_ALONE:
                 report(name, "fail", seconds, output)
@@ -220,9 +217,7 @@ class Suite:
     def finish(self):
         self.show_verdicts()
         if not self.options.all and not self.options.only:
-            self.left.append("the attacks once more on the build as it is installed")
-        for what in self.left:
-            self.say(f"left to tests/run --all: {what}")
+            self.say("left to tests/run --all: the attacks once more on the build as it is installed")
         self.say(f"logs in {self.logs}")
         shutil.rmtree(reachable.COPIES, ignore_errors=True)
         with contextlib.suppress(OSError):
