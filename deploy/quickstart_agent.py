@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import subprocess
+import threading
 
 from lib.git_server import GitServer
 from lib.nginx_server import Nginx
@@ -23,6 +24,7 @@ spec:
 PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "quickstart_errand.py")
 REPOSITORY = "acme/environments.git"
 STEPS = 9
+WORKS_AT_MOST = 600  # seconds; half a minute on an idle machine
 DELETION = "Action=DeleteStack&StackName=production"
 
 
@@ -74,10 +76,13 @@ class Errand:
         argv = [enforcer.program("enforcerctl"), "--config", enforcer.config_path, "run", "--guest", "demo", "--",
                 "python3", "/tmp/errand.py"]
         with subprocess.Popen(enforcer.host.command(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
+            guard = threading.Timer(WORKS_AT_MOST, process.kill)
+            guard.start()
             try:
                 yield process
-                process.wait(timeout=60)
+                process.wait()
             finally:
+                guard.cancel()
                 process.kill()
 
     # ---- its steps, in their order: what must have come of each

@@ -80,9 +80,10 @@ class Boot:
         return 0.0
 
     def engine(self):
-        """Seconds from the hello to the first answer of the Docker Engine."""
+        """Seconds until the Docker Engine answers."""
         begun = time.monotonic()
-        wait_for(lambda: self.inside("docker", "info").returncode == 0, ENGINE_SECONDS, "the Docker Engine to answer", interval=0.5)
+        ping = ("curl", "-sf", "--unix-socket", "/run/docker.sock", "http://docker/_ping")  # cheaper than the engine's own client
+        wait_for(lambda: self.inside(*ping).stdout == "OK", ENGINE_SECONDS, "the Docker Engine to answer", interval=0.5)
         return time.monotonic() - begun
 
 
@@ -140,11 +141,11 @@ def profiles(lab, images, rounds):
             notes.append(f"{profile}: not measured, there is no such image: deploy/guest-image {profile}")
             print(f"SKIP {notes[-1]}", flush=True)
     return tables.markdown(
-        f"One guest of each image, {rounds} times one after the other: median [least-most]", rows,
+        f"One guest at a time, rounds: {rounds}; median [least-most]", rows,
         ["hello: from `enforcerctl guest create` to its answer, the guest's hello; prompt: from `enforcerctl run -t -- sh` to the first "
          "octet of its terminal; QEMU CPU: until the first command has ended; taken: QEMU's share of the host's memory after it, with "
-         "`docker` when the engine answers; image: its files; scratch: what the guest's own disk takes; engine: from the first command to "
-         "`docker info`", *notes])
+         "`docker` when the engine answers; image: its files; scratch: what the guest's own disk takes; engine: from the first command to the "
+         "first answer on its socket", *notes])
 
 
 def crowd(lab):
