@@ -29,8 +29,9 @@ Result<> delete_guest(const Tool& tool, const GuestName& name);
 [[nodiscard]] std::string guest_target(const GuestName& name,
                                        std::string_view more = {});  ///< "/v1/guests/NAME" + more
 
-/// Booting a microVM without hardware support takes seconds; much longer means it hangs, and hostd's watchdog ends it.
-inline constexpr auto kBootPatience = std::chrono::seconds(90);
+/// For the daemon's answer to whoever asks for a microVM, which comes when it has booted: behind the daemon's own wait,
+/// which covers two attempts. On an idle host it takes seconds, and beside many others that boot much longer.
+inline constexpr auto kBootPatience = std::chrono::seconds(160);
 
 /// From asking for a command's channel to its answer, behind the daemon's own wait for the guest.
 inline constexpr auto kExecPatience = hostproto::kHelloPatience + Tool::kPatience;

@@ -26,7 +26,8 @@ ExitCode create(Tool& tool, const CreateOptions& options) {
                                                      .labels = *std::move(labels),
                                                      .image = options.image,
                                                      .memory_mib = options.memory_mib,
-                                                     .cpus = options.cpus}));
+                                                     .cpus = options.cpus}),
+                             kBootPatience);
   if (!body || !options.wait) return print_made_guest(tool, body);
   const auto running = wait_until_running(tool, *name, Deadline::after(kBootPatience), [] { return false; });
   if (!running) return tool.report(running.error());

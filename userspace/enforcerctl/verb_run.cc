@@ -109,7 +109,7 @@ int run_in_own_guest(const Tool& tool, const RunOptions& options, const SignalWa
   std::optional<OwnGuest> own;
   {
     const Progress progress(tool, fmt::format("booting {} ({})", name.text(), request->image));
-    const auto made = tool.ask("POST", "/v1/guests", control::encode_create(*request));
+    const auto made = tool.ask("POST", "/v1/guests", control::encode_create(*request), kBootPatience);
     // After a timeout nobody knows whether it was made: better to delete one that is not there than to leave one. A
     // name that somebody chose may be another guest's.
     const bool unknown = !made && made.error().code == Errc::kTimeout && options.name.empty();

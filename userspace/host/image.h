@@ -46,7 +46,7 @@ class ImageStore {
   /// file is missing, is not what image.json says, or may be written by others than its owner.
   [[nodiscard]] Result<Readiness> prepare(std::string_view name);
 
-  /// -1: nothing is being checked.
+  /// -1: nothing is being checked. Whatever looks at an image takes a check that is over: prepare() and open(), too.
   [[nodiscard]] int checking() const { return child_ ? child_->child.ready() : -1; }
 
   /// To be called when checking() is readable.

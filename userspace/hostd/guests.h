@@ -82,9 +82,11 @@ class Guests {
   /// Readable when QEMU's monitor has said something to that slot's freeze or thaw.
   [[nodiscard]] std::vector<std::pair<int, Slot>> monitors() const;
   void monitor_ready(Slot slot);
-  /// Readable when an image has been checked; -1: none is.
+  /// Readable when an image has been checked; -1: none is being checked.
   [[nodiscard]] int image_check() const { return images_.checking(); }
-  void image_checked();
+  /// Makes the guests that wait for their images, unless a check is still under way. To be called after whatever may
+  /// have looked at an image, and when image_check() is readable.
+  void create_waiting();
   /// About twice a second.
   void watch();
 

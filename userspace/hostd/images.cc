@@ -28,8 +28,9 @@ void Guests::create_when_checked(const hostproto::CreateGuest& request) {
   waiting_.push_back(request);
 }
 
-void Guests::image_checked() {
+void Guests::create_waiting() {
   images_.take_check();  // also where nobody waits for it any more
+  if (images_.checking() >= 0) return;
   // Those whose image is another one begin to wait anew.
   for (const auto& request : std::exchange(waiting_, {})) create_when_checked(request);
 }

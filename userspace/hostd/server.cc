@@ -82,8 +82,8 @@ Result<> Server::run(Guests& guests, int stop, const ServiceNotify& manager) {
     for (std::size_t i = 0; i < monitors.size(); ++i) {
       if (waiting[3 + machines.size() + i].revents != 0) guests.monitor_ready(monitors[i].second);
     }
-    if (waiting.back().revents != 0) guests.image_checked();
     if (waiting[2].revents != 0) read_requests(guests);
+    guests.create_waiting();  // in every turn: any step that opens an image may have taken the check they wait for
     if (waiting[1].revents != 0) accept_peer(guests);
     if (next_watch.passed()) {
       guests.watch();
