@@ -3,11 +3,13 @@
     python3 -m lib.runner [--build DIR] [--jobs N] [--folder net] [word...]      words select tests whose name contains one
 
 A test is a function `test_*` of tests/<folder>/test_*.py; its name without `test_` is the behaviour. It may raise Skip, and
-`@hang_guard(seconds)` gives it longer than the default.
+`@hang_guard(seconds)` gives it longer than the default. A file that says LEFT_TO_ALL = "what it is" takes so long that tests/run leaves it
+out without --all, and says so; here it runs like any other.
 """
 
 import argparse
 import concurrent.futures
+import dataclasses
 import importlib.util
 import os
 import signal
@@ -41,15 +43,24 @@ def load(path):
     return module
 
 
-def discover(folder):
-    """[(file, function name, hang guard)] in the order of the files."""
+@dataclasses.dataclass
+class Test:
+    path: str
+    name: str          # of the function
+    hang_guard: float
+    left_to_all: str   # what the file is, where tests/run leaves it out without --all; else empty
+
+
+def discover(folder, words=()):
+    """The tests that the words select, in the order of the files."""
     found = []
-    for name in sorted(os.listdir(f"{TESTS}/{folder}")):
-        if name.startswith("test_") and name.endswith(".py"):
-            path = f"{TESTS}/{folder}/{name}"
+    for file in sorted(os.listdir(f"{TESTS}/{folder}")):
+        if file.startswith("test_") and file.endswith(".py"):
+            path = f"{TESTS}/{folder}/{file}"
             module = load(path)
-            found += [(path, key, getattr(value, "hang_guard", HANG_GUARD_SECONDS)) for key, value in vars(module).items()
-                      if key.startswith("test_") and callable(value)]
+            found += [Test(path, key, getattr(value, "hang_guard", HANG_GUARD_SECONDS), getattr(module, "LEFT_TO_ALL", ""))
+                      for key, value in vars(module).items() if key.startswith("test_") and callable(value) and
+                      (not words or any(word in key or word in file for word in words))]
     return found
 
 
@@ -70,15 +81,15 @@ def run_here(path, name):
     return 0
 
 
-def run_apart(path, name, seconds, build, log):
+def run_apart(test, build, log):
     """The parent: starts the child, waits, and cleans up what a killed child left. Returns (outcome, seconds, output)."""
     begun = time.monotonic()
-    environment = {**os.environ, **SANITIZERS, "ENFORCER_TEST": name, "ENFORCER_BUILD": build, "PYTHONPATH": TESTS}
+    environment = {**os.environ, **SANITIZERS, "ENFORCER_TEST": test.name, "ENFORCER_BUILD": build, "PYTHONPATH": TESTS}
     with open(log, "w") as output:
-        child = subprocess.Popen([sys.executable, "-m", "lib.runner", "--run-here", path, name], cwd=TESTS, stdout=output,
+        child = subprocess.Popen([sys.executable, "-m", "lib.runner", "--run-here", test.path, test.name], cwd=TESTS, stdout=output,
                                  stderr=output, stdin=subprocess.DEVNULL, env=environment)
         try:
-            status = child.wait(timeout=seconds)
+            status = child.wait(timeout=test.hang_guard)
         except subprocess.TimeoutExpired:
             child.send_signal(signal.SIGINT)  # the test's own clean-up runs
             try:
@@ -86,7 +97,7 @@ def run_apart(path, name, seconds, build, log):
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
-            status = f"did not end within {seconds} s"
+            status = f"did not end within {test.hang_guard} s"
     with open(log, errors="replace") as file:
         text = file.read()
     outcome = {0: "pass", SKIPPED: "skip"}.get(status, "fail")
@@ -95,20 +106,19 @@ def run_apart(path, name, seconds, build, log):
     return outcome, time.monotonic() - begun, text
 
 
-def run_all(folder, build, jobs, words, logs, report):
-    """Runs what the words select; report(name, outcome, seconds, output) is called as each test ends."""
-    chosen = [(p, n, s) for p, n, s in discover(folder) if not words or any(w in n or w in os.path.basename(p) for w in words)]
+def run_all(tests, build, jobs, logs, report):
+    """Runs them; report(name, outcome, seconds, output) is called as each test ends."""
     os.makedirs(logs, exist_ok=True)
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        running = {pool.submit(run_apart, p, n, s, build, f"{logs}/{n}.log"): n for p, n, s in chosen}
+        running = {pool.submit(run_apart, test, build, f"{logs}/{test.name}.log"): test.name for test in tests}
         for future in concurrent.futures.as_completed(running):
             report(running[future], *future.result())
 
 
 def run_one(folder, name, build, logs):
     """One test by its exact name: (outcome, seconds, output)."""
-    (found,) = [(path, seconds) for path, function, seconds in discover(folder) if function == name]
-    return run_apart(found[0], name, found[1], build, f"{logs}/{name}.log")
+    (test,) = [test for test in discover(folder) if test.name == name]
+    return run_apart(test, build, f"{logs}/{name}.log")
 
 
 def main():
@@ -129,7 +139,7 @@ def main():
         if outcome != "pass":
             print(output[-8000:])
     build = os.path.abspath(options.build)
-    run_all(options.folder, build, options.jobs, options.words, f"{build}/test-logs/{options.folder}", report)
+    run_all(discover(options.folder, options.words), build, options.jobs, f"{build}/test-logs/{options.folder}", report)
     print("{pass} passed, {fail} failed, {skip} skipped".format(**counts))
     return 1 if counts["fail"] else 0
 
