@@ -13,7 +13,7 @@ from lib.small_root import libraries
 FOLDERS = ["bin", "etc", "etc/ssl", "etc/ssl/certs", "tmp", "usr", "usr/bin"]
 TEXTS = {"etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n", "etc/group": "root:x:0:\nnogroup:x:65534:\n",
          "etc/nsswitch.conf": "hosts: files dns\n"}
-APPLETS = ["sh", "cat", "env", "ls", "id", "ip", "nslookup", "sleep", "grep", "mount", "test", "ping", "nc"]
+APPLETS = ["sh", "cat", "env", "ls", "id", "ip", "nslookup", "sleep", "grep", "mount", "test", "nc", "httpd", "wget"]
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 
 

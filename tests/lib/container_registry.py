@@ -47,5 +47,5 @@ class ContainerRegistry:
         return False
 
     def requests(self, **match):
-        """What has arrived: requests(method="GET", status="200")."""
+        """What has arrived: requests(method="GET", status=200)."""
         return self.front.requests(host=NAME, **match)
