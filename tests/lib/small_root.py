@@ -19,7 +19,7 @@ TEXTS = {"etc/passwd": "root:x:0:0:root:/root:/bin/sh\n", "etc/group": "root:x:0
                                 "Description: the one that is here\n"}
 
 
-def _libraries(program):
+def libraries(program):
     """What a program is linked with, its loader included."""
     listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
     return [word for line in listed.splitlines() for word in line.split() if word.startswith("/")]
@@ -40,7 +40,7 @@ def _fill(root):
     for program in PROGRAMS:
         real = os.path.realpath(program)
         shutil.copy(real, f"{root}{program}")
-        for library in _libraries(real):
+        for library in libraries(real):
             os.makedirs(os.path.dirname(root + library), exist_ok=True)
             shutil.copy(library, root + library)
     os.symlink("../usr/sbin/mkfs.ext4", f"{root}/sbin/mkfs.ext4")

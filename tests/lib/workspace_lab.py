@@ -22,8 +22,10 @@ def require_user_namespaces():
 
 
 class WorkspaceLab(Lab):
-    def __init__(self, policy=""):
-        super().__init__(policy=policy, guests=(), start=False)
+    image = "agent"
+
+    def __init__(self, policy="", credentials=None):
+        super().__init__(policy=policy, guests=(), start=False, credentials=credentials)
 
     def __enter__(self):
         require_user_namespaces()
@@ -33,8 +35,7 @@ class WorkspaceLab(Lab):
             os.mkdir(self.root)
             self.make("kim", mode=0o700)
             self.project = self.make("kim/project")
-            build_small_agent(f"{self.folder}/images")
-            self.enforcer.write_config(images={"roots": [f"{self.folder}/images"]}, workspaces={"roots": [self.root]})
+            self.enforcer.write_config(images={"roots": [self.make_images()]}, workspaces={"roots": [self.root]})
             write_accounts(self.enforcer)
             self.enforcer.start()
         except BaseException:
@@ -42,6 +43,11 @@ class WorkspaceLab(Lab):
             raise
         self.kim = Reviewer(self.enforcer, "kim")
         return self
+
+    def make_images(self):
+        """The folder in which `image` is."""
+        build_small_agent(f"{self.folder}/images")
+        return f"{self.folder}/images"
 
     def make(self, name, owner=KIM, mode=0o755):
         """A folder below the root of workspaces; its path."""
@@ -59,7 +65,7 @@ class WorkspaceLab(Lab):
 
     def run(self, *arguments, **options):
         """`enforcerctl run` of kim's."""
-        return self.kim.ctl("run", "--image", "agent", *arguments, timeout=BOOT_SECONDS, **options)
+        return self.kim.ctl("run", "--image", self.image, *arguments, timeout=BOOT_SECONDS, **options)
 
     def guest_with(self, *workspaces, name="g1", options=()):
         """A guest of kim's that stays."""
@@ -68,9 +74,9 @@ class WorkspaceLab(Lab):
         assert done.returncode == 0, f"no guest: {done.stdout}{done.stderr}"
         return self.record(name)
 
-    def inside(self, script, *options, name="g1"):
+    def inside(self, script, *options, name="g1", timeout=60):
         """A shell script in the guest, as kim, in her project; options: "--root"."""
-        return self.kim.ctl("guest", "exec", "--cwd", self.project, *options, name, "--", "sh", "-c", script, timeout=60)
+        return self.kim.ctl("guest", "exec", "--cwd", self.project, *options, name, "--", "sh", "-c", script, timeout=timeout)
 
     def ask_for_guest(self, workspace):
         """What the daemon answers to a request of kim's, whatever the tool would have said of it."""

@@ -137,10 +137,13 @@ def tidy(root):
 
 
 def put_files(root, folder):
-    """Copies what a profile adds (profiles/NAME.root/...), owned by root; programs stay programs."""
+    """Copies what a profile adds (profiles/NAME.root/...), owned by root; programs stay programs. A file `.folder` stands for the
+    folder that it is in, which git would not keep empty."""
     for source in sorted(path for path in folder.rglob("*") if path.is_file()):
         target = root / source.relative_to(folder)
         target.parent.mkdir(parents=True, exist_ok=True)
+        if source.name == ".folder":
+            continue
         shutil.copyfile(source, target)
         os.chown(target, 0, 0)
         target.chmod(0o755 if os.access(source, os.X_OK) else 0o644)

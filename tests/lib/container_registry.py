@@ -1,0 +1,51 @@
+"""A registry of containers' images in the world: Debian's docker-registry behind nginx, which serves only who has its password."""
+
+import contextlib
+import crypt
+import os
+import shutil
+
+from lib.expect import Skip
+from lib.nginx_server import Nginx
+from lib.processes import wait_for
+from lib.world import SECRET
+
+NAME, USER = "registry.test", "lab"
+# What an enforcer needs to know to be let in; the guest is told nothing of it.
+CREDENTIAL = {"binding": [{"to": [NAME], "as": "basic", "username": USER}]}
+PORT = 5000
+_CONFIG = """
+version: 0.1
+log: {{level: info, accesslog: {{disabled: true}}}}
+storage: {{filesystem: {{rootdirectory: {folder}/storage}}}}
+http: {{addr: "127.0.0.1:{port}"}}
+auth: {{htpasswd: {{realm: registry, path: {folder}/htpasswd}}}}
+"""
+
+
+class ContainerRegistry:
+    def __init__(self, lab):
+        if not shutil.which("docker-registry"):
+            raise Skip("docker-registry is missing: deploy/install-packages test")
+        self.lab, self.folder = lab, f"{lab.folder}/registry"
+        os.makedirs(self.folder)
+        with open(f"{self.folder}/htpasswd", "w") as file:
+            file.write(f"{USER}:{crypt.crypt(SECRET, crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16))}\n")
+        with open(f"{self.folder}/config.yml", "w") as file:
+            file.write(_CONFIG.format(folder=self.folder, port=PORT))
+        self.process = lab.world.start_process(["docker-registry", "serve", f"{self.folder}/config.yml"], "registry.log")
+        wait_for(self._serves, seconds=30, what="the registry to serve")
+        self.front = Nginx(lab, {NAME: {"/": f"http://127.0.0.1:{PORT}"}})
+
+    def _serves(self):
+        assert self.process.alive(), self.process.output()
+        with contextlib.suppress(OSError), self.lab.world.netns.socket() as client:
+            client.settimeout(10)
+            client.connect(("127.0.0.1", PORT))
+            client.sendall(b"GET /v2/ HTTP/1.0\r\nHost: localhost\r\n\r\n")
+            return b" 401 " in client.recv(100)
+        return False
+
+    def requests(self, **match):
+        """What has arrived: requests(method="GET", status=200)."""
+        return self.front.requests(host=NAME, **match)

@@ -1,0 +1,67 @@
+"""A lab whose guests are those of the image `docker`, built once into the build folder from Debian's packages: a minute, and root."""
+
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+
+from lib.expect import Skip
+from lib.lab import REPOSITORY, build_folder
+from lib.processes import wait_for
+from lib.reachable import reachable
+from lib.workspace_lab import WorkspaceLab
+
+IMAGE_SECONDS = 900     # downloading 300 MB included
+ENGINE_SECONDS = 300    # of a loaded machine under TCG; an idle one takes twenty
+COMMAND_SECONDS = 300
+
+
+def docker_image():
+    """The folder with the image. It is built when it is missing or was made of something else than what is here now."""
+    images, init = f"{build_folder()}/images", f"{build_folder()}/vm-images/enforcer-init"
+    kernel_root = os.environ.get("ENFORCER_KERNEL_ROOT", "/")
+    made_of, stamp = _digest(init, kernel_root), pathlib.Path(f"{images}/docker.made-of")
+    if not (os.path.exists(f"{images}/docker/image.json") and stamp.exists() and stamp.read_text() == made_of):
+        if missing := [program for program in ("mmdebstrap", "mkfs.erofs") if not shutil.which(program)]:
+            raise Skip(f"{', '.join(missing)} missing: deploy/install-packages image-root")
+        print("building the image docker")
+        argv = [f"{REPOSITORY}/vm-images/build", "docker", "--output", images, "--init", init, "--kernel-root", kernel_root]
+        done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=IMAGE_SECONDS)
+        assert done.returncode == 0, f"vm-images/build docker:\n{done.stdout}"
+        stamp.write_text(made_of)
+    return reachable(images)
+
+
+def _digest(init, kernel_root):
+    """Of all that goes into the image but the packages, of which any will do."""
+    folder, digest = pathlib.Path(f"{REPOSITORY}/vm-images"), hashlib.sha256()
+    for path in [folder / "build", *sorted(folder.glob("builder/*.py")), *sorted(folder.glob("profiles/**/*")), pathlib.Path(init)]:
+        if path.is_file():
+            digest.update(f"{path} {path.stat().st_mode}\n".encode() + path.read_bytes())
+    digest.update("".join(sorted(path.name for path in pathlib.Path(kernel_root).glob("boot/vmlinuz-*"))).encode())
+    return digest.hexdigest()
+
+
+class DockerLab(WorkspaceLab):
+    image = "docker"
+
+    def make_images(self):
+        return docker_image()
+
+    def start_guest(self):
+        """g1 of kim's, with her project, in which the engine answers; its record."""
+        record = self.guest_with(self.project, options=("-l", "lab=yes"))
+        wait_for(lambda: self.inside("docker version").returncode == 0, ENGINE_SECONDS, "the engine in the guest to answer", interval=1)
+        return record
+
+    def docker(self, arguments, *options):
+        """The words behind `docker`, as a shell reads them, as kim."""
+        return self.inside(f"docker {arguments}", *options, timeout=COMMAND_SECONDS)
+
+    def docker_ok(self, arguments):
+        done = self.docker(arguments)
+        if done.returncode != 0:
+            raise AssertionError(f"docker {arguments}: {done.returncode}: {done.stdout}{done.stderr}\n" +
+                                 self.inside("tail -n 20 /var/log/docker.log", "--root").stdout)
+        return done.stdout
