@@ -30,10 +30,11 @@ struct InjectionDraft {
   bool has_as = false;
 };
 
+constexpr std::string_view kAsWords[] = {"bearer", "basic", "header", "query", "github", "sigv4"};
+
 void read_as(const YamlNode& node, InjectionDraft& draft, Reader& reader) {
-  static constexpr std::string_view kWords[] = {"bearer", "basic", "header", "query", "github", "sigv4"};
   static constexpr As kValues[] = {As::kBearer, As::kBasic, As::kHeader, As::kQuery, As::kGithub, As::kSigV4};
-  const auto choice = read_choice(node, kWords, reader);
+  const auto choice = read_choice(node, kAsWords, reader);
   draft.has_as = choice.has_value();
   if (choice) draft.injection.as = kValues[*choice];
 }
@@ -57,18 +58,31 @@ void check_target(const Target& target, Reader& reader) {
 }
 
 // Which of them belong to a kind shows when the kind is known; take_for() reads them.
+constexpr Shape kInjectionHost = shape::text("host").like("api.example.com");
+constexpr Shape kAwsWord = shape::text("text", "^[a-z0-9-]+$");
+
 constexpr Field<InjectionDraft> kInjectionFields[] = {
-    {"to", Need::kRequired, "list of hosts",
+    {"to", Need::kRequired, shape::some(kInjectionHost, "list of hosts"),
+     "The hosts that may see the secret. Without a port: 443.",
      [](const YamlNode& n, InjectionDraft& draft, Reader& r) {
        read_targets(n, "to", PortDefault::kHttps, draft.injection.to, r);
        for (const Target& target : draft.injection.to) check_target(target, r);
      }},
-    {"as", Need::kRequired, "bearer, basic, header, query, github or sigv4", read_as},
-    {"username", Need::kOptional, "text", [](const YamlNode&, InjectionDraft&, Reader&) {}},
-    {"name", Need::kOptional, "name of a header or parameter", [](const YamlNode&, InjectionDraft&, Reader&) {}},
-    {"format", Need::kOptional, "text with {}", [](const YamlNode&, InjectionDraft&, Reader&) {}},
-    {"services", Need::kOptional, "list of services", [](const YamlNode&, InjectionDraft&, Reader&) {}},
-    {"regions", Need::kOptional, "list of regions", [](const YamlNode&, InjectionDraft&, Reader&) {}},
+    {"as", Need::kRequired, shape::choice(kAsWords),
+     "`bearer`: `Authorization: Bearer …`. `basic`: with `username`. `header`: the header `name`, as `format` says. "
+     "`query`: the parameter `name`. `github`: as git or the API wants it. `sigv4`: AWS signatures are made again "
+     "with it, for `services` in `regions`.",
+     read_as},
+    {"username", Need::kOptional, shape::text(), "For `as: basic`.", [](const YamlNode&, InjectionDraft&, Reader&) {}},
+    {"name", Need::kOptional, shape::text("name of a header or parameter"), "For `as: header` and `as: query`.",
+     [](const YamlNode&, InjectionDraft&, Reader&) {}},
+    {"format", Need::kOptional, shape::text("text with {}", R"(\{\})").like("Token {}"),
+     "For `as: header`: the value of the header, with `{}` once for the secret.",
+     [](const YamlNode&, InjectionDraft&, Reader&) {}},
+    {"services", Need::kOptional, shape::some(kAwsWord, "list of services"),
+     "For `as: sigv4`: as signatures spell them, such as `ce`.", [](const YamlNode&, InjectionDraft&, Reader&) {}},
+    {"regions", Need::kOptional, shape::some(kAwsWord, "list of regions"), "For `as: sigv4`: such as `eu-central-1`.",
+     [](const YamlNode&, InjectionDraft&, Reader&) {}},
 };
 
 void take_username(const YamlNode& node, CredentialSpec::Injection& into, Reader& reader) {
@@ -190,6 +204,10 @@ void take_rest(const YamlNode& node, CredentialSpec::Injection& injection, Reade
 }
 
 }  // namespace
+
+std::vector<FieldShape> injection_fields() {
+  return fields_of<kInjectionFields>();
+}
 
 void read_injections(const YamlNode& node, std::vector<CredentialSpec::Injection>& into, Reader& reader) {
   for (const YamlNode& item : some_items(node, "inject", reader)) {

@@ -8,6 +8,9 @@
 
 namespace enforcer::policy {
 
+/// What an entry may say; which of it belongs to which `as` is said in words.
+[[nodiscard]] std::vector<FieldShape> injection_fields();
+
 /// Appends; entries whose `as` is not known are left out.
 void read_injections(const YamlNode& node, std::vector<CredentialSpec::Injection>& into, Reader& reader);
 
