@@ -107,7 +107,7 @@ def test_a_key_says_what_it_means_when_pointed_at():
     text = with_schema(POLICY)
     with LanguageServer() as server:
         server.open("p.yaml", text)
-        for key, words in (("paths:", "any number of them"), ("guests:", "selects nobody"), ("kind:", "whatever policies say")):
+        for key, words in (("paths:", "`**` any number of them"), ("guests:", "selects nobody"), ("kind:", "`Guardrail`: what holds for every guest")):
             line, column = at(text, key)
             shown = server.hover("p.yaml", line, column + 1)
             assert words in shown, f"{key} {shown!r}"

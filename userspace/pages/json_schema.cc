@@ -28,6 +28,15 @@ bool fits(const char* text, std::string_view pattern) {
   return pattern.empty() || std::regex_search(text, std::regex(pattern.begin(), pattern.end()));
 }
 
+/// In plain words, and in Markdown for editors that know the word (it is none of draft-07's).
+json described(std::string_view about) {
+  std::string plain(about);
+  std::erase(plain, '`');
+  json out = {{"description", plain}};
+  if (plain != about) out["markdownDescription"] = about;
+  return out;
+}
+
 /// One schema, and those that it refers to.
 class Writer {
  public:
@@ -35,7 +44,7 @@ class Writer {
     json properties = json::object();
     json required = json::array();
     for (const FieldShape& field : fields) {
-      json property = {{"description", field.about}};
+      json property = described(field.about);
       property.update(of(field.shape));
       properties[std::string(field.key)] = std::move(property);
       if (field.need == Need::kRequired) required.push_back(field.key);
@@ -172,7 +181,7 @@ std::string policy_schema() {
   schema.update(writer.object_of(policy::envelope_fields()));
   json by_kind = json::array();
   for (const policy::KindShape& kind : policy::kind_shapes()) {
-    json spec = {{"description", kind.about}};
+    json spec = described(kind.about);
     spec.update(writer.object_of(kind.fields()));
     by_kind.push_back({{"if", {{"properties", {{"kind", {{"const", kind.kind}}}}}, {"required", {"kind"}}}},
                        {"then", {{"properties", {{"spec", std::move(spec)}}}}}});
