@@ -23,11 +23,12 @@ bool write(const std::filesystem::path& path, const std::string& text) {
 
 int main(int argc, char** argv) {
   const std::string_view set = argc == 3 ? argv[1] : "";
-  if (set != "shipped") {
-    std::fprintf(stderr, "usage: enforcer-pages shipped FOLDER\n");
+  if (set != "shipped" && set != "manual") {
+    std::fprintf(stderr, "usage: enforcer-pages shipped|manual FOLDER\n");
     return 2;
   }
-  for (const auto& page : enforcer::pages::shipped_pages()) {
+  const auto pages = set == "shipped" ? enforcer::pages::shipped_pages() : enforcer::pages::manual_pages();
+  for (const auto& page : pages) {
     if (!write(std::filesystem::path(argv[2]) / page.path, page.text)) return 1;
   }
   return 0;

@@ -14,4 +14,7 @@ struct Page {
 /// What is kept in the repository, by its path there: schemas for editors and the reference. A test compares.
 [[nodiscard]] std::vector<Page> shipped_pages();
 
+/// What is made anew by each build, by its name: manual pages, which have the version in them.
+[[nodiscard]] std::vector<Page> manual_pages();
+
 }  // namespace enforcer::pages
