@@ -60,6 +60,28 @@ def test_a_good_policy_has_no_diagnostics_and_each_mistake_one_in_its_line():
 
 
 @hang_guard(GUARD_SECONDS)
+def test_a_place_of_a_credential_wants_the_keys_of_its_kind_and_no_others():
+    text = with_schema("""apiVersion: enforcer.dev/v1
+kind: Credential
+metadata: {name: bot}
+spec:
+  source: {store: true}
+  inject:
+    - to: [api.example.com]
+      as: bearer
+""")
+    line = at(text, "as: bearer")[0]
+    with LanguageServer() as server:
+        equal(server.open("c.yaml", text), [])
+        told = server.change("c.yaml", 2, text.replace("as: bearer", "as: basic"))
+        assert [place for place, message in told if '"username"' in message] == [line - 1], told
+        equal(server.change("c.yaml", 3, text.replace("as: bearer", "as: basic\n      username: bot")), [])
+        told = server.change("c.yaml", 4, text.replace("as: bearer", "as: bearer\n      username: bot"))
+        equal([place for place, message in told if "username" in message], [line + 1], f"lines of {told}")
+        equal(server.change("c.yaml", 5, text), [])
+
+
+@hang_guard(GUARD_SECONDS)
 def test_everything_that_is_shipped_as_an_example_is_good_in_an_editor():
     with LanguageServer() as server:
         examples = [name for name in sorted(os.listdir(f"{ROOT}/policies")) if name.endswith(".yaml")]

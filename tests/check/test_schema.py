@@ -17,12 +17,8 @@ BROKEN = "tests/unit/policy/broken"
 SHAPE_CODES = {"E0101", "E0102", "E0103", "E0104"}
 # Judged by the loader alone: what depends on the value or the presence of another key, ...
 LOADER_ONLY = {
-    ("credential_places", "inject has no 'regions' (for 'as: sigv4')"),
-    ("credential_places", "inject has no 'services' (for 'as: sigv4')"),
     ("credential_sources", "vault has no 'tokenFile' (or roleId and secretIdFile)"),
     ("credential_sources", "vault has no 'secretIdFile' (beside roleId)"),
-    ("credentials", "inject has no 'username' (for 'as: basic')"),
-    ("credentials", "inject has no 'name' (for 'as: header' and 'as: query')"),
     ("missing_keys", "test has no 'connect' (or request, aws or git)"),
     ("presets", "include has no 'preset' (name of a preset)"),
     # ... and a spelling that YAML, but not the loader, takes for `true`.

@@ -151,12 +151,31 @@ class Writer {
     return schema;
   }
 
+  /// An object with what several of its keys say together.
+  json complete(const Shape& shape) {
+    json object = object_of(shape.fields());
+    if (shape.belongings == nullptr) return object;
+    const std::string beside(shape.belongings->beside);
+    json together = json::array();
+    for (const policy::Belonging& belonging : shape.belongings->keys) {
+      const std::string key(belonging.key);
+      json one = {
+          {"if", {{"properties", {{beside, {{"enum", belonging.values}}}}}, {"required", json::array({beside})}}}};
+      if (belonging.need == Need::kRequired) one["then"] = {{"required", json::array({key})}};
+      // An author begins with any key: before `as` is there, nothing is wrong.
+      one["else"] = {{"if", {{"required", json::array({beside})}}}, {"then", {{"properties", {{key, false}}}}}};
+      together.push_back(std::move(one));
+    }
+    object["allOf"] = std::move(together);
+    return object;
+  }
+
   json named(const Shape& shape) {
     if (shape.fields == nullptr) return {{"type", "object"}};
-    if (shape.definition.empty()) return object_of(shape.fields());
+    if (shape.definition.empty()) return complete(shape);
     const std::string name(shape.definition);
     if (!definitions_.contains(name)) {
-      json object = object_of(shape.fields());
+      json object = complete(shape);
       definitions_[name] = std::move(object);
     }
     return {{"$ref", "#/definitions/" + name}};

@@ -58,7 +58,7 @@ constexpr Field<CredentialSpec> kPlaceholderFields[] = {
      }},
 };
 
-constexpr Shape kInjection = shape::object(injection_fields, "place");
+constexpr Shape kInjection = shape::object(injection_fields, "place").with(kInjectionBelongings);
 
 constexpr Field<SpecDraft> kSpecFields[] = {
     {"source", Need::kRequired, shape::one_key(source_fields, "file, systemd, env, exec, store or vault"),

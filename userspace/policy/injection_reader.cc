@@ -176,34 +176,54 @@ void check_services(const CredentialSpec::Injection& injection, Reader& reader) 
 
 using Take = void (*)(const YamlNode&, CredentialSpec::Injection&, Reader&);
 
-/// A field that belongs to some kinds only: required there (or not), an error elsewhere.
-void take_for(const YamlNode& object, std::string_view key, bool belongs, Need need, std::string_view kinds, Take take,
-              CredentialSpec::Injection& into, Reader& reader) {
-  const auto member = std::ranges::find(object.members, key, &YamlMember::key);
+constexpr std::string_view kAsBasic[] = {"basic"};
+constexpr std::string_view kAsHeader[] = {"header"};
+constexpr std::string_view kAsNamed[] = {"header", "query"};
+constexpr std::string_view kAsSigning[] = {"sigv4"};
+
+// take_rest() reads them in this order.
+constexpr Belonging kOfSomeKinds[] = {{"username", Need::kRequired, kAsBasic},
+                                      {"name", Need::kRequired, kAsNamed},
+                                      {"format", Need::kOptional, kAsHeader},
+                                      {"services", Need::kRequired, kAsSigning},
+                                      {"regions", Need::kRequired, kAsSigning}};
+constexpr Take kTakes[] = {take_username, take_name, take_format, take_services, take_regions};
+static_assert(std::size(kTakes) == std::size(kOfSomeKinds));
+
+/// "for 'as: header' and 'as: query'".
+std::string said_of(const Belonging& field) {
+  std::string out = "for ";
+  for (const std::string_view value : field.values) {
+    if (value != field.values.front()) out += " and ";
+    out += fmt::format("'as: {}'", value);
+  }
+  return out;
+}
+
+void take_for(const YamlNode& object, const Belonging& field, Take take, CredentialSpec::Injection& into,
+              Reader& reader) {
+  const bool belongs = std::ranges::find(field.values, label(into.as)) != field.values.end();
+  const auto member = std::ranges::find(object.members, field.key, &YamlMember::key);
   if (member == object.members.end()) {
-    if (belongs && need == Need::kRequired) report_missing_key(object.place, key, kinds, "inject", reader);
+    if (belongs && field.need == Need::kRequired) {
+      report_missing_key(object.place, field.key, said_of(field), "inject", reader);
+    }
   } else if (belongs) {
     take(member->value, into, reader);
   } else {
-    reader.report(member->place, Code::kConflict, fmt::format("'{}' is {}", key, kinds));
+    reader.report(member->place, Code::kConflict, fmt::format("'{}' is {}", field.key, said_of(field)));
   }
 }
 
 /// What belongs to the kind, and nothing else.
 void take_rest(const YamlNode& node, CredentialSpec::Injection& injection, Reader& reader) {
-  const bool header = injection.as == As::kHeader;
-  const bool signs = injection.as == As::kSigV4;
-  take_for(node, "username", injection.as == As::kBasic, Need::kRequired, "for 'as: basic'", take_username, injection,
-           reader);
-  take_for(node, "name", header || injection.as == As::kQuery, Need::kRequired, "for 'as: header' and 'as: query'",
-           take_name, injection, reader);
-  take_for(node, "format", header, Need::kOptional, "for 'as: header'", take_format, injection, reader);
-  take_for(node, "services", signs, Need::kRequired, "for 'as: sigv4'", take_services, injection, reader);
-  take_for(node, "regions", signs, Need::kRequired, "for 'as: sigv4'", take_regions, injection, reader);
+  for (std::size_t i = 0; i < std::size(kTakes); ++i) take_for(node, kOfSomeKinds[i], kTakes[i], injection, reader);
   check_services(injection, reader);
 }
 
 }  // namespace
+
+constexpr Belongings kInjectionBelongings{"as", kOfSomeKinds};
 
 std::vector<FieldShape> injection_fields() {
   return fields_of<kInjectionFields>();

@@ -19,6 +19,17 @@ struct FieldShape;
 /// The table of an object, whatever its reader reads into. A function, because tables are typed and some are joined.
 using FieldTable = std::vector<FieldShape> (*)();
 
+/// A key of an object that belongs to some values of another key only: required there or not, an error elsewhere.
+struct Belonging {
+  std::string_view key;
+  Need need;
+  std::span<const std::string_view> values;
+};
+struct Belongings {
+  std::string_view beside;  ///< the other key
+  std::span<const Belonging> keys;
+};
+
 struct Shape {
   enum class Kind {
     kText,      ///< which YAML readers may take for a number; never for true, false or null
@@ -45,6 +56,7 @@ struct Shape {
   const Shape* item = nullptr;
   const Shape* other = nullptr;
   FieldTable fields = nullptr;
+  const Belongings* belongings = nullptr;  ///< of a kObject
   std::string_view example{};
   std::string_view definition{};  ///< name under which the schema has the object once for all places; empty: in place
 
@@ -52,6 +64,12 @@ struct Shape {
   [[nodiscard]] constexpr Shape like(std::string_view text) const {
     Shape copy = *this;
     copy.example = text;
+    return copy;
+  }
+  /// The same object with keys that belong to values of another.
+  [[nodiscard]] constexpr Shape with(const Belongings& keys) const {
+    Shape copy = *this;
+    copy.belongings = &keys;
     return copy;
   }
   /// As a message calls it: "list of hosts", "allow, review or deny".
