@@ -50,13 +50,16 @@ def test_a_good_policy_has_no_diagnostics_and_each_mistake_one_in_its_line():
                 ("kind: Policy", "kind: Polcy", "Guardrail")]
     good = with_schema(POLICY)
     with LanguageServer() as server:
-        equal(server.open("p.yaml", good), [])
+        server.open("p.yaml", good)
+        server.no_mistakes("p.yaml")
         for version, (piece, mistake, expected) in enumerate(mistakes):
             line = at(good, piece.lstrip())[0]
-            told = server.change("p.yaml", 2 * version + 2, good.replace(piece, mistake))
+            server.change("p.yaml", 2 * version + 2, good.replace(piece, mistake))
+            told = server.mistakes("p.yaml")
             near = line if mistake else line - 1  # what is missing is told where its mapping begins
             assert [place for place, message in told if expected in message] == [near], f"{mistake!r}: {told}"
-            equal(server.change("p.yaml", 2 * version + 3, good), [])
+            server.change("p.yaml", 2 * version + 3, good)
+            server.no_mistakes("p.yaml")
 
 
 @hang_guard(GUARD_SECONDS)
@@ -72,13 +75,18 @@ spec:
 """)
     line = at(text, "as: bearer")[0]
     with LanguageServer() as server:
-        equal(server.open("c.yaml", text), [])
-        told = server.change("c.yaml", 2, text.replace("as: bearer", "as: basic"))
+        server.open("c.yaml", text)
+        server.no_mistakes("c.yaml")
+        server.change("c.yaml", 2, text.replace("as: bearer", "as: basic"))
+        told = server.mistakes("c.yaml")
         assert [place for place, message in told if '"username"' in message] == [line - 1], told
-        equal(server.change("c.yaml", 3, text.replace("as: bearer", "as: basic\n      username: bot")), [])
-        told = server.change("c.yaml", 4, text.replace("as: bearer", "as: bearer\n      username: bot"))
+        server.change("c.yaml", 3, text.replace("as: bearer", "as: basic\n      username: bot"))
+        server.no_mistakes("c.yaml")
+        server.change("c.yaml", 4, text.replace("as: bearer", "as: bearer\n      username: bot"))
+        told = server.mistakes("c.yaml")
         equal([place for place, message in told if "username" in message], [line + 1], f"lines of {told}")
-        equal(server.change("c.yaml", 5, text), [])
+        server.change("c.yaml", 5, text)
+        server.no_mistakes("c.yaml")
 
 
 @hang_guard(GUARD_SECONDS)
@@ -87,10 +95,13 @@ def test_everything_that_is_shipped_as_an_example_is_good_in_an_editor():
         examples = [name for name in sorted(os.listdir(f"{ROOT}/policies")) if name.endswith(".yaml")]
         assert examples
         for name in examples:
-            equal(server.open(name, with_schema(read(f"policies/{name}"))), [], name)
-        equal(server.open("enforcer.yaml", with_schema(read("deploy/enforcer.yaml"), "config")), [])
+            server.open(name, with_schema(read(f"policies/{name}")))
+            server.no_mistakes(name)
+        server.open("enforcer.yaml", with_schema(read("deploy/enforcer.yaml"), "config"))
+        server.no_mistakes("enforcer.yaml")
         broken = read("deploy/enforcer.yaml").replace("journald: false", "journal: false")
-        told = server.open("broken.yaml", with_schema(broken, "config"))
+        server.open("broken.yaml", with_schema(broken, "config"))
+        told = server.mistakes("broken.yaml")
         equal(told, [(at(with_schema(broken, "config"), "journal: false")[0], "Property journal is not allowed.")])
 
 
@@ -99,7 +110,8 @@ def test_the_unknown_keys_of_the_broken_file_are_told_in_the_same_lines_as_by_th
     folder = "tests/unit/policy/broken"
     expected = {int(line.split(":")[1]) for line in read(f"{folder}/unknown_keys.expected").splitlines() if "[E0102]" in line}
     with LanguageServer() as server:
-        told = server.open("unknown.yaml", with_schema(read(f"{folder}/unknown_keys.yaml")))
+        server.open("unknown.yaml", with_schema(read(f"{folder}/unknown_keys.yaml")))
+        told = server.mistakes("unknown.yaml")
     assert expected and expected <= {line for line, message in told if "is not allowed" in message}, f"{expected}: {told}"
 
 

@@ -45,15 +45,20 @@ class LanguageServer:
         self._home.cleanup()
 
     def open(self, name, text):
-        """Diagnostics of a file that is opened: [(line, message)]."""
         self._notify("textDocument/didOpen", {"textDocument": {"uri": self._uri(name), "languageId": "yaml", "version": 1, "text": text}})
-        return self._diagnosed(name)
 
     def change(self, name, version, text):
-        """Diagnostics after the whole text has been replaced; versions count from 2."""
+        """The whole text is replaced; versions count from 2."""
         self._notify("textDocument/didChange", {"textDocument": {"uri": self._uri(name), "version": version},
                                                 "contentChanges": [{"text": text}]})
-        return self._diagnosed(name)
+
+    def mistakes(self, name):
+        """[(line, message)] as soon as the file has any."""
+        return self._told(name, lambda told: told)
+
+    def no_mistakes(self, name):
+        """Returns when the server says of the file that nothing is wrong with it."""
+        self._told(name, lambda told: not told)
 
     def completions(self, name, line, column):
         """The labels that are offered."""
@@ -71,11 +76,19 @@ class LanguageServer:
     def _at(self, name, line, column):
         return {"textDocument": {"uri": self._uri(name)}, "position": {"line": line, "character": column}}
 
-    def _diagnosed(self, name):
+    def _told(self, name, wanted):
+        # What is told has no version, and a text is sometimes judged twice: the answer to the text before may come first.
+        told = "nothing at all"
         while True:
-            told = self._diagnostics.get(timeout=ANSWER_SECONDS)
-            if told["uri"] == self._uri(name):
-                return [(d["range"]["start"]["line"], d["message"]) for d in told["diagnostics"]]
+            try:
+                params = self._diagnostics.get(timeout=ANSWER_SECONDS)
+            except queue.Empty:
+                raise AssertionError(f"{name}: the server says {told}") from None
+            if params["uri"] != self._uri(name):
+                continue
+            told = [(d["range"]["start"]["line"], d["message"]) for d in params["diagnostics"]]
+            if wanted(told):
+                return told
 
     def _send(self, message):
         body = json.dumps({"jsonrpc": "2.0", **message}).encode()

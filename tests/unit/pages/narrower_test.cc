@@ -23,9 +23,10 @@ struct Spot {
 #define RULE(keys) POLICY("allow: [{name: a, to: [a.test], " keys "}]")
 #define CREDENTIAL(spec) OBJECT("Credential", spec)
 #define INJECT "inject: [{to: [a.test], as: bearer}]"
-#define SIGV4(services, regions)                                                                                       \
-  CREDENTIAL("source: {store: true}, inject: [{to: [a.test], as: sigv4, services: " services ", regions: " regions "}" \
-                                                                                                                   "]")
+#define SIGV4(services, regions)                                                                                   \
+  CREDENTIAL("source: {store: true}, inject: [{to: [a.test], as: sigv4, services: " services ", regions: " regions \
+             "}"                                                                                                   \
+             "]")
 #define ROLE(keys)                                                  \
   CREDENTIAL("source: {store: true}, exchange: {assumeRole: {" keys \
              "}}, inject: [{to: [a.test], as: "                     \
