@@ -11,7 +11,8 @@ from sources import ROOT, files, read, scripts  # noqa: E402
 TOP_LEVEL = {"CMakeLists.txt", "CMakePresets.json", "LICENSE", "README.md", "bpf", "deploy", "policies", "tests", "userspace",
              "vm-images"}
 # Of Debian's packages (deploy/packages): peers of tests, and nothing else.
-TEST_PACKAGES = {"boto3", "botocore", "brotli", "cryptography", "grpc", "h2", "hpack", "websockets", "zstandard"}
+TEST_PACKAGES = {"boto3", "botocore", "brotli", "cryptography", "grpc", "h2", "hpack", "jsonschema", "websockets", "yaml",
+                 "zstandard"}
 LINES_AT_MOST, BPF_LINES_AT_MOST = 400, 250
 
 

@@ -1,18 +1,13 @@
 """A package registry of the world: verdaccio, offline, behind nginx. It is installed once, into the build folder."""
 
 import contextlib
-import fcntl
 import json
 import os
-import shutil
-import subprocess
 
-from lib.expect import Skip
-from lib.lab import REPOSITORY
+from lib.npm_package import installed
 from lib.processes import wait_for
 
 VERSION = "6.1.6"  # the last that starts with Node 18 and 20
-INSTALL_SECONDS = 600
 PORT = 4873
 _CONFIG = """
 storage: {folder}/storage
@@ -26,24 +21,8 @@ log: {{type: stdout, format: pretty, level: http}}
 
 def program():
     """verdaccio's own, after it has been installed where it is missing."""
-    folder = f"{REPOSITORY}/build/npm-verdaccio-{VERSION}"
-    os.makedirs(os.path.dirname(folder), exist_ok=True)
-    with open(f"{folder}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not os.path.exists(folder):
-            fresh = f"{folder}.new"
-            shutil.rmtree(fresh, ignore_errors=True)
-            os.makedirs(fresh)
-            # It asks for node-fetch by a tag, and not every registry keeps tags: any version that is there already will do.
-            with open(f"{fresh}/package.json", "w") as file:
-                json.dump({"private": True, "dependencies": {"verdaccio": VERSION, "node-fetch": "2.6.7"}}, file)
-            argv = ["npm", "install", "--prefix", fresh, "--no-audit", "--no-fund", "--ignore-scripts"]
-            try:
-                subprocess.run(argv, check=True, capture_output=True, text=True, timeout=INSTALL_SECONDS, cwd=fresh)
-            except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-                raise Skip(f"verdaccio is not there, and npm cannot install it: {str(error.stderr).strip()[-400:]}") from None
-            os.rename(fresh, folder)
-    return f"{folder}/node_modules/verdaccio/bin/verdaccio"
+    # It asks for node-fetch by a tag, and not every registry keeps tags: any version that is there already will do.
+    return f"{installed('verdaccio', VERSION, {'node-fetch': '2.6.7'})}/bin/verdaccio"
 
 
 class NpmRegistry:

@@ -9,7 +9,8 @@ from lib.clients import Clients
 from lib.expect import equal
 from lib.lab import Lab, policy
 from lib.nginx_server import Nginx
-from lib.npm_registry import INSTALL_SECONDS, NpmRegistry, settings, write_package
+from lib.npm_package import INSTALL_SECONDS
+from lib.npm_registry import NpmRegistry, settings, write_package
 from lib.runner import hang_guard
 
 LARGE = random.Random(7).randbytes(3 << 20)

@@ -10,6 +10,13 @@ import subprocess
 from lib.expect import equal
 from lib.lab import REPOSITORY, build_folder, names_of
 
+
+def pages_of(folder):
+    """The Markdown below a folder of the repository, by its path there."""
+    place = f"{REPOSITORY}/{folder}"
+    return [os.path.relpath(f"{at}/{name}", place) for at, _, names in os.walk(place) for name in names if name.endswith(".md")]
+
+
 MOST_EXPOSURE = {"enforcerd.service": 2.0, "enforcer-hostd.service": 5.0}
 EXPECTED = {
     "usr/sbin/enforcerd": 0o755, "usr/sbin/enforcer-hostd": 0o755, "usr/bin/enforcerctl": 0o755,
@@ -25,6 +32,9 @@ EXPECTED = {
     "usr/lib/enforcer/vm-images/profiles/docker.root/usr/lib/enforcer/runc": 0o755,
     "usr/lib/enforcer/vm-images/profiles/docker.root/etc/docker/daemon.json": 0o644,
     "usr/share/doc/enforcer/README.md": 0o644,
+    **{f"usr/share/doc/enforcer/policies/{name}": 0o644 for name in pages_of("policies")},
+    "usr/share/man/man5/enforcer-policy.5": 0o644, "usr/share/man/man5/enforcer-credential.5": 0o644,
+    "usr/share/enforcer/schema/v1/policy.json": 0o644, "usr/share/enforcer/schema/v1/config.json": 0o644,
     "usr/share/enforcer/grafana/dashboards/enforcer-decisions.json": 0o644,
     "usr/share/enforcer/grafana/provisioning/dashboards/enforcer.yaml": 0o644,
     "usr/share/enforcer/grafana/provisioning/datasources/enforcer.yaml": 0o644,

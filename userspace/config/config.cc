@@ -1,7 +1,6 @@
 #include "config/config.h"
 
 #include <fmt/format.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -18,26 +17,13 @@ using policy::Code;
 using policy::Field;
 using policy::Need;
 using policy::Reader;
+using policy::Shape;
 using policy::YamlNode;
+namespace shape = policy::shape;
 
 namespace {
 
-constexpr unsigned kMostWorkers = 64;
 constexpr std::uint32_t kMostOfALimit = 1'000'000'000;
-
-Cidr block(std::string_view text) {
-  const auto parsed = Cidr::parse(text);
-  ENFORCER_CHECK(parsed.has_value());
-  return *parsed;
-}
-
-/// The processors that this process may use, which in a container are fewer than the machine has.
-unsigned usable_processors() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  const int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-  return std::clamp(static_cast<unsigned>(count), 1u, kMostWorkers);
-}
 
 template <class T>
 void assign(T& into, std::optional<T> value) {
@@ -61,15 +47,26 @@ void read_pool_field(const YamlNode& node, GuestAddresses& into, Reader& reader)
   assign(into.*member, read_pool(node, family, shortest, longest, reader));
 }
 
+// Values of more than one table.
+constexpr Shape kCount = shape::number(1, kMostOfALimit);
+constexpr Shape kIpv4Block = shape::text("IPv4 block", "^[0-9.]+/[0-9]+$");
+constexpr Shape kIpv6Block = shape::text("IPv6 block", "^[0-9a-fA-F:.]+/[0-9]+$");
+
 constexpr Field<GuestAddresses> kSyntheticFields[] = {
-    {"ipv4", Need::kOptional, "IPv4 block", read_pool_field<&GuestAddresses::synthetic_ipv4, Family::kIpv4, 8, 24>},
-    {"ipv6", Need::kOptional, "IPv6 block", read_pool_field<&GuestAddresses::synthetic_ipv6, Family::kIpv6, 32, 112>},
+    {"ipv4", Need::kOptional, kIpv4Block, "/8 to /24. Default 198.18.0.0/15.",
+     read_pool_field<&GuestAddresses::synthetic_ipv4, Family::kIpv4, 8, 24>},
+    {"ipv6", Need::kOptional, kIpv6Block, "/32 to /112. Default fd77:5::/64.",
+     read_pool_field<&GuestAddresses::synthetic_ipv6, Family::kIpv6, 32, 112>},
 };
 
 constexpr Field<GuestAddresses> kGuestsFields[] = {
-    {"ipv4Pool", Need::kOptional, "IPv4 block", read_pool_field<&GuestAddresses::ipv4_pool, Family::kIpv4, 8, 28>},
-    {"ipv6Pool", Need::kOptional, "IPv6 block", read_pool_field<&GuestAddresses::ipv6_pool, Family::kIpv6, 32, 112>},
-    {"synthetic", Need::kOptional, "mapping of ipv4 and ipv6",
+    {"ipv4Pool", Need::kOptional, kIpv4Block,
+     "Addresses of guests and of their gateway, /8 to /28. Default 100.64.0.0/16.",
+     read_pool_field<&GuestAddresses::ipv4_pool, Family::kIpv4, 8, 28>},
+    {"ipv6Pool", Need::kOptional, kIpv6Block, "/32 to /112. Default fd77:e::/48.",
+     read_pool_field<&GuestAddresses::ipv6_pool, Family::kIpv6, 32, 112>},
+    {"synthetic", Need::kOptional, shape::object(policy::fields_of<kSyntheticFields>, "mapping of ipv4 and ipv6"),
+     "What names resolve to inside a guest.",
      [](const YamlNode& n, GuestAddresses& g, Reader& r) {
        policy::read_object<GuestAddresses>(n, "synthetic", kSyntheticFields, g, r);
      }},
@@ -85,8 +82,11 @@ void read_guests(const YamlNode& node, Config& config, Reader& reader) {
   }
 }
 
+constexpr Shape kServer = shape::text("address").like("192.0.2.1:53");
+
 constexpr Field<Config::Dns> kDnsFields[] = {
-    {"servers", Need::kOptional, "list of addresses",
+    {"servers", Need::kOptional, shape::list(kServer, "list of addresses"),
+     "Where names are looked up. Empty, the default: as /etc/resolv.conf says.",
      [](const YamlNode& n, Config::Dns& dns, Reader& r) {
        for (const YamlNode& item : policy::list_items(n, "servers", r)) {
          if (const auto server = read_endpoint(item, kDnsPort, r)) dns.servers.push_back(*server);
@@ -95,16 +95,16 @@ constexpr Field<Config::Dns> kDnsFields[] = {
 };
 
 constexpr Field<Config::OriginTrust> kOriginTrustFields[] = {
-    {"system", Need::kOptional, "true or false",
+    {"system", Need::kOptional, shape::truth(), "The CAs of this host. Default true.",
      [](const YamlNode& n, Config::OriginTrust& trust, Reader& r) { assign(trust.system, policy::read_truth(n, r)); }},
-    {"files", Need::kOptional, "list of paths",
+    {"files", Need::kOptional, shape::list(shape::kPath, "list of paths"), "More of them, PEM.",
      [](const YamlNode& n, Config::OriginTrust& trust, Reader& r) { trust.files = read_paths(n, "files", r); }},
 };
 
 constexpr Field<Config::Audit> kAuditFields[] = {
-    {"path", Need::kOptional, "path",
+    {"path", Need::kOptional, shape::kPath, "Default /var/log/enforcer/audit.jsonl.",
      [](const YamlNode& n, Config::Audit& a, Reader& r) { assign(a.path, read_path(n, r)); }},
-    {"maxBytes", Need::kOptional, "size",
+    {"maxBytes", Need::kOptional, shape::size(), "Of one file, at least 64Ki; then a new one is begun. Default 256Mi.",
      [](const YamlNode& n, Config::Audit& a, Reader& r) {
        const auto size = policy::read_size(n, r);
        if (size && *size < 64 * 1024) {
@@ -113,15 +113,19 @@ constexpr Field<Config::Audit> kAuditFields[] = {
          assign(a.max_bytes, size);
        }
      }},
-    {"maxFiles", Need::kOptional, "number", read_count<Config::Audit, &Config::Audit::max_files>},
-    {"journald", Need::kOptional, "true or false",
+    {"maxFiles", Need::kOptional, kCount, "The oldest goes. Default 16.",
+     read_count<Config::Audit, &Config::Audit::max_files>},
+    {"journald", Need::kOptional, shape::truth(), "A copy of each record in the systemd journal. Default false.",
      [](const YamlNode& n, Config::Audit& a, Reader& r) { assign(a.journald, policy::read_truth(n, r)); }},
 };
 
 constexpr Field<Config::Metrics> kMetricsFields[] = {
-    {"listen", Need::kOptional, "address:port",
+    {"listen", Need::kOptional, shape::text("address:port", ":[0-9]+$").like("127.0.0.1:9464"),
+     "/metrics, /-/healthy, /-/ready; no authentication. Default 127.0.0.1:9464.",
      [](const YamlNode& n, Config::Metrics& m, Reader& r) { assign(m.listen, read_endpoint(n, std::nullopt, r)); }},
-    {"perGuestSeries", Need::kOptional, "number", read_count<Config::Metrics, &Config::Metrics::per_guest_series>},
+    {"perGuestSeries", Need::kOptional, kCount,
+     "Deny counters of one guest; what is beyond counts under rule=other. Default 2000.",
+     read_count<Config::Metrics, &Config::Metrics::per_guest_series>},
 };
 
 /// Bodies of held requests are kept in memory.
@@ -129,17 +133,26 @@ constexpr std::uint64_t kLeastBodyLimit = std::uint64_t{1} << 10;
 constexpr std::uint64_t kMostBodyLimit = std::uint64_t{16} << 20;  // a guest's bodies that wait take no more together
 constexpr std::uint64_t kMostPending = 10'000;
 
+constexpr std::string_view kOrNothing[] = {"null"};
+constexpr Shape kCommandOrNothing{.kind = Shape::Kind::kList,
+                                  .called = "list: program and arguments, or null",
+                                  .words = kOrNothing,
+                                  .least = 1,
+                                  .item = &shape::kAnyText};
+
 constexpr Field<Config::Review> kReviewFields[] = {
-    {"notify", Need::kOptional, "list: program and arguments, or null",
+    {"notify", Need::kOptional, kCommandOrNothing,
+     "Run for each held request; it reads one line of JSON. No shell. Default null.",
      [](const YamlNode& n, Config::Review& review, Reader& r) {
        if (n.kind != YamlNode::Kind::kNothing) review.notify = read_command(n, "notify", r);
      }},
-    {"pendingPerGuest", Need::kOptional, "number",
+    {"pendingPerGuest", Need::kOptional, shape::number(1, kMostPending),
+     "Undecided at the same time; what is beyond is denied. Default 32.",
      [](const YamlNode& n, Config::Review& review, Reader& r) {
        if (const auto number = policy::read_number(n, 1, kMostPending, r))
          review.pending_per_guest = static_cast<std::uint32_t>(*number);
      }},
-    {"bodyLimit", Need::kOptional, "size",
+    {"bodyLimit", Need::kOptional, shape::size(), "Of the body of one held request, 1Ki to 16Mi. Default 10Mi.",
      [](const YamlNode& n, Config::Review& review, Reader& r) {
        const auto size = policy::read_size(n, r);
        if (size && (*size < kLeastBodyLimit || *size > kMostBodyLimit)) {
@@ -148,18 +161,21 @@ constexpr Field<Config::Review> kReviewFields[] = {
          assign(review.body_limit, size);
        }
      }},
-    {"clientWait", Need::kOptional, "duration",
+    {"clientWait", Need::kOptional, shape::duration(),
+     "Then the guest is told to try again, and the question stays; 1s to 1h. Default 55s.",
      [](const YamlNode& n, Config::Review& review, Reader& r) {
        assign(review.client_wait, read_bounded_duration(n, std::chrono::seconds(1), std::chrono::hours(1), r));
      }},
-    {"grant", Need::kOptional, "duration",
+    {"grant", Need::kOptional, shape::duration(),
+     "How long an approval waits for the guest to come back; 1s to 24h. Default 15m.",
      [](const YamlNode& n, Config::Review& review, Reader& r) {
        assign(review.grant, read_bounded_duration(n, std::chrono::seconds(1), std::chrono::hours(24), r));
      }},
 };
 
 constexpr Field<Config::Images> kImagesFields[] = {
-    {"roots", Need::kOptional, "list of paths",
+    {"roots", Need::kOptional, shape::list(shape::kPath, "list of paths"),
+     "Folders of images. Default [/var/lib/enforcer/images].",
      [](const YamlNode& n, Config::Images& i, Reader& r) { i.roots = read_paths(n, "roots", r); }},
 };
 
@@ -181,32 +197,49 @@ std::vector<std::string> read_workspace_roots(const YamlNode& node, Reader& read
 }
 
 constexpr Field<Config::Workspaces> kWorkspacesFields[] = {
-    {"roots", Need::kOptional, "list of paths",
+    {"roots", Need::kOptional, shape::list(shape::kPath, "list of paths"),
+     "Guests may share what lies below one of these. Default [/home, /srv].",
      [](const YamlNode& n, Config::Workspaces& w, Reader& r) { w.roots = read_workspace_roots(n, r); }},
 };
 
+constexpr std::string_view kUnlimited[] = {"unlimited"};
+
 constexpr Field<Limits> kLimitFields[] = {
-    {"connections", Need::kOptional, "number", read_count<Limits, &Limits::connections>},
-    {"halfOpen", Need::kOptional, "number", read_count<Limits, &Limits::half_open>},
-    {"requestsPerMinute", Need::kOptional, "number", read_count<Limits, &Limits::requests_per_minute>},
-    {"decisionsPerMinute", Need::kOptional, "number", read_count<Limits, &Limits::decisions_per_minute>},
-    {"distinctNamesPerHour", Need::kOptional, "number", read_count<Limits, &Limits::distinct_names_per_hour>},
-    {"uploadBytesPerHour", Need::kOptional, "size or unlimited",
+    {"connections", Need::kOptional, kCount, "At the same time. Default 512.",
+     read_count<Limits, &Limits::connections>},
+    {"halfOpen", Need::kOptional, kCount, "Of them, those that have not said what they want. Default 128.",
+     read_count<Limits, &Limits::half_open>},
+    {"requestsPerMinute", Need::kOptional, kCount, "Requests over HTTP that are looked into. Default 6000.",
+     read_count<Limits, &Limits::requests_per_minute>},
+    {"decisionsPerMinute", Need::kOptional, kCount, "Decisions of any kind. Default 6000.",
+     read_count<Limits, &Limits::decisions_per_minute>},
+    {"distinctNamesPerHour", Need::kOptional, kCount,
+     "New names below each suffix that only a wildcard allows. Default 500.",
+     read_count<Limits, &Limits::distinct_names_per_hour>},
+    {"uploadBytesPerHour", Need::kOptional, shape::size("size or unlimited", kUnlimited),
+     "What a guest sends to all its origins. Default unlimited.",
      [](const YamlNode& n, Limits& limits, Reader& r) {
        limits.upload_bytes_per_hour.reset();
-       if (n.kind != YamlNode::Kind::kText || n.text != "unlimited")
+       if (n.kind != YamlNode::Kind::kText || n.text != kUnlimited[0])
          limits.upload_bytes_per_hour = policy::read_size(n, r);
      }},
-    {"dnsPerSecond", Need::kOptional, "number", read_count<Limits, &Limits::dns_per_second>},
+    {"dnsPerSecond", Need::kOptional, kCount, "DNS queries. Default 50.", read_count<Limits, &Limits::dns_per_second>},
 };
 
 constexpr Field<Deadlines> kDeadlineFields[] = {
-    {"classify", Need::kOptional, "duration", read_duration<Deadlines, &Deadlines::classify>},
-    {"tlsHandshake", Need::kOptional, "duration", read_duration<Deadlines, &Deadlines::tls_handshake>},
-    {"originConnect", Need::kOptional, "duration", read_duration<Deadlines, &Deadlines::origin_connect>},
-    {"requestHead", Need::kOptional, "duration", read_duration<Deadlines, &Deadlines::request_head>},
-    {"requestBody", Need::kOptional, "duration", read_duration<Deadlines, &Deadlines::request_body>},
-    {"idle", Need::kOptional, "duration", read_duration<Deadlines, &Deadlines::idle>},
+    {"classify", Need::kOptional, shape::duration(),
+     "From the connection until it is known what the guest wants. Default 10s.",
+     read_duration<Deadlines, &Deadlines::classify>},
+    {"tlsHandshake", Need::kOptional, shape::duration(), "Default 10s.",
+     read_duration<Deadlines, &Deadlines::tls_handshake>},
+    {"originConnect", Need::kOptional, shape::duration(), "Looking up the name and connecting together. Default 10s.",
+     read_duration<Deadlines, &Deadlines::origin_connect>},
+    {"requestHead", Need::kOptional, shape::duration(), "Default 30s.",
+     read_duration<Deadlines, &Deadlines::request_head>},
+    {"requestBody", Need::kOptional, shape::duration(), "Of a body that must be read before the decision. Default 60s.",
+     read_duration<Deadlines, &Deadlines::request_body>},
+    {"idle", Need::kOptional, shape::duration(), "Of a connection over which nothing moves. Default 1h.",
+     read_duration<Deadlines, &Deadlines::idle>},
 };
 
 void read_instance(const YamlNode& node, Config& config, Reader& reader) {
@@ -224,18 +257,21 @@ void read_instance(const YamlNode& node, Config& config, Reader& reader) {
   }
 }
 
+constexpr std::string_view kAuto[] = {"auto"};
+
 void read_workers(const YamlNode& node, Config& config, Reader& reader) {
-  if (node.kind == YamlNode::Kind::kText && node.text == "auto") {
-    config.workers = usable_processors();
+  if (node.kind == YamlNode::Kind::kText && node.text == kAuto[0]) {
+    config.workers = Config().workers;
   } else if (const auto number = policy::read_number(node, 1, kMostWorkers, reader)) {
     config.workers = static_cast<unsigned>(*number);
   }
 }
 
+constexpr std::string_view kAccelerators[] = {"auto", "kvm", "tcg"};
+
 void read_accelerator(const YamlNode& node, Config& config, Reader& reader) {
-  static constexpr std::string_view kWords[] = {"auto", "kvm", "tcg"};
   static constexpr Accelerator kValues[] = {Accelerator::kAuto, Accelerator::kKvm, Accelerator::kTcg};
-  if (const auto choice = policy::read_choice(node, kWords, reader)) config.accelerator = kValues[*choice];
+  if (const auto choice = policy::read_choice(node, kAccelerators, reader)) config.accelerator = kValues[*choice];
 }
 
 template <class T>
@@ -261,31 +297,42 @@ void read_section(const YamlNode& node, Config& config, Reader& reader) {
 }
 
 constexpr Field<Config> kConfigFields[] = {
-    {"instance", Need::kOptional, "name", read_instance},
-    {"workers", Need::kOptional, "auto or number", read_workers},
-    {"accelerator", Need::kOptional, "auto, kvm or tcg", read_accelerator},
-    {"guests", Need::kOptional, "mapping", read_guests},
-    {"dns", Need::kOptional, "mapping", read_section<&Config::dns, kDns>},
-    {"originTrust", Need::kOptional, "mapping", read_section<&Config::origin_trust, kOriginTrust>},
-    {"egress", Need::kOptional, "mapping",
+    {"instance", Need::kOptional, shape::text("name", "^[a-z0-9]([a-z0-9-]{0,18}[a-z0-9])?$"),
+     "Its paths in /run/enforcer, /var/lib/enforcer and /sys/fs/bpf/enforcer have it in them. Default default.",
+     read_instance},
+    {"workers", Need::kOptional, shape::number(1, kMostWorkers, "auto or number", kAuto),
+     "Threads that carry traffic. Default auto: one for each processor.", read_workers},
+    {"accelerator", Need::kOptional, shape::choice(kAccelerators),
+     "Of microVMs; `auto` is kvm where it proves to work. Default auto.", read_accelerator},
+    {"guests", Need::kOptional, shape::object(policy::fields_of<kGuestsFields>),
+     "Addresses that exist only between guests and Enforcer; the blocks must not overlap.", read_guests},
+    {"dns", Need::kOptional, shape::object(policy::fields_of<kDnsFields>), "Where names are looked up.",
+     read_section<&Config::dns, kDns>},
+    {"originTrust", Need::kOptional, shape::object(policy::fields_of<kOriginTrustFields>),
+     "Whose certificates origins may have.", read_section<&Config::origin_trust, kOriginTrust>},
+    {"egress", Need::kOptional, shape::object(egress_fields), "The way to origins.",
      [](const YamlNode& n, Config& c, Reader& r) { c.egress_proxy = read_egress(n, r); }},
-    {"policies", Need::kOptional, "list of files and folders",
+    {"policies", Need::kOptional, shape::list(shape::kPath, "list of files and folders"),
+     "Default [/etc/enforcer/policies].",
      [](const YamlNode& n, Config& c, Reader& r) { c.policies = read_paths(n, "policies", r); }},
-    {"credentials", Need::kOptional, "list of files and folders",
+    {"credentials", Need::kOptional, shape::list(shape::kPath, "list of files and folders"),
+     "Loaded together with the policies. Default [/etc/enforcer/credentials].",
      [](const YamlNode& n, Config& c, Reader& r) { c.credentials = read_paths(n, "credentials", r); }},
-    {"audit", Need::kOptional, "mapping", read_section<&Config::audit, kAudit>},
-    {"metrics", Need::kOptional, "mapping", read_section<&Config::metrics, kMetrics>},
-    {"review", Need::kOptional, "mapping", read_section<&Config::review, kReview>},
-    {"images", Need::kOptional, "mapping", read_section<&Config::images, kImages>},
-    {"workspaces", Need::kOptional, "mapping", read_section<&Config::workspaces, kWorkspaces>},
-    {"limits", Need::kOptional, "mapping", read_section<&Config::limits, kLimits>},
-    {"deadlines", Need::kOptional, "mapping", read_section<&Config::deadlines, kDeadlines>},
+    {"audit", Need::kOptional, shape::object(policy::fields_of<kAuditFields>), "The log of decisions.",
+     read_section<&Config::audit, kAudit>},
+    {"metrics", Need::kOptional, shape::object(policy::fields_of<kMetricsFields>), "For Prometheus.",
+     read_section<&Config::metrics, kMetrics>},
+    {"review", Need::kOptional, shape::object(policy::fields_of<kReviewFields>),
+     "Requests that a `review` rule holds until somebody decides.", read_section<&Config::review, kReview>},
+    {"images", Need::kOptional, shape::object(policy::fields_of<kImagesFields>), "What microVMs boot.",
+     read_section<&Config::images, kImages>},
+    {"workspaces", Need::kOptional, shape::object(policy::fields_of<kWorkspacesFields>),
+     "Folders that guests may share.", read_section<&Config::workspaces, kWorkspaces>},
+    {"limits", Need::kOptional, shape::object(policy::fields_of<kLimitFields>),
+     "For each guest; a policy may lower them.", read_section<&Config::limits, kLimits>},
+    {"deadlines", Need::kOptional, shape::object(policy::fields_of<kDeadlineFields>),
+     "How long one side may let the other wait.", read_section<&Config::deadlines, kDeadlines>},
 };
-
-template <class Number>
-void lower(Number& limit, const std::optional<std::uint64_t>& other) {
-  if (other && *other < limit) limit = static_cast<Number>(*other);
-}
 
 ConfigOutcome unreadable(const std::string& path, const Error& error) {
   policy::Diagnostics out;
@@ -298,26 +345,8 @@ ConfigOutcome unreadable(const std::string& path, const Error& error) {
 
 }  // namespace
 
-Config::Config()
-    : workers(usable_processors()),
-      guests{block("100.64.0.0/16"), block("fd77:e::/48"), block("198.18.0.0/15"), block("fd77:5::/64")} {
-  metrics.listen = {IpAddress::v4(0x7f000001), Port{9464}};
-}
-
-Limits Limits::lowered_by(const policy::LimitOverrides& overrides) const {
-  Limits out = *this;
-  lower(out.connections, overrides.connections);
-  lower(out.half_open, overrides.half_open);
-  lower(out.requests_per_minute, overrides.requests_per_minute);
-  lower(out.decisions_per_minute, overrides.decisions_per_minute);
-  lower(out.distinct_names_per_hour, overrides.distinct_names_per_hour);
-  lower(out.dns_per_second, overrides.dns_per_second);
-  if (!out.upload_bytes_per_hour) {
-    out.upload_bytes_per_hour = overrides.upload_bytes_per_hour;
-  } else {
-    lower(*out.upload_bytes_per_hour, overrides.upload_bytes_per_hour);
-  }
-  return out;
+std::vector<policy::FieldShape> config_fields() {
+  return policy::fields_of<kConfigFields>();
 }
 
 ConfigOutcome parse_config(const policy::SourceText& source) {

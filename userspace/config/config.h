@@ -14,12 +14,15 @@
 #include "policy/diagnostic.h"
 #include "policy/guest_policy.h"
 #include "policy/loader.h"
+#include "policy/shape.h"
 
 namespace enforcer::config {
 
 inline constexpr const char* kDefaultPath = "/etc/enforcer/enforcer.yaml";
 /// May be missing, as long as the configuration does not name it.
 inline constexpr const char* kDefaultCredentials = "/etc/enforcer/credentials";
+
+inline constexpr unsigned kMostWorkers = 64;
 
 enum class Accelerator { kAuto, kKvm, kTcg };
 
@@ -63,7 +66,7 @@ struct Config {
   Config();  ///< all defaults
 
   std::string instance = "default";  ///< 1-20 of [a-z0-9-]; paths.h derives every name from it
-  unsigned workers = 1;              ///< 1-64; `auto` is one per processor this process may use, already resolved here
+  unsigned workers = 1;  ///< 1-kMostWorkers; `auto` is one per processor this process may use, already resolved here
   Accelerator accelerator = Accelerator::kAuto;
   GuestAddresses guests;
   struct Dns {
@@ -115,6 +118,9 @@ struct ConfigOutcome {
 /// Reads the named file; without a name the default one, whose absence means all defaults. The file is opened as
 /// strictly as a policy that is enforced (policy::SourceUse::kEnforce).
 [[nodiscard]] ConfigOutcome load_config(const std::optional<std::string>& path);
+
+/// What the configuration may say.
+[[nodiscard]] std::vector<policy::FieldShape> config_fields();
 
 /// The same from a text. Pure but for `workers: auto`.
 [[nodiscard]] ConfigOutcome parse_config(const policy::SourceText& source);

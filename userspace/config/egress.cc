@@ -10,6 +10,7 @@ using policy::Code;
 using policy::Field;
 using policy::Need;
 using policy::Reader;
+using policy::Shape;
 using policy::YamlNode;
 
 namespace {
@@ -78,9 +79,20 @@ void read_proxy(const YamlNode& node, EgressDraft& draft, Reader& reader) {
                 std::string(hint_for(*text)));
 }
 
+constexpr std::string_view kNoProxy[] = {"null"};
+constexpr Shape kProxy{.called = "http:// or socks5h:// with host and port",
+                       .pattern = "^(http|socks5h)://[^@]+:[0-9]+/?$",
+                       .words = kNoProxy,
+                       .example = "http://proxy.example:3128"};
+constexpr Shape kProxyCredential{
+    .called = "name of a Credential", .pattern = policy::shape::name().pattern, .words = kNoProxy};
+
 constexpr Field<EgressDraft> kEgressFields[] = {
-    {"proxy", Need::kOptional, "http:// or socks5h:// with host and port", read_proxy},
-    {"credential", Need::kOptional, "name of a Credential",
+    {"proxy", Need::kOptional, kProxy,
+     "A proxy that origins are reached through: CONNECT, or SOCKS 5. Default null: they are connected to directly.",
+     read_proxy},
+    {"credential", Need::kOptional, kProxyCredential,
+     "User and password for the proxy: a Credential that is bound to its name `as: basic`. Default null.",
      [](const YamlNode& n, EgressDraft& draft, Reader& r) {
        if (n.kind == YamlNode::Kind::kNothing) return;
        draft.credential_place = n.place;
@@ -89,6 +101,10 @@ constexpr Field<EgressDraft> kEgressFields[] = {
 };
 
 }  // namespace
+
+std::vector<policy::FieldShape> egress_fields() {
+  return policy::fields_of<kEgressFields>();
+}
 
 std::string EgressProxy::place() const {
   if (const auto* address = std::get_if<IpAddress>(&host)) return Endpoint{*address, port}.to_string();

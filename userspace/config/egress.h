@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "base/host_name.h"
 #include "base/ip.h"
@@ -24,6 +25,9 @@ struct EgressProxy {
   /// "proxy.corp.example:3128", for logs and records.
   [[nodiscard]] std::string place() const;
 };
+
+/// What `egress` may say.
+[[nodiscard]] std::vector<policy::FieldShape> egress_fields();
 
 /// The value of `egress`. None: origins are reached directly, or it was wrong and is reported. What may hold a password
 /// is never part of a message.

@@ -25,6 +25,7 @@ nlohmann::json to_json(const policy::Diagnostic& diagnostic) {
           {"severity", error ? "error" : "warning"},
           {"message", diagnostic.message},
           {"hint", diagnostic.hint},
+          {"page", diagnostic.page()},
           {"text", diagnostic.to_string()}};
 }
 

@@ -176,15 +176,24 @@ void read_session_duration(const YamlNode& node, RoleDraft& draft, Reader& reade
   draft.duration = seconds;
 }
 
+constexpr Shape kRoleArn = shape::text("ARN of a role", "^arn:aws[a-z-]*:iam::[0-9]{12}:role/.*[^/]$")
+                               .like("arn:aws:iam::123456789012:role/NAME");
+constexpr Shape kTagValue = shape::scalar("text");
+
 constexpr Field<RoleDraft> kRoleFields[] = {
-    {"role", Need::kRequired, "ARN of a role", read_role},
-    {"region", Need::kRequired, "region", read_region},
-    {"sts", Need::kOptional, "https:// URL",
+    {"role", Need::kRequired, kRoleArn, "The role that is assumed.", read_role},
+    {"region", Need::kRequired, shape::text("region", "^[a-z0-9-]+$").like("eu-central-1"), "Whose STS is asked.",
+     read_region},
+    {"sts", Need::kOptional, shape::kHttpsUrl, "Another STS than the region's.",
      [](const YamlNode& n, RoleDraft& draft, Reader& r) { draft.sts = read_https_url(n, "sts", r); }},
-    {"sessionName", Need::kOptional, "text", read_session_name},
-    {"tags", Need::kOptional, "mapping of key to value", read_tags},
-    {"policy", Need::kOptional, "JSON", read_session_policy},
-    {"duration", Need::kOptional, "duration", read_session_duration},
+    {"sessionName", Need::kOptional, shape::text(),
+     "`{guest}`, `{epoch}` and `{label:NAME}` stand for the guest's. Default `{guest}`.", read_session_name},
+    {"tags", Need::kOptional, shape::some_mapping(kTagValue, "mapping of key to value"),
+     "Tags of the session; values may have `{guest}`, `{epoch}` and `{label:NAME}`.", read_tags},
+    {"policy", Need::kOptional, shape::text("JSON"), "Limits the session further: a policy of IAM.",
+     read_session_policy},
+    {"duration", Need::kOptional, shape::duration(), "How long its keys work, 15m to 12h. Default 1h.",
+     read_session_duration},
 };
 
 std::optional<HttpsUrl> default_sts(std::string_view region) {
@@ -194,6 +203,10 @@ std::optional<HttpsUrl> default_sts(std::string_view region) {
 }
 
 }  // namespace
+
+std::vector<FieldShape> assume_role_fields() {
+  return fields_of<kRoleFields>();
+}
 
 std::optional<AssumeRoleExchange> read_assume_role(const YamlNode& node, Reader& reader) {
   RoleDraft draft;

@@ -44,8 +44,13 @@ void read_variable(const YamlMember& member, CredentialSpec& into, Reader& reade
   into.placeholders.push_back(std::move(placeholder));
 }
 
+constexpr Shape kForm =
+    shape::text("id, secret, token or text with {}", R"(^(id|secret|token|.*\{\}.*)$)").like("ghp_{}");
+
 constexpr Field<CredentialSpec> kPlaceholderFields[] = {
-    {"env", Need::kRequired, "mapping of variable to form",
+    {"env", Need::kRequired, shape::some_mapping(kForm, "mapping of variable to form", "^[A-Za-z0-9_]{1,128}$"),
+     "Variables of the guest that only look like the secret, so that tools start: `id` and `secret` as AWS's keys are, "
+     "`token`, or a text with `{}` for what is random.",
      [](const YamlNode& n, CredentialSpec& credential, Reader& r) {
        if (!expect_map(n, "env", r)) return;
        if (n.members.empty()) r.report(n.place, Code::kEmpty, "env must not be empty");
@@ -53,14 +58,20 @@ constexpr Field<CredentialSpec> kPlaceholderFields[] = {
      }},
 };
 
+constexpr Shape kInjection = shape::object(injection_fields, "place").with(kInjectionBelongings);
+
 constexpr Field<SpecDraft> kSpecFields[] = {
-    {"source", Need::kRequired, "file, systemd, env, exec, store or vault",
+    {"source", Need::kRequired, shape::one_key(source_fields, "file, systemd, env, exec, store or vault"),
+     "Where the secret is.",
      [](const YamlNode& n, SpecDraft& draft, Reader& r) { read_source(n, draft.origin, draft.credential.source, r); }},
-    {"exchange", Need::kOptional, "oauth2, githubApp or assumeRole",
+    {"exchange", Need::kOptional, shape::one_key(exchange_fields, "oauth2, githubApp or assumeRole"),
+     "What the value is exchanged for. Left out, it goes to the hosts itself.",
      [](const YamlNode& n, SpecDraft& draft, Reader& r) { read_exchange(n, draft.credential.exchange, r); }},
-    {"inject", Need::kRequired, "list of places",
+    {"inject", Need::kRequired, shape::some(kInjection, "list of places"),
+     "Where the value may go, and in which place of a request.",
      [](const YamlNode& n, SpecDraft& draft, Reader& r) { read_injections(n, draft.credential.inject, r); }},
-    {"placeholder", Need::kOptional, "env",
+    {"placeholder", Need::kOptional, shape::object(fields_of<kPlaceholderFields>, "env"),
+     "What a guest sees instead of the secret.",
      [](const YamlNode& n, SpecDraft& draft, Reader& r) {
        read_object<CredentialSpec>(n, "placeholder", kPlaceholderFields, draft.credential, r);
      }},
@@ -110,6 +121,10 @@ void check_exchange(const CredentialSpec& credential, Reader& reader) {
 }
 
 }  // namespace
+
+std::vector<FieldShape> credential_fields() {
+  return fields_of<kSpecFields>();
+}
 
 void read_credential(const YamlNode& spec, SourceOrigin origin, CredentialSpec& into, Reader& reader) {
   SpecDraft draft{into, origin};

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "base/ascii.h"
+
 namespace enforcer::policy {
 namespace {
 
@@ -16,6 +18,12 @@ constexpr std::size_t kMaxKept = 1000;
 std::string Diagnostic::to_string() const {
   return fmt::format("{}:{}:{}: {}[{}]: {}{}{}", file, line, column, severity == Severity::kError ? "error" : "warning",
                      code, message, hint.empty() ? "" : "; ", hint);
+}
+
+std::string Diagnostic::page() const {
+  std::string anchor = code;
+  std::ranges::transform(anchor, anchor.begin(), ascii::lower);
+  return "policies/diagnostics.md#" + anchor;
 }
 
 const std::vector<CodeInfo>& diagnostic_codes() {

@@ -2,7 +2,7 @@
 //
 // Reading goes on after a problem, so that one run shows all problems of all files. A code is for ever: what it stands
 // for may be said better, but never becomes something else (scripts and search engines know it). policies/README.md
-// lists them all; a test proves that the list and this table are equal.
+// lists them all and policies/diagnostics.md explains each; tests prove that both agree with this table.
 #pragma once
 
 #include <cstddef>
@@ -25,6 +25,8 @@ struct Diagnostic {
 
   /// "coding-agent.yaml:20:36: error[E0102]: unknown key 'path' in http matcher; did you mean 'paths'?"
   [[nodiscard]] std::string to_string() const;
+  /// Where the code is explained, with an example that is wrong and one that is right: "policies/diagnostics.md#e0102".
+  [[nodiscard]] std::string page() const;
 };
 
 // NAME, code, what it stands for. E: nothing is loaded. W: loaded all the same.

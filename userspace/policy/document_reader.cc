@@ -16,14 +16,18 @@ namespace {
 
 constexpr std::uint64_t kMostOfALimit = 1'000'000'000;
 
+// Values of more than one table.
+constexpr Shape kLabels = shape::mapping(shape::kAnyScalar, "mapping of text to text");
+
 struct Envelope {
   PolicyDocument document;
   const YamlNode* kind = nullptr;
   const YamlNode* spec = nullptr;
 };
 
+constexpr std::string_view kVersions[] = {"enforcer.dev/v1"};
+
 void read_api_version(const YamlNode& node, Envelope&, Reader& reader) {
-  static constexpr std::string_view kVersions[] = {"enforcer.dev/v1"};
   (void)read_choice(node, kVersions, reader);
 }
 
@@ -36,36 +40,43 @@ void read_labels(const YamlNode& node, std::string_view what, Labels& into, Read
 }
 
 constexpr Field<PolicyDocument> kMetadataFields[] = {
-    {"name", Need::kRequired, "name",
+    {"name", Need::kRequired, shape::name(), "What records, metrics and other objects call it. Unique in its kind.",
      [](const YamlNode& n, PolicyDocument& d, Reader& r) { d.name = read_name(n, "an object", r).value_or(""); }},
-    {"labels", Need::kOptional, "mapping of text to text",
+    {"labels", Need::kOptional, kLabels, "For people and their tools; nothing is decided by them.",
      [](const YamlNode& n, PolicyDocument&, Reader& r) {
        Labels labels;
        read_labels(n, "labels", labels, r);
      }},
 };
 
+enum class Kind { kPolicy, kGuardrail, kCredential };
+
+// In the order of Kind.
+constexpr std::string_view kKinds[] = {"Policy", "Guardrail", "Credential"};
+
 constexpr Field<Envelope> kEnvelopeFields[] = {
-    {"apiVersion", Need::kRequired, "enforcer.dev/v1", read_api_version},
-    {"kind", Need::kRequired, "Policy, Guardrail or Credential",
+    {"apiVersion", Need::kRequired, shape::choice(kVersions), "The version of the language.", read_api_version},
+    {"kind", Need::kRequired, shape::choice(kKinds),
+     "`Policy`: where some guests may go. `Guardrail`: what holds for every guest, whatever policies say. "
+     "`Credential`: a secret that is put into requests, and where it may go.",
      [](const YamlNode& n, Envelope& e, Reader&) { e.kind = &n; }},
-    {"metadata", Need::kRequired, "mapping with a name",
+    {"metadata", Need::kRequired, shape::object(fields_of<kMetadataFields>, "mapping with a name"),
+     "The name of the object.",
      [](const YamlNode& n, Envelope& e, Reader& r) {
        read_object<PolicyDocument>(n, "metadata", kMetadataFields, e.document, r);
      }},
-    {"spec", Need::kRequired, "mapping", [](const YamlNode& n, Envelope& e, Reader&) { e.spec = &n; }},
+    {"spec", Need::kRequired, shape::object(nullptr), "What the object says; depends on its kind.",
+     [](const YamlNode& n, Envelope& e, Reader&) { e.spec = &n; }},
 };
-
-enum class Kind { kPolicy, kGuardrail, kCredential };
 
 /// None when the kind is none that we read.
 std::optional<Kind> read_kind(const YamlNode& node, Reader& reader) {
   static constexpr std::string_view kKnown[] = {"Policy", "Guardrail", "Credential", "Preset", "PolicyTest"};
-  static constexpr Kind kKinds[] = {Kind::kPolicy, Kind::kGuardrail, Kind::kCredential};
+  static_assert(std::ranges::equal(kKinds, std::span(kKnown).first(std::size(kKinds))));
   const auto text = read_text(node, "kind", reader);
   if (!text) return std::nullopt;
   const auto known = static_cast<std::size_t>(std::ranges::find(kKnown, *text) - std::begin(kKnown));
-  if (known < std::size(kKinds)) return kKinds[known];
+  if (known < std::size(kKinds)) return static_cast<Kind>(known);
   if (std::ranges::find(kKnown, *text) != std::end(kKnown)) {
     reader.report(node.place, Code::kBadKind, fmt::format("kind '{}' is not supported in this version", *text),
                   "Policy, Guardrail and Credential are");
@@ -76,8 +87,10 @@ std::optional<Kind> read_kind(const YamlNode& node, Reader& reader) {
   return std::nullopt;
 }
 
+constexpr Shape kGuestName = shape::text("name of a guest").like("agent-1");
+
 constexpr Field<GuestSelector> kSelectorFields[] = {
-    {"names", Need::kOptional, "list of guests' names",
+    {"names", Need::kOptional, shape::some(kGuestName, "list of guests' names"), "These guests, by their names.",
      [](const YamlNode& n, GuestSelector& s, Reader& r) {
        for (const YamlNode& item : some_items(n, "names", r)) {
          const auto text = read_text(item, "a guest's name", r);
@@ -90,7 +103,8 @@ constexpr Field<GuestSelector> kSelectorFields[] = {
        }
        std::ranges::sort(s.names);
      }},
-    {"matchLabels", Need::kOptional, "mapping of label to value",
+    {"matchLabels", Need::kOptional, shape::some_mapping(shape::kAnyScalar, "mapping of label to value"),
+     "Guests that have all of these labels.",
      [](const YamlNode& n, GuestSelector& s, Reader& r) {
        read_labels(n, "matchLabels", s.match_labels, r);
        if (n.kind == YamlNode::Kind::kMap && n.members.empty())
@@ -130,26 +144,65 @@ void read_list(const YamlNode& node, PolicyDocument& document, Reader& reader) {
   read_rules(node, list, document, reader);
 }
 
+constexpr std::string_view kModes[] = {"enforce", "audit"};
+constexpr Shape kPresetName = shape::text("name of a preset");
+constexpr Shape kPresetEntry = shape::either(kPresetName, shape::kAnyMapping, "preset");
+constexpr Shape kTest = shape::object(test_fields, "test", "test");
+constexpr Shape kAllowRule = shape::object(rule_fields<RuleList::kAllow>, "rule", "allow");
+constexpr Shape kReviewRule = shape::object(rule_fields<RuleList::kReview>, "rule", "review");
+constexpr Shape kDenyRule = shape::object(rule_fields<RuleList::kDeny>, "rule", "deny");
+constexpr Shape kCeilingRule = shape::object(rule_fields<RuleList::kCeiling>, "rule", "ceiling");
+constexpr std::string_view kAboutDeny = "What guests may not do, whatever allows it.";
+constexpr std::string_view kAboutReview = "Requests that are held until people decide, unless a deny matches.";
+
+constexpr Shape kLimit = shape::number(1, kMostOfALimit);
+
+template <std::optional<std::uint64_t> LimitOverrides::* member>
+void read_count(const YamlNode& node, LimitOverrides& limits, Reader& reader) {
+  limits.*member = read_number(node, 1, kMostOfALimit, reader);
+}
+
+constexpr Field<LimitOverrides> kLimitFields[] = {
+    {"connections", Need::kOptional, kLimit, "Connections at the same time.", read_count<&LimitOverrides::connections>},
+    {"halfOpen", Need::kOptional, kLimit, "Connections that have not said yet what they want.",
+     read_count<&LimitOverrides::half_open>},
+    {"requestsPerMinute", Need::kOptional, kLimit, "Requests over HTTP that are looked into.",
+     read_count<&LimitOverrides::requests_per_minute>},
+    {"decisionsPerMinute", Need::kOptional, kLimit, "Decisions of any kind: connections, names, requests.",
+     read_count<&LimitOverrides::decisions_per_minute>},
+    {"distinctNamesPerHour", Need::kOptional, kLimit, "New names below each suffix that only a wildcard allows.",
+     read_count<&LimitOverrides::distinct_names_per_hour>},
+    {"uploadBytesPerHour", Need::kOptional, shape::size(), "Octets that a guest sends to all its origins.",
+     [](const YamlNode& n, LimitOverrides& limits, Reader& r) { limits.upload_bytes_per_hour = read_size(n, r); }},
+    {"dnsPerSecond", Need::kOptional, kLimit, "DNS queries.", read_count<&LimitOverrides::dns_per_second>},
+};
+
 constexpr Field<PolicyDocument> kPolicyFields[] = {
-    {"guests", Need::kOptional, "names or matchLabels", read_selector},
-    {"mode", Need::kOptional, "enforce or audit",
-     [](const YamlNode& n, PolicyDocument& d, Reader& r) {
-       static constexpr std::string_view kModes[] = {"enforce", "audit"};
-       d.audit = read_choice(n, kModes, r) == 1;
-     }},
-    {"include", Need::kOptional, "list of presets", read_include},
-    {"allow", Need::kOptional, "list of rules", read_list<RuleList::kAllow>},
-    {"review", Need::kOptional, "list of rules", read_list<RuleList::kReview>},
-    {"deny", Need::kOptional, "list of rules", read_list<RuleList::kDeny>},
-    {"limits", Need::kOptional, "mapping",
+    {"guests", Need::kOptional, shape::object(fields_of<kSelectorFields>, "names or matchLabels"),
+     "The guests that it is for, by `names` or by `matchLabels`. Left out, it selects nobody.", read_selector},
+    {"mode", Need::kOptional, shape::choice(kModes),
+     "`audit` records what would be decided and blocks nothing but what a guardrail denies, what is malformed and what "
+     "leads to private space. Default `enforce`.",
+     [](const YamlNode& n, PolicyDocument& d, Reader& r) { d.audit = read_choice(n, kModes, r) == 1; }},
+    {"include", Need::kOptional, shape::list(kPresetEntry, "list of presets"),
+     "Presets; there are none in this version.", read_include},
+    {"allow", Need::kOptional, shape::list(kAllowRule, "list of rules"),
+     "What the guests may do. What nothing allows is denied.", read_list<RuleList::kAllow>},
+    {"review", Need::kOptional, shape::list(kReviewRule, "list of rules"), kAboutReview, read_list<RuleList::kReview>},
+    {"deny", Need::kOptional, shape::list(kDenyRule, "list of rules"), kAboutDeny, read_list<RuleList::kDeny>},
+    {"limits", Need::kOptional, shape::object(fields_of<kLimitFields>),
+     "Lower limits than the configuration's, for each guest. Several policies: the smallest holds.",
      [](const YamlNode& n, PolicyDocument& d, Reader& r) { read_limits(n, d.limits, r); }},
-    {"tests", Need::kOptional, "list of tests", read_tests},
+    {"tests", Need::kOptional, shape::list(kTest, "list of tests"),
+     "What its author promises. They are asked at each load, and one that fails keeps the whole generation out.",
+     read_tests},
 };
 
 constexpr Field<PolicyDocument> kGuardrailFields[] = {
-    {"deny", Need::kOptional, "list of rules", read_list<RuleList::kDeny>},
-    {"review", Need::kOptional, "list of rules", read_list<RuleList::kReview>},
-    {"ceiling", Need::kOptional, "list of rules",
+    {"deny", Need::kOptional, shape::list(kDenyRule, "list of rules"), kAboutDeny, read_list<RuleList::kDeny>},
+    {"review", Need::kOptional, shape::list(kReviewRule, "list of rules"), kAboutReview, read_list<RuleList::kReview>},
+    {"ceiling", Need::kOptional, shape::list(kCeilingRule, "list of rules"),
+     "What policies may allow at most: what none of these matches is denied.",
      [](const YamlNode& n, PolicyDocument& d, Reader& r) {
        d.ceiling = RuleInfo{.policy = d.name,
                             .rule = "ceiling",
@@ -160,22 +213,6 @@ constexpr Field<PolicyDocument> kGuardrailFields[] = {
                             .guardrail = true};
        read_list<RuleList::kCeiling>(n, d, r);
      }},
-};
-
-template <std::optional<std::uint64_t> LimitOverrides::* member>
-void read_count(const YamlNode& node, LimitOverrides& limits, Reader& reader) {
-  limits.*member = read_number(node, 1, kMostOfALimit, reader);
-}
-
-constexpr Field<LimitOverrides> kLimitFields[] = {
-    {"connections", Need::kOptional, "number", read_count<&LimitOverrides::connections>},
-    {"halfOpen", Need::kOptional, "number", read_count<&LimitOverrides::half_open>},
-    {"requestsPerMinute", Need::kOptional, "number", read_count<&LimitOverrides::requests_per_minute>},
-    {"decisionsPerMinute", Need::kOptional, "number", read_count<&LimitOverrides::decisions_per_minute>},
-    {"distinctNamesPerHour", Need::kOptional, "number", read_count<&LimitOverrides::distinct_names_per_hour>},
-    {"uploadBytesPerHour", Need::kOptional, "size",
-     [](const YamlNode& n, LimitOverrides& limits, Reader& r) { limits.upload_bytes_per_hour = read_size(n, r); }},
-    {"dnsPerSecond", Need::kOptional, "number", read_count<&LimitOverrides::dns_per_second>},
 };
 
 void check_rule_names(const PolicyDocument& document, Reader& reader) {
@@ -208,6 +245,19 @@ void read_policy(const YamlNode& spec, PolicyDocument& document, Reader& reader)
 
 void read_limits(const YamlNode& node, LimitOverrides& limits, Reader& reader) {
   read_object<LimitOverrides>(node, "limits", kLimitFields, limits, reader);
+}
+
+std::vector<FieldShape> envelope_fields() {
+  return fields_of<kEnvelopeFields>();
+}
+
+const std::vector<KindShape>& kind_shapes() {
+  static const std::vector<KindShape> shapes{
+      {kKinds[0], "Where some guests may go.", fields_of<kPolicyFields>},
+      {kKinds[1], "What holds for every guest, whatever policies say.", fields_of<kGuardrailFields>},
+      {kKinds[2], "A secret that is put into requests, and where it may go.", credential_fields},
+  };
+  return shapes;
 }
 
 std::optional<ReadObject> read_document(const YamlNode& node, SourceOrigin origin, Reader& reader) {

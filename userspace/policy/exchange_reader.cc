@@ -23,11 +23,12 @@ struct Oauth2Draft {
   std::string subject;
 };
 
+constexpr std::string_view kGrantWords[] = {"clientCredentials", "refreshToken", "jwtBearer"};
+
 void read_grant(const YamlNode& node, Oauth2Draft& draft, Reader& reader) {
   using enum Oauth2Exchange::Grant;
-  static constexpr std::string_view kWords[] = {"clientCredentials", "refreshToken", "jwtBearer"};
   static constexpr Oauth2Exchange::Grant kGrants[] = {kClientCredentials, kRefreshToken, kJwtBearer};
-  if (const auto choice = read_choice(node, kWords, reader)) draft.grant = kGrants[*choice];
+  if (const auto choice = read_choice(node, kGrantWords, reader)) draft.grant = kGrants[*choice];
 }
 
 /// RFC 6749 3.3.
@@ -48,20 +49,23 @@ void read_scopes(const YamlNode& node, Oauth2Draft& draft, Reader& reader) {
   }
 }
 
+constexpr Shape kVisibleText = shape::text("text", "^[!-~]{1,256}$");
+constexpr Shape kScope = shape::text("scope", R"(^[!#-\[\]-~]{1,256}$)");
+
 constexpr Field<Oauth2Draft> kOauth2Fields[] = {
-    {"grant", Need::kRequired, "clientCredentials, refreshToken or jwtBearer", read_grant},
-    {"tokenUrl", Need::kRequired, "https:// URL",
+    {"grant", Need::kRequired, shape::choice(kGrantWords), "How the token is asked for (RFC 6749, 7523).", read_grant},
+    {"tokenUrl", Need::kRequired, shape::kHttpsUrl, "Where tokens are made.",
      [](const YamlNode& n, Oauth2Draft& draft, Reader& r) { draft.token_url = read_https_url(n, "tokenUrl", r); }},
-    {"clientId", Need::kRequired, "text",
+    {"clientId", Need::kRequired, kVisibleText, "As whom.",
      [](const YamlNode& n, Oauth2Draft& draft, Reader& r) {
        draft.client_id = read_visible(n, "clientId", kLongestIdentifier, r).value_or("");
      }},
-    {"scopes", Need::kOptional, "list of scopes", read_scopes},
-    {"audience", Need::kOptional, "text",
+    {"scopes", Need::kOptional, shape::some(kScope, "list of scopes"), "What the token is for.", read_scopes},
+    {"audience", Need::kOptional, kVisibleText, "Whom the token is for; not for `refreshToken`.",
      [](const YamlNode& n, Oauth2Draft& draft, Reader& r) {
        draft.audience = read_visible(n, "audience", kLongestIdentifier, r).value_or("");
      }},
-    {"subject", Need::kOptional, "text",
+    {"subject", Need::kOptional, kVisibleText, "For `jwtBearer`: on whose behalf.",
      [](const YamlNode& n, Oauth2Draft& draft, Reader& r) {
        draft.subject = read_visible(n, "subject", kLongestIdentifier, r).value_or("");
      }},
@@ -124,8 +128,10 @@ void read_repositories(const YamlNode& node, GithubAppDraft& draft, Reader& read
   }
 }
 
+constexpr std::string_view kLevels[] = {"read", "write", "admin"};
+constexpr std::uint64_t kMostInstallation = 1'000'000'000'000;
+
 void read_permissions(const YamlNode& node, GithubAppDraft& draft, Reader& reader) {
-  static constexpr std::string_view kLevels[] = {"read", "write", "admin"};
   if (!expect_map(node, "permissions", reader)) return;
   if (node.members.empty()) reader.report(node.place, Code::kEmpty, "permissions must not be empty");
   for (const YamlMember& member : node.members) {
@@ -139,20 +145,26 @@ void read_permissions(const YamlNode& node, GithubAppDraft& draft, Reader& reade
   }
 }
 
+constexpr Shape kRepositoryName = shape::text("name", "^[A-Za-z0-9_.-]{1,100}$");
+constexpr Shape kLevel = shape::choice(kLevels);
+
 constexpr Field<GithubAppDraft> kGithubAppFields[] = {
-    {"api", Need::kRequired, "https:// URL",
+    {"api", Need::kRequired, shape::kHttpsUrl, "The API of that GitHub.",
      [](const YamlNode& n, GithubAppDraft& draft, Reader& r) { draft.api = read_https_url(n, "api", r); }},
-    {"app", Need::kRequired, "App id or client id",
+    {"app", Need::kRequired, shape::text("App id or client id", "^[!-~]{1,256}$"),
+     "The App that the source's key belongs to.",
      [](const YamlNode& n, GithubAppDraft& draft, Reader& r) {
        draft.app = read_visible(n, "app", kLongestIdentifier, r).value_or("");
      }},
-    {"installation", Need::kRequired, "number of the installation",
+    {"installation", Need::kRequired, shape::number(1, kMostInstallation, "number of the installation"),
+     "Where the App is installed.",
      [](const YamlNode& n, GithubAppDraft& draft, Reader& r) {
-       static constexpr std::uint64_t kMost = 1'000'000'000'000;
-       if (const auto number = read_number(n, 1, kMost, r)) draft.installation = std::to_string(*number);
+       if (const auto number = read_number(n, 1, kMostInstallation, r)) draft.installation = std::to_string(*number);
      }},
-    {"repositories", Need::kOptional, "list of names", read_repositories},
-    {"permissions", Need::kOptional, "mapping of permission to level", read_permissions},
+    {"repositories", Need::kOptional, shape::some(kRepositoryName, "list of names"),
+     "Only these repositories of the installation, without owner.", read_repositories},
+    {"permissions", Need::kOptional, shape::some_mapping(kLevel, "mapping of permission to level", "^[a-z_]+$"),
+     "Only these permissions of the App.", read_permissions},
 };
 
 void read_github_app(const YamlNode& node, ExchangeDraft& into, Reader& reader) {
@@ -167,15 +179,20 @@ void read_github_app(const YamlNode& node, ExchangeDraft& into, Reader& reader) 
 }
 
 constexpr Field<ExchangeDraft> kExchangeFields[] = {
-    {"oauth2", Need::kOptional, "mapping", read_oauth2},
-    {"githubApp", Need::kOptional, "mapping", read_github_app},
-    {"assumeRole", Need::kOptional, "mapping",
+    {"oauth2", Need::kOptional, shape::object(fields_of<kOauth2Fields>), "An access token of OAuth 2.0.", read_oauth2},
+    {"githubApp", Need::kOptional, shape::object(fields_of<kGithubAppFields>), "A token of an App's installation.",
+     read_github_app},
+    {"assumeRole", Need::kOptional, shape::object(assume_role_fields), "Keys of a session of an AWS role.",
      [](const YamlNode& n, ExchangeDraft& draft, Reader& r) {
        if (auto role = read_assume_role(n, r)) draft.exchange = *std::move(role);
      }},
 };
 
 }  // namespace
+
+std::vector<FieldShape> exchange_fields() {
+  return fields_of<kExchangeFields>();
+}
 
 void read_exchange(const YamlNode& node, CredentialExchange& into, Reader& reader) {
   ExchangeDraft draft;

@@ -30,10 +30,11 @@ struct InjectionDraft {
   bool has_as = false;
 };
 
+constexpr std::string_view kAsWords[] = {"bearer", "basic", "header", "query", "github", "sigv4"};
+
 void read_as(const YamlNode& node, InjectionDraft& draft, Reader& reader) {
-  static constexpr std::string_view kWords[] = {"bearer", "basic", "header", "query", "github", "sigv4"};
   static constexpr As kValues[] = {As::kBearer, As::kBasic, As::kHeader, As::kQuery, As::kGithub, As::kSigV4};
-  const auto choice = read_choice(node, kWords, reader);
+  const auto choice = read_choice(node, kAsWords, reader);
   draft.has_as = choice.has_value();
   if (choice) draft.injection.as = kValues[*choice];
 }
@@ -57,18 +58,31 @@ void check_target(const Target& target, Reader& reader) {
 }
 
 // Which of them belong to a kind shows when the kind is known; take_for() reads them.
+constexpr Shape kInjectionHost = shape::text("host").like("api.example.com");
+constexpr Shape kAwsWord = shape::text("text", "^[a-z0-9-]+$");
+
 constexpr Field<InjectionDraft> kInjectionFields[] = {
-    {"to", Need::kRequired, "list of hosts",
+    {"to", Need::kRequired, shape::some(kInjectionHost, "list of hosts"),
+     "The hosts that may see the secret. Without a port: 443.",
      [](const YamlNode& n, InjectionDraft& draft, Reader& r) {
        read_targets(n, "to", PortDefault::kHttps, draft.injection.to, r);
        for (const Target& target : draft.injection.to) check_target(target, r);
      }},
-    {"as", Need::kRequired, "bearer, basic, header, query, github or sigv4", read_as},
-    {"username", Need::kOptional, "text", [](const YamlNode&, InjectionDraft&, Reader&) {}},
-    {"name", Need::kOptional, "name of a header or parameter", [](const YamlNode&, InjectionDraft&, Reader&) {}},
-    {"format", Need::kOptional, "text with {}", [](const YamlNode&, InjectionDraft&, Reader&) {}},
-    {"services", Need::kOptional, "list of services", [](const YamlNode&, InjectionDraft&, Reader&) {}},
-    {"regions", Need::kOptional, "list of regions", [](const YamlNode&, InjectionDraft&, Reader&) {}},
+    {"as", Need::kRequired, shape::choice(kAsWords),
+     "`bearer`: `Authorization: Bearer …`. `basic`: with `username`. `header`: the header `name`, as `format` says. "
+     "`query`: the parameter `name`. `github`: as git or the API wants it. `sigv4`: AWS signatures are made again "
+     "with it, for `services` in `regions`.",
+     read_as},
+    {"username", Need::kOptional, shape::text(), "For `as: basic`.", [](const YamlNode&, InjectionDraft&, Reader&) {}},
+    {"name", Need::kOptional, shape::text("name of a header or parameter"), "For `as: header` and `as: query`.",
+     [](const YamlNode&, InjectionDraft&, Reader&) {}},
+    {"format", Need::kOptional, shape::text("text with {}", R"(\{\})").like("Token {}"),
+     "For `as: header`: the value of the header, with `{}` once for the secret.",
+     [](const YamlNode&, InjectionDraft&, Reader&) {}},
+    {"services", Need::kOptional, shape::some(kAwsWord, "list of services"),
+     "For `as: sigv4`: as signatures spell them, such as `ce`.", [](const YamlNode&, InjectionDraft&, Reader&) {}},
+    {"regions", Need::kOptional, shape::some(kAwsWord, "list of regions"), "For `as: sigv4`: such as `eu-central-1`.",
+     [](const YamlNode&, InjectionDraft&, Reader&) {}},
 };
 
 void take_username(const YamlNode& node, CredentialSpec::Injection& into, Reader& reader) {
@@ -162,34 +176,58 @@ void check_services(const CredentialSpec::Injection& injection, Reader& reader) 
 
 using Take = void (*)(const YamlNode&, CredentialSpec::Injection&, Reader&);
 
-/// A field that belongs to some kinds only: required there (or not), an error elsewhere.
-void take_for(const YamlNode& object, std::string_view key, bool belongs, Need need, std::string_view kinds, Take take,
-              CredentialSpec::Injection& into, Reader& reader) {
-  const auto member = std::ranges::find(object.members, key, &YamlMember::key);
+constexpr std::string_view kAsBasic[] = {"basic"};
+constexpr std::string_view kAsHeader[] = {"header"};
+constexpr std::string_view kAsNamed[] = {"header", "query"};
+constexpr std::string_view kAsSigning[] = {"sigv4"};
+
+// take_rest() reads them in this order.
+constexpr Belonging kOfSomeKinds[] = {{"username", Need::kRequired, kAsBasic},
+                                      {"name", Need::kRequired, kAsNamed},
+                                      {"format", Need::kOptional, kAsHeader},
+                                      {"services", Need::kRequired, kAsSigning},
+                                      {"regions", Need::kRequired, kAsSigning}};
+constexpr Take kTakes[] = {take_username, take_name, take_format, take_services, take_regions};
+static_assert(std::size(kTakes) == std::size(kOfSomeKinds));
+
+/// "for 'as: header' and 'as: query'".
+std::string said_of(const Belonging& field) {
+  std::string out = "for ";
+  for (const std::string_view value : field.values) {
+    if (value != field.values.front()) out += " and ";
+    out += fmt::format("'as: {}'", value);
+  }
+  return out;
+}
+
+void take_for(const YamlNode& object, const Belonging& field, Take take, CredentialSpec::Injection& into,
+              Reader& reader) {
+  const bool belongs = std::ranges::find(field.values, label(into.as)) != field.values.end();
+  const auto member = std::ranges::find(object.members, field.key, &YamlMember::key);
   if (member == object.members.end()) {
-    if (belongs && need == Need::kRequired) report_missing_key(object.place, key, kinds, "inject", reader);
+    if (belongs && field.need == Need::kRequired) {
+      report_missing_key(object.place, field.key, said_of(field), "inject", reader);
+    }
   } else if (belongs) {
     take(member->value, into, reader);
   } else {
-    reader.report(member->place, Code::kConflict, fmt::format("'{}' is {}", key, kinds));
+    reader.report(member->place, Code::kConflict, fmt::format("'{}' is {}", field.key, said_of(field)));
   }
 }
 
 /// What belongs to the kind, and nothing else.
 void take_rest(const YamlNode& node, CredentialSpec::Injection& injection, Reader& reader) {
-  const bool header = injection.as == As::kHeader;
-  const bool signs = injection.as == As::kSigV4;
-  take_for(node, "username", injection.as == As::kBasic, Need::kRequired, "for 'as: basic'", take_username, injection,
-           reader);
-  take_for(node, "name", header || injection.as == As::kQuery, Need::kRequired, "for 'as: header' and 'as: query'",
-           take_name, injection, reader);
-  take_for(node, "format", header, Need::kOptional, "for 'as: header'", take_format, injection, reader);
-  take_for(node, "services", signs, Need::kRequired, "for 'as: sigv4'", take_services, injection, reader);
-  take_for(node, "regions", signs, Need::kRequired, "for 'as: sigv4'", take_regions, injection, reader);
+  for (std::size_t i = 0; i < std::size(kTakes); ++i) take_for(node, kOfSomeKinds[i], kTakes[i], injection, reader);
   check_services(injection, reader);
 }
 
 }  // namespace
+
+constexpr Belongings kInjectionBelongings{"as", kOfSomeKinds};
+
+std::vector<FieldShape> injection_fields() {
+  return fields_of<kInjectionFields>();
+}
 
 void read_injections(const YamlNode& node, std::vector<CredentialSpec::Injection>& into, Reader& reader) {
   for (const YamlNode& item : some_items(node, "inject", reader)) {

@@ -65,25 +65,34 @@ void read_headers(const YamlNode& node, HttpMatcher& matcher, Reader& reader) {
   for (NamedPattern& header : matcher.headers) header.name = canonical_header(header.name);
 }
 
+constexpr Shape kMethod = shape::text("method", "^[A-Z-]{1,20}$").like("GET");
+constexpr Shape kPathPattern = shape::text("path", "^/[^ ?#]*$").like("/repos/acme/*/issues/**");
+constexpr Shape kTextPattern = shape::scalar("pattern");
+constexpr std::string_view kHeaderName = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$";
+
 constexpr Field<HttpMatcher> kHttpFields[] = {
-    {"methods", Need::kOptional, "list of methods",
+    {"methods", Need::kOptional, shape::some(kMethod, "list of methods"), "In capitals, exactly.",
      [](const YamlNode& n, HttpMatcher& m, Reader& r) {
        read_patterns(n, "methods", is_method, "write methods in capitals: GET", m.methods, r);
      }},
-    {"paths", Need::kOptional, "list of paths",
+    {"paths", Need::kOptional, shape::some(kPathPattern, "list of paths"),
+     "The normalised path without the query: `*` is one segment, `**` any number of them, none included.",
      [](const YamlNode& n, HttpMatcher& m, Reader& r) {
        read_patterns(
            n, "paths", is_path_pattern,
            "a path begins with '/' and is written normalised, without query; '*' is one segment, '**' any number",
            m.paths, r);
      }},
-    {"headers", Need::kOptional, "mapping of header to pattern", read_headers},
-    {"query", Need::kOptional, "mapping of parameter to pattern",
+    {"headers", Need::kOptional, shape::some_mapping(kTextPattern, "mapping of header to pattern", kHeaderName),
+     "Name to pattern, in which `*` is any text. A header that is not there does not match.", read_headers},
+    {"query", Need::kOptional, shape::some_mapping(kTextPattern, "mapping of parameter to pattern"),
+     "Name to pattern, in which `*` is any text. A parameter that is not there does not match.",
      [](const YamlNode& n, HttpMatcher& m, Reader& r) { read_named_patterns(n, "query", m.query, r); }},
 };
 
+constexpr std::string_view kOperations[] = {"fetch", "push"};
+
 void read_operations(const YamlNode& node, GitMatcher& matcher, Reader& reader) {
-  static constexpr std::string_view kOperations[] = {"fetch", "push"};
   matcher.fetch = matcher.push = false;
   for (const YamlNode& item : some_items(node, "operations", reader)) {
     const auto choice = read_choice(item, kOperations, reader);
@@ -92,29 +101,39 @@ void read_operations(const YamlNode& node, GitMatcher& matcher, Reader& reader) 
   }
 }
 
+constexpr std::string_view kGitWords[] = {"deny", "only"};
+
 void read_word(const YamlNode& node, GitMatcher::Word& into, Reader& reader) {
-  static constexpr std::string_view kWords[] = {"deny", "only"};
-  if (const auto choice = read_choice(node, kWords, reader)) {
+  if (const auto choice = read_choice(node, kGitWords, reader)) {
     into = *choice == 0 ? GitMatcher::Word::kDeny : GitMatcher::Word::kOnly;
   }
 }
 
+constexpr Shape kRepository = shape::text("owner/name pattern", "^[^/ ]+/.*[^/]$").like("acme/*");
+constexpr Shape kOperation = shape::choice(kOperations);
+constexpr Shape kRef = shape::text("ref pattern", "^refs/[^ ]*[^/.]$").like("refs/heads/agent/**");
+
 constexpr Field<GitMatcher> kGitFields[] = {
-    {"repos", Need::kRequired, "list of owner/name patterns",
+    {"repos", Need::kRequired, shape::some(kRepository, "list of owner/name patterns"),
+     "The repositories; nothing else on that host.",
      [](const YamlNode& n, GitMatcher& m, Reader& r) {
        read_patterns(n, "repos", is_repository_pattern, "write owner/name or owner/*", m.repos, r);
        for (std::string& repo : m.repos) {
          if (repo.ends_with(".git")) repo.resize(repo.size() - 4);
        }
      }},
-    {"operations", Need::kOptional, "list of fetch, push", read_operations},
-    {"refs", Need::kOptional, "list of ref patterns",
+    {"operations", Need::kOptional, shape::some(kOperation, "list of fetch, push"), "Default: both.", read_operations},
+    {"refs", Need::kOptional, shape::some(kRef, "list of ref patterns"),
+     "Whole names, in which `*` is one segment and `**` any number. An allow or ceiling wants every ref of a push to "
+     "match, a deny or review is content with one.",
      [](const YamlNode& n, GitMatcher& m, Reader& r) {
        read_patterns(n, "refs", is_ref_pattern, "write refs/heads/main or refs/heads/agent/**", m.refs, r);
      }},
-    {"force", Need::kOptional, "deny or only",
+    {"force", Need::kOptional, shape::choice(kGitWords),
+     "`deny` (allow, ceiling): no push that forces an update. `only` (deny, review): only pushes that do so.",
      [](const YamlNode& n, GitMatcher& m, Reader& r) { read_word(n, m.force, r); }},
-    {"delete", Need::kOptional, "deny or only",
+    {"delete", Need::kOptional, shape::choice(kGitWords),
+     "`deny` (allow, ceiling): no push that deletes a ref. `only` (deny, review): only pushes that do so.",
      [](const YamlNode& n, GitMatcher& m, Reader& r) { read_word(n, m.deletion, r); }},
 };
 
@@ -126,8 +145,11 @@ void warn_of_unknown_action(const AwsMatcher::Action& action, Place place, Reade
                 "policies/README.md, \"AWS by action\", says what actions are called");
 }
 
+constexpr Shape kAwsAction = shape::text("service:Action pattern", "^[A-Za-z0-9*-]+:[A-Za-z0-9*-]+$").like("ce:Get*");
+
 constexpr Field<AwsMatcher> kAwsFields[] = {
-    {"actions", Need::kRequired, "list of service:Action patterns",
+    {"actions", Need::kRequired, shape::some(kAwsAction, "list of service:Action patterns"),
+     "What is asked of AWS, as IAM calls it for most services. `*` is any text.",
      [](const YamlNode& n, AwsMatcher& m, Reader& r) {
        std::vector<std::string> actions;
        read_patterns(n, "actions", is_action, "write service:Action, such as ce:Get*", actions, r);
@@ -172,24 +194,29 @@ void read_reserved(const YamlNode& node, Rule& rule, Reader& reader) {
 }
 constexpr std::string_view kGraphql = "graphql";
 constexpr std::string_view kMcp = "mcp";
+constexpr std::string_view kAboutReserved =
+    "Bodies are not looked at in this version: as an allow it allows nothing, as a deny it denies.";
+
+constexpr Shape kHttpMatcher = shape::object(fields_of<kHttpFields>, "http matcher", "http");
 
 constexpr Field<Rule> kMatcherFields[] = {
-    {"http", Need::kOptional, "list of http matchers",
+    {"http", Need::kOptional, shape::some(kHttpMatcher, "list of http matchers"),
+     "Only requests that one of these entries matches; in an entry all fields must match.",
      [](const YamlNode& n, Rule& rule, Reader& r) {
        for (const YamlNode& item : some_items(n, "http", r))
          read_matcher<HttpMatcher>(item, "http matcher", kHttpFields, rule.matcher.http.emplace_back(), r);
      }},
-    {"git", Need::kOptional, "git matcher",
+    {"git", Need::kOptional, shape::object(fields_of<kGitFields>, "git matcher", "git"), "Only git over HTTP.",
      [](const YamlNode& n, Rule& rule, Reader& r) {
        read_matcher<GitMatcher>(n, "git matcher", kGitFields, rule.matcher.git.emplace(), r);
        check_git(n, rule, r);
      }},
-    {"aws", Need::kOptional, "aws matcher",
+    {"aws", Need::kOptional, shape::object(fields_of<kAwsFields>, "aws matcher", "aws"), "Only these actions of AWS.",
      [](const YamlNode& n, Rule& rule, Reader& r) {
        read_matcher<AwsMatcher>(n, "aws matcher", kAwsFields, rule.matcher.aws.emplace(), r);
      }},
-    {"graphql", Need::kOptional, "graphql matcher", read_reserved<kGraphql>},
-    {"mcp", Need::kOptional, "mcp matcher", read_reserved<kMcp>},
+    {"graphql", Need::kOptional, shape::open("graphql matcher"), kAboutReserved, read_reserved<kGraphql>},
+    {"mcp", Need::kOptional, shape::open("mcp matcher"), kAboutReserved, read_reserved<kMcp>},
 };
 
 }  // namespace

@@ -38,69 +38,83 @@ void read_reason(const YamlNode& node, Rule& rule, Reader& reader) {
 // Ports are read as "every" here; read_rules() reads `to` itself, because what a missing port means depends on the
 // list.
 constexpr Field<Rule> kCommonFields[] = {
-    {"name", Need::kRequired, "name", read_rule_name},
-    {"to", Need::kRequired, "list of hosts and address blocks", [](const YamlNode&, Rule&, Reader&) {}},
-    {"except", Need::kOptional, "list of hosts and address blocks",
+    {"name", Need::kRequired, shape::name(), "What records and metrics call it. Unique in its policy.", read_rule_name},
+    {"to", Need::kRequired, shape::some(kTargetShape, "list of hosts and address blocks"),
+     "Whom it matches: `a.example`, `*.a.example` (one label more), `**.a.example` (one or more), `10.0.0.0/8:5432`. "
+     "Without a port an `allow` means 443, the other lists mean every port; `:*` is every port.",
+     [](const YamlNode&, Rule&, Reader&) {}},
+    {"except", Need::kOptional, shape::some(kTargetShape, "list of hosts and address blocks"),
+     "Whom it does not match, though `to` would. Without a port: every port.",
      [](const YamlNode& n, Rule& rule, Reader& r) { read_targets(n, "except", PortDefault::kEvery, rule.except, r); }},
-    {"expires", Need::kOptional, "time in UTC",
+    {"expires", Need::kOptional, shape::time(), "From then on the rule matches nothing.",
      [](const YamlNode& n, Rule& rule, Reader& r) { rule.expires = read_time(n, r); }},
-    {"reason", Need::kOptional, "text for people", read_reason},
+    {"reason", Need::kOptional, shape::text("text for people"), "For the person who reads the record of a denial.",
+     read_reason},
 };
 
+constexpr std::string_view kProtocols[] = {"tcp"};
+constexpr std::string_view kInspectWhen[] = {"never"};
+
 constexpr Field<Rule> kConnectionFields[] = {
-    {"protocol", Need::kOptional, "tcp",
-     [](const YamlNode& n, Rule& rule, Reader& r) {
-       static constexpr std::string_view kProtocols[] = {"tcp"};
-       rule.opaque = read_choice(n, kProtocols, r).has_value();
-     }},
-    {"private", Need::kOptional, "true or false",
+    {"protocol", Need::kOptional, shape::choice(kProtocols),
+     "`tcp`: relayed without a look. Not on a host and port that has other rules.",
+     [](const YamlNode& n, Rule& rule, Reader& r) { rule.opaque = read_choice(n, kProtocols, r).has_value(); }},
+    {"private", Need::kOptional, shape::truth(),
+     "May lead to addresses that are not globally routable; to cloud metadata never.",
      [](const YamlNode& n, Rule& rule, Reader& r) {
        rule.info.private_destination = read_truth(n, r).value_or(false);
      }},
-    {"inspect", Need::kOptional, "never",
+    {"inspect", Need::kOptional, shape::choice(kInspectWhen), "`never`: not looked into, whatever else matches.",
      [](const YamlNode& n, Rule& rule, Reader& r) {
-       static constexpr std::string_view kWhen[] = {"never"};
-       rule.never_inspect = read_choice(n, kWhen, r).has_value();
+       rule.never_inspect = read_choice(n, kInspectWhen, r).has_value();
      }},
-    {"websocket", Need::kOptional, "true or false",
+    {"websocket", Need::kOptional, shape::truth(),
+     "A request that it matches may become a WebSocket; what flows then is counted and not looked into.",
      [](const YamlNode& n, Rule& rule, Reader& r) { rule.websocket = read_truth(n, r).value_or(false); }},
-    {"credential", Need::kOptional, "name of a credential",
+    {"credential", Need::kOptional, shape::name("name of a credential"),
+     "The Credential whose secret is put into the requests. Never over clear HTTP.",
      [](const YamlNode& n, Rule& rule, Reader& r) {
        rule.credential = read_name(n, "a credential", r).value_or("");
        rule.credential_place = n.place;
      }},
-    {"setCookie", Need::kOptional, "true or false",
+    {"setCookie", Need::kOptional, shape::truth(),
+     "Beside `credential`: answers keep `Set-Cookie`, which otherwise would hand the guest a session of its own.",
      [](const YamlNode& n, Rule& rule, Reader& r) { rule.set_cookie = read_truth(n, r).value_or(false); }},
-    {"mintTokens", Need::kOptional, "true or false",
+    {"mintTokens", Need::kOptional, shape::truth(),
+     "Beside `credential`: requests to endpoints that make tokens or keys go through.",
      [](const YamlNode& n, Rule& rule, Reader& r) { rule.mint_tokens = read_truth(n, r).value_or(false); }},
 };
 
+constexpr std::string_view kForeign[] = {"deny"};
+
 constexpr Field<Rule> kAllowFields[] = {
-    {"foreignCredentials", Need::kOptional, "deny",
+    {"foreignCredentials", Need::kOptional, shape::choice(kForeign),
+     "`deny`: not a request that brings a credential of its own, in a header, a cookie or the query.",
      [](const YamlNode& n, Rule& rule, Reader& r) {
-       static constexpr std::string_view kWhat[] = {"deny"};
-       rule.own_credentials_denied = read_choice(n, kWhat, r).has_value();
+       rule.own_credentials_denied = read_choice(n, kForeign, r).has_value();
      }},
-    {"broad", Need::kOptional, "true or false",
+    {"broad", Need::kOptional, shape::truth(),
+     "The wildcard is as wide as it looks: a top-level domain, a public suffix, or a block wider than /8 (IPv6: /16).",
      [](const YamlNode& n, Rule& rule, Reader& r) { rule.broad = read_truth(n, r).value_or(false); }},
 };
 
 constexpr std::uint64_t kMostApprovals = 10;
+constexpr std::string_view kOnHold[] = {"pause"};
 
 constexpr Field<Rule> kReviewFields[] = {
-    {"timeout", Need::kOptional, "duration",
+    {"timeout", Need::kOptional, shape::duration(), "How long people may take. Default 10m.",
      [](const YamlNode& n, Rule& rule, Reader& r) {
        if (const auto timeout = read_duration(n, r)) rule.info.review->timeout = *timeout;
      }},
-    {"approvals", Need::kOptional, "number",
+    {"approvals", Need::kOptional, shape::number(1, kMostApprovals), "How many different people must agree. Default 1.",
      [](const YamlNode& n, Rule& rule, Reader& r) {
        const auto approvals = read_number(n, 1, kMostApprovals, r);
        if (approvals) rule.info.review->approvals = static_cast<unsigned>(*approvals);
      }},
-    {"onHold", Need::kOptional, "pause",
+    {"onHold", Need::kOptional, shape::choice(kOnHold),
+     "`pause`: the guest's clock stands still while the request is held.",
      [](const YamlNode& n, Rule& rule, Reader& r) {
-       static constexpr std::string_view kWhat[] = {"pause"};
-       rule.info.review->freeze = read_choice(n, kWhat, r).has_value();
+       rule.info.review->freeze = read_choice(n, kOnHold, r).has_value();
      }},
 };
 
@@ -200,6 +214,10 @@ void check_rule(const Rule& rule, Reader& reader) {
 }
 
 }  // namespace
+
+std::vector<FieldShape> fields_of_rules(RuleList list) {
+  return shapes_of(fields_of(list));
+}
 
 void read_targets(const YamlNode& node, std::string_view what, PortDefault without_port, std::vector<Target>& into,
                   Reader& reader) {

@@ -1,9 +1,9 @@
 // The schema: what an object may contain is a table, not code, so that the reader, its error messages, its "did you
-// mean" and (one day) a JSON schema for editors come from the same lines.
+// mean", the JSON Schema for editors and the reference pages come from the same lines.
 //
 //   constexpr Field<GitMatcher> kGitFields[] = {
-//       {"repos", Need::kRequired, "list of owner/name patterns", [](const YamlNode& n, GitMatcher& g, Reader& r) { …
-//       }},
+//       {"repos", Need::kRequired, shape::some(kRepository, "list of owner/name patterns"), "The repositories.",
+//        [](const YamlNode& n, GitMatcher& g, Reader& r) { … }},
 //   };
 //   read_object(node, "git matcher", kGitFields, matcher, reader);
 //
@@ -24,6 +24,7 @@
 
 #include "base/deadline.h"
 #include "policy/diagnostic.h"
+#include "policy/shape.h"
 #include "policy/yaml_reader.h"
 
 namespace enforcer::policy {
@@ -43,13 +44,12 @@ class Reader {
   Diagnostics& out_;
 };
 
-enum class Need { kOptional, kRequired };
-
 template <class T>
 struct Field {
   std::string_view key;
   Need need;
-  std::string_view shape;  ///< what the value is, for people: "list of hosts"
+  Shape shape;             ///< what the value is
+  std::string_view about;  ///< what it means, for the author of a file
   void (*read)(const YamlNode& value, T& into, Reader& reader);
 };
 
@@ -59,6 +59,19 @@ std::vector<Field<T>> joined(std::initializer_list<std::span<const Field<T>>> ta
   std::vector<Field<T>> out;
   for (const auto table : tables) out.insert(out.end(), table.begin(), table.end());
   return out;
+}
+
+/// What a table says, without how it is read.
+template <class Table>
+std::vector<FieldShape> shapes_of(const Table& table) {
+  std::vector<FieldShape> out;
+  for (const auto& field : table) out.push_back({field.key, field.need, field.shape, field.about});
+  return out;
+}
+/// The same as a FieldTable.
+template <const auto& table>
+std::vector<FieldShape> fields_of() {
+  return shapes_of(table);
 }
 
 /// Reports and says false when the node is not a mapping. `what` is its name in messages: "http matcher".
@@ -90,7 +103,7 @@ bool read_object(const YamlNode& node, std::string_view what, std::type_identity
   for (const Field<T>& field : fields) {
     const bool missing =
         field.need == Need::kRequired && std::find(present.begin(), present.end(), field.key) == present.end();
-    if (missing) report_missing_key(node.place, field.key, field.shape, what, reader);
+    if (missing) report_missing_key(node.place, field.key, field.shape.to_string(), what, reader);
   }
   return reader.errors() == errors_before;
 }

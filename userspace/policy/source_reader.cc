@@ -119,8 +119,12 @@ constexpr std::string_view kTokenFile = "tokenFile";
 constexpr std::string_view kRoleId = "roleId";
 constexpr std::string_view kSecretIdFile = "secretIdFile";
 
+constexpr std::string_view kVaultPath = "^[^/?#%]";
+constexpr Shape kArgument = shape::text();
+constexpr std::string_view kOnlyTrue[] = {"true"};
+
 constexpr Field<VaultDraft> kVaultFields[] = {
-    {"address", Need::kRequired, "https:// URL",
+    {"address", Need::kRequired, shape::kHttpsUrl, "The Vault, without a path.",
      [](const YamlNode& n, VaultDraft& draft, Reader& r) {
        draft.address = read_https_url(n, "address", r);
        if (draft.address && draft.address->path != "/") {
@@ -128,13 +132,20 @@ constexpr Field<VaultDraft> kVaultFields[] = {
                       "the engine belongs into 'mount', the rest into 'path'", r);
        }
      }},
-    {kMount, Need::kOptional, "path of a KV engine of version 2", read_vault_path<&VaultDraft::mount, kMount>},
-    {kPath, Need::kRequired, "path of a secret", read_vault_path<&VaultDraft::path, kPath>},
-    {kKey, Need::kOptional, "field of the secret", read_vault_text<&VaultDraft::key, kKey>},
-    {kNamespace, Need::kOptional, "namespace", read_vault_path<&VaultDraft::name_space, kNamespace>},
-    {kTokenFile, Need::kOptional, "path", read_vault_file<&VaultDraft::token_file, kTokenFile>},
-    {kRoleId, Need::kOptional, "role id of AppRole", read_vault_text<&VaultDraft::role_id, kRoleId>},
-    {kSecretIdFile, Need::kOptional, "path", read_vault_file<&VaultDraft::secret_id_file, kSecretIdFile>},
+    {kMount, Need::kOptional, shape::text("path of a KV engine of version 2", kVaultPath), "Default `secret`.",
+     read_vault_path<&VaultDraft::mount, kMount>},
+    {kPath, Need::kRequired, shape::text("path of a secret", kVaultPath).like("acme/ci"),
+     "The secret, below the engine.", read_vault_path<&VaultDraft::path, kPath>},
+    {kKey, Need::kOptional, shape::text("field of the secret"), "Default `value`.",
+     read_vault_text<&VaultDraft::key, kKey>},
+    {kNamespace, Need::kOptional, shape::text("namespace", kVaultPath), "Of Vault Enterprise.",
+     read_vault_path<&VaultDraft::name_space, kNamespace>},
+    {kTokenFile, Need::kOptional, shape::kPath, "A file with the token that Vault is asked with.",
+     read_vault_file<&VaultDraft::token_file, kTokenFile>},
+    {kRoleId, Need::kOptional, shape::text("role id of AppRole"), "Instead of `tokenFile`, with `secretIdFile`.",
+     read_vault_text<&VaultDraft::role_id, kRoleId>},
+    {kSecretIdFile, Need::kOptional, shape::kPath, "A file with the secret id, beside `roleId`.",
+     read_vault_file<&VaultDraft::secret_id_file, kSecretIdFile>},
 };
 
 const YamlMember* member_of(const YamlNode& node, std::string_view key) {
@@ -179,24 +190,35 @@ void read_vault(const YamlNode& node, SourceDraft& draft, Reader& reader) {
 }
 
 constexpr Field<SourceDraft> kSourceFields[] = {
-    {"file", Need::kOptional, "path",
+    {"file", Need::kOptional, shape::kPath,
+     "The content of a file that others cannot read and its group cannot write; a newline at the end is removed.",
      [](const YamlNode& n, SourceDraft& draft, Reader& r) {
        draft.source.kind = Source::Kind::kFile;
        draft.source.path = read_absolute_path(n, "file", r).value_or("");
      }},
-    {"systemd", Need::kOptional, "name of a systemd credential", read_unit_credential},
-    {"env", Need::kOptional, "name of an environment variable", read_env},
-    {"exec", Need::kOptional, "program and arguments", read_exec},
-    {"store", Need::kOptional, "true",
+    {"systemd", Need::kOptional, shape::text("name of a systemd credential", "^[A-Za-z0-9._-]{1,255}$"),
+     "What the service manager gives enforcerd: `LoadCredential=NAME:…`.", read_unit_credential},
+    {"env", Need::kOptional, shape::text("name of an environment variable", "^[A-Za-z0-9_]{1,128}$"),
+     "A variable of enforcerd's environment; warns.", read_env},
+    {"exec", Need::kOptional, shape::some(kArgument, "program and arguments"),
+     "What the program writes to standard output. It has an absolute path and runs without a shell; in configured "
+     "files "
+     "only.",
+     read_exec},
+    {"store", Need::kOptional, shape::choice(kOnlyTrue), "What `enforcerctl credential set` has stored.",
      [](const YamlNode& n, SourceDraft& draft, Reader& r) {
-       static constexpr std::string_view kOnlyTrue[] = {"true"};
        draft.source.kind = Source::Kind::kStored;
        (void)read_choice(n, kOnlyTrue, r);
      }},
-    {"vault", Need::kOptional, "place in a Vault", read_vault},
+    {"vault", Need::kOptional, shape::object(fields_of<kVaultFields>, "place in a Vault"),
+     "A field of a secret in a KV engine of version 2.", read_vault},
 };
 
 }  // namespace
+
+std::vector<FieldShape> source_fields() {
+  return fields_of<kSourceFields>();
+}
 
 void read_source(const YamlNode& node, SourceOrigin origin, CredentialSpec::Source& into, Reader& reader) {
   SourceDraft draft{.source = {}, .origin = origin};

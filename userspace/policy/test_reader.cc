@@ -93,38 +93,46 @@ void take_git(std::string_view text, Place place, PolicyTest& into, Reader& read
 }
 
 constexpr Field<Draft> kTestFields[] = {
-    {"connect", Need::kOptional, "host:port",
+    {"connect", Need::kOptional, shape::text("host:port", ":").like("github.com:443"),
+     "Asks about a connection. Where requests decide it is allowed when some request may be.",
      [](const YamlNode& n, Draft& draft, Reader& r) {
        ask(draft, n.place);
        const auto text = read_text(n, "connect", r);
        if (text) parse_connect(*text, n.place, draft.test, r);
      }},
-    {"request", Need::kOptional, "METHOD URL",
+    {"request", Need::kOptional, shape::text("METHOD URL", "^[^ ]+ https?://").like("GET https://api.github.com/repos"),
+     "Asks about one request.",
      [](const YamlNode& n, Draft& draft, Reader& r) {
        ask(draft, n.place);
        const auto text = read_text(n, "request", r);
        if (text) parse_request(*text, n.place, draft.test, r);
      }},
-    {"aws", Need::kOptional, "service:Action",
+    {"aws", Need::kOptional, shape::text("service:Action", ":").like("cloudformation:DeleteStack"),
+     "Asks as a client of AWS would.",
      [](const YamlNode& n, Draft& draft, Reader& r) {
        ask(draft, n.place);
        draft.aws = read_text(n, "aws", r);
      }},
-    {"git", Need::kOptional, "fetch or push HOST/OWNER/NAME REF…",
+    {"git", Need::kOptional,
+     shape::text("fetch or push HOST/OWNER/NAME REF…", "^(fetch|push) ").like("push github.com/acme/w refs/heads/main"),
+     "Asks about a fetch, or about a push that updates these refs; `+` before a ref forces it.",
      [](const YamlNode& n, Draft& draft, Reader& r) {
        ask(draft, n.place);
        const auto text = read_text(n, "git", r);
        if (text) take_git(*text, n.place, draft.test, r);
      }},
-    {"headers", Need::kOptional, "headers of a request test", read_headers},
-    {"region", Need::kOptional, "region of an aws test",
+    {"headers", Need::kOptional, shape::mapping(shape::kAnyScalar, "headers of a request test"),
+     "Beside `request`: fields of its head.", read_headers},
+    {"region", Need::kOptional, shape::name("region of an aws test").like("eu-central-1"),
+     "Beside `aws`. Default us-east-1.",
      [](const YamlNode& n, Draft& draft, Reader& r) { draft.region = read_name(n, "a region", r).value_or(""); }},
-    {"host", Need::kOptional, "host of an aws test", read_host},
-    {"expect", Need::kRequired, "allow, review or deny",
+    {"host", Need::kOptional, shape::text("host of an aws test"),
+     "Beside `aws`: the host that is asked, instead of SERVICE.REGION.amazonaws.com.", read_host},
+    {"expect", Need::kRequired, shape::choice(kExpectations), "The answer that is promised.",
      [](const YamlNode& n, Draft& draft, Reader& r) {
        if (const auto choice = read_choice(n, kExpectations, r)) draft.test.expect = kActions[*choice];
      }},
-    {"rule", Need::kOptional, "rule or policy/rule",
+    {"rule", Need::kOptional, shape::text("rule or policy/rule"), "The rule that must be the one that decides.",
      [](const YamlNode& n, Draft& draft, Reader& r) { draft.test.rule = read_text(n, "rule", r).value_or(""); }},
 };
 
@@ -157,6 +165,10 @@ void check_qualifiers(const YamlNode& item, Reader& reader) {
 }
 
 }  // namespace
+
+std::vector<FieldShape> test_fields() {
+  return fields_of<kTestFields>();
+}
 
 void parse_connect(std::string_view text, Place place, PolicyTest& into, Reader& reader) {
   into.text = text;

@@ -36,6 +36,7 @@ TEST_CASE("policy_check_finds_problems_without_a_daemon") {
   const Ran json = run({"policy", "check", bad, "-o", "json"});
   CHECK(json.status == 3);
   CHECK(json.out.contains("\"valid\":false"));
+  CHECK(json.out.contains("\"page\":\"policies/diagnostics.md#e0102\""));
   CHECK(run({"policy", "check", folder.file("none.yaml")}).status == 5);
 }
 
