@@ -31,6 +31,7 @@ EXPECTED = {
     "usr/share/enforcer/prometheus/prometheus.yml": 0o644,
     "usr/share/enforcer/prometheus/enforcer.rules.yml": 0o644,
     "usr/share/enforcer/prometheus/enforcer.rules.test.yml": 0o644,
+    "usr/share/enforcer/prometheus/enforcer.trends.test.yml": 0o644,
     **{f"usr/share/enforcer/runbooks/{name}": 0o644 for name in os.listdir(f"{REPOSITORY}/deploy/runbooks")},
     **{f"usr/share/enforcer/policies/{name}": 0o644 for name in os.listdir(f"{REPOSITORY}/policies") if name.endswith(".yaml")},
 }
