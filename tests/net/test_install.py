@@ -25,7 +25,7 @@ EXPECTED = {
     "usr/lib/enforcer/vm-images/profiles/docker.root/usr/lib/enforcer/runc": 0o755,
     "usr/lib/enforcer/vm-images/profiles/docker.root/etc/docker/daemon.json": 0o644,
     "usr/share/doc/enforcer/README.md": 0o644,
-    "usr/share/enforcer/grafana/dashboards/enforcer-decisions.json": 0o644,
+    **{f"usr/share/enforcer/grafana/dashboards/{name}": 0o644 for name in os.listdir(f"{REPOSITORY}/deploy/grafana/dashboards")},
     "usr/share/enforcer/grafana/provisioning/dashboards/enforcer.yaml": 0o644,
     "usr/share/enforcer/grafana/provisioning/datasources/enforcer.yaml": 0o644,
     "usr/share/enforcer/prometheus/prometheus.yml": 0o644,
