@@ -16,12 +16,14 @@ COLORS = [("#0072b2", "#56b4e9"), ("#d55e00", "#f0883e"), ("#009e73", "#3fb68b")
 NAMED = {"green": ("#1a7f37", "#3fb950"), "red": ("#cf222e", "#ff7b72")}
 STYLE = """
   svg { font: 12px system-ui, sans-serif; } .paper { fill: #f4f5f5; } .panel { fill: #ffffff; stroke: #e4e7ea; } text { fill: #24292f; }
-  .head { font-size: 18px; font-weight: 600; } .row { font-size: 14px; font-weight: 600; } .title { font-size: 13px; font-weight: 600; }
-  .small { font-size: 11px; fill: #57606a; } .big { font-size: 22px; font-weight: 600; } .grid { stroke: #eceef0; } .line { fill: none; stroke-width: 1.5; }
-  .area { stroke: none; fill-opacity: 0.15; }
+  .head { font-size: 18px; font-weight: 600; }
+  .row { font-size: 14px; font-weight: 600; } .title { font-size: 13px; font-weight: 600; }
+  .small { font-size: 11px; fill: #57606a; } .big { font-size: 22px; font-weight: 600; } .grid { stroke: #eceef0; }
+  .line { fill: none; stroke-width: 1.5; } .area { stroke: none; fill-opacity: 0.15; }
   %s
   @media (prefers-color-scheme: dark) {
-    .paper { fill: #0d1117; } .panel { fill: #161b22; stroke: #262c33; } text { fill: #d0d7de; } .small { fill: #8b949e; } .grid { stroke: #262c33; }
+    .paper { fill: #0d1117; } .panel { fill: #161b22; stroke: #262c33; } text { fill: #d0d7de; } .small { fill: #8b949e; }
+    .grid { stroke: #262c33; }
     %s
   }
 """
@@ -36,8 +38,11 @@ def _style():
     return STYLE % ("\n  ".join(light), "\n    ".join(dark))
 
 
-def written(value, unit):
-    """A number with its unit, as short as people read it."""
+def written(value, defaults):
+    """A number with its unit, as short as people read it. defaults: of the panel's fields."""
+    unit = defaults["unit"]
+    if defaults.get("decimals") == 0 and abs(value) < 1000:
+        value = round(value)
     if unit == "percentunit":
         return f"{value * 100:.3g} %"
     if unit == "s":
@@ -45,13 +50,9 @@ def written(value, unit):
             if abs(value) >= factor:
                 return f"{value / factor:.3g} {name}"
         return f"{value * 1e6:.3g} µs" if value else "0"
-    for name, factor in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if abs(value) >= factor:
-            text = f"{value / factor:.3g} {name}"
-            break
-    else:
-        text = f"{value:.3g}"
-    return text + {"Bps": " B/s", "ops": "/s", "pps": "/s"}.get(unit, "")
+    name, factor = next(((name, factor) for name, factor in (("G", 1e9), ("M", 1e6), ("k", 1e3)) if abs(value) >= factor), ("", 1))
+    end = name + {"Bps": "B/s", "ops": "/s", "pps": "/s"}.get(unit, "")
+    return f"{value / factor:.3g}{' ' if name or unit == 'Bps' else ''}{end}"
 
 
 def _text(x, y, kind, content, **attributes):
@@ -72,25 +73,27 @@ def _state(panel, value):
         if found:
             return found["text"], found["color"]
     steps = [step["color"] for step in defaults.get("thresholds", {}).get("steps", []) if step["value"] is None or value >= step["value"]]
-    return written(value, defaults["unit"]), steps[-1] if steps else "0"
+    return written(value, defaults), steps[-1] if steps else "0"
 
 
 def _stat(panel, lines, x, y, width, height):
     each = width / max(len(lines), 1)
     for number, line in enumerate(lines):
         center = x + each * (number + 0.5)
-        if len(lines) > 1 or line.labels:
+        only_name = panel["options"]["textMode"] == "name"
+        if (len(lines) > 1 or line.labels) and not only_name:
             yield _text(center, y + height - 14, "small", _clipped(line.name, each), text_anchor="middle")
         text, color = _state(panel, line.points[-1][1])
-        yield _text(center, y + height / 2 + 14, f"big c-{color}", _clipped(text, each * 0.6), text_anchor="middle")
+        yield _text(center, y + height / 2 + 14, f"big c-{color}", _clipped(line.name if only_name else text, each * 0.6),
+                    text_anchor="middle")
 
 
 def _table(panel, lines, x, y, width, height):
-    unit = panel["fieldConfig"]["defaults"]["unit"]
+    defaults = panel["fieldConfig"]["defaults"]
     columns = sorted({name for line in lines for name in line.labels})
     heads = [*columns, panel["options"]["sortBy"][0]["displayName"]]
     each = (width - 24) / len(heads)
-    rows = [[*(line.labels.get(name, "") for name in columns), written(line.points[-1][1], unit)]
+    rows = [[*(line.labels.get(name, "") for name in columns), written(line.points[-1][1], defaults)]
             for line in sorted(lines, key=lambda line: -line.points[-1][1])]
     for number, row in enumerate([heads, *rows][:int((height - 40) / 20)]):
         for place, cell in enumerate(row):
@@ -124,7 +127,7 @@ def _series(panel, lines, x, y, width, height, span):
     for step in steps:
         up = bottom - step / steps[-1] * (bottom - top)
         yield f'<line class="grid" x1="{left}" x2="{right}" y1="{up:.0f}" y2="{up:.0f}"/>'
-        yield _text(left - 6, up + 4, "small", written(step, defaults["unit"]), text_anchor="end")
+        yield _text(left - 6, up + 4, "small", written(step, defaults), text_anchor="end")
     yield _text(left, bottom + 16, "small", f"{(end - begin) / 60:.1f} min ago" if end - begin > 90 else f"{end - begin:.0f} s ago")
     yield _text(right, bottom + 16, "small", "now", text_anchor="end")
     for number, (points, below) in reversed(list(enumerate(curves))):
@@ -136,7 +139,7 @@ def _series(panel, lines, x, y, width, height, span):
     for number, line in enumerate(lines[:2 * legend]):
         across, down = x + 12 + (width - 20) / 2 * (number % 2), bottom + 34 + LEGEND_LINE * (number // 2)
         yield f'<rect class="key c-{number % len(COLORS)}" x="{across:.0f}" y="{down - 8:.0f}" width="10" height="4"/>'
-        last = written(line.points[-1][1], defaults["unit"])
+        last = written(line.points[-1][1], defaults)
         yield _text(across + 15, down, "small", _clipped(f"{line.name}  {last}", (width - 20) / 2 - 20))
 
 
@@ -169,7 +172,8 @@ def draw(path, board, prometheus, seconds, note):
         else:
             out += {"stat": _stat, "table": _table}[panel["type"]](panel, lines, x, y, width, tall)
     size = f'viewBox="0 0 {24 * COLUMN} {height}" width="{24 * COLUMN}"'
-    head = [f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{escape(board["title"])}">', f"<style>{_style()}</style>",
-            f'<rect class="paper" width="{24 * COLUMN}" height="{height}"/>', _text(12, 28, "head", board["title"]), _text(12, 48, "small", note)]
+    head = [f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{escape(board["title"])}">',
+            f"<style>{_style()}</style>", f'<rect class="paper" width="{24 * COLUMN}" height="{height}"/>',
+            _text(12, 28, "head", board["title"]), _text(12, 48, "small", note)]
     with open(path, "w") as file:
         file.write("\n".join([*head, *out, "</svg>\n"]))

@@ -1,5 +1,7 @@
 """A real Prometheus beside the daemons of a lab: scrapes them once a second, with the rules of deploy/ loaded."""
 
+import contextlib
+import http.client
 import json
 import time
 import urllib.parse
@@ -9,7 +11,7 @@ from lib.lab import REPOSITORY
 from lib.processes import Process, wait_for
 
 RULES = f"{REPOSITORY}/deploy/prometheus"
-LISTEN = "127.0.0.1:9090"  # in the lab's own namespace
+LISTEN = ("127.0.0.1", 9090)  # in the lab's own namespace
 
 
 class Prometheus:
@@ -22,7 +24,7 @@ class Prometheus:
                        "scrape_configs:\n- job_name: enforcer\n"
                        f"  static_configs: [{{targets: ['{METRICS[0]}:{METRICS[1]}']}}]\n")
         self.process = Process(["prometheus", f"--config.file={lab.folder}/prometheus.yml", f"--storage.tsdb.path={lab.folder}/tsdb",
-                                f"--web.listen-address={LISTEN}"], f"{lab.folder}/prometheus.log", lab.host)
+                                f"--web.listen-address={LISTEN[0]}:{LISTEN[1]}"], f"{lab.folder}/prometheus.log", lab.host)
 
     def __enter__(self):
         wait_for(lambda: self.value("up") == 1, 30, "the first scrape")
@@ -32,11 +34,18 @@ class Prometheus:
         self.process.kill()
 
     def get(self, path, **parameters):
-        query = urllib.parse.urlencode(parameters)
-        done = self.host.run(["curl", "-sS", f"http://{LISTEN}/api/v1/{path}?{query}"])
-        if not done.stdout.startswith("{"):
-            return None  # it does not listen, or not answer, yet
-        answer = json.loads(done.stdout)
+        """The data of an answer of its API; None as long as it does not listen, or not answer."""
+        with contextlib.closing(http.client.HTTPConnection("localhost", timeout=10)) as connection:
+            connection.sock = self.host.socket()
+            try:
+                connection.sock.connect(LISTEN)
+            except ConnectionRefusedError:
+                return None
+            connection.request("GET", f"/api/v1/{path}?{urllib.parse.urlencode(parameters)}")
+            text = connection.getresponse().read().decode()
+        if not text.startswith("{"):
+            return None
+        answer = json.loads(text)
         assert answer["status"] == "success", f"{parameters}: {answer}"
         return answer["data"]
 

@@ -116,8 +116,8 @@ def test_every_alert_has_a_test_that_fires_one_that_does_not_and_a_runbook():
     for alert, text in alerts:
         assert re.search(rf"alertname: {alert}\n +exp_alerts:\n +- exp_labels", tests), f"no test in which {alert} fires"
         assert re.search(rf"alertname: {alert}}}", tests), f"no test in which {alert} does not fire"
-        for annotation in ("severity: (critical|warning)}", "summary: ", "description: ", f"runbook: /usr/share/enforcer/runbooks/{alert}.md"):
-            assert re.search(annotation, text), f"{alert} has no '{annotation}'"
+        for part in ("severity: (critical|warning)}", "summary: ", "description: ", f"runbook: /usr/share/enforcer/runbooks/{alert}.md"):
+            assert re.search(part, text), f"{alert} has no '{part}'"
         runbook = read(f"{RUNBOOKS}/{alert}.md")
         for heading in (f"# {alert}", "## What guests see", "## How to check", "## What to do"):
             assert f"{heading}\n" in runbook, f"{alert}.md has no '{heading}'"
