@@ -128,7 +128,7 @@ def _series(panel, lines, x, y, width, height, span):
         up = bottom - step / steps[-1] * (bottom - top)
         yield f'<line class="grid" x1="{left}" x2="{right}" y1="{up:.0f}" y2="{up:.0f}"/>'
         yield _text(left - 6, up + 4, "small", written(step, defaults), text_anchor="end")
-    yield _text(left, bottom + 16, "small", f"{(end - begin) / 60:.1f} min ago" if end - begin > 90 else f"{end - begin:.0f} s ago")
+    yield _text(left, bottom + 16, "small", f"{(end - begin) / 60:.2g} min ago" if end - begin > 90 else f"{end - begin:.0f} s ago")
     yield _text(right, bottom + 16, "small", "now", text_anchor="end")
     for number, (points, below) in reversed(list(enumerate(curves))):
         color = number % len(COLORS)

@@ -113,6 +113,7 @@ def test_every_alert_has_a_test_that_fires_one_that_does_not_and_a_runbook():
     rules, tests = read(f"{RULES}/enforcer.rules.yml"), "".join(read(f"{RULES}/{name}") for name in RULE_TESTS)
     alerts = re.findall(r"- alert: (\w+)\n(.*?)(?=\n\n|\Z)", rules, re.DOTALL)
     assert alerts
+    readme = read(f"{REPOSITORY}/deploy/README.md")
     for alert, text in alerts:
         assert re.search(rf"alertname: {alert}\n +exp_alerts:\n +- exp_labels", tests), f"no test in which {alert} fires"
         assert re.search(rf"alertname: {alert}}}", tests), f"no test in which {alert} does not fire"
@@ -122,6 +123,7 @@ def test_every_alert_has_a_test_that_fires_one_that_does_not_and_a_runbook():
         for heading in (f"# {alert}", "## What guests see", "## How to check", "## What to do"):
             assert f"{heading}\n" in runbook, f"{alert}.md has no '{heading}'"
         assert "enforcerctl " in runbook, f"{alert}.md does not use enforcerctl"
+        assert f"[{alert}](runbooks/{alert}.md)" in readme, f"deploy/README.md does not speak of {alert}"
     equal({name.removesuffix(".md") for name in os.listdir(RUNBOOKS)}, {name for name, _ in alerts}, "runbooks")
     recorded = re.findall(r"record: (\S+)", rules)
     assert all(re.fullmatch(r"enforcer:[a-z_]+:[a-z0-9_]+", name) for name in recorded), recorded
