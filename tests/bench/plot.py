@@ -6,6 +6,8 @@ It is light or dark as the reader's browser is.
 import dataclasses
 import math
 
+from lib.axis import nice_steps
+
 PANEL, HEIGHT = 360, 340
 LEFT, RIGHT, TOP, BOTTOM = 64, 24, 96, 56
 STYLE = """
@@ -23,14 +25,6 @@ STYLE = """
 class Panel:
     title: str     # what y is, with its unit
     points: list   # of (x, y), every x above 0
-
-
-def nice_steps(most, count=5):
-    """About so many round numbers from 0 to one that is at least `most`."""
-    raw = max(most, 1e-9) / count
-    power = 10 ** math.floor(math.log10(raw))
-    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= raw * (1 - 1e-9))
-    return [step * number for number in range(math.ceil(most / step - 1e-9) + 1)]
 
 
 def _panel(panel, at, x_axis):

@@ -1,14 +1,12 @@
 """Metrics: the deny counters rise by exactly what happened, and a real Prometheus reads them."""
 
-import json
 import socket
 import subprocess
-import urllib.parse
 
-from lib.daemons import METRICS
 from lib.expect import equal, refused_at_once
 from lib.lab import Lab, policy
-from lib.processes import Process, wait_for
+from lib.processes import wait_for
+from lib.prometheus import Prometheus
 
 DENIED = "enforcer_denied_total"
 
@@ -49,21 +47,8 @@ def test_promtool_finds_nothing_to_complain_about():
 def test_real_prometheus_scrapes_and_answers():
     with Lab(policy("ok.test")) as lab:
         refused_at_once(lab.guest, "93.184.216.35", 443)
-        with open(f"{lab.folder}/prometheus.yml", "w") as file:
-            file.write("global: {scrape_interval: 1s}\nscrape_configs:\n- job_name: enforcer\n"
-                       f"  static_configs: [{{targets: ['{METRICS[0]}:{METRICS[1]}']}}]\n")
-        server = Process(["prometheus", f"--config.file={lab.folder}/prometheus.yml", f"--storage.tsdb.path={lab.folder}/tsdb",
-                          "--web.listen-address=127.0.0.1:9090"], f"{lab.folder}/prometheus.log", lab.host)
-        try:
-            question = urllib.parse.quote(f'{DENIED}{{guest="g1",reason="address"}}')
-
-            def answer():
-                done = lab.host.run(["curl", "-sS", f"http://127.0.0.1:9090/api/v1/query?query={question}"])
-                found = json.loads(done.stdout)["data"]["result"] if done.returncode == 0 and done.stdout.startswith("{") else []
-                return found and found[0]["value"][1]
-            equal(wait_for(answer, 30, "Prometheus to have the counter"), "1")
-        finally:
-            server.kill()
+        with Prometheus(lab) as prometheus:
+            equal(wait_for(lambda: prometheus.value(f'{DENIED}{{guest="g1",reason="address"}}'), 30, "the counter"), 1)
 
 
 def test_health_and_readiness_follow_the_daemon():

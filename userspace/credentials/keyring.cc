@@ -252,6 +252,18 @@ State Keyring::state_of(const policy::CredentialSpec& spec) {
           .error = error.message};
 }
 
+std::optional<WallClock::time_point> Keyring::end_of(const policy::CredentialSpec& spec) {
+  const bool renews_itself = spec.source.kind == Kind::kExec || spec.source.kind == Kind::kVault;
+  // Only keys of AWS say until when they are good; no other value is read for this.
+  if (renews_itself || spec.source_shape() != policy::CredentialSpec::Shape::kKeyPair) return std::nullopt;
+  const auto known = source_of(spec).look(spec);
+  if (!known || (!*known && known->error().code == Errc::kNotFound)) return std::nullopt;
+  // Keys that are read when they have ended are malformed to their reader: then the end is the one seen before.
+  if (*known) ends_.insert_or_assign(spec.name, (*known)->expires);
+  const auto seen = ends_.find(spec.name);
+  return seen == ends_.end() ? std::nullopt : seen->second;
+}
+
 Result<> Keyring::set(const policy::CredentialSpec& spec, const Secret& raw) {
   TRY_VOID(require_stored(spec));
   forget(spec.name);

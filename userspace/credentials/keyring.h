@@ -84,6 +84,11 @@ class Keyring {
   /// Nothing is run and nothing is waited for.
   [[nodiscard]] State state_of(const policy::CredentialSpec& spec);
 
+  /// When the value ends for good: no request after that gets one until somebody has put another in its place. Also a
+  /// time that has passed, unless the keyring is younger than that. None where the source does not say, or gives
+  /// another by itself (commands, vaults). Nothing is waited for.
+  [[nodiscard]] std::optional<WallClock::time_point> end_of(const policy::CredentialSpec& spec);
+
   /// Stores the value of a credential with `source: {store: true}`; kConflict for any other. `raw` is the text as it
   /// was given, and may have lines; kInvalid: it is not of the shape that the credential wants.
   Result<> set(const policy::CredentialSpec& spec, const Secret& raw);
@@ -126,6 +131,8 @@ class Keyring {
   std::map<std::string, std::shared_ptr<const Secret>, std::less<>> exchanged_;  ///< of what, by the credential's name
   std::map<const Secret*, Searched> searched_;                                   ///< of values in use
   std::map<std::string, std::shared_ptr<const Secret>, std::less<>> given_;      ///< last, by the credential's name
+  /// Last seen, by the credential's name.
+  std::map<std::string, std::optional<WallClock::time_point>, std::less<>> ends_;
 };
 
 }  // namespace enforcer::credentials

@@ -314,6 +314,9 @@ asio::awaitable<Result<std::string>> Daemon::render_metrics() {
   using Reload = metrics::Gauges::Reload;
   gauges.last_reload = policies_.last_report().loaded ? Reload::kSucceeded : Reload::kFailed;
   gauges.last_reload_success = policies_.last_success();
+  for (const policy::CredentialSpec& spec : policies_.current()->credentials()) {
+    if (const auto end = keyring_.end_of(spec)) gauges.credential_ends.push_back({spec.name, *end});
+  }
   gauges.review = reviews_.counts();
   gauges.audit_events = log_.events();
   gauges.audit_write_errors = log_.write_errors();

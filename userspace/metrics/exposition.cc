@@ -193,6 +193,14 @@ void add_state(Families& out, const std::string& version, const Gauges& gauges) 
   for (const Gauges::Map& map : gauges.maps) capacity.add({{"map", map.name}}, map.capacity);
 }
 
+void add_credential_ends(Families& out, std::span<const Gauges::CredentialEnd> ends) {
+  auto family = out.gauge("credential_expiry_timestamp_seconds",
+                          "When the value of a credential ends that Enforcer cannot renew by itself.");
+  for (const Gauges::CredentialEnd& end : ends) {
+    family.add_value({{"credential", end.credential}}, seconds_since_1970(end.time));
+  }
+}
+
 void add_reviews(Families& out, const ReviewCounts& review) {
   out.gauge("review_pending", "Held requests that nobody has decided yet.").add({}, review.pending);
   out.gauge("review_oldest_pending_timestamp_seconds", "When the oldest of them was asked; 0 where there is none.")
@@ -328,6 +336,7 @@ std::string Exposition::render(std::span<const WorkerCounts> workers, const Gaug
   add_durations(out, workers);
   add_interception(out, workers);
   impl_->add_credentials(out, workers);
+  add_credential_ends(out, gauges.credential_ends);
   add_reviews(out, gauges.review);
   impl_->add_datapath(out);
   return out.text();

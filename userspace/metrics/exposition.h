@@ -52,6 +52,12 @@ struct Gauges {
   };
   std::vector<Map> maps{};
 
+  struct CredentialEnd {
+    std::string credential{};
+    WallClock::time_point time{};
+  };
+  std::vector<CredentialEnd> credential_ends{};  ///< Keyring::end_of(), of loaded credentials that have one
+
   ReviewCounts review{};
 };
 

@@ -299,10 +299,19 @@ TEST_CASE("keys_that_have_ended_are_unavailable_whatever_their_file_says") {
   keys.inject.push_back({.as = policy::CredentialSpec::Injection::As::kSigV4});
   CHECK(rig.text(keys) == "a\nb");
   CHECK(rig.keyring->state_of(keys).expires.has_value());
+  const auto end = rig.keyring->end_of(keys);
+  CHECK(end == rig.keyring->state_of(keys).expires);
   CHECK(rig.until([&] { return rig.text(keys).starts_with("error: "); }));
   CHECK(rig.keyring->state_of(keys).kind == State::Kind::kFailing);
+  CHECK(rig.keyring->end_of(keys) == end);
+  auto other = file_spec(rig.scratch.at("none"));
+  other.inject = keys.inject;
+  CHECK_FALSE(rig.keyring->end_of(other).has_value());
   rig.scratch.write("keys", in(60));
   CHECK(rig.text(keys) == "a\nb");
+  CHECK(rig.keyring->end_of(keys).value() > *end);
+  rig.scratch.write("keys", R"({"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "b"})");
+  CHECK_FALSE(rig.keyring->end_of(keys).has_value());
 }
 
 TEST_CASE("commands_print_keys_and_private_keys_where_the_credential_wants_them") {
@@ -314,6 +323,7 @@ TEST_CASE("commands_print_keys_and_private_keys_where_the_credential_wants_them"
   CHECK(rig.text(keys) == "a\nb\nc");
   CHECK(rig.keyring->state_of(keys).expires ==
         WallClock::time_point(std::chrono::sys_days(std::chrono::year(2100) / 1 / 1)));
+  CHECK_FALSE(rig.keyring->end_of(keys).has_value());  // the command is run again in time
   // Helper and daemon may read the files at different moments: a value of the other shape is none.
   keys.inject.clear();
   CHECK(rig.text(keys).contains("the value has a line break inside"));

@@ -306,6 +306,16 @@ TEST_CASE("leaks_and_strayed_placeholders_are_counted_by_credential") {
   CHECK(sample(text, R"(enforcer_placeholders_strayed_total{credential="npm"})") == "1");
 }
 
+TEST_CASE("the_end_of_a_credential_is_shown_where_it_has_one") {
+  Exposition exposition("1", 100);
+  exposition.set_credentials({"aws", "github"});
+  CHECK(series_count(render(exposition), "enforcer_credential_expiry_timestamp_seconds{") == 0);
+  const Gauges gauges{.credential_ends = {{.credential = "aws", .time = WallClock::time_point(1'900'000'000s)}}};
+  const std::string text = render(exposition, {}, gauges);
+  CHECK(sample(text, R"(enforcer_credential_expiry_timestamp_seconds{credential="aws"})") == "1900000000");
+  CHECK(series_count(text, "enforcer_credential_expiry_timestamp_seconds{") == 1);
+}
+
 TEST_CASE("injections_of_credentials_beyond_the_cap_are_shown_as_other") {
   Exposition exposition("1", 100);
   WorkerMetrics worker;
@@ -332,8 +342,9 @@ TEST_CASE("promtool_has_nothing_to_say") {
   enforcer_counters counters{};
   counters.drops[ENFORCER_DROP_ICMP] = 3;
   exposition.datapath(Slot{1}, counters);
-  const std::string text =
-      render(exposition, {&worker}, {.maps = {{.name = "guests", .entries = 1, .capacity = 4096}}});
+  const std::string text = render(
+      exposition, {&worker},
+      {.maps = {{.name = "guests", .entries = 1, .capacity = 4096}}, .credential_ends = {{.credential = "aws"}}});
 
   FILE* promtool = popen("promtool check metrics 2>&1", "w");
   REQUIRE(promtool != nullptr);
