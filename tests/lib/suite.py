@@ -212,12 +212,14 @@ class Suite:
                 self.attacks("attack", "release", self.options.jobs, () if self.options.all else tuple(self.skipped))
             if self.wants("vm"):
                 self.attacks("vm", "release", 1)
+                if self.options.all:
+                    self.functions("slow", "release", 1)
         return self.finish()
 
     def finish(self):
         self.show_verdicts()
         if not self.options.all and not self.options.only:
-            self.say("left to tests/run --all: the attacks once more on the build as it is installed")
+            self.say("left to tests/run --all: the attacks once more on the build as it is installed, and what is in tests/slow")
         self.say(f"logs in {self.logs}")
         shutil.rmtree(reachable.COPIES, ignore_errors=True)
         with contextlib.suppress(OSError):
@@ -261,7 +263,7 @@ def main():
         prog="tests/run", description="Installs packages, builds and runs the tests. Examples: sudo tests/run | "
         "sudo tests/run --only unit,net | sudo tests/run --only net invariant_11")
     parser.add_argument("--only", type=lambda text: text.split(","), default=[], help=",".join(SPEEDS))
-    parser.add_argument("--all", action="store_true", help="also what takes longer: the attacks on the build as it is installed")
+    parser.add_argument("--all", action="store_true", help="also what takes longer: the attacks on the build as it is installed, and tests/slow")
     parser.add_argument("--jobs", type=int, default=3, help="net and attack tests at a time (default 3)")
     parser.add_argument("--fuzz-seconds", type=int, default=15, help="how long each fuzz program searches (default 15)")
     parser.add_argument("--no-tsan", action="store_true", help="leave the ThreadSanitizer round out")

@@ -24,7 +24,7 @@ EXPECTED = {
     "usr/lib/enforcer/vm-images/profiles/docker.root/usr/lib/enforcer/start": 0o755,
     "usr/lib/enforcer/vm-images/profiles/docker.root/usr/lib/enforcer/runc": 0o755,
     "usr/lib/enforcer/vm-images/profiles/docker.root/etc/docker/daemon.json": 0o644,
-    "usr/share/doc/enforcer/README.md": 0o644,
+    "usr/share/doc/enforcer/README.md": 0o644, "usr/share/doc/enforcer/SECURITY.md": 0o644,
     "usr/share/enforcer/grafana/dashboards/enforcer-decisions.json": 0o644,
     "usr/share/enforcer/grafana/provisioning/dashboards/enforcer.yaml": 0o644,
     "usr/share/enforcer/grafana/provisioning/datasources/enforcer.yaml": 0o644,
