@@ -18,7 +18,8 @@ from lib.world import DNS_IPV4
 DAEMONS = ("enforcer-hostd", "enforcerd")
 CALLS = "/root/systemctl.log"
 SYSTEMCTL = f"""#!/bin/sh
-# Stands for systemd: agrees to everything, and notes what it was asked.
+# Stands for a systemd that runs: agrees to everything, and notes what it was asked. What needs none is systemctl's own work.
+case "$*" in --root=*) exec /usr/bin/systemctl "$@" ;; esac
 echo "$*" >>{CALLS}
 """
 
