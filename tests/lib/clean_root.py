@@ -14,7 +14,9 @@ sys.path.insert(0, f"{REPOSITORY}/vm-images")
 from builder import debian  # noqa: E402
 
 TESTS = f"{REPOSITORY}/tests"
-# $1: the root; $2: this repository's tests; $3: images; the others: paths that are also there inside.
+ENVIRONMENT = ["LC_ALL=C.UTF-8", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive",
+               "PYTHONPATH=/mnt/tests", "PYTHONDONTWRITEBYTECODE=1"]
+# $1: the root; $2: this repository's tests; the others: paths that are also there inside.
 ENTER = """
 set -e
 root=$1 tests=$2
@@ -55,8 +57,9 @@ class CleanRoot:
             raise Skip("mmdebstrap is missing: deploy/install-packages image-root")
         os.makedirs(self.root)
         lines = debian.sources()
-        done = subprocess.run(["mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory", "--aptopt=APT::Install-Recommends false",
-                               "--dpkgopt=force-unsafe-io", f"--include={','.join(self.packages)}", debian.suite_of(lines), self.root, "-"],
+        done = subprocess.run(["mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory", "--dpkgopt=force-unsafe-io",
+                               "--aptopt=APT::Install-Recommends false", f"--include={','.join(self.packages)}",
+                               debian.suite_of(lines), self.root, "-"],
                               input="\n".join(lines) + "\n", capture_output=True, text=True, timeout=400)
         if done.returncode != 0:
             raise AssertionError(f"mmdebstrap: {done.stderr[-4000:]}")
@@ -79,9 +82,7 @@ class CleanRoot:
 
     def command(self, argv):
         """argv, wrapped so that it runs inside; the wrapping does not fork."""
-        return self.namespace.command(["nsenter", f"--mount=/proc/{self.holder.pid}/ns/mnt", "env", "-i", "LC_ALL=C.UTF-8",
-                                       "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive",
-                                       "PYTHONPATH=/mnt/tests", "PYTHONDONTWRITEBYTECODE=1", *argv])
+        return self.namespace.command(["nsenter", f"--mount=/proc/{self.holder.pid}/ns/mnt", "env", "-i", *ENVIRONMENT, *argv])
 
     def run(self, *argv, timeout=120):
         return subprocess.run(self.command(argv), capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL)

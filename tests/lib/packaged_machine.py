@@ -34,7 +34,8 @@ class PackagedMachine:
         with open(self.root.path("/etc/enforcer/enforcer.yaml")) as file:
             text = file.read()
         for default, ours in (("servers: []", f"servers: ['{DNS_IPV4}']"), ("files: []", f"files: [{self.lab.folder}/pki/ca.pem]"),
-                              ("accelerator: auto ", "accelerator: tcg "), ("roots: [/var/lib/enforcer/images]", f"roots: [{self.images}]")):
+                              ("accelerator: auto ", "accelerator: tcg "),
+                              ("roots: [/var/lib/enforcer/images]", f"roots: [{self.images}]")):
             equal(text.count(default), 1, default)
             text = text.replace(default, ours)
         self.root.write("/etc/enforcer/enforcer.yaml", text)

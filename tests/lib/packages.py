@@ -14,7 +14,7 @@ def pack(output, *definitions, build=None, environment=None, umask=0o022):
     """{name of package: its file}, of a build as it is: the one under test unless said otherwise. definitions: settings of cpack."""
     done = subprocess.run(["cpack", "--config", f"{build or build_folder()}/CPackConfig.cmake", "-B", output,
                            *[word for definition in definitions for word in ("-D", definition)]],
-                          env={**os.environ, **(environment or {})}, umask=umask, capture_output=True, text=True, timeout=300)
+                          env={**os.environ, **(environment or {})}, umask=umask, capture_output=True, text=True, timeout=600)
     if done.returncode != 0:
         raise AssertionError(f"cpack: {done.stdout}{done.stderr}")
     return {name: glob.glob(f"{output}/{name}_*.deb")[0] for name in NAMES}
@@ -26,10 +26,8 @@ def field(package, name):
 
 def dependencies(packages):
     """Names of the packages that these depend on beside each other: of alternatives the first one."""
-    found = set()
-    for package in packages:
-        found |= {entry.split("|")[0].split("(")[0].strip().removesuffix(":any") for entry in field(package, "Depends").split(",") if entry.strip()}
-    return sorted(found - set(NAMES))
+    entries = [entry for package in packages for entry in field(package, "Depends").split(",") if entry.strip()]
+    return sorted({entry.split("|")[0].split("(")[0].strip().removesuffix(":any") for entry in entries} - set(NAMES))
 
 
 def unpacked(package, folder):

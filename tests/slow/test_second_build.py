@@ -25,7 +25,8 @@ def copy_of_sources(folder):
 
 def run(folder, *argv):
     # Without the cache every file really is compiled again.
-    done = subprocess.run(argv, cwd=folder, env={**os.environ, "CCACHE_DISABLE": "1", **SAME_TIME}, capture_output=True, text=True, timeout=3000)
+    done = subprocess.run(argv, cwd=folder, env={**os.environ, "CCACHE_DISABLE": "1", **SAME_TIME}, capture_output=True, text=True,
+                          timeout=3000)
     equal(done.returncode, 0, (done.stdout + done.stderr)[-4000:])
 
 

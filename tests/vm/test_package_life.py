@@ -4,6 +4,7 @@ import os
 import shutil
 
 from lib.expect import equal
+from lib.lab import build_folder, names_of
 from lib.microvm import runs
 from lib.packages import NAMES, RELEASE, pack
 from lib.packaged_machine import boot_systemd, packaged_machine
@@ -12,7 +13,8 @@ from lib.runner import hang_guard
 from lib.vm_lab import BOOT_SECONDS
 
 # What dpkg and its tools keep for themselves, and accounts, which stay (deploy/debian/postrm).
-OF_DPKG = ("/var/lib/dpkg", "/var/log/dpkg.log", "/var/cache/debconf", "/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow", "/etc/.pwd.lock")
+OF_DPKG = ("/var/lib/dpkg", "/var/log/dpkg.log", "/var/cache/debconf", "/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow",
+           "/etc/.pwd.lock")
 BY_HAND = {"/etc/enforcer", "/etc/enforcer/policies", "/etc/enforcer/policies/lab.yaml"}
 UNITS = ("enforcer-hostd.service", "enforcerd.service")
 WANTED = [f"/etc/systemd/system/multi-user.target.wants/{unit}" for unit in UNITS]
@@ -39,7 +41,7 @@ def install(machine, packages):
 
 @hang_guard(600)
 def test_invariant_11_packages_are_upgraded_under_live_guests_and_leave_nothing_when_purged():
-    folder = f"/tmp/enforcer-tests/{os.environ['ENFORCER_TEST'][:20]}-packages"
+    folder = names_of(os.environ["ENFORCER_TEST"], build_folder())[1] + ".packages"  # the folder itself is the lab's
     shutil.rmtree(folder, ignore_errors=True)
     try:
         packages = pack(f"{folder}/one")
@@ -58,7 +60,8 @@ def live(machine, packages, newer):
     for link in WANTED:
         assert os.path.islink(root.path(link)), f"{link} is missing"
     equal(root.run("enforcerctl", "status").returncode, 3, "the daemons do not run")
-    root.run_ok("enforcerctl", "explain", "--policy", "/usr/share/enforcer/policies/coding-agent.yaml", "-l", "role=coding-agent", "github.com:443")
+    root.run_ok("enforcerctl", "explain", "--policy", "/usr/share/enforcer/policies/coding-agent.yaml", "-l", "role=coding-agent",
+                "github.com:443")
 
     boot_systemd(machine)
     edited = machine.configure()
