@@ -4,7 +4,7 @@ import glob
 import os
 import subprocess
 
-from lib.lab import build_folder
+from lib.lab import REPOSITORY, build_folder
 
 NAMES = ["enforcer", "enforcerctl", "enforcer-dashboards"]
 RELEASE = 1
@@ -12,7 +12,7 @@ RELEASE = 1
 
 def pack(output, *definitions, build=None, environment=None, umask=0o022):
     """{name of package: its file}, of a build as it is: the one under test unless said otherwise. definitions: settings of cpack."""
-    done = subprocess.run(["cpack", "--config", f"{build or build_folder()}/CPackConfig.cmake", "-B", output,
+    done = subprocess.run([f"{REPOSITORY}/deploy/debian/pack", build or build_folder(), output,
                            *[word for definition in definitions for word in ("-D", definition)]],
                           env={**os.environ, **(environment or {})}, umask=umask, capture_output=True, text=True, timeout=600)
     if done.returncode != 0:
