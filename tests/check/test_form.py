@@ -34,7 +34,7 @@ def test_python_parses_and_uses_nothing_but_the_standard_library_and_the_package
         for node in ast.walk(ast.parse(read(script), script)):
             names = [node.module] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names] if isinstance(node, ast.Import) else []
             for module in (name.split(".")[0] for name in names):
-                places = [f"{ROOT}/{os.path.dirname(script)}", f"{ROOT}/tests", f"{ROOT}/tests/bench"]
+                places = [f"{ROOT}/{os.path.dirname(script)}", f"{ROOT}/tests", f"{ROOT}/tests/bench", f"{ROOT}/vm-images"]
                 local = any(os.path.exists(f"{place}/{module}{end}") for place in places for end in (".py", "/__init__.py"))
                 peer = script.startswith("tests/") and module in TEST_PACKAGES
                 assert local or peer or module in sys.stdlib_module_names, f"{script}:{node.lineno}: {module}"

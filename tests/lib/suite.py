@@ -217,6 +217,8 @@ class Suite:
                 self.attacks("attack", "release", self.options.jobs, () if self.options.all else tuple(self.skipped))
             if self.wants("vm"):
                 self.attacks("vm", "release", 1)
+                if self.options.all:
+                    self.functions("slow", "release", 1)
         return self.finish()
 
     def finish(self):
@@ -269,7 +271,7 @@ def main():
         "sudo tests/run --only unit,net | sudo tests/run --only net invariant_11")
     parser.add_argument("--only", type=lambda text: text.split(","), default=[], help=",".join(SPEEDS))
     parser.add_argument("--all", action="store_true",
-                        help="also what takes longer: the attacks on the build as it is installed, Docker inside a guest")
+                        help="also what takes longer, of which tests/run says what it left out")
     parser.add_argument("--jobs", type=int, default=3, help="net and attack tests at a time (default 3)")
     parser.add_argument("--fuzz-seconds", type=int, default=15, help="how long each fuzz program searches (default 15)")
     parser.add_argument("--no-tsan", action="store_true", help="leave the ThreadSanitizer round out")

@@ -1,0 +1,53 @@
+"""Reproducible: whoever compiles a commit in whatever folder gets the same packages."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+
+from lib.expect import equal
+from lib.lab import REPOSITORY, build_folder, names_of
+from lib.packages import NAMES, pack
+from lib.runner import hang_guard
+
+PROGRAMS = ["enforcerd", "enforcer-hostd", "enforcerctl", "enforcer-init"]
+SAME_TIME = {"SOURCE_DATE_EPOCH": "1700000000"}  # a copy without git does not know when its commit was made
+
+
+def copy_of_sources(folder):
+    listed = subprocess.run(["git", "-c", f"safe.directory={REPOSITORY}", "ls-files", "--cached", "--others", "--exclude-standard"],
+                            cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.splitlines()
+    for path in listed:
+        if os.path.isfile(f"{REPOSITORY}/{path}"):
+            os.makedirs(os.path.dirname(f"{folder}/{path}"), exist_ok=True)
+            shutil.copy(f"{REPOSITORY}/{path}", f"{folder}/{path}")
+
+
+def run(folder, *argv):
+    # Without the cache every file really is compiled again.
+    done = subprocess.run(argv, cwd=folder, env={**os.environ, "CCACHE_DISABLE": "1", **SAME_TIME}, capture_output=True, text=True,
+                          timeout=3000)
+    equal(done.returncode, 0, (done.stdout + done.stderr)[-4000:])
+
+
+def digests(packages):
+    found = {}
+    for name in NAMES:
+        with open(packages[name], "rb") as file:
+            found[name] = hashlib.sha256(file.read()).hexdigest()
+    return found
+
+
+@hang_guard(3600)
+def test_second_build_in_another_folder_gives_the_same_packages():
+    _, folder = names_of(os.environ["ENFORCER_TEST"], build_folder())
+    clone = f"{folder}/elsewhere/with/a/longer/path"
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        copy_of_sources(clone)
+        run(clone, "cmake", "--preset", "release", "-DBUILD_TESTING=OFF")
+        run(clone, "cmake", "--build", "--preset", "release", "--target", *PROGRAMS)
+        other = pack(f"{folder}/other", build=f"{clone}/build/release", environment=SAME_TIME)
+        equal(digests(other), digests(pack(f"{folder}/one", environment=SAME_TIME)))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
