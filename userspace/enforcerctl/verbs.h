@@ -26,6 +26,7 @@ void add_doctor(CLI::App& root, CommandLine& line);
 void add_version(CLI::App& root, CommandLine& line);
 void add_policy(CLI::App& root, CommandLine& line);
 void add_policy_check(CLI::App& policy, CommandLine& line);
+void add_policy_test(CLI::App& policy, CommandLine& line);
 void add_policy_apply(CLI::App& policy, CommandLine& line);
 void add_policy_list(CLI::App& policy, CommandLine& line);
 void add_policy_suggest(CLI::App& policy, CommandLine& line);
