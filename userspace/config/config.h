@@ -116,6 +116,10 @@ struct ConfigOutcome {
 /// strictly as a policy that is enforced (policy::SourceUse::kEnforce).
 [[nodiscard]] ConfigOutcome load_config(const std::optional<std::string>& path);
 
+/// What to read policies and credentials from: all of it, but for a default folder of credentials that does not exist.
+[[nodiscard]] std::vector<std::string> source_paths(const std::vector<std::string>& policies,
+                                                    const std::vector<std::string>& credentials);
+
 /// The same from a text. Pure but for `workers: auto`.
 [[nodiscard]] ConfigOutcome parse_config(const policy::SourceText& source);
 

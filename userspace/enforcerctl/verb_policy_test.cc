@@ -51,6 +51,7 @@ void print_outcome(const Tool& tool, const policy::TestOutcome& outcome, Coverag
     case Output::kTable:
     case Output::kWide:
     case Output::kName:
+    case Output::kYaml:
       print_tests(tool, outcome, coverage);
       break;
   }

@@ -72,15 +72,6 @@ void check_object_names(const Objects& objects, Diagnostics& out) {
   }
 }
 
-/// Every credential that a rule names is there: tests can be asked.
-bool is_whole(const Documents& documents, const Credentials& credentials) {
-  const auto known = [&](const Rule& rule) {
-    return rule.credential.empty() || find_credential(credentials, rule.credential) != nullptr;
-  };
-  return std::ranges::all_of(documents,
-                             [&](const auto& document) { return std::ranges::all_of(document->rules, known); });
-}
-
 Objects checked_objects(std::span<const SourceText> sources, Completeness completeness, Diagnostics& problems) {
   Objects objects = read_objects(sources, problems);
   check_object_names(objects, problems);
@@ -108,8 +99,8 @@ LoadOutcome load(std::span<const SourceText> sources, std::uint64_t generation, 
   Diagnostics problems;
   Objects objects = checked_objects(sources, completeness, problems);
   const auto credentials = std::make_shared<const Credentials>(std::move(objects.credentials));
-  // Tests of a policy with errors would fail for the wrong reason.
-  if (!problems.has_errors() && is_whole(objects.documents, *credentials)) {
+  // Tests of a policy with errors, or without the guardrails that apply to it, would fail for the wrong reason.
+  if (!problems.has_errors() && completeness == Completeness::kWhole) {
     for (TestRun& run : run_all(objects, credentials)) {
       if (run.result == TestResult::kFailed)
         problems.report(run.file, run.place, Code::kTestFailed, std::move(run.message));

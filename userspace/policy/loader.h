@@ -30,7 +30,7 @@ struct SourceText {
 /// How much the sources are.
 enum class Completeness {
   kWhole,
-  kPart,  ///< what they name may stand elsewhere: only what is wrong in any case is reported
+  kPart,  ///< what they name may stand elsewhere: only what is wrong in any case is reported, and no test is asked
 };
 
 struct LoadOutcome {
