@@ -12,13 +12,13 @@
 namespace enforcer::ctl {
 namespace {
 
-using Lines = std::vector<std::string_view>;
+using TextLines = std::vector<std::string_view>;
 
 constexpr std::size_t kContext = 3;           ///< lines around a change
 constexpr std::size_t kMostCells = 16 << 20;  ///< of the table: 64 MiB
 
-Lines lines_of(std::string_view text) {
-  Lines lines;
+TextLines text_lines(std::string_view text) {
+  TextLines lines;
   while (!text.empty()) {
     const std::size_t end = text.find('\n');
     lines.push_back(text.substr(0, end));
@@ -33,7 +33,7 @@ struct Step {
   std::string_view line;
 };
 
-void add_changed(const Lines& before, const Lines& after, std::vector<Step>& steps) {
+void add_changed(const TextLines& before, const TextLines& after, std::vector<Step>& steps) {
   const std::size_t rows = before.size();
   const std::size_t columns = after.size();
   if (rows == 0 || columns == 0 || rows > kMostCells / columns) {
@@ -62,7 +62,7 @@ void add_changed(const Lines& before, const Lines& after, std::vector<Step>& ste
   }
 }
 
-std::vector<Step> steps_between(const Lines& before, const Lines& after) {
+std::vector<Step> steps_between(const TextLines& before, const TextLines& after) {
   const auto [left, right] = std::ranges::mismatch(before, after);
   const auto head = static_cast<std::size_t>(left - before.begin());
   std::size_t tail = 0;
@@ -72,8 +72,9 @@ std::vector<Step> steps_between(const Lines& before, const Lines& after) {
   }
   std::vector<Step> steps;
   for (std::size_t i = 0; i < head; ++i) steps.push_back({' ', before[i]});
-  const auto middle = [&](const Lines& lines) {
-    return Lines(lines.begin() + static_cast<std::ptrdiff_t>(head), lines.end() - static_cast<std::ptrdiff_t>(tail));
+  const auto middle = [&](const TextLines& lines) {
+    return TextLines(lines.begin() + static_cast<std::ptrdiff_t>(head),
+                     lines.end() - static_cast<std::ptrdiff_t>(tail));
   };
   add_changed(middle(before), middle(after), steps);
   for (std::size_t i = before.size() - tail; i < before.size(); ++i) steps.push_back({' ', before[i]});
@@ -89,7 +90,7 @@ std::string range_text(std::size_t first, std::size_t count) {
 }  // namespace
 
 std::string unified_diff(const NamedText& before, const NamedText& after) {
-  const std::vector<Step> steps = steps_between(lines_of(before.text), lines_of(after.text));
+  const std::vector<Step> steps = steps_between(text_lines(before.text), text_lines(after.text));
   std::string out;
   std::size_t old_line = 0;
   std::size_t new_line = 0;

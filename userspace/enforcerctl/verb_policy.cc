@@ -16,6 +16,7 @@ void add_policy(CLI::App& root, CommandLine& line) {
   add_policy_diff(group, line);
   add_policy_apply(group, line);
   add_policy_list(group, line);
+  add_policy_fmt(group, line);
   add_policy_get(group, line);
   add_policy_history(group, line);
   add_policy_rollback(group, line);

@@ -30,6 +30,7 @@ void add_policy_test(CLI::App& policy, CommandLine& line);
 void add_policy_apply(CLI::App& policy, CommandLine& line);
 void add_policy_list(CLI::App& policy, CommandLine& line);
 void add_policy_diff(CLI::App& policy, CommandLine& line);
+void add_policy_fmt(CLI::App& policy, CommandLine& line);
 void add_policy_get(CLI::App& policy, CommandLine& line);
 void add_policy_history(CLI::App& policy, CommandLine& line);
 void add_policy_rollback(CLI::App& policy, CommandLine& line);
