@@ -1,8 +1,10 @@
 #include "config/config.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <utility>
 
@@ -363,6 +365,16 @@ ConfigOutcome parse_config(const policy::SourceText& source) {
   if (!problems.has_errors()) outcome.config = std::move(config);
   outcome.diagnostics = problems.take();
   return outcome;
+}
+
+std::vector<std::string> source_paths(const std::vector<std::string>& policies,
+                                      const std::vector<std::string>& credentials) {
+  std::vector<std::string> paths = policies;
+  for (const std::string& path : credentials) {
+    const bool missing = path == kDefaultCredentials && access(path.c_str(), F_OK) != 0 && errno == ENOENT;
+    if (!missing) paths.push_back(path);
+  }
+  return paths;
 }
 
 ConfigOutcome load_config(const std::optional<std::string>& path) {

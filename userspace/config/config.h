@@ -122,6 +122,10 @@ struct ConfigOutcome {
 /// What the configuration may say.
 [[nodiscard]] std::vector<policy::FieldShape> config_fields();
 
+/// What to read policies and credentials from: all of it, but for a default folder of credentials that does not exist.
+[[nodiscard]] std::vector<std::string> source_paths(const std::vector<std::string>& policies,
+                                                    const std::vector<std::string>& credentials);
+
 /// The same from a text. Pure but for `workers: auto`.
 [[nodiscard]] ConfigOutcome parse_config(const policy::SourceText& source);
 

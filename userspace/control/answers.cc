@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/text.h"
 #include "control/explain.h"
@@ -142,6 +143,44 @@ asio::awaitable<Answer> answer_apply(Service& service, Caller caller, std::strin
   co_return load_answer(co_await service.backend.apply(caller, *std::move(documents)));
 }
 
+/// A number of a path or query; none: it is not one.
+std::optional<std::uint64_t> generation_number(std::string_view text) {
+  std::uint64_t number = 0;
+  const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (status != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+Answer no_generation(std::string_view text) {
+  return answer_error(
+      {Errc::kInvalid, fmt::format("'{}' is not the number of a generation", escape_untrusted(text, 32))});
+}
+
+asio::awaitable<Answer> answer_roll_back(Service& service, Caller caller, std::string text) {
+  const auto generation = generation_number(text);
+  if (!generation) co_return no_generation(text);
+  co_return load_answer(co_await service.backend.roll_back(caller, *generation));
+}
+
+/// All objects, or those of a name that everybody may see.
+Answer answer_texts(Service& service, const Target& target, const std::string* name) {
+  std::optional<std::uint64_t> generation;
+  if (const std::string* text = target.field("generation")) {
+    generation = generation_number(*text);
+    if (!generation) return no_generation(*text);
+  }
+  auto texts = service.backend.policy_texts(generation);
+  if (!texts) return answer_error(texts.error());
+  if (name == nullptr) return ok(encode_texts(*texts));
+  std::erase_if(texts->objects,
+                [&](const PolicyText& object) { return object.name != *name || !is_for_viewers(object); });
+  if (texts->objects.empty()) {
+    return answer_error({Errc::kNotFound, fmt::format("generation {} has no policy or guardrail {}", texts->generation,
+                                                      escape_untrusted(*name, 64))});
+  }
+  return ok(encode_texts(*texts));
+}
+
 asio::awaitable<Answer> answer_create(Service& service, Caller caller, std::string body) {
   auto request = decode_create(body);
   if (!request) co_return answer_error(request.error());
@@ -199,6 +238,14 @@ asio::awaitable<Answer> answer(Service& service, Caller caller, Match match, Tar
       co_return load_answer(co_await service.backend.reload(caller));
     case Endpoint::kApply:
       co_return co_await answer_apply(service, caller, std::move(body));
+    case Endpoint::kRollBack:
+      co_return co_await answer_roll_back(service, caller, std::move(match.name));
+    case Endpoint::kGenerations:
+      co_return ok(encode_generations(service.backend.generations()));
+    case Endpoint::kPolicyText:
+      co_return answer_texts(service, target, &match.name);
+    case Endpoint::kPolicyTexts:
+      co_return answer_texts(service, target, nullptr);
     case Endpoint::kCreateGuest:
       co_return co_await answer_create(service, caller, std::move(body));
     case Endpoint::kGuest:

@@ -27,6 +27,7 @@
 #include "base/ip.h"
 #include "base/result.h"
 #include "base/secret.h"
+#include "control/policy_history.h"
 #include "hostproto/exec_frame.h"
 #include "hostproto/messages.h"
 #include "review/ticket.h"
@@ -100,6 +101,7 @@ struct Problem {
 struct LoadAnswer {
   bool loaded = false;
   std::uint64_t generation = 0;  ///< in force now
+  std::uint32_t guests = 0;      ///< that it decides about
   std::vector<Problem> problems;
 };
 
@@ -268,7 +270,8 @@ class Backend {
   /// The audit file that `log` reads.
   [[nodiscard]] virtual std::string audit_path() const = 0;
 
-  /// Reads every configured file and every applied object again and puts them in force, all or nothing.
+  /// Reads every configured file and every applied object again and puts them in force, all or nothing. This, apply()
+  /// and roll_back() answer when every guest's next decision is made by it, and live sessions have been decided again.
   virtual asio::awaitable<Result<LoadAnswer>> reload(Caller caller) = 0;
 
   /// Stores each object of the documents (replacing one of the same kind and name) and reloads, all or nothing.
@@ -340,6 +343,16 @@ class Backend {
   virtual asio::awaitable<Result<review::Ticket>> decide_review(Caller caller, ReviewDecision decision) = 0;
 
   [[nodiscard]] virtual std::unique_ptr<ReviewFeed> watch_reviews() = 0;
+
+  /// What was applied becomes what it was in that generation, as a new one. kNotFound: it is not kept; kConflict: it is
+  /// in force, or had other configured files, which are not the daemon's to write.
+  virtual asio::awaitable<Result<LoadAnswer>> roll_back(Caller caller, std::uint64_t generation) = 0;
+
+  /// Those that are kept, oldest first.
+  [[nodiscard]] virtual std::vector<GenerationInfo> generations() const = 0;
+
+  /// Every object of a generation; none given: of the one in force. kNotFound: it is not kept.
+  [[nodiscard]] virtual Result<PolicyTexts> policy_texts(std::optional<std::uint64_t> generation) const = 0;
 };
 
 }  // namespace enforcer::control

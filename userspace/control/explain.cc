@@ -2,86 +2,22 @@
 
 #include <fmt/format.h>
 
-#include "policy/address_guard.h"
-#include "policy/aws_call.h"
+#include "control/explain_layers.h"
+#include "control/nearest_change.h"
 #include "policy/credential_spec.h"
 #include "policy/decide.h"
 #include "policy/decision.h"
 #include "policy/explain.h"
-#include "policy/git_call.h"
 
 namespace enforcer::control {
 namespace {
 
-using policy::Action;
 using policy::Decision;
 using policy::Facts;
 using policy::GuestPolicy;
 using policy::Handling;
 using policy::Layer;
 using policy::Reason;
-
-Facts facts_at(Layer layer, const ExplainTarget& target, WallClock::time_point now) {
-  Facts facts;
-  facts.layer = layer;
-  facts.host = target.host;
-  facts.destination = target.address;
-  if (layer != Layer::kDns) facts.port = target.port;
-  facts.now = now;
-  return facts;
-}
-
-/// The request asked about: of a URL, method, path and query without any header.
-Facts request_facts(const GuestPolicy& policy, const ExplainTarget& target, WallClock::time_point now) {
-  using Transport = policy::RequestFacts::Transport;
-  Facts facts = facts_at(Layer::kHttp, target, now);
-  facts.request = std::make_shared<policy::RequestFacts>(target.request.value_or(policy::RequestFacts{
-      .transport = target.speech == Speech::kTls ? Transport::kTls : Transport::kClear,
-      .method = target.method,
-      .path = target.path,
-      .query = target.query,
-      .websocket = target.websocket,
-      .fields = {},
-      .aws = std::nullopt,
-  }));
-  if (asks_about_aws(policy, facts)) add_aws_call(facts, "");
-  const bool reads_git = !facts.request->git && asks_about_git(policy, facts) != policy::GitInterest::kNothing;
-  if (reads_git) add_git_call(facts, std::nullopt);
-  return facts;
-}
-
-/// The facts of the layer at which the data path would have its final answer.
-Facts deciding_facts(const GuestPolicy& policy, const ExplainTarget& target, WallClock::time_point now) {
-  if (target.host) {
-    Facts facts = facts_at(Layer::kDns, target, now);
-    if (!decide(policy, facts).allowed()) return facts;
-  }
-  Facts facts = facts_at(Layer::kL4, target, now);
-  const Decision decision = decide(policy, facts);
-  if (!decision.allowed() || decision.handling == Handling::kOpaque) return facts;
-  if (target.speech == Speech::kTls) {
-    facts = facts_at(Layer::kTls, target, now);
-    if (!target.is_request || decide(policy, facts).handling != Handling::kIntercept) return facts;
-  }
-  return request_facts(policy, target, now);
-}
-
-/// A literal address meets the address guard at once; a name does when it is resolved.
-Decision guarded(const ExplainTarget& target, const Decision& decision) {
-  if (!target.address || !decision.allowed()) return decision;
-  Decision denial;
-  const auto verdict = policy::judge_address(*target.address);
-  if (verdict == policy::AddressVerdict::kMetadata) {
-    denial.reason = Reason::kDstMetadata;
-    return denial;
-  }
-  const bool listed = decision.opens_private_space();
-  if (verdict == policy::AddressVerdict::kPrivate && !listed) {
-    denial.reason = Reason::kDstPrivate;
-    return denial;
-  }
-  return decision;
-}
 
 std::string_view handling_label(Handling handling) {
   switch (handling) {
@@ -128,14 +64,72 @@ GuestName nameless() {
   return *std::move(name);
 }
 
+std::vector<ExplainedRule> traced_rules(const GuestPolicy& policy, const Facts& facts) {
+  std::vector<ExplainedRule> rules;
+  for (const policy::RuleTrace& trace : policy::explain(policy, facts).rules) {
+    rules.push_back({.rule = full_name(trace.rule),
+                     .place = trace.rule->place,
+                     .action = std::string(label(trace.rule->action)),
+                     .match = std::string(label(trace.match)),
+                     .field = std::string(label(trace.stopper)),
+                     .target = trace.target,
+                     .detail = trace.detail});
+  }
+  return rules;
+}
+
+ExplainedLayer explained_layer(const GuestPolicy& policy, const AskedLayer& asked) {
+  const Decision& decision = asked.decision;
+  return {.layer = std::string(label(asked.facts.layer)),
+          .decision = std::string(label(decision.action)),
+          .handling = std::string(handling_label(decision.handling)),
+          .reason = std::string(label(decision.reason)),
+          .description = std::string(description(decision.reason)),
+          .rule = full_name(decision.rule),
+          .rules = traced_rules(policy, asked.facts)};
+}
+
+/// Where in the request the secret goes, in words.
+std::string place_of(const policy::CredentialSpec::Injection& injection) {
+  using enum policy::CredentialSpec::Injection::As;
+  switch (injection.as) {
+    case kBearer:
+      return "Authorization: Bearer";
+    case kBasic:
+      return fmt::format("Authorization: Basic, user name {}", injection.username);
+    case kHeader:
+      return "header " + injection.name;
+    case kQuery:
+      return "query parameter " + injection.name;
+    case kGithub:
+      return "Authorization: Basic for git's own requests, Bearer for others";
+    case kSigV4:
+      return fmt::format("signature for {} in {}", fmt::join(injection.services, ", "),
+                         fmt::join(injection.regions, ", "));
+  }
+  return "";
+}
+
+ExplainedInjection explained_injection(const Decision& decision, const ExplainTarget& target) {
+  const auto* binding = decision.credential->binding_for(*target.host, target.port);
+  ExplainedInjection injection{.credential = decision.credential->name,
+                               .as = {},
+                               .where = {},
+                               .source = std::string(label(decision.credential->source.kind))};
+  if (binding != nullptr) {
+    injection.as = label(binding->as);
+    injection.where = place_of(*binding);
+  }
+  return injection;
+}
+
 }  // namespace
 
 ExplainAnswer explain(const policy::Snapshot& snapshot, const ExplainQuery& query) {
   const auto now = WallClock::now();
   const auto guest_policy = snapshot.for_guest(query.guest ? *query.guest : nameless(), query.labels);
-  const Facts facts = deciding_facts(*guest_policy, query.target, now);
-  const policy::Explanation explanation = policy::explain(*guest_policy, facts);
-  const Decision decision = guarded(query.target, explanation.decision);
+  const std::vector<AskedLayer> asked = ask_layers(*guest_policy, query.target, now);
+  const Decision& decision = asked.back().decision;
 
   ExplainAnswer answer;
   answer.target = query.target.text;
@@ -143,7 +137,7 @@ ExplainAnswer explain(const policy::Snapshot& snapshot, const ExplainQuery& quer
   answer.generation = snapshot.generation();
   answer.decision = label(decision.action);
   answer.handling = handling_label(decision.handling);
-  answer.layer = label(facts.layer);
+  answer.layer = label(asked.back().facts.layer);
   answer.reason = label(decision.reason);
   answer.description = description(decision.reason);
   answer.rule = full_name(decision.rule);
@@ -153,15 +147,13 @@ ExplainAnswer explain(const policy::Snapshot& snapshot, const ExplainQuery& quer
   }
   if (decision.credential != nullptr) answer.credential = decision.credential->name;
   if (decision.would) answer.would = label(decision.would->action);
-  for (const policy::RuleTrace& trace : explanation.rules) {
-    answer.rules.push_back({.rule = full_name(trace.rule),
-                            .place = trace.rule->place,
-                            .action = std::string(label(trace.rule->action)),
-                            .match = std::string(label(trace.match)),
-                            .field = std::string(label(trace.stopper)),
-                            .target = trace.target,
-                            .detail = trace.detail});
-  }
+  for (const AskedLayer& layer : asked) answer.layers.push_back(explained_layer(*guest_policy, layer));
+  answer.rules = answer.layers.back().rules;
+  if (decision.credential != nullptr && query.target.host)
+    answer.injection = explained_injection(decision, query.target);
+  answer.changes = nearest_changes(*guest_policy, query, asked.back(), now);
+  if (answer.changes.empty() && decision.action == policy::Action::kDeny)
+    answer.hints.emplace_back("no single change of a policy that is known here would allow it");
   add_hints(answer, snapshot, query, decision);
   return answer;
 }

@@ -54,6 +54,32 @@ struct ExplainedRule {
   std::string detail;
 };
 
+/// What one layer says.
+struct ExplainedLayer {
+  std::string layer;
+  std::string decision;
+  std::string handling;
+  std::string reason;
+  std::string description;
+  std::string rule;  ///< "policy/rule", or empty
+  std::vector<ExplainedRule> rules;
+};
+
+/// What would be added to the request. Never a value.
+struct ExplainedInjection {
+  std::string credential;  ///< its name
+  std::string as;          ///< as written in the Credential: "bearer"
+  std::string where;       ///< in words: "header x-api-key"
+  std::string source;      ///< where the value comes from: "file"
+};
+
+/// One step towards an allow.
+struct ExplainedChange {
+  std::string what;   ///< one sentence
+  std::string place;  ///< "file:line" of what is changed, or empty
+  std::string yaml;   ///< the lines to write there
+};
+
 struct ExplainAnswer {
   std::string target;
   std::string guest;  ///< empty: only labels were given
@@ -65,10 +91,15 @@ struct ExplainAnswer {
   std::string description;  ///< the reason for people
   std::string rule;         ///< "policy/rule", or empty
   std::string place;
-  std::string note;        ///< the rule's own reason text
-  std::string credential;  ///< the name of what would be added to the request, or empty
-  std::string would;       ///< audit mode: the decision in enforce mode, when it differs
-  std::vector<ExplainedRule> rules;
+  std::string note;                    ///< the rule's own reason text
+  std::string credential;              ///< the name of what would be added to the request, or empty
+  std::string would;                   ///< audit mode: the decision in enforce mode, when it differs
+  std::vector<ExplainedRule> rules;    ///< of the layer that decides
+  std::vector<ExplainedLayer> layers;  ///< that were asked, in their order; the last one decides
+  std::optional<ExplainedInjection> injection;
+  /// Denied: the nearest change of policies with which the same question is allowed, in all its steps; empty where no
+  /// policy can allow it.
+  std::vector<ExplainedChange> changes;
   std::vector<std::string> hints;
 };
 

@@ -23,6 +23,50 @@ ExplainedRule rule_from(const json& entry) {
           .detail = reader.text("detail")};
 }
 
+std::vector<ExplainedRule> rules_from(const json& list) {
+  std::vector<ExplainedRule> rules;
+  for (const json& entry : list) {
+    if (entry.is_object()) rules.push_back(rule_from(entry));
+  }
+  return rules;
+}
+
+json to_json(const std::vector<ExplainedRule>& rules) {
+  json list = json::array();
+  for (const ExplainedRule& rule : rules) list.push_back(to_json(rule));
+  return list;
+}
+
+json to_json(const ExplainedLayer& layer) {
+  return {{"layer", layer.layer},         {"decision", layer.decision},       {"handling", layer.handling},
+          {"reason", layer.reason},       {"description", layer.description}, {"rule", layer.rule},
+          {"rules", to_json(layer.rules)}};
+}
+
+ExplainedLayer layer_from(const json& entry) {
+  ObjectReader reader(entry);
+  return {.layer = reader.text("layer"),
+          .decision = reader.text("decision"),
+          .handling = reader.text("handling"),
+          .reason = reader.text("reason"),
+          .description = reader.text("description"),
+          .rule = reader.text("rule"),
+          .rules = rules_from(reader.array("rules"))};
+}
+
+ExplainedInjection injection_from(const json& entry) {
+  ObjectReader reader(entry);
+  return {.credential = reader.text("credential"),
+          .as = reader.text("as"),
+          .where = reader.text("where"),
+          .source = reader.text("source")};
+}
+
+ExplainedChange change_from(const json& entry) {
+  ObjectReader reader(entry);
+  return {.what = reader.text("what"), .place = reader.text("place"), .yaml = reader.text("yaml")};
+}
+
 }  // namespace
 
 std::string encode_explain(const ExplainAnswer& explained) {
@@ -40,8 +84,18 @@ std::string encode_explain(const ExplainAnswer& explained) {
   answer["note"] = explained.note;
   answer["credential"] = explained.credential;
   answer["would"] = explained.would;
-  json& rules = answer["rules"] = json::array();
-  for (const ExplainedRule& rule : explained.rules) rules.push_back(to_json(rule));
+  answer["rules"] = to_json(explained.rules);
+  json& layers = answer["layers"] = json::array();
+  for (const ExplainedLayer& layer : explained.layers) layers.push_back(to_json(layer));
+  if (const auto& injection = explained.injection) {
+    answer["injection"] = {{"credential", injection->credential},
+                           {"as", injection->as},
+                           {"where", injection->where},
+                           {"source", injection->source}};
+  }
+  json& changes = answer["changes"] = json::array();
+  for (const ExplainedChange& change : explained.changes)
+    changes.push_back({{"what", change.what}, {"place", change.place}, {"yaml", change.yaml}});
   answer["hints"] = explained.hints;
   return dump(answer);
 }
@@ -63,8 +117,13 @@ Result<ExplainAnswer> decode_explain(std::string_view text) {
   answer.note = reader.text("note");
   answer.credential = reader.text("credential");
   answer.would = reader.text("would");
-  for (const json& entry : reader.array("rules")) {
-    if (entry.is_object()) answer.rules.push_back(rule_from(entry));
+  answer.rules = rules_from(reader.array("rules"));
+  for (const json& entry : reader.array_or_none("layers")) {
+    if (entry.is_object()) answer.layers.push_back(layer_from(entry));
+  }
+  if (body.contains("injection")) answer.injection = injection_from(reader.object("injection"));
+  for (const json& entry : reader.array_or_none("changes")) {
+    if (entry.is_object()) answer.changes.push_back(change_from(entry));
   }
   for (const json& hint : reader.array("hints")) {
     if (hint.is_string()) answer.hints.push_back(hint.get<std::string>());

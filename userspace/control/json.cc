@@ -173,6 +173,7 @@ std::string encode_load(const LoadAnswer& load) {
   json answer = answer_object();
   answer["loaded"] = load.loaded;
   answer["generation"] = load.generation;
+  answer["guests"] = load.guests;
   answer["diagnostics"] = to_json(load.problems);
   return dump(answer);
 }

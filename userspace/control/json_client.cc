@@ -146,6 +146,7 @@ Result<LoadAnswer> decode_load(std::string_view text) {
   ObjectReader reader(body);
   LoadAnswer answer;
   answer.generation = reader.number("generation", 0, kAny);
+  answer.guests = static_cast<std::uint32_t>(reader.number_or("guests", 0, 0, kAny32));
   const bool failed = body.contains("error");
   ObjectReader error(failed ? reader.object("error") : body);
   if (!failed) answer.loaded = reader.flag("loaded");

@@ -12,7 +12,7 @@ namespace {
 
 struct Route {
   std::string_view method;
-  std::string_view path;  ///< "{}" is the name of a guest or a credential, or the id of a review
+  std::string_view path;  ///< "{}" is a name, the id of a review, or the number of a generation
   Endpoint endpoint;
   Role role;
 };
@@ -21,6 +21,9 @@ constexpr Route kRoutes[] = {
     {"GET", "/v1/status", Endpoint::kStatus, Role::kViewer},
     {"GET", "/v1/version", Endpoint::kVersion, Role::kViewer},
     {"GET", "/v1/policies", Endpoint::kPolicies, Role::kViewer},
+    {"GET", "/v1/policies/{}", Endpoint::kPolicyText, Role::kViewer},
+    {"GET", "/v1/policy-texts", Endpoint::kPolicyTexts, Role::kAdmin},
+    {"GET", "/v1/generations", Endpoint::kGenerations, Role::kViewer},
     {"GET", "/v1/explain", Endpoint::kExplain, Role::kViewer},
     {"GET", "/v1/log", Endpoint::kLog, Role::kViewer},
     {"GET", "/v1/guests", Endpoint::kGuests, Role::kViewer},
@@ -30,6 +33,7 @@ constexpr Route kRoutes[] = {
     {"GET", "/v1/guests/{}/environment", Endpoint::kEnvironment, Role::kAdmin},
     {"POST", "/v1/reload", Endpoint::kReload, Role::kAdmin},
     {"POST", "/v1/policies", Endpoint::kApply, Role::kAdmin},
+    {"POST", "/v1/generations/{}/rollback", Endpoint::kRollBack, Role::kAdmin},
     {"POST", "/v1/guests", Endpoint::kCreateGuest, Role::kAdmin},
     {"POST", "/v1/guests/{}/attach", Endpoint::kAttachGuest, Role::kAdmin},
     {"POST", "/v1/guests/{}/pause", Endpoint::kPauseGuest, Role::kAdmin},

@@ -13,13 +13,12 @@ constexpr auto kCommonGroup = "Common options";
 
 void add_common_options(CLI::App& app, CommandLine& line) {
   CommonOptions& common = line.tool.common;
-  static const std::map<std::string, Output> kOutputs{{"table", Output::kTable},
-                                                      {"wide", Output::kWide},
-                                                      {"json", Output::kJson},
-                                                      {"jsonl", Output::kJsonLines},
-                                                      {"name", Output::kName}};
+  static const std::map<std::string, Output> kOutputs{
+      {"table", Output::kTable}, {"wide", Output::kWide}, {"json", Output::kJson},   {"jsonl", Output::kJsonLines},
+      {"name", Output::kName},   {"yaml", Output::kYaml}, {"junit", Output::kJunit}, {"tap", Output::kTap}};
   app.add_option("-o,--output", common.output,
-                 "What to print: table, json, jsonl; lists of guests and reviews: name, and of guests: wide")
+                 "What to print: table, json, jsonl; lists of guests and reviews: name, and of guests: wide; policy "
+                 "get: yaml; policy test: junit, tap")
       ->transform(CLI::CheckedTransformer(kOutputs).description(""))
       ->type_name("FORMAT")
       ->group(kCommonGroup);

@@ -7,9 +7,10 @@
 
 namespace enforcer::ctl {
 
-Result<Loaded> load_policies(const Tool& tool, std::string_view target, std::string_view body) {
+Result<Loaded> load_policies(const Tool& tool, std::string_view target, std::string_view body,
+                             std::chrono::seconds patience) {
   const auto daemon = TRY(tool.client());
-  auto reply = TRY(daemon.request("POST", target, body, Deadline::after(Tool::kPatience)));
+  auto reply = TRY(daemon.request("POST", target, body, Deadline::after(patience)));
   auto answer = control::decode_load(reply.body);
   // Refused for another reason than what the files say.
   if (!answer && !reply.ok()) return std::unexpected(control::decode_error(reply.status, reply.body));
@@ -25,9 +26,14 @@ Result<std::string> apply_request(const std::vector<std::string>& files) {
   return control::encode_documents(documents);
 }
 
-ExitCode load_and_report(const Tool& tool, std::string_view target, std::string_view body) {
-  const auto loaded = load_policies(tool, target, body);
-  if (!loaded) return tool.report(loaded.error());
+ExitCode load_and_report(const Tool& tool, std::string_view target, std::string_view body,
+                         std::chrono::seconds patience) {
+  const auto loaded = load_policies(tool, target, body, patience);
+  if (!loaded) {
+    const ExitCode code = tool.report(loaded.error());
+    if (code == ExitCode::kTimeout) tool.say("it may come into force all the same: see 'enforcerctl policy history'");
+    return code;
+  }
   const control::LoadAnswer& answer = loaded->answer;
   if (tool.json()) {
     tool.print_json(loaded->body);
@@ -38,7 +44,9 @@ ExitCode load_and_report(const Tool& tool, std::string_view target, std::string_
     tool.say(fmt::format("nothing was changed: generation {} stays in force", answer.generation));
     return ExitCode::kFindings;
   }
-  tool.say(fmt::format("generation {} is in force", answer.generation));
+  const std::string about =
+      answer.guests == 0 ? "" : fmt::format(" for {} guest{}", answer.guests, answer.guests == 1 ? "" : "s");
+  tool.say(fmt::format("generation {} is in force{}", answer.generation, about));
   return ExitCode::kOk;
 }
 

@@ -15,7 +15,7 @@
 
 namespace enforcer::ctl {
 
-enum class Output { kTable, kWide, kJson, kJsonLines, kName };
+enum class Output { kTable, kWide, kJson, kJsonLines, kName, kYaml, kJunit, kTap };
 
 /// --config, --instance, --socket, -o and --no-headers, before or after the verb.
 struct CommonOptions {

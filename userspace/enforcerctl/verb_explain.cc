@@ -59,7 +59,11 @@ void print_verdict(const Tool& tool, const ExplainAnswer& answer) {
   line("reason", fmt::format("{}: {}", answer.reason, answer.description));
   if (!answer.rule.empty()) line("rule", fmt::format("{} at {}", answer.rule, answer.place));
   line("note", answer.note);
-  if (!answer.credential.empty()) line("adds", "credential " + answer.credential);
+  if (const auto& adds = answer.injection) {
+    line("adds", fmt::format("credential {} ({}, from {}): {}", adds->credential, adds->as, adds->source, adds->where));
+  } else if (!answer.credential.empty()) {
+    line("adds", "credential " + answer.credential);
+  }
   if (!answer.would.empty()) line("enforced", fmt::format("would be {}; the policy is in audit mode", answer.would));
 }
 
@@ -75,6 +79,24 @@ void print_rules(const Tool& tool, const ExplainAnswer& answer) {
   }
   if (!matched.empty()) tool.terminal().out("\nrules that match\n" + matched.render(tool.common.headers));
   if (!nearly.empty()) tool.terminal().out("\nrules that nearly match\n" + nearly.render(tool.common.headers));
+}
+
+void print_layers(const Tool& tool, const ExplainAnswer& answer) {
+  Table table({"LAYER", "DECISION", "HANDLING", "RULE", "WHY"});
+  for (const auto& layer : answer.layers)
+    table.add({layer.layer, layer.decision, layer.handling, layer.rule, layer.description});
+  if (!table.empty()) tool.terminal().out("\nlayer by layer\n" + table.render(tool.common.headers));
+}
+
+void print_changes_to_allow(const Tool& tool, const ExplainAnswer& answer) {
+  if (answer.changes.empty()) return;
+  tool.terminal().out("\nthe nearest change that would allow it\n");
+  for (const auto& change : answer.changes) {
+    const std::string place = change.place.empty() ? "" : " at " + change.place;
+    tool.terminal().out(printable_lines(fmt::format("# {}{}\n", change.what, place)));
+    if (change.yaml.empty()) continue;
+    tool.terminal().out(printable_lines(change.yaml + (change.yaml.ends_with('\n') ? "" : "\n")));
+  }
 }
 
 ExitCode explain(Tool& tool, const ExplainOptions& options) {
@@ -97,7 +119,9 @@ ExitCode explain(Tool& tool, const ExplainOptions& options) {
     tool.print_json(*body);
   } else {
     print_verdict(tool, *answer);
+    print_layers(tool, *answer);
     print_rules(tool, *answer);
+    print_changes_to_allow(tool, *answer);
     for (const std::string& hint : answer->hints) tool.say("hint: " + hint);
   }
   return options.exit_code && answer->decision != "allow" ? ExitCode::kFindings : ExitCode::kOk;
@@ -118,15 +142,17 @@ void add_explain(CLI::App& root, CommandLine& line) {
                     "explain git push github.com/acme/w refs/heads/main --guest agent-1",
                     "explain wss://chat.acme.example/socket --guest agent-1",
                     "explain 10.0.0.7:22 --guest agent-1 --exit-code"},
-       .more = "Nothing is resolved or contacted. Without --guest the question is about a guest with just the labels\n"
-               "given. With --policy the files are asked instead of the daemon."});
+       .more =
+           "Layer by layer, with what would be added, and for a denial the nearest change that was found to allow it.\n"
+           "Nothing is resolved or contacted. Without --guest the question is about a guest with just the labels\n"
+           "given. With --policy the files are asked instead of the daemon."});
   verb.add_option(
           "TARGET", options->words,
           "host, host:port, IP:port, URL, METHOD URL, aws SERVICE:Action REGION, git fetch HOST/OWNER/NAME, or git "
           "push HOST/OWNER/NAME REF… (+REF: forced, :REF: deleted)")
       ->required()
       ->expected(1, 16);
-  verb.add_option("--guest", options->guest, "Ask for this guest")->type_name("NAME");
+  verb.add_option("-g,--guest", options->guest, "Ask for this guest")->type_name("NAME");
   add_repeatable(verb, "-l,--label", options->labels, "Ask for a guest with this label", "K=V");
   add_repeatable(verb, "--policy", options->policy, "Ask these policy files", "FILE");
   verb.add_flag("--exit-code", options->exit_code, "Exit with 3 when the answer is not allow");

@@ -4,15 +4,22 @@
 namespace enforcer::ctl {
 
 void add_policy(CLI::App& root, CommandLine& line) {
-  CLI::App& group = add_group(root, line,
-                              {.name = "policy",
-                               .summary = "Checks, applies, lists, suggests and replays policies",
-                               .examples = {"policy check agent.yaml", "policy apply agent.yaml", "policy list",
-                                            "policy suggest --guest agent-1", "policy replay --policy agent.yaml"},
-                               .more = ""});
+  CLI::App& group =
+      add_group(root, line,
+                {.name = "policy",
+                 .summary = "Checks, tests, compares, applies and rolls back policies, and learns from the past",
+                 .examples = {"policy check agent.yaml", "policy test agent.yaml --coverage", "policy apply agent.yaml",
+                              "policy list", "policy suggest --guest agent-1", "policy replay --policy agent.yaml"},
+                 .more = ""});
   add_policy_check(group, line);
+  add_policy_test(group, line);
+  add_policy_diff(group, line);
   add_policy_apply(group, line);
   add_policy_list(group, line);
+  add_policy_fmt(group, line);
+  add_policy_get(group, line);
+  add_policy_history(group, line);
+  add_policy_rollback(group, line);
   add_policy_suggest(group, line);
   add_policy_replay(group, line);
 }

@@ -6,6 +6,7 @@
 
 #include "control/json_object.h"
 #include "enforcerctl/command_line.h"
+#include "enforcerctl/diagnostic_json.h"
 #include "enforcerctl/policy_files.h"
 #include "policy/loader.h"
 
@@ -16,19 +17,6 @@ struct CheckOptions {
   std::vector<std::string> files;
 };
 
-nlohmann::json to_json(const policy::Diagnostic& diagnostic) {
-  const bool error = diagnostic.severity == policy::Severity::kError;
-  return {{"file", diagnostic.file},
-          {"line", diagnostic.line},
-          {"column", diagnostic.column},
-          {"code", diagnostic.code},
-          {"severity", error ? "error" : "warning"},
-          {"message", diagnostic.message},
-          {"hint", diagnostic.hint},
-          {"page", diagnostic.page()},
-          {"text", diagnostic.to_string()}};
-}
-
 ExitCode check(Tool& tool, const CheckOptions& options) {
   const auto sources = read_policy_files(options.files);
   if (!sources) return tool.report(sources.error());
@@ -37,7 +25,7 @@ ExitCode check(Tool& tool, const CheckOptions& options) {
   if (tool.json()) {
     nlohmann::json answer = {{"api_version", "v1"}, {"valid", outcome.snapshot != nullptr}};
     answer["diagnostics"] = nlohmann::json::array();
-    for (const auto& diagnostic : outcome.diagnostics) answer["diagnostics"].push_back(to_json(diagnostic));
+    for (const auto& diagnostic : outcome.diagnostics) answer["diagnostics"].push_back(diagnostic_json(diagnostic));
     tool.print_json(control::dump(answer));
   } else {
     for (const auto& diagnostic : outcome.diagnostics) {

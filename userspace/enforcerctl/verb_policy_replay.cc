@@ -1,15 +1,9 @@
 // policy replay: which decisions of the past would be others under these policies.
-#include <fmt/format.h>
-
-#include <map>
-#include <nlohmann/json.hpp>
-#include <tuple>
-
 #include "control/json_object.h"
 #include "enforcerctl/command_line.h"
+#include "enforcerctl/decision_changes.h"
 #include "enforcerctl/past_records.h"
 #include "enforcerctl/policy_files.h"
-#include "enforcerctl/replay.h"
 #include "policy/loader.h"
 
 namespace enforcer::ctl {
@@ -20,66 +14,15 @@ struct ReplayOptions {
   std::vector<std::string> policy;
 };
 
-/// What a row shows; equal ones are one row.
-struct Change {
-  std::string guest, layer, target, request;
-  Fate was, would_be;
-  std::string rule, why;
-  friend auto operator<=>(const Change&, const Change&) = default;
-};
-struct Times {
-  std::uint64_t count = 0;
-  std::string last;
-};
-struct Outcome {
-  std::map<Change, Times> changes;
-  std::uint64_t same = 0, changed = 0, unknown = 0, undecided = 0;
-};
-
-Outcome ask_again(const History& history, const policy::Snapshot& snapshot) {
-  Outcome outcome;
-  const auto now = WallClock::now();
-  for (const PastDecision& past : history.decisions()) {
-    const auto again = replay(past, snapshot, now);
-    const Fate was = past_fate(past);
-    if (!again || again->fate == was) {
-      (again ? outcome.same : outcome.undecided) += past.count;
-      continue;
-    }
-    (again->fate == Fate::kUnknown ? outcome.unknown : outcome.changed) += past.count;
-    const std::string request = past.what.method.empty() ? "" : past.what.method + " " + past.what.path;
-    Times& times = outcome.changes[{past.what.guest, past.what.layer, past.target(), request, was, again->fate,
-                                    again->rule, again->why}];
-    times.count += past.count;
-    times.last = std::max(times.last, past.last);
-  }
-  return outcome;
-}
-
-nlohmann::json change_json(const Change& change, const Times& times) {
-  return {{"time", times.last},       {"count", times.count},
-          {"guest", change.guest},    {"layer", change.layer},
-          {"target", change.target},  {"request", change.request},
-          {"was", label(change.was)}, {"would_be", label(change.would_be)},
-          {"rule", change.rule},      {"why", change.why}};
-}
-
-void print_changes(const Tool& tool, const Outcome& outcome) {
+void print_replay(const Tool& tool, const DecisionChanges& changes) {
   if (tool.common.output == Output::kJsonLines) {
-    for (const auto& [change, times] : outcome.changes) tool.print_json(control::dump(change_json(change, times)));
+    for (const auto& [change, times] : changes.rows) tool.print_json(control::dump(change_json(change, times)));
   } else if (tool.json()) {
-    nlohmann::json answer = {
-        {"api_version", "v1"},        {"same", outcome.same},           {"changed", outcome.changed},
-        {"unknown", outcome.unknown}, {"undecided", outcome.undecided}, {"changes", nlohmann::json::array()}};
-    for (const auto& [change, times] : outcome.changes) answer["changes"].push_back(change_json(change, times));
+    nlohmann::json answer = changes_json(changes);
+    answer["api_version"] = "v1";
     tool.print_json(control::dump(answer));
-  } else if (!outcome.changes.empty()) {
-    Table table({"LAST", "COUNT", "GUEST", "TARGET", "REQUEST", "WAS", "WOULD BE", "RULE", "WHY"});
-    for (const auto& [change, times] : outcome.changes) {
-      table.add({times.last, std::to_string(times.count), change.guest, change.target, change.request,
-                 std::string(label(change.was)), std::string(label(change.would_be)), change.rule, change.why});
-    }
-    tool.terminal().out(table.render(tool.common.headers));
+  } else if (!changes.rows.empty()) {
+    tool.terminal().out(changes_table(changes).render(tool.common.headers));
   }
 }
 
@@ -94,11 +37,10 @@ ExitCode replay_log(Tool& tool, const ReplayOptions& options) {
   }
   const auto history = read_history(tool, options.past);
   if (!history) return tool.report(history.error());
-  const Outcome outcome = ask_again(*history, *loaded.snapshot);
-  print_changes(tool, outcome);
-  tool.say(fmt::format("{} decisions asked again: {} the same, {} changed, {} unknown; {} that no policy decides",
-                       history->count(), outcome.same, outcome.changed, outcome.unknown, outcome.undecided));
-  return outcome.changes.empty() ? ExitCode::kOk : ExitCode::kFindings;
+  const DecisionChanges changes = changes_since(*history, *loaded.snapshot, WallClock::now());
+  print_replay(tool, changes);
+  tool.say(changes_line(changes));
+  return changes.rows.empty() ? ExitCode::kOk : ExitCode::kFindings;
 }
 
 }  // namespace

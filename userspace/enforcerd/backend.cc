@@ -9,17 +9,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-control::Problem to_problem(const policy::Diagnostic& diagnostic) {
-  return {.file = diagnostic.file,
-          .line = diagnostic.line,
-          .column = diagnostic.column,
-          .code = diagnostic.code,
-          .severity = diagnostic.severity == policy::Severity::kError ? "error" : "warning",
-          .message = diagnostic.message,
-          .hint = diagnostic.hint,
-          .text = diagnostic.to_string()};
-}
-
 std::string by(const control::Caller& caller) {
   return fmt::format("uid {} (pid {})", caller.uid, caller.pid);
 }
@@ -81,33 +70,6 @@ asio::awaitable<Result<control::Status>> Daemon::status() {
   status.watching_reviews = reviews_.watching();
   status.audit = {log_.healthy(), config_.audit.path, log_.events(), log_.write_errors()};
   co_return status;
-}
-
-asio::awaitable<Result<control::LoadAnswer>> Daemon::reload(control::Caller caller) {
-  const auto began = Monotonic::now();
-  const LoadReport report = policies_.reload();
-  enforce_loaded(report, began, by(caller));
-  co_await workers_.settled();
-  control::LoadAnswer answer{.loaded = report.loaded, .generation = policies_.current()->generation()};
-  for (const policy::Diagnostic& diagnostic : report.diagnostics) answer.problems.push_back(to_problem(diagnostic));
-  if (!report.loaded && answer.problems.empty()) {
-    answer.problems.push_back({.severity = "error", .message = report.error, .text = report.error});
-  }
-  co_return answer;
-}
-
-asio::awaitable<Result<control::LoadAnswer>> Daemon::apply(control::Caller caller,
-                                                           std::vector<control::Document> documents) {
-  const auto began = Monotonic::now();
-  std::vector<policy::SourceText> sources;
-  for (control::Document& document : documents) sources.push_back({std::move(document.name), std::move(document.text)});
-  const auto report = policies_.apply(sources);
-  if (!report) co_return std::unexpected(report.error());
-  enforce_loaded(*report, began, by(caller));
-  co_await workers_.settled();
-  control::LoadAnswer answer{.loaded = report->loaded, .generation = policies_.current()->generation()};
-  for (const policy::Diagnostic& diagnostic : report->diagnostics) answer.problems.push_back(to_problem(diagnostic));
-  co_return answer;
 }
 
 asio::awaitable<Result<std::vector<control::GuestInfo>>> Daemon::guests() {

@@ -65,7 +65,7 @@ void Daemon::stop() {
 
 void Daemon::reload_on_signal() {
   const auto began = Monotonic::now();
-  enforce_loaded(policies_.reload(), began, "SIGHUP");
+  enforce_loaded(policies_.reload({.what = "SIGHUP"}), began, "SIGHUP");
 }
 
 void Daemon::enforce_loaded(const LoadReport& report, Monotonic::time_point began, std::string_view who) {

@@ -50,9 +50,6 @@ class Daemon final : public HostEvents, public control::Backend {
   boost::asio::awaitable<Result<control::Status>> status() override;
   [[nodiscard]] std::shared_ptr<const policy::Snapshot> snapshot() const override { return policies_.current(); }
   [[nodiscard]] std::string audit_path() const override { return config_.audit.path; }
-  boost::asio::awaitable<Result<control::LoadAnswer>> reload(control::Caller caller) override;
-  boost::asio::awaitable<Result<control::LoadAnswer>> apply(control::Caller caller,
-                                                            std::vector<control::Document> documents) override;
   boost::asio::awaitable<Result<std::vector<control::GuestInfo>>> guests() override;
   boost::asio::awaitable<Result<control::AuthorityInfo>> authority(GuestName name) override;
   boost::asio::awaitable<Result<control::GuestAnswer>> create_guest(control::Caller caller,
@@ -65,6 +62,14 @@ class Daemon final : public HostEvents, public control::Backend {
   boost::asio::awaitable<Result<control::GuestAnswer>> resume_guest(control::Caller caller, GuestName name) override;
   boost::asio::awaitable<Result<std::unique_ptr<control::ExecChannel>>> exec(control::Caller caller,
                                                                              GuestName name) override;
+  // ... in policy_backend.cc
+  boost::asio::awaitable<Result<control::LoadAnswer>> reload(control::Caller caller) override;
+  boost::asio::awaitable<Result<control::LoadAnswer>> apply(control::Caller caller,
+                                                            std::vector<control::Document> documents) override;
+  boost::asio::awaitable<Result<control::LoadAnswer>> roll_back(control::Caller caller,
+                                                                std::uint64_t generation) override;
+  [[nodiscard]] std::vector<control::GenerationInfo> generations() const override;
+  [[nodiscard]] Result<control::PolicyTexts> policy_texts(std::optional<std::uint64_t> generation) const override;
   // ... in credential_backend.cc
   boost::asio::awaitable<Result<control::Variables>> guest_environment(GuestName name) override;
   boost::asio::awaitable<Result<std::vector<control::CredentialInfo>>> credentials() override;
@@ -96,6 +101,7 @@ class Daemon final : public HostEvents, public control::Backend {
   [[nodiscard]] control::GuestInfo info_of(const GuestEntry& entry, const proxy::GuestUse& use) const;
 
   void enforce_loaded(const LoadReport& report, Monotonic::time_point began, std::string_view who);
+  boost::asio::awaitable<control::LoadAnswer> enforced(LoadReport report);
   void withdraw_unasked();
   void share_egress_credential();
   void revoke_value(const std::string& name);

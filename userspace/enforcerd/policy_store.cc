@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -13,6 +12,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "enforcerd/files.h"
+#include "policy/object_text.h"
 
 namespace enforcer::enforcerd {
 namespace {
@@ -45,22 +45,15 @@ std::vector<Object> objects_of(const policy::Snapshot& snapshot) {
   return objects;
 }
 
-/// A text cut into its YAML documents at the separator lines.
-std::vector<std::string> documents_of(const std::string& text) {
-  std::vector<std::string> documents(1);
-  std::size_t start = 0;
-  while (start < text.size()) {
-    const std::size_t newline = text.find('\n', start);
-    const std::size_t end = newline == std::string::npos ? text.size() : newline + 1;
-    const std::string_view line(text.data() + start, end - start);
-    if (line == "---\n" || line == "---") {
-      documents.emplace_back();
-    } else {
-      documents.back() += line;
-    }
-    start = end;
-  }
-  return documents;
+/// What the store calls the file of an object: "policy-coding-agent.yaml".
+std::string stored_name(const policy::ObjectText& object) {
+  std::string kind = object.kind;
+  std::ranges::transform(kind, kind.begin(), ascii::lower);
+  return fmt::format("{}-{}.yaml", kind, object.name);
+}
+
+std::string base_name(const std::string& path) {
+  return path.substr(path.rfind('/') + 1);
 }
 
 }  // namespace
@@ -70,15 +63,11 @@ PolicyStore::PolicyStore(const config::Config& config, const config::Paths& path
       credential_paths_(config.credentials),
       store_dir_(paths.policies_dir()),
       last_good_file_(paths.state_dir() + "/last-good.json"),
+      history_(paths.state_dir() + "/generations"),
       current_(policy::Snapshot::deny_everything(0)) {}
 
 Result<std::vector<policy::SourceText>> PolicyStore::configured() const {
-  std::vector<std::string> paths = configured_paths_;
-  for (const std::string& path : credential_paths_) {
-    const bool missing = path == config::kDefaultCredentials && access(path.c_str(), F_OK) != 0 && errno == ENOENT;
-    if (!missing) paths.push_back(path);
-  }
-  return policy::read_sources(paths);
+  return policy::read_sources(config::source_paths(configured_paths_, credential_paths_));
 }
 
 Result<std::vector<policy::SourceText>> PolicyStore::stored() const {
@@ -95,7 +84,7 @@ Result<std::vector<policy::SourceText>> PolicyStore::all_sources() const {
   return sources;
 }
 
-LoadReport PolicyStore::load(const std::vector<policy::SourceText>& sources) {
+LoadReport PolicyStore::load(std::vector<policy::SourceText> sources) {
   auto outcome = policy::load(sources, generation_ + 1);
   LoadReport report{.loaded = outcome.snapshot != nullptr, .diagnostics = std::move(outcome.diagnostics), .error = {}};
   if (!report.loaded) {
@@ -104,29 +93,34 @@ LoadReport PolicyStore::load(const std::vector<policy::SourceText>& sources) {
   }
   ++generation_;
   current_ = std::move(outcome.snapshot);
+  sources_ = std::move(sources);
   return report;
 }
 
-LoadReport PolicyStore::reload() {
+LoadReport PolicyStore::reload(Cause cause) {
   last_attempt_ = WallClock::now();
-  const auto sources = all_sources();
+  auto sources = all_sources();
   if (!sources) {
     last_report_ = {.error = sources.error().message};
     return last_report_;
   }
-  last_report_ = load(*sources);
+  last_report_ = load(*std::move(sources));
   if (last_report_.loaded) {
     last_success_ = last_attempt_;
-    if (const auto saved = save_last_good(*sources); !saved) {
+    if (const auto saved = save_last_good(sources_); !saved) {
       log_warning("the last good policies could not be kept for a restart: {}", saved.error().message);
+    }
+    if (const auto kept = history_.keep(generation_, std::move(cause), sources_); !kept) {
+      log_warning("generation {} could not be kept for a rollback: {}", generation_, kept.error().message);
     }
   }
   return last_report_;
 }
 
 LoadReport PolicyStore::load_at_start() {
-  const auto kept = last_good();  // first: the generations go on from its number
-  LoadReport report = reload();
+  auto kept = last_good();  // first: the generations go on from its number
+  generation_ = std::max(generation_, history_.newest());
+  LoadReport report = reload({.what = "start"});
   if (report.loaded) return report;
   log_error("policies do not load: {}", report.error);
   if (!kept) {
@@ -134,7 +128,7 @@ LoadReport PolicyStore::load_at_start() {
               kept.error().message);
     return report;
   }
-  if (const LoadReport again = load(*kept); again.loaded) {
+  if (const LoadReport again = load(*std::move(kept)); again.loaded) {
     log_warning("started on the last good policies, generation {}", generation_);
   } else {
     log_error("the last good policies do not load either ({}): everything is denied until a reload succeeds",
@@ -143,26 +137,7 @@ LoadReport PolicyStore::load_at_start() {
   return report;
 }
 
-Result<std::vector<PolicyStore::Piece>> PolicyStore::split(const std::vector<policy::SourceText>& documents) const {
-  std::vector<Piece> pieces;
-  for (const policy::SourceText& document : documents) {
-    for (std::string& text : documents_of(document.text)) {
-      const policy::SourceText alone{document.name, text, policy::SourceOrigin::kApplied};
-      const auto loaded = policy::load(std::span(&alone, 1), 1, policy::Completeness::kPart);
-      const std::vector<Object> objects = loaded.snapshot ? objects_of(*loaded.snapshot) : std::vector<Object>();
-      if (loaded.snapshot && objects.empty()) continue;  // only comments between two separators
-      if (objects.size() != 1) {
-        return fail(Errc::kInvalid, fmt::format("{}: objects must be apart by lines of '---'", document.name));
-      }
-      std::string kind = objects.front().kind;
-      std::ranges::transform(kind, kind.begin(), ascii::lower);
-      pieces.push_back({fmt::format("{}-{}.yaml", kind, objects.front().name), std::move(text)});
-    }
-  }
-  return pieces;
-}
-
-Result<LoadReport> PolicyStore::apply(std::vector<policy::SourceText> documents) {
+Result<LoadReport> PolicyStore::apply(std::vector<policy::SourceText> documents, Cause cause) {
   for (policy::SourceText& document : documents) document.origin = policy::SourceOrigin::kApplied;
   // First on their own, so that what is wrong is told with the caller's own file names and lines.
   auto alone = policy::load(documents, generation_ + 1, policy::Completeness::kPart);
@@ -181,19 +156,72 @@ Result<LoadReport> PolicyStore::apply(std::vector<policy::SourceText> documents)
     }
   }
   // Then together with what stays, still under the caller's names: the new pieces take the place of stored ones.
-  const auto pieces = TRY(split(documents));
+  const auto objects = TRY(policy::split_objects(documents));
   std::map<std::string, policy::SourceText> staying;
   for (policy::SourceText& source : TRY(stored())) staying[source.name] = source;
-  for (const Piece& piece : pieces) staying.erase(store_dir_ + "/" + piece.file);
+  for (const policy::ObjectText& object : objects) staying.erase(store_dir_ + "/" + stored_name(object));
   for (const auto& [path, source] : staying) sources.push_back(source);
   std::ranges::move(documents, std::back_inserter(sources));
   const auto together = policy::load(sources, generation_ + 1);
   if (!together.snapshot) {
     return LoadReport{.diagnostics = together.diagnostics, .error = one_line(together.diagnostics)};
   }
-  for (const Piece& piece : pieces)
-    TRY_VOID(write_atomically(store_dir_ + "/" + piece.file, piece.text, 0600, Survives::kHost));
-  return reload();
+  for (const policy::ObjectText& object : objects)
+    TRY_VOID(write_atomically(store_dir_ + "/" + stored_name(object), object.text, 0600, Survives::kHost));
+  return reload(std::move(cause));
+}
+
+std::string PolicyStore::differing(const std::vector<policy::SourceText>& then,
+                                   const std::vector<policy::SourceText>& now) {
+  std::map<std::string, std::string> present;
+  for (const policy::SourceText& source : now) present[source.name] = source.text;
+  std::string differing;
+  const auto note = [&](const std::string& name, std::string_view how) {
+    differing += fmt::format("{}{} ({})", differing.empty() ? "" : ", ", name, how);
+  };
+  for (const policy::SourceText& source : then) {
+    if (source.origin != policy::SourceOrigin::kConfigured) continue;
+    const auto found = present.find(source.name);
+    if (found == present.end()) {
+      note(source.name, "gone");
+    } else {
+      if (found->second != source.text) note(source.name, "changed");
+      present.erase(found);
+    }
+  }
+  for (const auto& [name, text] : present) note(name, "new");
+  return differing;
+}
+
+Result<LoadReport> PolicyStore::roll_back(std::uint64_t generation, Cause cause) {
+  const KeptGeneration kept = TRY(history_.find(generation));
+  if (kept.covers(generation_)) {
+    return fail(Errc::kConflict, fmt::format("generation {} is what is in force", generation));
+  }
+  auto sources = TRY(configured());
+  if (const std::string files = differing(kept.sources, sources); !files.empty()) {
+    return fail(Errc::kConflict, fmt::format("generation {} had other configured files, which are changed where they "
+                                             "are, followed by a reload: {}",
+                                             generation, files));
+  }
+  const auto before = TRY(stored());
+  std::map<std::string, std::string> restored;  // by name of the file in the store
+  for (const policy::SourceText& source : kept.sources) {
+    if (source.origin != policy::SourceOrigin::kApplied) continue;
+    restored[base_name(source.name)] = source.text;
+    sources.push_back(source);
+  }
+  const auto together = policy::load(sources, generation_ + 1);
+  if (!together.snapshot) {
+    return LoadReport{.diagnostics = together.diagnostics, .error = one_line(together.diagnostics)};
+  }
+  for (const auto& [file, text] : restored)
+    TRY_VOID(write_atomically(store_dir_ + "/" + file, text, 0600, Survives::kHost));
+  for (const policy::SourceText& source : before) {
+    if (restored.contains(base_name(source.name))) continue;
+    if (unlink(source.name.c_str()) != 0) return fail_errno(source.name);
+  }
+  return reload(std::move(cause));
 }
 
 Result<> PolicyStore::save_last_good(const std::vector<policy::SourceText>& sources) const {

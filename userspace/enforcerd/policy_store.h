@@ -3,8 +3,9 @@
 // Sources are the configured files and folders and, beside them, the objects that `policy apply` stored (one file each
 // in the state folder). They load together, all or nothing: whatever is wrong anywhere, the generation in force stays.
 // The sources of the last good generation are kept in the state folder, so that a daemon that starts on broken files
-// starts on those (and says so). What is in the state folder the daemon has written itself: there, and in the last good
-// sources, no credential may name a program to run (policy::SourceOrigin::kApplied).
+// starts on those (and says so), and those of the last generations, so that people can go back. What is in the state
+// folder the daemon has written itself: there, and in the last good sources, no credential may name a program to run
+// (policy::SourceOrigin::kApplied).
 #pragma once
 
 #include <memory>
@@ -15,6 +16,7 @@
 #include "base/result.h"
 #include "config/config.h"
 #include "config/paths.h"
+#include "enforcerd/generation_history.h"
 #include "policy/loader.h"
 #include "policy/snapshot.h"
 
@@ -40,25 +42,30 @@ class PolicyStore {
   /// Loads the sources; where that fails the last good ones.
   LoadReport load_at_start();
   /// Loads the sources; where that fails nothing changes.
-  LoadReport reload();
+  LoadReport reload(Cause cause);
   /// Stores each object of `documents`, replacing a stored one of the same kind and name, and loads. Where anything is
   /// wrong nothing is stored. kConflict: an object is also in a configured file.
-  Result<LoadReport> apply(std::vector<policy::SourceText> documents);
+  Result<LoadReport> apply(std::vector<policy::SourceText> documents, Cause cause);
+  /// What was applied becomes what it was in that generation, as a new one. Configured files are not ours to write:
+  /// kConflict names those that are not as they were. Where anything is wrong nothing is stored. kNotFound: it is not
+  /// kept; kConflict also when it is what is in force.
+  Result<LoadReport> roll_back(std::uint64_t generation, Cause cause);
+
+  [[nodiscard]] const GenerationHistory& history() const { return history_; }
+  /// The texts that are in force.
+  [[nodiscard]] const std::vector<policy::SourceText>& sources() const { return sources_; }
 
   [[nodiscard]] const LoadReport& last_report() const { return last_report_; }
   [[nodiscard]] WallClock::time_point last_attempt() const { return last_attempt_; }
   [[nodiscard]] std::optional<WallClock::time_point> last_success() const { return last_success_; }
 
  private:
-  struct Piece {
-    std::string file;  ///< its name in the store: "policy-coding-agent.yaml"
-    std::string text;
-  };
-
   [[nodiscard]] Result<std::vector<policy::SourceText>> stored() const;
   [[nodiscard]] Result<std::vector<policy::SourceText>> all_sources() const;
-  LoadReport load(const std::vector<policy::SourceText>& sources);
-  Result<std::vector<Piece>> split(const std::vector<policy::SourceText>& documents) const;
+  LoadReport load(std::vector<policy::SourceText> sources);
+  /// Names of configured files that are not what they were then, with how they differ.
+  [[nodiscard]] static std::string differing(const std::vector<policy::SourceText>& then,
+                                             const std::vector<policy::SourceText>& now);
   Result<> save_last_good(const std::vector<policy::SourceText>& sources) const;
   [[nodiscard]] Result<std::vector<policy::SourceText>> last_good();
 
@@ -66,7 +73,9 @@ class PolicyStore {
   const std::vector<std::string> credential_paths_;
   const std::string store_dir_;
   const std::string last_good_file_;
+  GenerationHistory history_;
   std::shared_ptr<const policy::Snapshot> current_;
+  std::vector<policy::SourceText> sources_;  ///< of `current_`
   std::uint64_t generation_ = 0;
   LoadReport last_report_;
   WallClock::time_point last_attempt_ = WallClock::now();

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
+#include <tuple>
 
 #include "policy/credential_checks.h"
 #include "policy/document_checks.h"
@@ -70,31 +72,38 @@ void check_object_names(const Objects& objects, Diagnostics& out) {
   }
 }
 
-/// Every credential that a rule names is there: tests can be asked.
-bool is_whole(const Documents& documents, const Credentials& credentials) {
-  const auto known = [&](const Rule& rule) {
-    return rule.credential.empty() || find_credential(credentials, rule.credential) != nullptr;
-  };
-  return std::ranges::all_of(documents,
-                             [&](const auto& document) { return std::ranges::all_of(document->rules, known); });
+Objects checked_objects(std::span<const SourceText> sources, Completeness completeness, Diagnostics& problems) {
+  Objects objects = read_objects(sources, problems);
+  check_object_names(objects, problems);
+  for (const auto& document : objects.documents) {
+    Reader reader(document->file, problems);
+    check_credentials(*document, objects.credentials, completeness, reader);
+  }
+  return objects;
+}
+
+std::vector<TestRun> run_all(const Objects& objects, const std::shared_ptr<const Credentials>& credentials) {
+  std::vector<TestRun> runs;
+  for (const auto& document : objects.documents) {
+    std::ranges::move(run_tests(document, objects.guardrails, credentials), std::back_inserter(runs));
+  }
+  std::ranges::sort(runs, {}, [](const TestRun& run) {
+    return std::tuple(std::string_view(run.file), run.place.line, run.place.column);
+  });
+  return runs;
 }
 
 }  // namespace
 
 LoadOutcome load(std::span<const SourceText> sources, std::uint64_t generation, Completeness completeness) {
   Diagnostics problems;
-  Objects objects = read_objects(sources, problems);
-  check_object_names(objects, problems);
+  Objects objects = checked_objects(sources, completeness, problems);
   const auto credentials = std::make_shared<const Credentials>(std::move(objects.credentials));
-  for (const auto& document : objects.documents) {
-    Reader reader(document->file, problems);
-    check_credentials(*document, *credentials, completeness, reader);
-  }
-  // Tests of a policy with errors would fail for the wrong reason.
-  if (!problems.has_errors() && is_whole(objects.documents, *credentials)) {
-    for (const auto& document : objects.documents) {
-      Reader reader(document->file, problems);
-      run_tests(document, objects.guardrails, credentials, reader);
+  // Tests of a policy with errors, or without the guardrails that apply to it, would fail for the wrong reason.
+  if (!problems.has_errors() && completeness == Completeness::kWhole) {
+    for (TestRun& run : run_all(objects, credentials)) {
+      if (run.result == TestResult::kFailed)
+        problems.report(run.file, run.place, Code::kTestFailed, std::move(run.message));
     }
   }
   LoadOutcome outcome;
@@ -102,6 +111,18 @@ LoadOutcome load(std::span<const SourceText> sources, std::uint64_t generation, 
     outcome.snapshot = std::make_shared<const Snapshot>(std::move(objects.documents), credentials, generation);
   }
   outcome.diagnostics = problems.take();
+  return outcome;
+}
+
+TestOutcome ask_tests(std::span<const SourceText> sources) {
+  Diagnostics problems;
+  Objects objects = checked_objects(sources, Completeness::kWhole, problems);
+  TestOutcome outcome;
+  outcome.asked = !problems.has_errors();
+  outcome.diagnostics = problems.take();
+  if (!outcome.asked) return outcome;
+  outcome.tests = run_all(objects, std::make_shared<const Credentials>(std::move(objects.credentials)));
+  outcome.rules = reach_of(objects.documents, outcome.tests);
   return outcome;
 }
 

@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "policy/diagnostic.h"
 #include "policy/snapshot.h"
+#include "policy/test_run.h"
 
 namespace enforcer::policy {
 
@@ -29,7 +30,7 @@ struct SourceText {
 /// How much the sources are.
 enum class Completeness {
   kWhole,
-  kPart,  ///< what they name may stand elsewhere: only what is wrong in any case is reported
+  kPart,  ///< what they name may stand elsewhere: only what is wrong in any case is reported, and no test is asked
 };
 
 struct LoadOutcome {
@@ -40,6 +41,16 @@ struct LoadOutcome {
 /// Reads, checks and compiles all sources together. Pure; the order of sources, documents and rules never matters.
 [[nodiscard]] LoadOutcome load(std::span<const SourceText> sources, std::uint64_t generation,
                                Completeness completeness = Completeness::kWhole);
+
+struct TestOutcome {
+  bool asked = false;                   ///< false: there are errors, and tests would fail for the wrong reason
+  std::vector<Diagnostic> diagnostics;  ///< as load() has them, but for tests that fail
+  std::vector<TestRun> tests;           ///< by file and place
+  std::vector<RuleReach> rules;
+};
+
+/// Reads and checks all sources as load() does, and asks every one of spec.tests. Pure.
+[[nodiscard]] TestOutcome ask_tests(std::span<const SourceText> sources);
 
 /// What the texts are read for.
 enum class SourceUse {

@@ -55,6 +55,8 @@ class FakeBackend : public Backend {
     std::string names;
     for (const auto& document : documents) names += " " + document.name + "=" + document.text;
     called("apply" + names);
+    asio::steady_timer pause(context_, std::chrono::milliseconds(loads_slowly() ? 1500 : 0));
+    co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
     co_return load();
   }
   asio::awaitable<Result<std::vector<GuestInfo>>> guests() override {
@@ -175,11 +177,29 @@ class FakeBackend : public Backend {
   std::unique_ptr<ReviewFeed> watch_reviews() override {
     return std::make_unique<FakeFeed>(shared_, context_.get_executor());
   }
+  asio::awaitable<Result<LoadAnswer>> roll_back(Caller caller, std::uint64_t generation) override {
+    called("roll back to " + std::to_string(generation) + " by " + std::to_string(caller.uid));
+    co_return load();
+  }
+  std::vector<GenerationInfo> generations() const override {
+    const std::lock_guard lock(shared_.mutex);
+    return shared_.generations;
+  }
+  Result<PolicyTexts> policy_texts(std::optional<std::uint64_t> generation) const override {
+    const std::lock_guard lock(shared_.mutex);
+    const auto found = shared_.texts.find(generation.value_or(5));
+    if (found == shared_.texts.end()) return fail(Errc::kNotFound, "that generation is not kept");
+    return PolicyTexts{.generation = found->first, .objects = found->second};
+  }
 
  private:
   void called(std::string what) {
     const std::lock_guard lock(shared_.mutex);
     shared_.calls.push_back(std::move(what));
+  }
+  bool loads_slowly() {
+    const std::lock_guard lock(shared_.mutex);
+    return shared_.loads_slowly;
   }
   Result<LoadAnswer> load() {
     const std::lock_guard lock(shared_.mutex);

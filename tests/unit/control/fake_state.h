@@ -60,7 +60,10 @@ struct Shared {
   CredentialTest test{.host = "a.test", .port = Port{443}, .path = "/", .status = 200};
   std::optional<Error> error;  ///< what every change answers instead
   LoadAnswer load{.loaded = true, .generation = 2, .problems = {}};
+  bool loads_slowly = false;  ///< it takes longer than a second
   std::shared_ptr<const policy::Snapshot> snapshot;
+  std::vector<GenerationInfo> generations;
+  std::map<std::uint64_t, std::vector<PolicyText>> texts;  ///< by generation; 5 is in force
   std::string audit_path;
   Script script;
   std::vector<hostproto::Frame> frames;  ///< that reached the guest

@@ -1,0 +1,198 @@
+// PolicyStore and its history: what is kept, what can be gone back to, and what is refused.
+#include "enforcerd/policy_store.h"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+using namespace enforcer;
+using namespace enforcer::enforcerd;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string policy_named(const std::string& name, const std::string& host) {
+  return fmt::format(
+      "apiVersion: enforcer.dev/v1\nkind: Policy\nmetadata: {{name: {}}}\nspec:\n  guests: {{matchLabels: {{role: "
+      "agent}}}}\n  allow: [{{name: a, to: [{}]}}]\n",
+      name, host);
+}
+
+/// A store with a folder of configured files and an instance of its own, both of which go with it.
+class Shelf {
+ public:
+  Shelf() {
+    std::string pattern = "/tmp/enforcer-unit-store-XXXXXX";
+    REQUIRE(mkdtemp(pattern.data()) != nullptr);
+    folder_ = pattern;
+    fs::create_directory(configured());
+    config_.policies = {configured()};
+    config_.credentials = {};
+  }
+  ~Shelf() {
+    fs::remove_all(folder_);
+    fs::remove_all(paths().state_dir());
+  }
+  Shelf(const Shelf&) = delete;
+  Shelf& operator=(const Shelf&) = delete;
+
+  [[nodiscard]] std::string configured() const { return folder_ + "/policies"; }
+  [[nodiscard]] config::Paths paths() const { return config::Paths::of(fs::path(folder_).filename().string()); }
+  void write(const std::string& name, const std::string& text) const {
+    std::ofstream(configured() + "/" + name) << text;
+    fs::permissions(configured() + "/" + name, fs::perms::owner_read | fs::perms::owner_write);
+  }
+  [[nodiscard]] PolicyStore store() const { return {config_, paths()}; }
+
+ private:
+  std::string folder_;
+  config::Config config_;
+};
+
+std::uint64_t applied(PolicyStore& store, const std::string& text) {
+  const auto report = store.apply({{"given.yaml", text}}, {.what = "apply", .uid = 7, .user = "ada"});
+  REQUIRE_MESSAGE(report, (report ? "" : report.error().message));
+  REQUIRE_MESSAGE(report->loaded, report->error);
+  return store.current()->generation();
+}
+
+std::string names_of(const PolicyStore& store) {
+  std::string names;
+  for (const auto& policy : store.current()->policies()) names += policy.name + " ";
+  return names;
+}
+
+bool writable_state() {
+  if (getuid() == 0) return true;
+  MESSAGE("SKIPPED: the state folder is under /var/lib, which needs root");
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("a_rollback_restores_replaces_and_removes_what_was_applied") {
+  if (!writable_state()) return;
+  const Shelf shelf;
+  shelf.write("c.yaml", policy_named("configured", "c.test"));
+  PolicyStore store = shelf.store();
+  REQUIRE(store.load_at_start().loaded);
+  const auto first = applied(store, policy_named("one", "old.test"));
+  applied(store, policy_named("one", "new.test") + "---\n" + policy_named("two", "two.test"));
+  CHECK(names_of(store) == "configured one two ");
+  const auto report = store.roll_back(first, {.what = "rollback"});
+  REQUIRE_MESSAGE(report, (report ? "" : report.error().message));
+  CHECK(report->loaded);
+  CHECK(names_of(store) == "configured one ");
+  CHECK(store.current()->generation() == first + 2);
+  CHECK(store.history().all().back().cause.what == "rollback");
+  const auto old = std::ranges::find_if(store.sources(), [](const auto& s) { return s.text.contains("old.test"); });
+  CHECK(old != store.sources().end());
+  // And a daemon that starts anew is where that one was.
+  PolicyStore again = shelf.store();
+  REQUIRE(again.load_at_start().loaded);
+  CHECK(names_of(again) == "configured one ");
+}
+
+TEST_CASE("a_rollback_that_would_need_other_configured_files_is_refused_and_names_them") {
+  if (!writable_state()) return;
+  const Shelf shelf;
+  shelf.write("c.yaml", policy_named("configured", "c.test"));
+  shelf.write("gone.yaml", policy_named("gone", "g.test"));
+  PolicyStore store = shelf.store();
+  REQUIRE(store.load_at_start().loaded);
+  const auto first = applied(store, policy_named("one", "old.test"));
+  const auto second = applied(store, policy_named("one", "new.test"));
+  shelf.write("c.yaml", policy_named("configured", "changed.test"));
+  shelf.write("new.yaml", policy_named("new", "n.test"));
+  fs::remove(shelf.configured() + "/gone.yaml");
+  const auto refused = store.roll_back(first, {.what = "rollback"});
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().code == Errc::kConflict);
+  CHECK(refused.error().message.contains("c.yaml (changed)"));
+  CHECK(refused.error().message.contains("gone.yaml (gone)"));
+  CHECK(refused.error().message.contains("new.yaml (new)"));
+  CHECK(store.current()->generation() == second);
+  // Nothing was written: with the files as they were it works.
+  shelf.write("c.yaml", policy_named("configured", "c.test"));
+  shelf.write("gone.yaml", policy_named("gone", "g.test"));
+  fs::remove(shelf.configured() + "/new.yaml");
+  REQUIRE(store.roll_back(first, {.what = "rollback"}).has_value());
+}
+
+TEST_CASE("a_rollback_to_what_is_not_kept_or_in_force_is_refused") {
+  if (!writable_state()) return;
+  const Shelf shelf;
+  PolicyStore store = shelf.store();
+  REQUIRE(store.load_at_start().loaded);
+  const auto in_force = applied(store, policy_named("one", "a.test"));
+  CHECK(store.roll_back(in_force, {.what = "rollback"}).error().code == Errc::kConflict);
+  CHECK(store.roll_back(99, {.what = "rollback"}).error().code == Errc::kNotFound);
+}
+
+TEST_CASE("unchanged_sources_are_one_entry_and_the_last_ten_are_kept") {
+  if (!writable_state()) return;
+  const Shelf shelf;
+  PolicyStore store = shelf.store();
+  REQUIRE(store.load_at_start().loaded);
+  for (int i = 0; i < 3; ++i) REQUIRE(store.reload({.what = "reload"}).loaded);
+  REQUIRE(store.history().all().size() == 1);
+  CHECK(store.history().all()[0].first == 1);
+  CHECK(store.history().all()[0].last == 4);
+  CHECK(store.history().all()[0].cause.what == "start");
+  for (int i = 0; i < 11; ++i) applied(store, policy_named("one", fmt::format("h{}.test", i)));
+  CHECK(store.history().all().size() == GenerationHistory::kKept);
+  CHECK(store.history().find(4).error().code == Errc::kNotFound);
+  CHECK(store.history().find(store.current()->generation()).has_value());
+  // The numbers go on after a restart, and what was kept is still there.
+  const auto before = store.current()->generation();
+  PolicyStore again = shelf.store();
+  REQUIRE(again.load_at_start().loaded);
+  CHECK(again.current()->generation() == before + 1);
+  CHECK(again.history().all().size() == GenerationHistory::kKept);
+  CHECK(again.history().all().back().last == before + 1);
+  CHECK(again.history().all().back().cause.uid == uid_t{7});
+  CHECK(again.history().all().back().cause.user == "ada");
+}
+
+TEST_CASE("a_file_of_the_history_that_is_not_ours_is_left_out") {
+  if (!writable_state()) return;
+  const Shelf shelf;
+  const std::string folder = shelf.paths().state_dir() + "/generations";
+  {
+    PolicyStore store = shelf.store();
+    REQUIRE(store.load_at_start().loaded);
+    applied(store, policy_named("one", "a.test"));
+  }
+  std::ofstream(folder + "/7.json") << "{\"first\":7";
+  std::ofstream(folder + "/8.json") << R"({"first":8,"last":8,"time":"x","cause":"","sources":[]})";
+  const GenerationHistory history(folder);
+  CHECK(history.all().size() == 2);
+  CHECK(history.newest() == 2);
+}
+
+TEST_CASE("an_applied_credential_that_runs_a_program_is_no_better_after_a_rollback") {
+  if (!writable_state()) return;
+  const Shelf shelf;
+  PolicyStore store = shelf.store();
+  REQUIRE(store.load_at_start().loaded);
+  const auto first = applied(store, policy_named("one", "a.test"));
+  applied(store, policy_named("one", "b.test"));
+  // Whoever could write the history could have written the store.
+  const std::string file = fmt::format("{}/generations/{}.json", shelf.paths().state_dir(), first);
+  std::ofstream(file) << fmt::format(
+      R"({{"first":{0},"last":{0},"time":"2026-01-01T00:00:00.000Z","cause":"apply","sources":[{{"name":"credential-x.yaml",)"
+      R"("applied":true,"text":"apiVersion: enforcer.dev/v1\nkind: Credential\nmetadata: {{name: x}}\nspec: {{source: )"
+      R"({{exec: [/bin/true]}}, inject: [{{to: [a.test], as: bearer}}]}}\n"}}]}})",
+      first);
+  PolicyStore again = shelf.store();
+  REQUIRE(again.load_at_start().loaded);
+  const auto report = again.roll_back(first, {.what = "rollback"});
+  REQUIRE_MESSAGE(report, (report ? "" : report.error().message));
+  CHECK_FALSE(report->loaded);
+  CHECK(report->error.contains("E0218"));
+  CHECK(names_of(again) == "one ");
+}

@@ -1,0 +1,168 @@
+// policy diff: what a change of policies is, as text and as decisions of the past that would be others.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "config/config.h"
+#include "control/json_object.h"
+#include "control/policy_history.h"
+#include "enforcerctl/command_line.h"
+#include "enforcerctl/decision_changes.h"
+#include "enforcerctl/past_records.h"
+#include "enforcerctl/policy_difference.h"
+#include "enforcerctl/policy_files.h"
+
+namespace enforcer::ctl {
+namespace {
+
+struct DiffOptions {
+  std::vector<std::string> files;
+  std::vector<std::string> against;
+  PastOptions past{.guest = {}, .labels = {}, .since = "", .audit = {}};
+};
+
+constexpr auto kApplied = "applied";
+constexpr auto kDefaultSince = "1d";
+
+/// The two sets, and what they are called.
+struct Sides {
+  Objects before, after;
+  std::string before_name;
+};
+
+Result<Objects> objects_of_files(const std::vector<std::string>& files) {
+  const auto sources = TRY(read_policy_files(files));
+  return policy::split_objects(sources);
+}
+
+/// What is in force, and what it is called.
+Result<Sides> sides_in_force(const Tool& tool) {
+  const std::string body = TRY(tool.ask("GET", "/v1/policy-texts"));
+  control::PolicyTexts texts = TRY(control::decode_texts(body));
+  Sides sides{.before = {}, .after = {}, .before_name = fmt::format("generation {}", texts.generation)};
+  for (control::PolicyText& object : texts.objects) {
+    sides.before.push_back(
+        {.kind = std::move(object.kind),
+         .name = std::move(object.name),
+         .file = std::move(object.file),
+         .line = object.line,
+         .text = std::move(object.text),
+         .origin = object.applied ? policy::SourceOrigin::kApplied : policy::SourceOrigin::kConfigured});
+  }
+  return sides;
+}
+
+/// What a reload would put in force: the configured files as they are now, beside what was applied.
+Result<Objects> after_reload(const Tool& tool, const Objects& before) {
+  const auto loaded = config::load_config(tool.common.config);
+  if (!loaded.config) return fail(Errc::kInvalid, "the configuration, which names the policy files, does not load");
+  const auto paths = config::source_paths(loaded.config->policies, loaded.config->credentials);
+  const auto sources = TRY(policy::read_sources(paths, policy::SourceUse::kInspect));
+  Objects after = TRY(policy::split_objects(sources));
+  for (const policy::ObjectText& object : before) {
+    if (object.origin == policy::SourceOrigin::kApplied) after.push_back(object);
+  }
+  return after;
+}
+
+Result<Sides> sides_of(const Tool& tool, const DiffOptions& options) {
+  if (options.against.empty() || options.against == std::vector<std::string>{kApplied}) {
+    Sides sides = TRY(sides_in_force(tool));
+    if (options.files.empty()) {
+      sides.after = TRY(after_reload(tool, sides.before));
+    } else {
+      const Objects given = TRY(objects_of_files(options.files));
+      sides.after = with_replaced(sides.before, given);
+    }
+    return sides;
+  }
+  Sides sides{.before = TRY(objects_of_files(options.against)), .after = {}, .before_name = "against"};
+  sides.after = TRY(objects_of_files(options.files));
+  return sides;
+}
+
+/// Where no daemon is asked about policies, none is asked about the past either, unless somebody wants that.
+bool asks_the_past(const DiffOptions& options) {
+  const bool daemon = options.against.empty() || options.against.front() == kApplied;
+  return daemon || !options.past.since.empty() || !options.past.audit.empty();
+}
+
+nlohmann::json difference_json(const std::vector<ObjectDifference>& texts) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const ObjectDifference& text : texts) {
+    list.push_back({{"kind", text.kind}, {"name", text.name}, {"change", text.change}, {"diff", text.text}});
+  }
+  return list;
+}
+
+void print_difference(const Tool& tool, const std::vector<ObjectDifference>& texts,
+                      const std::optional<DecisionChanges>& decisions) {
+  if (tool.json()) {
+    nlohmann::json answer = {{"api_version", "v1"}, {"objects", difference_json(texts)}};
+    if (decisions) answer["decisions"] = changes_json(*decisions);
+    tool.print_json(control::dump(answer));
+    return;
+  }
+  for (const ObjectDifference& text : texts) tool.terminal().out(text.text);
+  if (decisions && !decisions->rows.empty()) {
+    tool.terminal().out((texts.empty() ? "" : "\n") + changes_table(*decisions).render(tool.common.headers));
+  }
+}
+
+std::shared_ptr<const policy::Snapshot> loaded_side(const Tool& tool, const Objects& objects, std::string_view name) {
+  auto outcome = policy::load(sources_of(objects), 1);
+  if (outcome.snapshot == nullptr) {
+    for (const auto& diagnostic : outcome.diagnostics) tool.say(diagnostic.to_string());
+    tool.say(fmt::format("{} does not load, so it decides nothing", name));
+  }
+  return std::move(outcome.snapshot);
+}
+
+ExitCode diff(Tool& tool, const DiffOptions& options) {
+  const bool files_only = !options.against.empty() && options.against.front() != kApplied;
+  if (files_only && options.files.empty()) return tool.usage("--against FILE compares files: name the other ones too");
+  const auto sides = sides_of(tool, options);
+  if (!sides) return tool.report(sides.error());
+  const auto texts = differences(sides->before, sides->before_name, sides->after, "new");
+  const auto before = loaded_side(tool, sides->before, sides->before_name);
+  const auto after = loaded_side(tool, sides->after, "the new set of policies");
+  if (before == nullptr || after == nullptr) return ExitCode::kFindings;
+  std::optional<DecisionChanges> decisions;
+  if (asks_the_past(options)) {
+    PastOptions past = options.past;
+    if (past.since.empty()) past.since = kDefaultSince;
+    const auto history = read_history(tool, past);
+    if (!history) return tool.report(history.error());
+    decisions = changes_between(*history, *before, *after, WallClock::now());
+  }
+  print_difference(tool, texts, decisions);
+  tool.say(fmt::format("{} object{} differ", texts.size(), texts.size() == 1 ? "" : "s"));
+  if (decisions) tool.say(changes_line(*decisions));
+  const bool same = texts.empty() && (!decisions || decisions->rows.empty());
+  return same ? ExitCode::kOk : ExitCode::kFindings;
+}
+
+}  // namespace
+
+void add_policy_diff(CLI::App& policy, CommandLine& line) {
+  auto options = std::make_shared<DiffOptions>();
+  CLI::App& verb = add_verb(
+      policy, line,
+      {.name = "diff",
+       .summary = "Shows what a change of policies is: as text, and as decisions of the past that would be others",
+       .examples = {"policy diff agent.yaml", "policy diff", "policy diff agent.yaml --since 7d -o json",
+                    "policy diff new/ --against old/"},
+       .more =
+           "FILE is compared with the objects in force that it would replace if it were applied; without FILE, what "
+           "a\n"
+           "reload would put in force. With --against nothing but files is compared, and the past is asked with\n"
+           "--since or --audit only. Needs the role of an admin, for the text of a Credential is not for all.\n"
+           "Exit code 3: something differs."});
+  verb.add_option("FILE", options->files, "Files or folders; - is standard input");
+  add_repeatable(verb, "--against", options->against, "Compare with these files or folders, not with what is applied",
+                 "FILE");
+  add_past_options(verb, options->past, kDefaultSince);
+  when_chosen(verb, line, options, diff);
+}
+
+}  // namespace enforcer::ctl
