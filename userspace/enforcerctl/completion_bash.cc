@@ -36,7 +36,7 @@ constexpr std::string_view kBashTail = R"sh(_enforcerctl() {
     offer=$expected
   elif [[ $word == -* ]]; then
     offer="words $(__enforcerctl_options "$path")"
-  elif [[ -n $(__enforcerctl_verbs "$path") ]]; then
+  elif [[ $place == 0 && -n $(__enforcerctl_verbs "$path") ]]; then
     offer="words $(__enforcerctl_verbs "$path")"
   else
     offer=$(__enforcerctl_offer "$path|$place")

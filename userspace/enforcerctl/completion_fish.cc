@@ -48,7 +48,7 @@ constexpr std::string_view kFishTail = R"(function __enforcerctl_complete
     return
   else
     set -l verbs (__enforcerctl_verbs "$path")
-    if test -n "$verbs"
+    if test -n "$verbs" -a $place = 0
       printf '%s\n' $verbs
       return
     end

@@ -11,7 +11,6 @@ constexpr std::string_view kZshHead = R"(#compdef enforcerctl
 
 // The last lines serve both ways to load it: as a function of $fpath, and sourced.
 constexpr std::string_view kZshTail = R"sh(_enforcerctl() {
-  emulate -L zsh
   local path_= place=0 expected= option= offer= at= i
   local -a reply daemon names
   for ((i = 2; i < CURRENT; i++)); do
@@ -45,7 +44,7 @@ constexpr std::string_view kZshTail = R"sh(_enforcerctl() {
     __enforcerctl_options "$path_"
     _describe -o option reply
     return
-  elif (( $#reply )); then
+  elif (( $#reply && place == 0 )); then
     _describe verb reply
     return
   else

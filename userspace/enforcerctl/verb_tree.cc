@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "enforcerctl/command_line.h"
 
 namespace enforcer::ctl {
@@ -18,23 +21,24 @@ class NoTerminal : public Terminal {
   [[nodiscard]] std::size_t width() const override { return 80; }
 };
 
-/// "NAME:{a,b}", as CLI11 writes a value that is one of a set: the name, and the set.
-void split_type(std::string text, Argument& argument) {
-  const auto open = text.find('{');
-  const auto close = text.find('}');
-  if (open != std::string::npos && close != std::string::npos && open < close) {
-    std::string word;
-    for (const char c : text.substr(open + 1, close - open)) {
-      if (c != ',' && c != '}') {
-        word += c;
-      } else {
-        argument.choices.push_back(std::exchange(word, ""));
-      }
+/// "NAME:{a,b}", "N:INT in [1 - 64]", as CLI11 writes a value and what it is checked for: the name, and the set.
+void split_type(std::string_view text, Argument& argument) {
+  std::size_t end = text.size();
+  for (const std::string_view check : {":{", ":INT in ", ":UINT in ", ":POSITIVE"})
+    end = std::min(end, text.find(check));
+  argument.value = text.substr(0, end);
+  std::string_view set = text.substr(end);
+  if (!set.starts_with(":{")) return;
+  set.remove_prefix(2);
+  std::string word;
+  for (const char c : set) {
+    if (c != ',' && c != '}') {
+      word += c;
+    } else {
+      argument.choices.push_back(std::exchange(word, ""));
     }
-    text.resize(open);
+    if (c == '}') return;
   }
-  text.resize(std::min(text.find(':'), text.size()));
-  argument.value = text.empty() || text == "TEXT" ? "VALUE" : text;
 }
 
 Argument describe_option(const CLI::Option& option) {
