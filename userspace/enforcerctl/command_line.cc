@@ -125,6 +125,7 @@ std::string understood(const CLI::App& root) {
 void add_verbs(CLI::App& root, CommandLine& line) {
   add_status(root, line);
   add_doctor(root, line);
+  add_top(root, line);
   add_run(root, line);
   add_log(root, line);
   add_explain(root, line);
@@ -137,6 +138,7 @@ void add_verbs(CLI::App& root, CommandLine& line) {
   add_audit(root, line);
   add_reload(root, line);
   add_version(root, line);
+  add_support_bundle(root, line);
   add_completion(root, line);
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "enforcerctl/exit_code.h"
 
 namespace enforcer::ctl {
@@ -14,7 +15,8 @@ using config::ProgramText;
 
 std::string upper(std::string_view text) {
   std::string out(text);
-  std::ranges::transform(out, out.begin(), [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+  std::ranges::transform(out, out.begin(),
+                         [](char c) { return ascii::is_lower(c) ? static_cast<char>(c - 'a' + 'A') : c; });
   return out;
 }
 

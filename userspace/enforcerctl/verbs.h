@@ -34,6 +34,8 @@ struct CommandLine {
 
 void add_status(CLI::App& root, CommandLine& line);
 void add_doctor(CLI::App& root, CommandLine& line);
+void add_top(CLI::App& root, CommandLine& line);
+void add_support_bundle(CLI::App& root, CommandLine& line);
 void add_completion(CLI::App& root, CommandLine& line);
 void add_version(CLI::App& root, CommandLine& line);
 void add_policy(CLI::App& root, CommandLine& line);
