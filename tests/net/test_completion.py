@@ -57,7 +57,7 @@ def test_files_and_folders_are_completed_where_they_are_meant():
 
 def test_names_are_asked_of_the_daemon():
     with Lab(policy("ok.test"), guests=("web", "work"),
-             credentials={"github": {"binding": [{"bearer": {"hosts": ["ok.test"]}}]}}) as lab, scripts(lab) as complete:
+             credentials={"github": {"binding": [{"to": ["ok.test"], "as": "bearer"}]}}) as lab, scripts(lab) as complete:
         daemon = ["--config", lab.enforcer.config_path]
         for shell in SHELLS:
             equal(complete(shell, *daemon, "guest", "delete", "w"), ["web", "work"], f"{shell}: guests")

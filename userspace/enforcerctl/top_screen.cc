@@ -8,7 +8,7 @@
 #include <tuple>
 #include <utility>
 
-#include "control/json.h"
+#include "audit/record.h"
 #include "control/json_object.h"
 #include "enforcerctl/table.h"
 
@@ -21,6 +21,13 @@ using nlohmann::json;
 constexpr std::size_t kMostEvents = 200'000;
 constexpr std::size_t kNarrowestTop = 40;
 constexpr std::size_t kLowestTop = 8;
+
+/// As records have it: RFC 3339 in UTC with a fixed number of digits, which sorts as text.
+std::string text_of_time(WallClock::time_point time) {
+  std::string text;
+  audit::append_time(text, time);
+  return text;
+}
 
 /// "1.5 MiB"
 std::string size_text(std::uint64_t octets) {
@@ -94,10 +101,9 @@ void TopScreen::record(std::string_view line, WallClock::time_point now) {
   } else {
     return;
   }
-  const auto when = control::parse_time(time);
-  if (!when) return;
-  event.time = *when;
-  if (event.time < now - kTopWindow) return;
+  // What is not of a record's shape does not sort as one.
+  if (time.size() != text_of_time(now).size() || time < text_of_time(now - kTopWindow)) return;
+  event.time = std::move(time);
   events_.push_back(std::move(event));
   if (events_.size() > kMostEvents) events_.pop_front();
 }
@@ -107,7 +113,8 @@ void TopScreen::forget_records() {
 }
 
 void TopScreen::forget_old(WallClock::time_point now) {
-  while (!events_.empty() && events_.front().time < now - kTopWindow) events_.pop_front();
+  const std::string oldest = text_of_time(now - kTopWindow);
+  while (!events_.empty() && events_.front().time < oldest) events_.pop_front();
 }
 
 TopScreen::After TopScreen::press(const Key& key) {

@@ -62,7 +62,7 @@ class TopScreen {
     auto operator<=>(const Denial&) const = default;
   };
   struct Event {
-    WallClock::time_point time;
+    std::string time;              ///< as the record has it
     std::optional<Denial> denial;  ///< none: an end
     std::string guest;
     std::uint64_t count = 0;
