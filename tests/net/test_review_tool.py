@@ -1,21 +1,16 @@
 """enforcerctl review against the running daemon: a person is shown a held request, and decides about it."""
 
 import contextlib
-import fcntl
 import json
-import os
-import pty
 import re
-import select
 import signal
-import struct
 import subprocess
-import termios
 import threading
 
 from lib.control import control
 from lib.expect import equal
 from lib.lab import Lab, policy
+from lib.person import Person
 from lib.processes import wait_for
 from lib.reviewers import Reviewer, present, write_accounts
 
@@ -238,47 +233,6 @@ def test_hostile_text_of_a_guest_is_quoted_everywhere():
         assert all(line.startswith("    | ") or line.startswith("  ") and line.endswith(":") for line in guest.splitlines()[1:]), guest
         lab.enforcer.ctl_ok("review", "reject", ticket["review_id"])
         equal(asking.answered().status, 403)
-
-
-class Person:
-    """At a terminal of their own, with the live view on it."""
-
-    def __init__(self, lab, columns=120, rows=40):
-        self.shown = b""
-        self._pid, self._terminal = pty.fork()
-        if self._pid == 0:
-            argv = lab.host.command([lab.enforcer.program("enforcerctl"), "--config", lab.enforcer.config_path, "review", "watch"])
-            os.execvp(argv[0], argv)
-        self.resize(columns, rows)
-
-    def resize(self, columns, rows):
-        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-    def read(self):
-        while select.select([self._terminal], [], [], 0)[0]:
-            try:
-                self.shown += os.read(self._terminal, 65536)
-            except OSError:  # the other end is closed
-                return self.shown
-        return self.shown
-
-    def waits_for(self, text):
-        """What was on the screen up to there counts no more."""
-        wait_for(lambda: text.encode() in self.read(), what=f"{text!r} on the screen")
-        self.shown = self.shown.partition(text.encode())[2]
-
-    def types(self, text):
-        self.shown = b""
-        os.write(self._terminal, text.encode())
-
-    def cooked(self):
-        return bool(termios.tcgetattr(self._terminal)[3] & termios.ECHO)
-
-    def ends(self):
-        wait_for(lambda: self.read() is not None and os.waitpid(self._pid, os.WNOHANG)[0] == self._pid, what="the end of the view")
-
-    def signal(self, number):
-        os.kill(self._pid, number)
 
 
 def test_person_approves_and_rejects_by_keyboard():

@@ -9,7 +9,13 @@
 namespace enforcer::ctl {
 namespace {
 
-constexpr auto kCommonGroup = "Common options";
+/// As CLI11 writes a set.
+template <class Map>
+std::string choices_text(const Map& map) {
+  std::string out;
+  for (const auto& [name, value] : map) out += (out.empty() ? "" : ",") + name;
+  return "{" + out + "}";
+}
 
 void add_common_options(CLI::App& app, CommandLine& line) {
   CommonOptions& common = line.tool.common;
@@ -19,7 +25,7 @@ void add_common_options(CLI::App& app, CommandLine& line) {
   app.add_option("-o,--output", common.output,
                  "What to print: table, json, jsonl; lists of guests and reviews: name, and of guests: wide; policy "
                  "get: yaml; policy test: junit, tap")
-      ->transform(CLI::CheckedTransformer(kOutputs).description(""))
+      ->transform(CLI::CheckedTransformer(kOutputs).description(choices_text(kOutputs)))
       ->type_name("FORMAT")
       ->group(kCommonGroup);
   app.add_flag_callback(
@@ -118,6 +124,7 @@ std::string understood(const CLI::App& root) {
 void add_verbs(CLI::App& root, CommandLine& line) {
   add_status(root, line);
   add_doctor(root, line);
+  add_top(root, line);
   add_run(root, line);
   add_log(root, line);
   add_explain(root, line);
@@ -130,12 +137,15 @@ void add_verbs(CLI::App& root, CommandLine& line) {
   add_audit(root, line);
   add_reload(root, line);
   add_version(root, line);
+  add_support_bundle(root, line);
+  add_completion(root, line);
 }
 
 }  // namespace
 
 CLI::App& add_verb(CLI::App& parent, CommandLine& line, const VerbText& text) {
   CLI::App& verb = *parent.add_subcommand(text.name, description_of(text));
+  line.texts.emplace(&verb, text);
   add_common_options(verb, line);
   return verb;
 }
@@ -156,21 +166,26 @@ CLI::Option& add_repeatable(CLI::App& verb, const std::string& names, std::vecto
               ->take_all();
 }
 
-int run_tool(const std::vector<std::string>& arguments, Terminal& terminal) {
-  Tool tool(terminal);
-  CommandLine line{.tool = tool, .action = {}};
-  CLI::App root(
-      description_of({.name = "enforcerctl",
+std::shared_ptr<CLI::App> command_tree(CommandLine& line) {
+  const VerbText text{.name = "enforcerctl",
                       .summary = "Administers Enforcer, which lets out of a guest only what a policy allows",
                       .examples = {"status", "run -- curl https://api.github.com", "log -f --decision deny",
                                    "explain https://api.github.com/ --guest agent-1", "policy check policies/*.yaml"},
-                      .more = "Exit codes: 0 ok, 1 failed, 2 usage, 3 findings (status: the daemon is not running),\n"
-                              "4 not permitted, 5 not found, 6 timeout, 7 conflict. 'run' exits with its command's."}),
-      "enforcerctl");
-  root.formatter(std::make_shared<Formatter>());
-  root.require_subcommand(1);
-  add_common_options(root, line);
-  add_verbs(root, line);
+                      .more = exit_codes_text()};
+  auto root = std::make_shared<CLI::App>(description_of(text), text.name);
+  line.texts.emplace(root.get(), text);
+  root->formatter(std::make_shared<Formatter>());
+  root->require_subcommand(1);
+  add_common_options(*root, line);
+  add_verbs(*root, line);
+  return root;
+}
+
+int run_tool(const std::vector<std::string>& arguments, Terminal& terminal) {
+  Tool tool(terminal);
+  CommandLine line{.tool = tool, .action = {}, .texts = {}};
+  const auto tree = command_tree(line);
+  CLI::App& root = *tree;
   try {
     root.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::CallForHelp&) {

@@ -10,13 +10,8 @@
 
 namespace enforcer::ctl {
 
-/// What --help of a verb begins with.
-struct VerbText {
-  std::string name;
-  std::string summary;                ///< one line
-  std::vector<std::string> examples;  ///< command lines without "enforcerctl"
-  std::string more;                   ///< a paragraph, or empty
-};
+/// The group of the options that every verb has.
+inline constexpr auto kCommonGroup = "Common options";
 
 /// The verb, with the options that all verbs share.
 CLI::App& add_verb(CLI::App& parent, CommandLine& line, const VerbText& text);

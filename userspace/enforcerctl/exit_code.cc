@@ -1,6 +1,36 @@
 #include "enforcerctl/exit_code.h"
 
+#include <fmt/format.h>
+
 namespace enforcer::ctl {
+namespace {
+
+constexpr ExitMeaning kMeanings[] = {
+    {ExitCode::kOk, "ok"},
+    {ExitCode::kFailed, "failed"},
+    {ExitCode::kUsage, "usage"},
+    {ExitCode::kFindings, "findings (status: the daemon is not running)"},
+    {ExitCode::kNotPermitted, "not permitted"},
+    {ExitCode::kNotFound, "not found"},
+    {ExitCode::kTimeout, "timeout"},
+    {ExitCode::kConflict, "conflict"},
+};
+
+}  // namespace
+
+std::span<const ExitMeaning> exit_meanings() {
+  return kMeanings;
+}
+
+std::string exit_codes_text() {
+  std::string text = "Exit codes:";
+  for (const auto& [code, meaning] : kMeanings) {
+    // The line breaks in the middle of them.
+    const char before = code == ExitCode::kNotPermitted ? '\n' : ' ';
+    text += fmt::format("{}{} {}{}", before, static_cast<int>(code), meaning, code == ExitCode::kConflict ? "." : ",");
+  }
+  return text + " 'run' exits with its command's.";
+}
 
 ExitCode exit_code_of(Errc code) {
   switch (code) {

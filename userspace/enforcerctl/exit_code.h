@@ -2,6 +2,10 @@
 // the command's (guest_command.h).
 #pragma once
 
+#include <span>
+#include <string>
+#include <string_view>
+
 #include "base/result.h"
 
 namespace enforcer::ctl {
@@ -19,6 +23,15 @@ enum class ExitCode : int {
   kTimeout = 6,
   kConflict = 7,
 };
+
+struct ExitMeaning {
+  ExitCode code;
+  std::string_view meaning;
+};
+/// What --help and the manual page say, in order, every code once.
+[[nodiscard]] std::span<const ExitMeaning> exit_meanings();
+/// "Exit codes: 0 ok, 1 failed, …", in two lines.
+[[nodiscard]] std::string exit_codes_text();
 
 [[nodiscard]] ExitCode exit_code_of(Errc code);
 

@@ -88,7 +88,14 @@ Recorded read_record(std::string_view line) {
   if (!record.is_object()) return {};
   const std::string type = field_text(record, "type");
   if (type == "decision") return decision_of(record);
-  if (type == "end") return RecordedEnd{field_text(record, "decision_id"), field_address(record, "dialled_ip")};
+  if (type == "end") {
+    return RecordedEnd{.id = field_text(record, "decision_id"),
+                       .dialled = field_address(record, "dialled_ip"),
+                       .time = field_text(record, "time"),
+                       .guest = field_text(record, "guest"),
+                       .bytes_up = field_number(record, "bytes_up", 0),
+                       .bytes_down = field_number(record, "bytes_down", 0)};
+  }
   return {};
 }
 

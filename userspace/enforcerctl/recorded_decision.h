@@ -42,10 +42,14 @@ struct RecordedDecision {
 /// Whether a record's `reason` is this one.
 [[nodiscard]] bool is_reason(std::string_view recorded, policy::Reason wanted);
 
-/// The end of something allowed, as far as it says where that led.
+/// The end of something allowed, as far as it says where that led, and how much went there.
 struct RecordedEnd {
   std::string id;                    ///< of the decision
   std::optional<IpAddress> dialled;  ///< none when nothing was
+  std::string time;
+  std::string guest;
+  std::uint64_t bytes_up = 0;
+  std::uint64_t bytes_down = 0;
 };
 
 /// What the line is about; monostate for everything else, also for what is no record.

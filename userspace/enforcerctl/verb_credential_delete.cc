@@ -41,7 +41,7 @@ void add_credential_delete(CLI::App& credential, CommandLine& line) {
                              .summary = "Removes the stored value of a credential",
                              .examples = {"credential delete github-bot", "credential delete github-bot -y"},
                              .more = ""});
-  verb.add_option("NAME", options->name, "The credential")->required();
+  verb.add_option("CREDENTIAL", options->name, "The credential")->required();
   verb.add_flag("-y,--yes", options->yes, "Do not ask");
   when_chosen(verb, line, options, remove_value);
 }

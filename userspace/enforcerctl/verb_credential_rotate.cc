@@ -43,7 +43,7 @@ void add_credential_rotate(CLI::App& credential, CommandLine& line) {
            "are\n"
            "what is new or the same. Of a stored value there is no source to ask: give the new one with\n"
            "'credential set'."});
-  verb.add_option("NAME", options->name, "The credential")->required();
+  verb.add_option("CREDENTIAL", options->name, "The credential")->required();
   when_chosen(verb, line, options, rotate);
 }
 

@@ -78,7 +78,7 @@ void add_credential_set(CLI::App& credential, CommandLine& line) {
                                      "input. One newline at the end is removed. It is used from the next request on.\n"
                                      "Keys of AWS are given as the tools print them (JSON) or as the lines of a\n"
                                      "credentials file, private keys as PEM without a passphrase."});
-  verb.add_option("NAME", options->name, "The credential")->required();
+  verb.add_option("CREDENTIAL", options->name, "The credential")->required();
   verb.add_option("FROM", options->dash, "-: read the value from standard input");
   verb.add_option("--from-file", options->file, "Read the value from this file")->type_name("FILE");
   when_chosen(verb, line, options, set);

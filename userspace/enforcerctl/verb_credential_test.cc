@@ -63,9 +63,9 @@ void add_credential_test(CLI::App& credential, CommandLine& line) {
        .more = "The daemon sends it, to a host that the credential is bound to, inside TLS that proves the host. Exit\n"
                "code 1: the answer was 400 or more, or there was none. Neither the value nor what was answered beyond\n"
                "the status is shown."});
-  verb.add_option("NAME", options->name, "The credential")->required();
+  verb.add_option("CREDENTIAL", options->name, "The credential")->required();
   verb.add_option("--host", options->host, "Ask this host (the first that it is bound to)")->type_name("HOST[:PORT]");
-  verb.add_option("--path", options->path, "Ask for this path (/)")->type_name("PATH");
+  verb.add_option("--path", options->path, "Ask for this path (/)")->type_name("/PATH");
   verb.add_option("--guest", options->guest, "As this guest, where values differ by guest")->type_name("GUEST");
   when_chosen(verb, line, options, try_credential);
 }

@@ -152,7 +152,7 @@ void add_explain(CLI::App& root, CommandLine& line) {
           "push HOST/OWNER/NAME REF… (+REF: forced, :REF: deleted)")
       ->required()
       ->expected(1, 16);
-  verb.add_option("-g,--guest", options->guest, "Ask for this guest")->type_name("NAME");
+  verb.add_option("-g,--guest", options->guest, "Ask for this guest")->type_name("GUEST");
   add_repeatable(verb, "-l,--label", options->labels, "Ask for a guest with this label", "K=V");
   add_repeatable(verb, "--policy", options->policy, "Ask these policy files", "FILE");
   verb.add_flag("--exit-code", options->exit_code, "Exit with 3 when the answer is not allow");

@@ -41,7 +41,7 @@ void add_guest_delete(CLI::App& guest, CommandLine& line) {
                              .summary = "Ends a guest at once and removes what belonged to it",
                              .examples = {"guest delete agent-1"},
                              .more = ""});
-  verb.add_option("NAME", options->name, "The guest")->required();
+  verb.add_option("GUEST", options->name, "The guest")->required();
   when_chosen(verb, line, options, remove_guest);
 }
 
@@ -52,7 +52,7 @@ void add_guest_detach(CLI::App& guest, CommandLine& line) {
                              .summary = "Takes the link out of an attached network namespace",
                              .examples = {"guest detach box"},
                              .more = "What runs in the namespace goes on, without a network."});
-  verb.add_option("NAME", options->name, "The guest")->required();
+  verb.add_option("GUEST", options->name, "The guest")->required();
   when_chosen(verb, line, options, detach);
 }
 

@@ -57,7 +57,7 @@ void add_guest_environment(CLI::App& guest, CommandLine& line) {
            "Their values only look like credentials, so that tools start: they are worth nothing, and on its way to\n"
            "a host that the credential is bound to a request gets the real one. 'run' sets them by itself; for an\n"
            "attached namespace: set -a; eval \"$(enforcerctl guest environment NAME)\"."});
-  verb.add_option("NAME", options->name, "The guest")->required();
+  verb.add_option("GUEST", options->name, "The guest")->required();
   when_chosen(verb, line, options, print_environment);
 }
 

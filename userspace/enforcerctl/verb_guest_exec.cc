@@ -35,7 +35,7 @@ void add_guest_exec(CLI::App& guest, CommandLine& line) {
                              "guest exec --root agent-1 -- apt-get update"},
                 .more = std::string("Options come before the guest's name. Four commands run in a guest at a time.\n") +
                         kExecStatus});
-  verb.add_option("NAME", options->name, "The guest")->required();
+  verb.add_option("GUEST", options->name, "The guest")->required();
   add_exec_options(verb, options->exec);
   when_chosen(verb, line, options, run_in_running_guest);
 }

@@ -45,7 +45,7 @@ void add_guest_pause(CLI::App& guest, CommandLine& line) {
                 .examples = {"guest pause agent-1", "guest pause agent-1 --for 2m"},
                 .more = "No time passes in it: its connections and time-outs wait. It runs on after 'guest resume', or "
                         "when the time is over."});
-  verb.add_option("NAME", options->name, "The guest")->required();
+  verb.add_option("GUEST", options->name, "The guest")->required();
   verb.add_option("--for", options->most, "At most so long: 30s, 2m; 15m at the most")
       ->type_name("DURATION")
       ->capture_default_str();
@@ -60,7 +60,7 @@ void add_guest_resume(CLI::App& guest, CommandLine& line) {
                              .examples = {"guest resume agent-1"},
                              .more = "Its wall clock is set. Requests that are held keep it paused until they are "
                                      "decided, where their rule says so."});
-  verb.add_option("NAME", options->name, "The guest")->required();
+  verb.add_option("GUEST", options->name, "The guest")->required();
   when_chosen(verb, line, options, resume_guest);
 }
 

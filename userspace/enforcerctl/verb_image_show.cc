@@ -97,7 +97,7 @@ void add_image_show(CLI::App& image, CommandLine& line) {
                              .summary = "Shows what an image is, and whether its files are as they were built",
                              .examples = {"image show agent", "image show agent --packages", "image show mini -o json"},
                              .more = "Exit code 3: a file is missing or another one."});
-  verb.add_option("NAME", options->name, "The image's name")->required();
+  verb.add_option("IMAGE", options->name, "The image's name")->required();
   verb.add_option("--root", options->root, "Where it is (default: the images.roots of the configuration)")
       ->type_name("DIR");
   verb.add_flag("--packages", options->packages, "The Debian packages of its root file system, with their versions");

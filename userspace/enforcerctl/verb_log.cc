@@ -70,12 +70,12 @@ void add_log(CLI::App& root, CommandLine& line) {
                         "--last it shows\n"
                         "decisions only. JSON has every record as it stands in the file, one on a line."});
   verb.add_flag("-f,--follow", options->follow, "Go on with new records until interrupted");
-  verb.add_option("--guest", options->guest, "Of this guest")->type_name("NAME");
-  verb.add_option("--decision", options->decision, "Of these decisions: allow, review, deny")->type_name("LIST");
+  verb.add_option("--guest", options->guest, "Of this guest")->type_name("GUEST");
+  verb.add_option("--decision", options->decision, "Of these decisions")->type_name("LIST:{allow,review,deny}");
   verb.add_option("--host", options->host, "About this host or address, exactly")->type_name("HOST");
   verb.add_option("--rule", options->rule, "By this rule")->type_name("POLICY/RULE");
-  verb.add_option("--layer", options->layer, "At this layer: dns, l4, tls, http")->type_name("LAYER");
-  verb.add_option("--type", options->type, "Of this type: decision, end, event, datapath")->type_name("TYPE");
+  verb.add_option("--layer", options->layer, "At this layer")->type_name("LAYER:{dns,l4,tls,http}");
+  verb.add_option("--type", options->type, "Of this type")->type_name("TYPE:{decision,end,event,datapath}");
   verb.add_option("--id", options->id, "With this decision id")->type_name("ID");
   verb.add_option("--since", options->since, "Not older than this: 5m, 2h, or a time")->type_name("WHEN");
   verb.add_option("--last", options->last, "Only the last so many")->type_name("N")->check(CLI::Range(1, 100000));

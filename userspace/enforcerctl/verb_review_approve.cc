@@ -59,7 +59,7 @@ void add_review_approve(CLI::App& review, CommandLine& line) {
            "It says again what exactly is granted and asks; the approval counts for the request that was shown\n"
            "and no other. Exit code 7: it was decided before, or it is too late. Exit code 4: this person may not,\n"
            "such as root where two people have to agree."});
-  verb.add_option("ID", options->id, "The review, or the end of its id")->required();
+  verb.add_option("REVIEW", options->id, "The review, or the end of its id")->required();
   verb.add_option("--comment", options->comment, "Why, for the record")->type_name("TEXT");
   verb.add_flag("-y,--yes", options->yes, "Do not ask");
   verb.add_flag("--no-input", options->no_input, "Fail where a question would be asked");

@@ -35,7 +35,7 @@ void add_review_reject(CLI::App& review, CommandLine& line) {
                              .summary = "Says no to a held request",
                              .examples = {"review reject 7k3m9q2a", "review reject 7k3m9q2a --comment \"not today\""},
                              .more = "One no is enough, also after an approval that nobody has used yet."});
-  verb.add_option("ID", options->id, "The review, or the end of its id")->required();
+  verb.add_option("REVIEW", options->id, "The review, or the end of its id")->required();
   verb.add_option("--comment", options->comment, "Why, for the record")->type_name("TEXT");
   when_chosen(verb, line, options, reject_review);
 }

@@ -38,7 +38,7 @@ void add_review_show(CLI::App& review, CommandLine& line) {
                 .examples = {"review show 7k3m9q2a", "review show 7k3m9q2a -o json"},
                 .more = "What the guest wrote stands in quotes, behind a bar; nothing else on the page is\n"
                         "the guest's."});
-  verb.add_option("ID", options->id, "The review, or the end of its id")->required();
+  verb.add_option("REVIEW", options->id, "The review, or the end of its id")->required();
   when_chosen(verb, line, options, show_review);
 }
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -16,13 +18,25 @@ namespace enforcer::ctl {
 /// What the command line asked for: runs once everything is parsed, and gives the exit status.
 using Action = std::function<int(Tool&)>;
 
+/// What --help of a verb begins with, and the manual page has of it.
+struct VerbText {
+  std::string name;
+  std::string summary;                ///< one line
+  std::vector<std::string> examples;  ///< command lines without "enforcerctl"
+  std::string more;                   ///< a paragraph, or empty
+};
+
 struct CommandLine {
   Tool& tool;
   Action action;
+  std::map<const CLI::App*, VerbText> texts;  ///< of each verb, the tool itself included
 };
 
 void add_status(CLI::App& root, CommandLine& line);
 void add_doctor(CLI::App& root, CommandLine& line);
+void add_top(CLI::App& root, CommandLine& line);
+void add_support_bundle(CLI::App& root, CommandLine& line);
+void add_completion(CLI::App& root, CommandLine& line);
 void add_version(CLI::App& root, CommandLine& line);
 void add_policy(CLI::App& root, CommandLine& line);
 void add_policy_check(CLI::App& policy, CommandLine& line);
@@ -73,6 +87,9 @@ void add_audit_export(CLI::App& audit, CommandLine& line);
 
 /// The version of this tool.
 [[nodiscard]] std::string_view tool_version();
+
+/// The tree of all verbs, which writes what it parses to `line`. `line` outlives it.
+[[nodiscard]] std::shared_ptr<CLI::App> command_tree(CommandLine& line);
 
 /// Parses the arguments (without the program's name) and runs the verb; the process's exit status.
 int run_tool(const std::vector<std::string>& arguments, Terminal& terminal);

@@ -9,6 +9,7 @@
 #include "audit/syncer.h"
 #include "base/log.h"
 #include "base/service_notify.h"
+#include "config/program_text.h"
 #include "control/server.h"
 #include "credentials/https_client.h"
 #include "credentials/service_credentials.h"
@@ -108,12 +109,15 @@ int run(const config::Config& config) {
 
 int main(int argc, char** argv) {
   set_log_name("enforcerd");
-  CLI::App app{"Enforcer's proxy: decides and relays what guests send. Runs unprivileged; needs enforcer-hostd."};
+  CLI::App app;
   std::optional<std::string> file;
-  app.add_option("--config", file, std::string("configuration file (default ") + config::kDefaultPath + ")");
+  app.add_option("--config", file);
   app.set_version_flag("--version", ENFORCER_VERSION);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    fmt::print("{}", config::help_of(config::enforcerd_text()));
+    return 0;
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsage;
   }

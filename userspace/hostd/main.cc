@@ -18,6 +18,7 @@
 #include "base/service_notify.h"
 #include "config/config.h"
 #include "config/paths.h"
+#include "config/program_text.h"
 #include "hostd/directories.h"
 #include "hostd/guests.h"
 #include "hostd/server.h"
@@ -27,17 +28,6 @@ namespace enforcer::hostd {
 namespace {
 
 enum ExitCode { kOk = 0, kFailed = 1, kUsage = 2, kConfig = 3 };
-
-constexpr const char* kHelp = R"(Usage: enforcer-hostd [--config FILE] [--enforcerd-user NAME|UID|UID:GID]
-       enforcer-hostd [--config FILE] --prepare
-       enforcer-hostd [--config FILE] --teardown
-
-  --config FILE            default: /etc/enforcer/enforcer.yaml
-  --enforcerd-user USER    who enforcerd runs as; default: enforcer
-  --prepare                make the mounts that the whole host must see, and exit: run it outside of a sandbox, before
-                           enforcer-hostd inside of it (the systemd unit does)
-  --teardown               end all guests of the instance and remove everything that outlives this program
-)";
 
 struct Options {
   std::optional<std::string> config;
@@ -148,7 +138,7 @@ int run(int argc, char** argv) {
   const auto options = parse_options(argc, argv);
   if (!options) return kUsage;
   if (options->action == Options::Action::kHelp) {
-    fmt::print("{}", kHelp);
+    fmt::print("{}", config::help_of(config::hostd_text()));
     return kOk;
   }
   const auto loaded = config::load_config(options->config);

@@ -1,0 +1,83 @@
+#include "enforcerctl/completion.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <array>
+#include <utility>
+
+namespace enforcer::ctl {
+
+std::string offer_for(const Argument& argument) {
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kByValue{{
+      {"GUEST", "names guest list"},
+      {"REVIEW", "names review list"},
+      {"CREDENTIAL", "names credential list"},
+      {"POLICY", "names policy list"},
+      {"IMAGE", "names image list"},
+      {"FILE", "files"},
+      {"PATH", "files"},
+      {"DIR", "folders"},
+  }};
+  if (!argument.choices.empty()) return fmt::format("words {}", fmt::join(argument.choices, " "));
+  // "DIR[:ro]" begins with a folder.
+  const std::string_view value = std::string_view(argument.value).substr(0, argument.value.find('['));
+  for (const auto& [name, offer] : kByValue) {
+    if (value == name) return std::string(offer);
+  }
+  return "none";
+}
+
+std::string shell_quoted(std::string_view text) {
+  std::string out = "'";
+  for (const char c : text) {
+    if (c == '\'') {
+      out += R"('\'')";
+    } else {
+      out += c;
+    }
+  }
+  return out + "'";
+}
+
+std::vector<OfferCase> offer_cases(const Verb& root) {
+  std::vector<OfferCase> cases;
+  std::vector<OfferCase> wide;
+  for (const Verb* verb : flattened(root)) {
+    for (const Argument& option : verb->options) {
+      if (option.value.empty() || option.shared == Argument::Shared::kYes) continue;
+      cases.push_back({.options = option.names, .path = path_text(*verb), .place = "", .offer = offer_for(option)});
+    }
+    for (std::size_t i = 0; i < verb->positionals.size(); ++i) {
+      const Argument& positional = verb->positionals[i];
+      if (positional.times == Argument::Times::kMany) {
+        wide.push_back({.options = {}, .path = path_text(*verb), .place = "*", .offer = offer_for(positional)});
+      } else {
+        const std::string place = std::to_string(i);
+        cases.push_back({.options = {}, .path = path_text(*verb), .place = place, .offer = offer_for(positional)});
+      }
+    }
+  }
+  for (const Argument& option : root.options) {
+    if (option.value.empty()) continue;
+    wide.push_back({.options = option.names, .path = "*", .place = "", .offer = offer_for(option)});
+  }
+  cases.insert(cases.end(), wide.begin(), wide.end());
+  return cases;
+}
+
+std::string posix_offer_function(const Verb& root) {
+  std::string out = "__enforcerctl_offer() {\n  case \"$1\" in\n";
+  for (const OfferCase& known : offer_cases(root)) {
+    const std::string before = known.path == "*" ? "*'|" : "'" + known.path + "|";
+    std::string patterns;
+    for (const std::string& option : known.options) {
+      patterns += fmt::format("{}{}{}'", patterns.empty() ? "" : " | ", before, option);
+    }
+    if (known.options.empty()) patterns = before + (known.place == "*" ? "'[0-9]*" : known.place + "'");
+    out += fmt::format("    {}) echo {} ;;\n", patterns, shell_quoted(known.offer));
+  }
+  return out + "  esac\n}\n";
+}
+
+}  // namespace enforcer::ctl
