@@ -15,9 +15,12 @@ from lib.expect import Skip
 from lib.lab import REPOSITORY
 from lib.processes import Process, wait_for
 
-# What an administrator has anyway, and what deploy/packages calls `run` and `image`; libraries come by name of the program.
-PACKAGES = ("systemd-sysv udev dbus linux-image-cloud-amd64 nftables iproute2 qemu-system-x86 python3 curl openssl ca-certificates "
-            "busybox-static kmod procps nginx-light dnsmasq-base").split()
+sys.path.insert(0, f"{REPOSITORY}/vm-images")
+from builder import debian  # noqa: E402
+
+# What such a host has anyway, what `enforcerctl image build mini` needs, and the origin's programs.
+PACKAGES = ("systemd-sysv udev dbus linux-image-cloud-amd64 iproute2 python3 curl openssl ca-certificates busybox-static kmod procps "
+            "nginx-light dnsmasq-base").split()
 SIZE = 4 << 30
 BOOT_PATIENCE = 300  # seconds, a guard against hanging: it takes 15 s when nothing else runs
 
@@ -43,32 +46,6 @@ WantedBy=multi-user.target
 """
 
 
-def _builder():
-    sys.path.insert(0, f"{REPOSITORY}/vm-images")
-    try:
-        from builder import debian
-    finally:
-        sys.path.pop(0)
-    return debian
-
-
-def libraries_of(programs):
-    """The packages of the shared libraries that these programs are linked with."""
-    found = set()
-    for program in programs:
-        listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
-        for path in (word for line in listed.splitlines() for word in line.split() if word.startswith("/")):
-            real = os.path.realpath(path)
-            for name in {path, real, real.removeprefix("/usr")}:
-                owner = subprocess.run(["dpkg", "-S", name], capture_output=True, text=True).stdout
-                if owner:
-                    found.add(owner.split(":")[0])
-                    break
-            else:
-                raise AssertionError(f"{program} needs {path}, which no package owns")
-    return sorted(found)
-
-
 class DebianHost:
     def __init__(self, folder, packages, put):
         """folder: where its disk lies. packages: beside PACKAGES. put(root): puts further files below the folder `root`."""
@@ -77,7 +54,7 @@ class DebianHost:
             raise Skip(f"not installed: {', '.join(missing)}")
         self.folder, root = folder, pathlib.Path(f"{folder}/root")
         root.mkdir()
-        _builder().make_root(root, [*PACKAGES, *packages], pathlib.Path(f"{folder}/root.log"))
+        debian.make_root(root, [*PACKAGES, *packages], pathlib.Path(f"{folder}/root.log"))
         put(str(root))
         self._put_agent(root)
         for name in ("vmlinuz", "initrd.img"):

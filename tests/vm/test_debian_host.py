@@ -2,12 +2,13 @@
 cgroups of version 2."""
 
 import os
-import subprocess
+import shutil
 import tempfile
 
-from lib.debian_host import DebianHost, libraries_of
+from lib.debian_host import DebianHost
 from lib.expect import equal
-from lib.lab import REPOSITORY, build_folder
+from lib.packages import RELEASE, dependencies, pack
+from lib.processes import wait_for
 from lib.runner import hang_guard
 
 PLACE = "/tmp/enforcer-tests"
@@ -32,48 +33,64 @@ echo nameserver 127.0.0.1 > /etc/resolv.conf
 """
 
 
-def installed(root):
-    """As README.md says it: cmake --install."""
-    subprocess.run(["cmake", "--install", build_folder()], env={**os.environ, "DESTDIR": root}, check=True, stdout=subprocess.DEVNULL)
-    with open(f"{root}/etc/enforcer/policies/agents.yaml", "w") as file:
-        file.write(POLICY)
-
-
-def programs():
-    return [f"{build_folder()}/userspace/{name}/{program}" for name, program in
-            (("enforcerd", "enforcerd"), ("hostd", "enforcer-hostd"), ("enforcerctl", "enforcerctl"))]
-
-
 @hang_guard(900)
-def test_fresh_debian_runs_it_under_its_own_systemd_kernel_and_cgroups():
+def test_packages_run_on_debian_12_under_its_own_systemd_kernel_and_cgroups_and_are_upgraded_and_purged():
     os.makedirs(PLACE, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="debian-", dir=PLACE) as folder, DebianHost(folder, libraries_of(programs()), installed) as host:
-        assert host.ok("uname -r").startswith("6.1."), host.ok("uname -r")
-        equal(host.ok("stat -fc %T /sys/fs/cgroup").strip(), "cgroup2fs")
-        host.ok(ORIGIN)
-        host.ok("systemd-sysusers; systemd-tmpfiles --create; systemctl daemon-reload")
-        host.ok("systemctl enable --now enforcer-hostd enforcerd || { journalctl --no-pager -u enforcer-hostd -u enforcerd; false; }")
-        host.ok("enforcerctl status --wait 60s")
-        assert "attached by clsact" in host.ok("enforcerctl status")
-        rows = [line.split() for line in host.ok("enforcerctl doctor --no-headers").splitlines()]
-        assert not [row for row in rows if "fail" in row], rows
+    with tempfile.TemporaryDirectory(prefix="debian-", dir=PLACE) as folder:
+        packages = pack(f"{folder}/one")
+        newer = pack(f"{folder}/newer", f"CPACK_DEBIAN_PACKAGE_RELEASE={RELEASE + 1}")
 
-        # Where the whole host sees it, though hostd itself is in a mount namespace of its own.
-        assert "enforcer-default" in host.ok("ip netns list")
-        host.ok("mkdir -p /etc/netns/box && echo nameserver 192.0.2.1 > /etc/netns/box/resolv.conf")  # whoever is asked, it is the enforcer
-        host.ok("ip netns add box && enforcerctl guest attach g1 --netns /run/netns/box --label role=agent")
-        equal(host.ok(in_box("ok.test")), "200")
-        assert host.run(in_box("other.test"))[0] != 0
-        equal(host.ok("enforcerctl log --guest g1 --decision deny -o jsonl | grep -c other.test") != "0\n", True)
+        def put(root):
+            for place, built in (("one", packages), ("newer", newer)):
+                os.makedirs(f"{root}/root/{place}")
+                for package in built.values():
+                    shutil.copy(package, f"{root}/root/{place}")
+        with DebianHost(folder, dependencies(packages.values()), put) as host:
+            live(host)
 
-        # Each daemon by itself; the guest has its network again, untouched.
-        for unit in ("enforcerd", "enforcer-hostd"):
-            host.ok(f"systemctl restart {unit} && enforcerctl status --wait 60s")
-            equal(host.ok(in_box("ok.test")), "200", f"after a restart of {unit}")
-        host.ok("systemctl stop enforcerd")
-        assert host.run(in_box("ok.test"))[0] != 0, "no egress without enforcerd"
-        host.ok("systemctl start enforcerd && enforcerctl status --wait 60s")
-        equal(host.ok(in_box("ok.test")), "200", "after it came back")
+
+def live(host):
+    assert host.ok("uname -r").startswith("6.1."), host.ok("uname -r")
+    equal(host.ok("stat -fc %T /sys/fs/cgroup").strip(), "cgroup2fs")
+    host.ok(ORIGIN)
+    host.ok("dpkg --install /root/one/*.deb")
+    host.ok(f"cat > /etc/enforcer/policies/agents.yaml <<'END'\n{POLICY}END")
+    host.ok("systemctl reload enforcerd && enforcerctl status --wait 60s || { journalctl --no-pager -u enforcer-hostd -u enforcerd; false; }")
+    assert "attached by clsact" in host.ok("enforcerctl status")
+    rows = [line.split() for line in host.ok("enforcerctl doctor --no-headers").splitlines()]
+    assert rows and not [row for row in rows if "fail" in row], rows
+
+    # Where the whole host sees it, though hostd itself is in a mount namespace of its own.
+    assert "enforcer-default" in host.ok("ip netns list")
+    host.ok("mkdir -p /etc/netns/box && echo nameserver 192.0.2.1 > /etc/netns/box/resolv.conf")  # whoever is asked, it is the enforcer
+    host.ok("ip netns add box && enforcerctl guest attach g1 --netns /run/netns/box --label role=agent")
+    equal(host.ok(in_box("ok.test")), "200")
+    assert host.run(in_box("other.test"))[0] != 0
+    assert "other.test" in host.ok("enforcerctl log --guest g1 --decision deny -o jsonl")
+
+    # A microVM's cgroup of version 2 bounds it from its start; emulated in an emulated machine, it need not boot.
+    host.ok("enforcerctl image build mini")
+    host.ok("systemd-run --unit vm enforcerctl run --image mini --memory 256 --cpus 1 --label role=agent -- true")
+    limits = host.ok("for _ in $(seq 100); do cd /sys/fs/cgroup/system.slice/enforcer-hostd.service/enforcer-default-* && pgrep -F cgroup.procs qemu "
+                     "&& break; sleep 0.5; done >&2; tail -n 1 cpu.max memory.max pids.max")
+    assert "100000 100000" in limits and "max\n" not in limits.replace(".max", ""), limits
+    host.ok("systemctl stop vm")
+    wait_for(lambda: host.run("ls -d /sys/fs/cgroup/system.slice/enforcer-hostd.service/enforcer-default-*")[1].count("enforcer-default-") == 0,
+             60, "the end of the microVM's cgroup", interval=1)
+
+    # Each daemon by itself; the guest has its network again, untouched. Then both, by an upgrade.
+    for what in ("systemctl restart enforcerd", "systemctl restart enforcer-hostd", "dpkg --install /root/newer/*.deb"):
+        host.ok(f"{what} && enforcerctl status --wait 60s")
+        equal(host.ok(in_box("ok.test")), "200", f"after {what}")
+    host.ok("systemctl stop enforcerd")
+    assert host.run(in_box("ok.test"))[0] != 0, "no egress without enforcerd"
+    host.ok("systemctl start enforcerd && enforcerctl status --wait 60s")
+    equal(host.ok(in_box("ok.test")), "200", "after it came back")
+
+    host.ok("systemctl stop enforcerd enforcer-hostd && dpkg --purge enforcer enforcerctl enforcer-dashboards")
+    left = host.run("ls -d /etc/enforcer /var/lib/enforcer /var/log/enforcer /run/enforcer /run/netns/enforcer-* /sys/fs/bpf/enforcer/default")[1]
+    equal([line for line in left.splitlines() if "cannot access" not in line and line != "/etc/enforcer"], [], "left after a purge")
+    equal(host.run("systemctl is-active enforcerd enforcer-hostd")[1].split(), ["inactive", "inactive"])
 
 
 def in_box(name):

@@ -129,7 +129,7 @@ void append_written(std::string& out, const YamlNode& node) {
   out += ';';
 }
 
-std::span<const Field<Rule>> fields_of(RuleList list) {
+std::span<const Field<Rule>> rule_table(RuleList list) {
   using Fields = std::vector<Field<Rule>>;
   static const Fields narrow = joined<Rule>({kCommonFields, matcher_fields()});
   static const Fields allow = joined<Rule>({kCommonFields, kConnectionFields, kAllowFields, matcher_fields()});
@@ -216,7 +216,7 @@ void check_rule(const Rule& rule, Reader& reader) {
 }  // namespace
 
 std::vector<FieldShape> fields_of_rules(RuleList list) {
-  return shapes_of(fields_of(list));
+  return shapes_of(rule_table(list));
 }
 
 void read_targets(const YamlNode& node, std::string_view what, PortDefault without_port, std::vector<Target>& into,
@@ -248,7 +248,7 @@ void read_rules(const YamlNode& node, RuleList list, PolicyDocument& document, R
       rule.info.review.emplace();
       append_written(rule.info.review->text, item);
     }
-    bool complete = read_object<Rule>(item, what, fields_of(list), rule, reader);
+    bool complete = read_object<Rule>(item, what, rule_table(list), rule, reader);
     const PortDefault without_port = list == RuleList::kAllow ? PortDefault::kHttps : PortDefault::kEvery;
     for (const YamlMember& member : item.members) {
       if (member.key != "to") continue;
