@@ -39,7 +39,7 @@ def install(machine, packages):
     return machine.root.run_ok("dpkg", "--install", *machine.root.take(*[packages[name] for name in NAMES]), timeout=200)
 
 
-@hang_guard(600)
+@hang_guard(900)
 def test_invariant_11_packages_are_upgraded_under_live_guests_and_leave_nothing_when_purged():
     folder = names_of(os.environ["ENFORCER_TEST"], build_folder())[1] + ".packages"  # the folder itself is the lab's
     shutil.rmtree(folder, ignore_errors=True)

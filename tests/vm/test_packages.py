@@ -44,7 +44,7 @@ def digest(path):
 
 # ---- what is packed
 
-@hang_guard(300)
+@hang_guard(600)
 def test_packing_again_elsewhere_by_another_user_s_habits_gives_the_same_bytes():
     with work_folder() as folder:
         one = pack(f"{folder}/one", environment={"TZ": "UTC", "LC_ALL": "C"})
@@ -56,7 +56,7 @@ def test_packing_again_elsewhere_by_another_user_s_habits_gives_the_same_bytes()
             assert digest(later[name]) != digest(one[name]), f"{name} has no times in it"
 
 
-@hang_guard(300)
+@hang_guard(600)
 def test_each_file_is_in_the_package_it_belongs_to_and_in_no_other():
     with work_folder() as folder:
         seen = {}
@@ -94,7 +94,7 @@ def lintian(*packages):
     return done
 
 
-@hang_guard(300)
+@hang_guard(600)
 def test_lintian_finds_no_errors():
     if not shutil.which("lintian"):
         raise Skip("lintian is missing: deploy/install-packages test")
@@ -143,7 +143,7 @@ def check_form(bill):
     assert any(r["relationshipType"] == "DESCRIBES" for r in bill["relationships"]), "describes nothing"
 
 
-@hang_guard(300)
+@hang_guard(600)
 def test_bill_of_materials_names_every_file_and_every_library_with_its_version():
     with work_folder() as folder:
         programs = 0
