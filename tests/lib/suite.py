@@ -217,8 +217,6 @@ class Suite:
                 self.attacks("attack", "release", self.options.jobs, () if self.options.all else tuple(self.skipped))
             if self.wants("vm"):
                 self.attacks("vm", "release", 1)
-                if self.options.all:
-                    self.functions("slow", "release", 1)
         return self.finish()
 
     def finish(self):
