@@ -24,6 +24,7 @@ EXPECTED = {
     "usr/lib/enforcer/vm-images/profiles/docker.root/usr/lib/enforcer/start": 0o755,
     "usr/lib/enforcer/vm-images/profiles/docker.root/usr/lib/enforcer/runc": 0o755,
     "usr/lib/enforcer/vm-images/profiles/docker.root/etc/docker/daemon.json": 0o644,
+    **{f"usr/lib/enforcer/vm-images/profiles/docker.root/var/lib/{engine}/.folder": 0o644 for engine in ("docker", "containerd")},
     "usr/share/doc/enforcer/README.md": 0o644,
     "usr/share/enforcer/grafana/dashboards/enforcer-decisions.json": 0o644,
     "usr/share/enforcer/grafana/provisioning/dashboards/enforcer.yaml": 0o644,
