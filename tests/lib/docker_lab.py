@@ -52,7 +52,7 @@ class DockerLab(WorkspaceLab):
     def start_guest(self):
         """g1 of kim's, with her project, in which the engine answers; its record."""
         record = self.guest_with(self.project, options=("-l", "lab=yes"))
-        wait_for(lambda: self.inside("docker version").returncode == 0, ENGINE_SECONDS, "the engine in the guest to answer", interval=1)
+        wait_for(lambda: self.docker("version").returncode == 0, ENGINE_SECONDS, "the engine in the guest to answer", interval=1)
         return record
 
     def docker(self, arguments, *options):

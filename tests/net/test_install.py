@@ -31,6 +31,7 @@ EXPECTED = {
     "usr/lib/enforcer/vm-images/profiles/docker.root/usr/lib/enforcer/start": 0o755,
     "usr/lib/enforcer/vm-images/profiles/docker.root/usr/lib/enforcer/runc": 0o755,
     "usr/lib/enforcer/vm-images/profiles/docker.root/etc/docker/daemon.json": 0o644,
+    **{f"usr/lib/enforcer/vm-images/profiles/docker.root/var/lib/{engine}/.folder": 0o644 for engine in ("docker", "containerd")},
     "usr/share/doc/enforcer/README.md": 0o644, "usr/share/doc/enforcer/SECURITY.md": 0o644,
     **{f"usr/share/doc/enforcer/policies/{name}": 0o644 for name in pages_of("policies")},
     "usr/share/man/man5/enforcer-policy.5": 0o644, "usr/share/man/man5/enforcer-credential.5": 0o644,

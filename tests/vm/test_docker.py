@@ -2,6 +2,7 @@
 engine that they reach is the guest's own."""
 
 import os
+import re
 import socket
 
 from lib.container_image import BUNDLE, write_image
@@ -95,7 +96,7 @@ def root_of_a_container_gets_no_further(lab):
     there = f"curl -sS --max-time 20 --resolve other.test:443:{address} https://other.test/; echo status $?"
     for options in ("", "--privileged --network host"):
         done = contained(lab, f"{there}; curl -sS https://ok.test/", options)
-        assert "status 0" not in done.stdout and done.stdout.endswith("hello from ok.test\n"), (options, done)
+        assert re.fullmatch(r"status [1-9]\d*\nhello from ok.test\n", done.stdout), (options, done)
     equal(lab.world.connections("other.test"), [], "connections to a host that is not allowed")
 
 
@@ -122,7 +123,8 @@ def build_fetches_through_the_enforcer(lab):
         fetched = lab.docker_ok(f"run --rm {name}")
         assert fetched.startswith(f"GET {path}") and SECRET not in fetched, fetched
     for said in ("inspect", "history --no-trunc"):
-        assert "enforcer" not in lab.docker_ok(f"{said} {MADE}"), f"left in the image: {said}"
+        for name in ("kit:1", MADE):
+            assert "enforcer" not in lab.docker_ok(f"{said} {name}"), f"left in the image {name}: {said}"
     inside = lab.inside(f"docker save {MADE} | tar -xO --wildcards '*/layer.tar' | tar -ti --ignore-zeros", timeout=120)
     assert "fetched" in inside.stdout.split() and "enforcer" not in inside.stdout, inside
 
@@ -172,10 +174,10 @@ def guest_holds_nothing_of_the_host(lab):
     shared = [mount[1] for mount in mounts if mount[2] in ("virtiofs", "9p", "fuse")]
     equal(shared, [lab.project], "file systems that are not the guest's own")
     tags = ("for tag in ws1 host root / config; do mount -t virtiofs $tag /tmp && echo $tag; "
-            "mount -t 9p -o trans=virtio $tag /tmp && echo $tag; done")
-    equal(contained(lab, tags, options, image=MADE).stdout, "", "folders of the host that can be mounted")
+            "mount -t 9p -o trans=virtio $tag /tmp && echo $tag; done; echo tried")
+    equal(contained(lab, tags, options, image=MADE).stdout, "tried\n", "folders of the host that can be mounted")
     written = contained(lab, "echo x > /dev/vda; echo status $?; ls -l /guest/usr/bin/docker", options, image=MADE)
-    assert "status 0" not in written.stdout and "docker" in written.stdout, f"the image's disk: {written}"
+    assert re.match(r"status [1-9]", written.stdout) and "docker" in written.stdout, f"the image's disk: {written}"
 
 
 def files_of_containers_in_a_workspace_are_the_guest_s(lab, record):
@@ -216,7 +218,7 @@ def no_engine_of_the_host_is_reached(lab):
             assert done.returncode != 0 and "Server:" not in done.stdout, (place, port, done)
         done = contained(lab, f"curl -sS --max-time 20 http://{place}:{ENGINE_PORTS[0]}/version; echo status $?", "--privileged --network host",
                          image=MADE)
-        assert "status 0" not in done.stdout, (place, done)
+        assert re.search(r"^status [1-9]", done.stdout), (place, done)
     lab.enforcer.wait_record(type="decision", decision="deny", destination=HOST_IPV4, port=ENGINE_PORTS[0], guest="g1")
     equal(lab.canary_visits(), [], "visits at the host")
     with lab.world.netns.socket() as control:
