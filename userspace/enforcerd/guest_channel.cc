@@ -145,7 +145,7 @@ asio::awaitable<Result<std::unique_ptr<control::ExecChannel>>> GuestChannel::ope
   close();
   auto conversation = begin(Use::kCommand);
   if (!conversation) co_return std::unexpected(conversation.error());
-  if (auto greeted = co_await (*conversation)->greet(Deadline::after(hostproto::kHelloPatience)); !greeted) {
+  if (auto greeted = co_await (*conversation)->greet(Deadline::after(patience_)); !greeted) {
     co_return fail(Errc::kUnavailable, "the guest does not answer: " + greeted.error().message);
   }
   co_return std::unique_ptr<control::ExecChannel>(*std::move(conversation));

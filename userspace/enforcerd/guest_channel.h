@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -29,8 +30,8 @@ struct GuestPace {
 /// still with it, so the time is told in its first conversation and behind every thaw.
 class GuestChannel : public std::enable_shared_from_this<GuestChannel> {
  public:
-  GuestChannel(proxy::Worker& home, Fd socket, std::shared_ptr<GuestPace> pace)
-      : home_(home), socket_(std::move(socket)), pace_(std::move(pace)) {}
+  GuestChannel(proxy::Worker& home, Fd socket, std::shared_ptr<GuestPace> pace, std::chrono::milliseconds patience)
+      : home_(home), socket_(std::move(socket)), pace_(std::move(pace)), patience_(patience) {}
 
   /// The certificate of the CA that the guest is to trust, PEM, at most hostproto::kMaxFramePayload: every conversation
   /// from now on begins with it, so that no command runs before it is known. Empty: nothing is said.
@@ -41,7 +42,7 @@ class GuestChannel : public std::enable_shared_from_this<GuestChannel> {
   boost::asio::awaitable<Result<>> greet(Deadline deadline);
 
   /// A conversation of one caller, begun with a hello of its own (whatever ran before is killed). kConflict while
-  /// another one lasts.
+  /// another one lasts, kUnavailable when the guest does not echo it within `patience`.
   boost::asio::awaitable<Result<std::unique_ptr<control::ExecChannel>>> open();
 
   enum class Use { kNone, kGreeting, kCommand };
@@ -63,6 +64,7 @@ class GuestChannel : public std::enable_shared_from_this<GuestChannel> {
   Fd socket_;
   std::string trust_pem_;
   const std::shared_ptr<GuestPace> pace_;
+  const std::chrono::milliseconds patience_;
   Conversation* current_ = nullptr;
 };
 

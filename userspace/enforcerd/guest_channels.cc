@@ -18,9 +18,11 @@ constexpr std::chrono::seconds kGreetAsideDeadline{10};
 
 }  // namespace
 
-GuestChannels::GuestChannels(proxy::Worker& home, std::vector<Fd> sockets) : home_(home) {
+GuestChannels::GuestChannels(proxy::Worker& home, std::vector<Fd> sockets, std::chrono::milliseconds patience)
+    : home_(home) {
   ENFORCER_CHECK(!sockets.empty());
-  for (Fd& socket : sockets) channels_.push_back(std::make_shared<GuestChannel>(home, std::move(socket), pace_));
+  for (Fd& socket : sockets)
+    channels_.push_back(std::make_shared<GuestChannel>(home, std::move(socket), pace_, patience));
 }
 
 void GuestChannels::set_trust(const std::string& pem) {

@@ -5,18 +5,22 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "enforcerd/guest_channel.h"
+#include "hostproto/exec_frame.h"
 
 namespace enforcer::enforcerd {
 
 class GuestChannels : public std::enable_shared_from_this<GuestChannels> {
  public:
-  /// `sockets`: one for each channel, in their order, at least one.
-  GuestChannels(proxy::Worker& home, std::vector<Fd> sockets);
+  /// `sockets`: one for each channel, in their order, at least one. `patience`: how long a command waits for the echo
+  /// of its hello.
+  GuestChannels(proxy::Worker& home, std::vector<Fd> sockets,
+                std::chrono::milliseconds patience = hostproto::kHelloPatience);
 
   /// As GuestChannel::set_trust(), for all.
   void set_trust(const std::string& pem);

@@ -68,6 +68,36 @@ TEST_CASE("without_a_certificate_nothing_is_said_of_it") {
   CHECK(GuestStage::end(std::move(command)).has_value());
 }
 
+TEST_CASE("a_command_waits_for_the_guest_as_long_as_it_was_told_and_then_leaves_the_channel") {
+  GuestStage stage(1, std::chrono::milliseconds(300));
+  const auto began = std::chrono::steady_clock::now();
+  auto late = stage.begin(send_and_leave(stage.channels, {FrameType::kExec, "{}"}));
+  CHECK(stage.hear().type == FrameType::kHello);  // and is not answered
+  const auto refused = GuestStage::end(std::move(late));
+  CHECK(std::chrono::steady_clock::now() - began >= std::chrono::milliseconds(300));
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().code == Errc::kUnavailable);
+  CHECK(refused.error().message.starts_with("the guest does not answer: "));
+  auto next = stage.begin(send_and_leave(stage.channels, {FrameType::kExec, "{}"}));
+  stage.answer_hello();
+  stage.expect_clock();
+  CHECK(stage.hear().type == FrameType::kExec);
+  CHECK(GuestStage::end(std::move(next)).has_value());
+}
+
+TEST_CASE("a_command_waits_longer_than_a_guest_takes_to_learn_whom_to_trust") {
+  GuestStage stage;  // with the patience that is built in
+  auto command = stage.begin(send_and_leave(stage.channels, {FrameType::kExec, "{}"}));
+  const Frame hello = stage.hear();
+  CHECK(hello.type == FrameType::kHello);
+  CHECK(command.wait_for(std::chrono::milliseconds(1500)) == std::future_status::timeout);
+  stage.say(FrameType::kHello, hello.payload);
+  stage.expect_clock();
+  CHECK(stage.hear().type == FrameType::kExec);
+  CHECK(GuestStage::end(std::move(command)).has_value());
+  CHECK(hostproto::kHelloPatience == std::chrono::seconds(40));
+}
+
 TEST_CASE("a_greeting_gives_way_to_a_command_and_a_command_to_nobody") {
   GuestStage stage;
   stage.channels->set_trust(kPem);

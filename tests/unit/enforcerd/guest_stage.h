@@ -24,7 +24,7 @@ namespace enforcer::enforcerd {
 /// A worker on a thread of its own with the channels of one guest, and the other ends of their streams.
 class GuestStage {
  public:
-  explicit GuestStage(std::size_t count = 1) {
+  explicit GuestStage(std::size_t count = 1, std::chrono::milliseconds patience = hostproto::kHelloPatience) {
     std::string pattern = "/tmp/enforcer-unit-enforcerd-XXXXXX";
     REQUIRE(mkdtemp(pattern.data()) != nullptr);
     folder_ = pattern;
@@ -37,7 +37,7 @@ class GuestStage {
       guest_.emplace_back(Fd(ends[0]), hostproto::FrameReader());
       sockets.emplace_back(ends[1]);
     }
-    channels = std::make_shared<GuestChannels>(*worker_, std::move(sockets));
+    channels = std::make_shared<GuestChannels>(*worker_, std::move(sockets), patience);
     thread_ = std::thread([this] { worker_->run(); });
   }
   ~GuestStage() {

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "host/microvm.h"
+#include "host/process.h"
 
 namespace enforcer::host {
 namespace {
@@ -198,6 +199,52 @@ TEST_CASE("server_ends_when_its_guest_does") {
   }
   REQUIRE(ending);
   CHECK(ending->contains("virtiofsd ended"));
+}
+
+TEST_CASE("child_whose_hostd_dies_before_it_has_its_users_ends") {
+  if (!can_serve()) return;
+  const Share share;
+  // What the child takes for its cgroup is a pipe that is full: it stands still after clone and before its user
+  // namespace, for as long as nobody reads.
+  int pipe[2];
+  REQUIRE(::pipe2(pipe, O_CLOEXEC) == 0);
+  const Fd drain(pipe[0]), full(pipe[1]);
+  REQUIRE(::fcntl(full.get(), F_SETFL, O_NONBLOCK) == 0);
+  const std::string filling(4096, 'x');
+  while (::write(full.get(), filling.data(), filling.size()) > 0) {
+  }
+  REQUIRE(::fcntl(full.get(), F_SETFL, 0) == 0);
+  const pid_t hostd = ::fork();
+  if (hostd == 0) {
+    const auto folder =
+        open_workspace({share.root + "/work", hostproto::Workspace::Access::kReadOnly}, kOwner, {share.root});
+    if (!folder) _exit(2);
+    (void)Virtiofsd::start({.slot = Slot{kSlot},
+                            .owner = kOwner,
+                            .access = hostproto::Workspace::Access::kReadOnly,
+                            .folder = folder->get(),
+                            .run_dir = share.root + "/run",
+                            .cgroups = {full.get()}});
+    _exit(3);
+  }
+  REQUIRE(hostd > 0);
+  pid_t child = 0;
+  for (int i = 0; i < 500 && child == 0; ++i) {
+    std::istringstream(proc_text(hostd, fmt::format("task/{}/children", hostd).c_str())) >> child;
+    std::this_thread::sleep_for(10ms);
+  }
+  REQUIRE(child > 0);
+  const auto held = open_pidfd(child);
+  REQUIRE(held);
+  CHECK_FALSE(is_readable(held->get(), 200ms));  // it waits
+  ::kill(hostd, SIGKILL);
+  REQUIRE(::waitpid(hostd, nullptr, 0) == hostd);
+  CHECK_FALSE(is_readable(held->get(), 200ms));
+  std::string read(1 << 20, '\0');
+  REQUIRE(::read(drain.get(), read.data(), read.size()) > 0);
+  const bool ended = is_readable(held->get(), 10s);
+  CHECK(ended);
+  if (!ended) ::kill(child, SIGKILL);
 }
 
 TEST_CASE("server_that_cannot_be_started_leaves_nothing") {
