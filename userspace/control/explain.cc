@@ -152,9 +152,9 @@ ExplainAnswer explain(const policy::Snapshot& snapshot, const ExplainQuery& quer
   if (decision.credential != nullptr && query.target.host)
     answer.injection = explained_injection(decision, query.target);
   answer.changes = nearest_changes(*guest_policy, query, asked.back(), now);
+  add_hints(answer, snapshot, query, decision);
   if (answer.changes.empty() && decision.action == policy::Action::kDeny)
     answer.hints.emplace_back("no single change of a policy that is known here would allow it");
-  add_hints(answer, snapshot, query, decision);
   return answer;
 }
 

@@ -221,9 +221,8 @@ class Changes {
     return "";
   }
 
-  [[nodiscard]] std::string own_rule() const {
+  [[nodiscard]] std::string own_rule(const std::string& credential) const {
     const std::string name = query_.target.host ? "allow-" + query_.target.host->text() : "allow-address";
-    const std::string credential = neighbours_credential();
     return fmt::format("{{name: {}, {}{}}}", quoted(name.substr(0, kLongestName)), own_fields(),
                        credential.empty() ? "" : ", credential: " + quoted(credential));
   }
@@ -240,22 +239,29 @@ class Changes {
         kPolicyName, guests, rule);
   }
 
-  /// The rule is read as it will be read from a file: what does not load is no candidate.
+  /// The rule is read as it will be read from a file: what does not load is no candidate. Its credential is loaded
+  /// already, and not a part of that text.
+  [[nodiscard]] std::shared_ptr<PolicyDocument> read_rule(const std::string& credential) const {
+    const policy::SourceText source{.name = "new", .text = whole_policy(own_rule(""))};
+    const auto loaded = policy::load({&source, 1}, 1);
+    if (!loaded.snapshot) return nullptr;
+    const auto chosen = loaded.snapshot->for_guest(query_.guest.value_or(*GuestName::parse("nobody")), query_.labels);
+    if (chosen->compiled().documents.empty()) return nullptr;
+    auto document = std::make_shared<PolicyDocument>(*chosen->compiled().documents.front());
+    for (Rule& rule : document->rules) rule.credential = credential;
+    return document;
+  }
+
   [[nodiscard]] Edit new_rule() const {
-    const std::string rule = own_rule();
-    const policy::SourceText source{.name = "new", .text = whole_policy(rule)};
-    const auto loaded = policy::load({&source, 1}, 1, policy::Completeness::kPart);
-    std::shared_ptr<const PolicyDocument> document;
-    if (loaded.snapshot) {
-      const auto chosen = loaded.snapshot->for_guest(query_.guest.value_or(*GuestName::parse("nobody")), query_.labels);
-      if (!chosen->compiled().documents.empty()) document = chosen->compiled().documents.front();
-    }
+    const std::string credential = neighbours_credential();
+    const std::string rule = own_rule(credential);
+    const auto document = read_rule(credential);
     const auto beside = std::ranges::find_if(compiled_.documents, [](const auto& one) { return !one->guardrail(); });
     Edit edit{.told = {}, .make = [document](Draft& draft) {
-                if (document) draft.push_back(std::make_shared<PolicyDocument>(*document));
+                if (document) draft.push_back(document);
               }};
     if (beside == compiled_.documents.end()) {
-      edit.told = {.what = "add a policy that selects the guest", .place = "", .yaml = source.text};
+      edit.told = {.what = "add a policy that selects the guest", .place = "", .yaml = whole_policy(rule)};
     } else {
       edit.told = {.what = fmt::format("add a rule to 'allow' of {}, or of another policy that selects the guest",
                                        (*beside)->name),
