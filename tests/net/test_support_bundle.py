@@ -64,17 +64,23 @@ def test_search_would_find_a_planted_secret():
 
 def test_secrets_that_were_written_into_files_are_masked():
     with Lab(start=False) as lab:
-        lab.enforcer.write_config(egress={"proxy": f"http://user:{SECRET}@127.0.0.1:3128"})
         lab.enforcer.write_policy(policy("ok.test") + f"# {SECRET}\n")
         with open(f"{lab.enforcer.credentials}/bad.yaml", "w") as file:
             file.write(f"apiVersion: enforcer.dev/v1\nkind: Credential\nmetadata: {{name: bad}}\n"
                        f"spec:\n  source: {{exec: [/usr/bin/get, '{SECRET}']}}\n  password: '{SECRET}'\n")
-        path = f"{lab.folder}/bundle.tar.gz"
+        # A configuration that is refused for what stands in it, which is when somebody wants help.
+        refused = f"{lab.folder}/refused.yaml"
+        with open(refused, "w") as file:
+            file.write(f"egress: {{proxy: 'http://user:{SECRET}@127.0.0.1:3128'}}\n")
+        path, other = f"{lab.folder}/bundle.tar.gz", f"{lab.folder}/other.tar.gz"
         equal(lab.enforcer.ctl("support-bundle", path).returncode, 0)
+        done = lab.host.run([lab.enforcer.program("enforcerctl"), "--config", refused, "support-bundle", other], timeout=60)
+        equal(done.returncode, 0, done.stderr)
         found = contents(path)
-        for name, data in found.items():
+        for name, data in (*found.items(), *contents(other).items()):
             equal(leaks(data, SECRET, pieces), [], f"what of the secret is in {name}")
-        assert b"/usr/bin/get" in found["credential-specs/1.yaml"] and b"127.0.0.1:3128" in found["config/1.yaml"], found
+        assert b"/usr/bin/get" in found["credential-specs/1.yaml"], found
+        assert b"@127.0.0.1:3128" in contents(other)["config/1.yaml"], contents(other)
 
 
 def test_bundle_is_made_without_a_daemon_and_replaces_no_file():

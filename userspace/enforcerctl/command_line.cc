@@ -23,8 +23,8 @@ void add_common_options(CLI::App& app, CommandLine& line) {
       {"table", Output::kTable}, {"wide", Output::kWide}, {"json", Output::kJson},   {"jsonl", Output::kJsonLines},
       {"name", Output::kName},   {"yaml", Output::kYaml}, {"junit", Output::kJunit}, {"tap", Output::kTap}};
   app.add_option("-o,--output", common.output,
-                 "What to print: table, json, jsonl; lists of guests and reviews: name, and of guests: wide; policy "
-                 "get: yaml; policy test: junit, tap")
+                 "What to print; name and wide are for lists, and a table where a list has no more; junit and tap are for "
+                 "policy test")
       ->transform(CLI::CheckedTransformer(kOutputs).description(choices_text(kOutputs)))
       ->type_name("FORMAT")
       ->group(kCommonGroup);
@@ -111,6 +111,40 @@ std::string explain_unknown_verb(const CLI::App& root, const std::vector<std::st
   return app->get_subcommands(nullptr).empty() ? "" : fmt::format("'{}' needs a verb", path);
 }
 
+/// The longest name of an option that `word` nearly is, of the verb as far as it was understood; or empty.
+std::string nearest_option(const CLI::App& root, std::string_view word) {
+  const CLI::App* app = &root;
+  while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
+  std::string best;
+  std::size_t best_distance = 3;
+  for (const CLI::Option* option : app->get_options()) {
+    for (const std::string& name : option->get_lnames()) {
+      const std::size_t distance = edit_distance(word, name);
+      if (distance < best_distance) {
+        best_distance = distance;
+        best = name;
+      }
+    }
+  }
+  return best;
+}
+
+/// An option that the verb does not have, explained; empty when that is not what is wrong.
+std::string explain_unknown_option(const CLI::App& root, const std::vector<std::string>& arguments) {
+  const CLI::App* app = &root;
+  while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
+  for (const std::string& argument : arguments) {
+    if (argument == "--") break;
+    if (!argument.starts_with("--")) continue;
+    const std::string name = argument.substr(2, argument.find('=') - 2);
+    if (app->get_option_no_throw("--" + name) != nullptr) continue;
+    const std::string guess = nearest_option(root, name);
+    return fmt::format("unknown option '--{}'{}", name,
+                       guess.empty() ? "" : fmt::format("; did you mean '--{}'?", guess));
+  }
+  return "";
+}
+
 /// The verb as far as it was understood, for "--help".
 std::string understood(const CLI::App& root) {
   std::string path = "enforcerctl";
@@ -192,7 +226,9 @@ int run_tool(const std::vector<std::string>& arguments, Terminal& terminal) {
     terminal.out(root.help());
     return 0;
   } catch (const CLI::ParseError& error) {
-    const std::string unknown = explain_unknown_verb(root, arguments);
+    std::string unknown = explain_unknown_verb(root, arguments);
+    const bool too_much = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
+    if (unknown.empty() && too_much) unknown = explain_unknown_option(root, arguments);
     terminal.err(fmt::format("enforcerctl: {}\n", printable_lines(unknown.empty() ? error.what() : unknown)));
     terminal.err(fmt::format("Try '{} --help'.\n", understood(root)));
     return static_cast<int>(ExitCode::kUsage);

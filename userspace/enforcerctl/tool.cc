@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <nlohmann/json.hpp>
 
 #include "config/config.h"
 #include "config/paths.h"
 #include "control/json.h"
+#include "enforcerctl/yaml_text.h"
 
 namespace enforcer::ctl {
 
@@ -34,6 +36,10 @@ Result<std::string> Tool::ask(std::string_view method, std::string_view target, 
 }
 
 void Tool::print_json(std::string_view body) const {
+  if (common.output == Output::kYaml) {
+    const auto value = nlohmann::json::parse(body, nullptr, /*allow_exceptions=*/false);
+    if (!value.is_discarded()) return terminal_.out("---\n" + yaml_document(value));
+  }
   while (body.ends_with('\n')) body.remove_suffix(1);
   terminal_.out(printable_lines(body) + "\n");
 }

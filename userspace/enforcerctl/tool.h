@@ -33,7 +33,10 @@ class Tool {
   CommonOptions common;
 
   [[nodiscard]] Terminal& terminal() const { return terminal_; }
-  [[nodiscard]] bool json() const { return common.output == Output::kJson || common.output == Output::kJsonLines; }
+  /// What is wanted is for programs: print_json() writes it, as JSON or as YAML.
+  [[nodiscard]] bool json() const {
+    return common.output == Output::kJson || common.output == Output::kJsonLines || common.output == Output::kYaml;
+  }
 
   /// The daemon's socket: --socket, else the instance of --instance, else that of the configuration file. kInvalid: the
   /// file does not load; its diagnostics are in the message.
@@ -43,7 +46,7 @@ class Tool {
   Result<std::string> ask(std::string_view method, std::string_view target, std::string_view body = {},
                           std::chrono::seconds patience = kPatience) const;
 
-  /// JSON as the daemon or we made it, with its newline.
+  /// JSON as the daemon or we made it, with its newline; with -o yaml, a YAML document of it.
   void print_json(std::string_view body) const;
   /// "enforcerctl: MESSAGE" on standard error; the exit code that goes with it.
   [[nodiscard]] ExitCode report(const Error& error) const;

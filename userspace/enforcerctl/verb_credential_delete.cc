@@ -12,10 +12,13 @@ namespace {
 struct CredentialDeleteOptions {
   std::string name;
   bool yes = false;
+  bool no_input = false;
 };
 
 ExitCode remove_value(Tool& tool, const CredentialDeleteOptions& options) {
-  if (!options.yes && !input_is_a_terminal()) return tool.usage("add -y: there is no terminal to ask at");
+  if (!options.yes && (options.no_input || !input_is_a_terminal())) {
+    return tool.usage("add -y: there is no terminal to ask at");
+  }
   const std::string question = fmt::format("Delete the stored value of {}? Requests that need it will be denied.",
                                            printable_lines(options.name));
   if (!options.yes && !ask_for_consent(tool.terminal(), question)) {
@@ -43,6 +46,7 @@ void add_credential_delete(CLI::App& credential, CommandLine& line) {
                              .more = ""});
   verb.add_option("CREDENTIAL", options->name, "The credential")->required();
   verb.add_flag("-y,--yes", options->yes, "Do not ask");
+  verb.add_flag("--no-input", options->no_input, "Fail where a question would be asked");
   when_chosen(verb, line, options, remove_value);
 }
 

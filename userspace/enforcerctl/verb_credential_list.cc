@@ -23,6 +23,10 @@ ExitCode list_credentials(Tool& tool, const CredentialListOptions&) {
   }
   const auto credentials = control::decode_credentials(*body);
   if (!credentials) return tool.report(credentials.error());
+  if (tool.common.output == Output::kName) {
+    for (const auto& info : *credentials) tool.terminal().out(printable_lines(info.name) + "\n");
+    return ExitCode::kOk;
+  }
   Table table({"NAME", "SOURCE", "HOSTS", "AS", "EXPIRES", "PLACE", "STATE"});
   for (const auto& info : *credentials) {
     table.add({info.name, info.source, fmt::format("{}", fmt::join(info.hosts, ",")),
@@ -44,7 +48,7 @@ void add_credential_list(CLI::App& credential, CommandLine& line) {
       add_verb(credential, line,
                {.name = "list",
                 .summary = "Lists the credentials, never their values",
-                .examples = {"credential list", "credential list -o json"},
+                .examples = {"credential list", "credential list -o name", "credential list -o json"},
                 .more = "A value that has to be asked for (exec, vault, an exchange) is 'not asked' until a request\n"
                         "needs it. Of assumeRole, which each guest has its own of, the state is that of the source."});
   when_chosen(verb, line, std::make_shared<CredentialListOptions>(), list_credentials);

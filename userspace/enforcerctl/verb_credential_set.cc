@@ -17,6 +17,7 @@ struct SetOptions {
   std::string name;
   std::string dash;
   std::string file;
+  bool no_input = false;
 };
 
 Result<Secret> read_value(int fd, const std::string& what) {
@@ -50,7 +51,7 @@ ExitCode set(Tool& tool, const SetOptions& options) {
     return tool.usage("a value is never given as an argument: type it when asked, or use - or --from-file");
   }
   if (!options.dash.empty() && !options.file.empty()) return tool.usage("'-' and --from-file exclude each other");
-  if (options.dash.empty() && options.file.empty() && !input_is_a_terminal()) {
+  if (options.dash.empty() && options.file.empty() && (options.no_input || !input_is_a_terminal())) {
     return tool.usage("there is no terminal to ask for the value at: use - for standard input, or --from-file");
   }
   const auto value = take_value(tool, options);
@@ -81,6 +82,7 @@ void add_credential_set(CLI::App& credential, CommandLine& line) {
   verb.add_option("CREDENTIAL", options->name, "The credential")->required();
   verb.add_option("FROM", options->dash, "-: read the value from standard input");
   verb.add_option("--from-file", options->file, "Read the value from this file")->type_name("FILE");
+  verb.add_flag("--no-input", options->no_input, "Fail where a value would be asked for");
   when_chosen(verb, line, options, set);
 }
 

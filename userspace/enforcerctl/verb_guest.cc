@@ -12,6 +12,7 @@ void add_guest(CLI::App& root, CommandLine& line) {
                               "guest attach box --netns /run/netns/box", "guest delete agent-1"},
                  .more = ""});
   add_guest_list(group, line);
+  add_guest_get(group, line);
   add_guest_create(group, line);
   add_guest_exec(group, line);
   add_guest_delete(group, line);

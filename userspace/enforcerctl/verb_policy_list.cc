@@ -18,6 +18,10 @@ ExitCode list_policies(Tool& tool, const PolicyListOptions&) {
   }
   const auto policies = control::decode_policies(*body);
   if (!policies) return tool.report(policies.error());
+  if (tool.common.output == Output::kName) {
+    for (const auto& policy : *policies) tool.terminal().out(printable_lines(policy.name) + "\n");
+    return ExitCode::kOk;
+  }
   Table table({"KIND", "NAME", "MODE", "GUESTS", "ALLOW", "REVIEW", "DENY", "PLACE"});
   for (const auto& policy : *policies) {
     table.add({policy.kind, policy.name, policy.mode, policy.guests, std::to_string(policy.allow),
@@ -38,7 +42,7 @@ void add_policy_list(CLI::App& policy, CommandLine& line) {
   CLI::App& verb = add_verb(policy, line,
                             {.name = "list",
                              .summary = "Lists the policies in force",
-                             .examples = {"policy list", "policy list -o json"},
+                             .examples = {"policy list", "policy list -o name", "policy list -o json"},
                              .more = ""});
   when_chosen(verb, line, std::make_shared<PolicyListOptions>(), list_policies);
 }

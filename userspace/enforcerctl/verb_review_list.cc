@@ -34,7 +34,7 @@ void print_each(const Tool& tool, std::string_view body, const ReviewListOptions
 ExitCode list_reviews(Tool& tool, const ReviewListOptions& options) {
   const auto body = tool.ask("GET", "/v1/reviews");
   if (!body) return tool.report(body.error());
-  if (tool.common.output == Output::kJson) {
+  if (tool.common.output == Output::kJson || tool.common.output == Output::kYaml) {
     tool.print_json(*body);
     return ExitCode::kOk;
   }

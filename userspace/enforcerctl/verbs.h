@@ -56,6 +56,7 @@ void add_log(CLI::App& root, CommandLine& line);
 void add_guest(CLI::App& root, CommandLine& line);
 void add_guest_create(CLI::App& guest, CommandLine& line);
 void add_guest_list(CLI::App& guest, CommandLine& line);
+void add_guest_get(CLI::App& guest, CommandLine& line);
 void add_guest_delete(CLI::App& guest, CommandLine& line);
 void add_guest_attach(CLI::App& guest, CommandLine& line);
 void add_guest_detach(CLI::App& guest, CommandLine& line);

@@ -2,6 +2,7 @@
 // one line, or as a value that was found to be harmless before.
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,9 @@ inline constexpr std::size_t kLongestComment = 160;
 
 /// As a double-quoted scalar (YAML 1.2.2, 7.3.1), whatever it holds.
 [[nodiscard]] std::string yaml_quoted(std::string_view text);
+
+/// The value as a block of YAML with its last newline, in ASCII: what a JSON of it says, for people.
+[[nodiscard]] std::string yaml_document(const nlohmann::json& value);
 
 /// ["a", "b"]
 [[nodiscard]] std::string yaml_list(const std::vector<std::string>& texts);

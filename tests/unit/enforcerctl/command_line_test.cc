@@ -1,7 +1,10 @@
 // What the tool says before any daemon is asked.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "captured_terminal.h"
+#include "enforcerctl/verb_tree.h"
 
 using namespace enforcer;
 using namespace enforcer::ctl;
@@ -50,44 +53,77 @@ TEST_CASE("wrong_options_are_usage_errors") {
   }
 }
 
-TEST_CASE("help_begins_with_what_it_is_and_examples") {
-  const std::vector<std::vector<std::string>> verbs{
-      {},
-      {"status"},
-      {"doctor"},
-      {"version"},
-      {"policy"},
-      {"policy", "check"},
-      {"policy", "apply"},
-      {"policy", "list"},
-      {"reload"},
-      {"explain"},
-      {"log"},
-      {"guest"},
-      {"guest", "create"},
-      {"guest", "list"},
-      {"guest", "delete"},
-      {"guest", "attach"},
-      {"guest", "detach"},
-      {"run"},
-      {"ca"},
-      {"ca", "show"},
-      {"ca", "export"},
-      {"audit"},
-      {"audit", "verify"},
-      {"audit", "export"},
-  };
-  for (auto verb : verbs) {
-    verb.emplace_back("--help");
-    const Ran ran = run(verb);
-    CAPTURE(ran.out);
-    CHECK(ran.status == 0);
-    CHECK(ran.err.empty());
-    const auto examples = ran.out.find("Examples:\n  enforcerctl ");
-    const auto options = ran.out.find("--help");
+TEST_CASE("every_documented_verb_is_there") {
+  for (const char* path : {"status",
+                           "doctor",
+                           "top",
+                           "version",
+                           "reload",
+                           "completion",
+                           "support-bundle",
+                           "log",
+                           "explain",
+                           "policy list",
+                           "policy check",
+                           "policy apply",
+                           "policy suggest",
+                           "policy replay",
+                           "guest list",
+                           "guest get",
+                           "guest create",
+                           "guest delete",
+                           "guest attach",
+                           "guest detach",
+                           "guest pause",
+                           "guest resume",
+                           "guest exec",
+                           "guest environment",
+                           "run",
+                           "image list",
+                           "image build",
+                           "image show",
+                           "review list",
+                           "review show",
+                           "review approve",
+                           "review reject",
+                           "review watch",
+                           "credential list",
+                           "credential set",
+                           "credential rotate",
+                           "credential test",
+                           "credential delete",
+                           "ca show",
+                           "ca export",
+                           "audit verify",
+                           "audit export"}) {
+    CAPTURE(path);
+    const Verb root = verb_tree();
+    const auto verbs = flattened(root);
+    CHECK(std::ranges::any_of(verbs, [&](const Verb* verb) { return path_text(*verb) == path; }));
+  }
+}
+
+TEST_CASE("every_verb_begins_its_help_with_examples_and_refuses_what_it_does_not_know") {
+  const Verb root = verb_tree();
+  for (const Verb* verb : flattened(root)) {
+    std::vector<std::string> words = verb->path;
+    CAPTURE(path_text(*verb));
+    words.emplace_back("--help");
+    const Ran help = run(words);
+    CAPTURE(help.out);
+    CHECK(help.status == 0);
+    CHECK(help.err.empty());
+    const auto examples = help.out.find("Examples:\n  enforcerctl ");
+    const auto options = help.out.find("--help");
     REQUIRE(examples != std::string::npos);
     REQUIRE(options != std::string::npos);
     CHECK(examples < options);
+
+    words.back() = "--no-such-option";
+    const Ran refused = run(words);
+    CHECK(refused.status == 2);
+    CHECK(refused.out.empty());
+    CHECK_FALSE(refused.err.empty());
   }
   CHECK(run({"--help"}).out.contains("Exit codes: 0 ok"));
 }
