@@ -122,8 +122,8 @@ TEST_CASE("policy_diff_shows_the_decisions_that_would_be_others") {
       folder.write("audit.jsonl", passed("old.test") + "\n" + passed("old.test") + "\n" + passed("never.test") + "\n");
   const std::string old_file = folder.write("old.yaml", spec_of("old.test"));
   const std::string new_file = folder.write("new.yaml", spec_of("new.test"));
-  const std::vector<std::string> ask{"policy",  "diff", new_file,  "--against",           old_file,
-                                     "--audit", log,    "--since", "2026-01-01T00:00:00.000Z"};
+  const std::vector<std::string> ask{
+      "policy", "diff", new_file, "--against", old_file, "--audit", log, "--since", "2026-01-01T00:00:00.000Z"};
   const Ran ran = run(ask);
   CHECK(ran.status == 3);
   CHECK(ran.out.contains("old.test:443"));

@@ -184,7 +184,8 @@ TEST_CASE("an_applied_credential_that_runs_a_program_is_no_better_after_a_rollba
   // Whoever could write the history could have written the store.
   const std::string file = fmt::format("{}/generations/{}.json", shelf.paths().state_dir(), first);
   std::ofstream(file) << fmt::format(
-      R"({{"first":{0},"last":{0},"time":"2026-01-01T00:00:00.000Z","cause":"apply","sources":[{{"name":"credential-x.yaml",)"
+      R"({{"first":{0},"last":{0},"time":"2026-01-01T00:00:00.000Z","cause":"apply",)"
+      R"("sources":[{{"name":"credential-x.yaml",)"
       R"("applied":true,"text":"apiVersion: enforcer.dev/v1\nkind: Credential\nmetadata: {{name: x}}\nspec: {{source: )"
       R"({{exec: [/bin/true]}}, inject: [{{to: [a.test], as: bearer}}]}}\n"}}]}})",
       first);
