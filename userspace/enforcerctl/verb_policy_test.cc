@@ -40,6 +40,7 @@ void print_outcome(const Tool& tool, const policy::TestOutcome& outcome, Coverag
   switch (tool.common.output) {
     case Output::kJson:
     case Output::kJsonLines:
+    case Output::kYaml:
       tool.print_json(control::dump(test_json(outcome, coverage)));
       break;
     case Output::kJunit:
@@ -51,7 +52,6 @@ void print_outcome(const Tool& tool, const policy::TestOutcome& outcome, Coverag
     case Output::kTable:
     case Output::kWide:
     case Output::kName:
-    case Output::kYaml:
       print_tests(tool, outcome, coverage);
       break;
   }
