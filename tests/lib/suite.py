@@ -17,7 +17,7 @@ from lib.runner import SANITIZERS
 ROOT = os.path.dirname(runner.TESTS)
 SPEEDS = ["check", "unit", "bpf", "fuzz", "net", "attack", "vm"]
 BUILD_SECONDS = 2400
-AS_INSTALLED = ["enforcerd", "enforcer-hostd", "enforcerctl", "enforcer-init", "bpf_tests"]
+AS_INSTALLED = ["enforcerd", "enforcer-hostd", "enforcerctl", "enforcer-init", "manual", "manual_pages", "bpf_tests"]
 PROGRAMS_AT_A_TIME = 2
 RUN_ALONE = 3
 _SUMMARY = re.compile(r"\[doctest\] test cases:\s*\d+ \|\s*(\d+) passed \|\s*(\d+) failed")

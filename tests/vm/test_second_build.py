@@ -11,7 +11,7 @@ from lib.packages import NAMES, pack
 from lib.runner import hang_guard
 
 LEFT_TO_ALL = "everything compiled again in another folder, to see that packages are the same bytes"
-PROGRAMS = ["enforcerd", "enforcer-hostd", "enforcerctl", "enforcer-init"]
+PROGRAMS = ["enforcerd", "enforcer-hostd", "enforcerctl", "enforcer-init", "manual", "manual_pages"]
 SAME_TIME = {"SOURCE_DATE_EPOCH": "1700000000"}  # a copy without git does not know when its commit was made
 
 
