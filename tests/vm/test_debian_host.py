@@ -33,7 +33,7 @@ echo nameserver 127.0.0.1 > /etc/resolv.conf
 
 
 def installed(root):
-    """As README.md says it: cmake --install."""
+    """As deploy/README.md says it: cmake --install."""
     subprocess.run(["cmake", "--install", build_folder()], env={**os.environ, "DESTDIR": root}, check=True, stdout=subprocess.DEVNULL)
     with open(f"{root}/etc/enforcer/policies/agents.yaml", "w") as file:
         file.write(POLICY)
