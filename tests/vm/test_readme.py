@@ -1,17 +1,14 @@
-"""README.md, "A first policy": its blocks in their order, as they stand there, with real daemons and microVMs. Only GitHub is the test's."""
+"""README.md, "A first policy": its blocks in their order, as they stand there, with real daemons and microVMs; GitHub is the test's."""
 
 import os
 import re
 import stat
-import sys
 
 from lib.expect import equal
 from lib.lab import REPOSITORY
+from lib.markdown_page import blocks, section
 from lib.runner import hang_guard
 from lib.vm_lab import vm_lab
-
-sys.path.insert(0, f"{REPOSITORY}/tests/check")
-from markdown import blocks, section  # noqa: E402
 
 API = "93.184.216.80"
 # Each command of the blocks, by how it begins: exit status, and what it must print (a regular expression).
