@@ -98,11 +98,3 @@ def test_commands_of_the_readmes_exist():
                 words = line.strip().removeprefix("$ ").removeprefix("sudo ").split()
                 if words and re.match(r"^\.?[\w-]+/[\w/.-]+$", words[0]) and not words[0].startswith("build/"):
                     assert os.access(f"{ROOT}/{words[0]}", os.X_OK), f"{path}: {line.strip()}: no such command"
-
-
-def test_links_of_the_readmes_lead_somewhere():
-    for path in files(".md"):
-        for target in re.findall(r"\]\(([^)#\s]+)", read(path)):
-            if "://" not in target:
-                place = os.path.normpath(f"{ROOT}/{os.path.dirname(path)}/{target}")
-                assert os.path.exists(place), f"{path}: {target} does not exist"

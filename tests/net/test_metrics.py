@@ -1,10 +1,11 @@
 """Metrics: the deny counters rise by exactly what happened, and a real Prometheus reads them."""
 
+import re
 import socket
 import subprocess
 
 from lib.expect import equal, refused_at_once
-from lib.lab import Lab, policy
+from lib.lab import REPOSITORY, Lab, policy
 from lib.processes import wait_for
 from lib.prometheus import Prometheus
 
@@ -42,6 +43,29 @@ def test_promtool_finds_nothing_to_complain_about():
                      "policy_last_reload_successful", "policy_apply_duration_seconds", "audit_events_total",
                      "audit_write_errors_total", "origin_connect_duration_seconds_bucket"):
             assert f"\nenforcer_{name}" in text, f"enforcer_{name} is missing"
+
+
+def reference():
+    """{family: (type, labels, help)} as deploy/metrics.md says it."""
+    with open(f"{REPOSITORY}/deploy/metrics.md", encoding="utf-8") as file:
+        rows = re.findall(r"^\| `(enforcer_\w+)` \| (\w+) \| ([^|]*) \| (.*) \|$", file.read(), re.MULTILINE)
+    return {name: (kind, set(re.findall(r"`(\w+)`", labels)), about) for name, kind, labels, about in rows}
+
+
+def test_the_reference_says_what_a_real_daemon_exposes():
+    with Lab(policy("ok.test")) as lab:
+        equal(lab.guest.curl("https://ok.test/").status, 200)
+        refused_at_once(lab.guest, "93.184.216.35", 443)
+        told, text = reference(), lab.enforcer.http("/metrics")[1]
+    kinds = dict(re.findall(r"^# TYPE (enforcer_\w+) (\w+)$", text, re.MULTILINE))
+    abouts = dict(re.findall(r"^# HELP (enforcer_\w+) (.*)$", text, re.MULTILINE))
+    assert len(kinds) > 30, kinds
+    equal(told.keys() ^ kinds.keys(), set(), "in one of them only")
+    for name, (kind, _, about) in told.items():
+        equal((kind, about), (kinds[name], abouts[name]), name)
+    for name, inner in re.findall(r"^(enforcer_\w+)\{(.*)\} ", text, re.MULTILINE):
+        family = name if name in told else re.sub(r"_(bucket|sum|count)$", "", name)
+        equal(set(re.findall(r'(\w+)="', inner)) - {"le"}, told[family][1], f"labels of {name}")
 
 
 def test_real_prometheus_scrapes_and_answers():

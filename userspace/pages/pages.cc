@@ -3,6 +3,8 @@
 #include "pages/json_schema.h"
 #include "pages/manual_page.h"
 #include "pages/markdown.h"
+#include "pages/metric_page.h"
+#include "pages/reason_page.h"
 
 namespace enforcer::pages {
 
@@ -12,6 +14,8 @@ std::vector<Page> shipped_pages() {
       {"policies/schema/enforcer-config.schema.json", config_schema()},
       {"policies/reference.md", policy_reference()},
       {"deploy/reference.md", config_reference()},
+      {"deploy/metrics.md", metric_page()},
+      {"userspace/reasons.md", reason_page()},
   };
 }
 

@@ -1,4 +1,5 @@
-// What is generated from the tables that the loaders read by, and where it belongs.
+// What is generated from the tables that the loaders read by, the list of reasons and the metrics, and where it
+// belongs.
 #pragma once
 
 #include <string>
@@ -11,7 +12,7 @@ struct Page {
   std::string text;
 };
 
-/// What is kept in the repository, by its path there: schemas for editors and the reference. A test compares.
+/// What is kept in the repository, by its path there: schemas for editors and reference pages. A test compares.
 [[nodiscard]] std::vector<Page> shipped_pages();
 
 /// What is made anew by each build, by its name: manual pages, which have the version in them.

@@ -29,7 +29,7 @@ std::string ask(const Snapshot& snapshot, const Labels& labels, const std::strin
 
 TEST_CASE("all_examples_load_together_without_a_warning_and_each_has_a_test_here") {
   const std::set<std::string> known{"coding-agent.yaml", "cost-explorer.yaml", "credentials.yaml", "database.yaml",
-                                    "guardrail.yaml",    "requests.yaml",      "watch-first.yaml"};
+                                    "first.yaml",        "guardrail.yaml",     "requests.yaml",    "watch-first.yaml"};
   std::set<std::string> there;
   for (const auto& entry : std::filesystem::directory_iterator(kExamples)) {
     if (entry.path().extension() == ".yaml") there.insert(entry.path().filename());
@@ -51,6 +51,17 @@ TEST_CASE("the_coding_agent_may_fetch_sources_and_packages_and_nothing_else") {
   CHECK(ask(*snapshot, agent, "tls api.hackathon.example:443") == "allow passthrough coding-agent/hackathon");
   CHECK(ask(*snapshot, {}, "tls github.com:443") == "deny no_policy");
   CHECK(snapshot->for_guest(*GuestName::parse("g1"), agent)->limits().upload_bytes_per_hour == std::uint64_t{2} << 30);
+}
+
+TEST_CASE("the_first_policy_lets_agents_fetch_and_read_and_write_nothing") {
+  const auto snapshot = load_examples({"first.yaml"});
+  const Labels agent{{"role", "agent"}};
+  CHECK(ask(*snapshot, agent, "tls github.com:443") == "allow passthrough first/fetch");
+  CHECK(ask(*snapshot, agent, "tls api.github.com:443") == "allow intercept first/read-api");
+  CHECK(ask(*snapshot, agent, "tls gist.github.com:443") == "deny rule first/no-gists");
+  CHECK(ask(*snapshot, agent, "l4 github.com:22") == "deny port");
+  CHECK(ask(*snapshot, agent, "dns example.com") == "deny dns_name");
+  CHECK(ask(*snapshot, {}, "tls github.com:443") == "deny no_policy");
 }
 
 TEST_CASE("the_database_guests_reach_their_database_and_no_other_port") {
