@@ -22,9 +22,10 @@ void add_common_options(CLI::App& app, CommandLine& line) {
   static const std::map<std::string, Output> kOutputs{
       {"table", Output::kTable}, {"wide", Output::kWide}, {"json", Output::kJson},   {"jsonl", Output::kJsonLines},
       {"name", Output::kName},   {"yaml", Output::kYaml}, {"junit", Output::kJunit}, {"tap", Output::kTap}};
-  app.add_option("-o,--output", common.output,
-                 "What to print; name and wide are for lists, and a table where a list has no more; junit and tap are for "
-                 "policy test")
+  app.add_option(
+         "-o,--output", common.output,
+         "What to print; name and wide are for lists, and a table where a list has no more; junit and tap are for "
+         "policy test")
       ->transform(CLI::CheckedTransformer(kOutputs).description(choices_text(kOutputs)))
       ->type_name("FORMAT")
       ->group(kCommonGroup);
