@@ -22,9 +22,10 @@ void add_common_options(CLI::App& app, CommandLine& line) {
   static const std::map<std::string, Output> kOutputs{
       {"table", Output::kTable}, {"wide", Output::kWide}, {"json", Output::kJson},   {"jsonl", Output::kJsonLines},
       {"name", Output::kName},   {"yaml", Output::kYaml}, {"junit", Output::kJunit}, {"tap", Output::kTap}};
-  app.add_option("-o,--output", common.output,
-                 "What to print: table, json, jsonl; lists of guests and reviews: name, and of guests: wide; policy "
-                 "get: yaml; policy test: junit, tap")
+  app.add_option(
+         "-o,--output", common.output,
+         "What to print: table, json, jsonl; lists of guests, reviews and presets: name, and of guests: wide; policy "
+         "get: yaml; policy test: junit, tap")
       ->transform(CLI::CheckedTransformer(kOutputs).description(choices_text(kOutputs)))
       ->type_name("FORMAT")
       ->group(kCommonGroup);
@@ -129,6 +130,7 @@ void add_verbs(CLI::App& root, CommandLine& line) {
   add_log(root, line);
   add_explain(root, line);
   add_policy(root, line);
+  add_preset(root, line);
   add_guest(root, line);
   add_review(root, line);
   add_credential(root, line);

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "base/ascii.h"
 #include "base/bytes.h"
 #include "base/text.h"
 
@@ -9,6 +12,12 @@ namespace enforcer::ctl {
 
 std::string yaml_comment(std::string_view text) {
   return escape_untrusted(text, kLongestComment);
+}
+
+std::string comment_line(std::string_view text) {
+  std::string out(text);
+  std::ranges::replace_if(out, [](char c) { return !ascii::is_printable(c); }, '?');
+  return out;
 }
 
 std::string yaml_quoted(std::string_view text) {
