@@ -17,7 +17,7 @@ struct InitOptions {
   std::string name = "first";
   std::vector<std::string> labels;
   std::vector<std::string> presets;
-  std::string output;
+  std::string file;
   std::string machine_root;
   std::string preset_root;
 };
@@ -61,7 +61,7 @@ ExitCode init_policy(Tool& tool, const InitOptions& options) {
   first->draft.labels = *labels;
   const auto text = draft_text(first->draft);
   if (!text) return tool.report(text.error());
-  return write_first_policy(tool, options.output, *text);
+  return write_first_policy(tool, options.file, *text);
 }
 
 }  // namespace
@@ -73,7 +73,7 @@ void add_policy_init(CLI::App& policy, CommandLine& line) {
       {.name = "init",
        .summary = "Writes a first policy, from presets and from the registries that this machine is configured with",
        .examples = {"policy init --start locked",
-                    "policy init --start balanced -l role=coding-agent --output agent.yaml",
+                    "policy init --start balanced -l role=coding-agent --file agent.yaml",
                     "policy init --start locked --preset model-anthropic --preset 'git-github:repos=acme/*'",
                     "policy init --start balanced --preset npm:hosts=npm.acme.example"},
        .more =
@@ -90,7 +90,7 @@ void add_policy_init(CLI::App& policy, CommandLine& line) {
   add_repeatable(verb, "--preset", options->presets,
                  "Open this, too; with values, or with those that this machine is configured with",
                  "PRESET[:NAME=VALUE,...]");
-  verb.add_option("--output", options->output, "Where it goes, if nothing is there (default: standard output)")
+  verb.add_option("--file", options->file, "Where it goes, if nothing is there (default: standard output)")
       ->type_name("FILE");
   verb.add_option("--machine-root", options->machine_root,
                   "Read the configuration below this folder, as of an image, instead of this machine's")

@@ -52,8 +52,8 @@ TEST_CASE("where_a_file_stops_to_be_toml_its_line_is_told") {
   }
   CHECK(toml_told("a = '''\n\n").ends_with("!3"));
   CHECK(toml_told("a = [\n\n").ends_with("!3"));
-  CHECK(toml_told("a = " + std::string(15, '[') + std::string(15, ']')) == "a=@1");
-  CHECK(toml_told("a = " + std::string(16, '[') + std::string(16, ']')).ends_with("!1"));
+  CHECK(toml_told("a = " + std::string(16, '[') + std::string(16, ']')) == "a=@1");
+  CHECK(toml_told("a = " + std::string(17, '[') + std::string(17, ']')).ends_with("!1"));
   CHECK(toml_told("a = " + std::string(100'000, '[')).ends_with("!1"));
   CHECK(toml_told(std::string(100'000, '[')).ends_with("!1"));
 }
