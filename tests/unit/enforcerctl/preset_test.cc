@@ -8,6 +8,7 @@
 #include <set>
 
 #include "../control/fake_daemon.h"
+#include "base/files.h"
 #include "enforcerctl/policy_draft.h"
 #include "enforcerctl/preset_rules.h"
 #include "policy/format.h"
@@ -256,4 +257,14 @@ TEST_CASE("a_draft_is_in_the_layout_of_policy_fmt_and_is_refused_where_its_value
   const auto refused = draft_text(draft);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().message.contains("E0210"));
+}
+
+TEST_CASE("the_page_of_the_presets_has_a_row_for_each_with_what_it_exposes") {
+  const auto page = read_file(ENFORCER_SOURCE_DIR "/policies/presets/README.md", 1 << 20, LastLink::kFollow);
+  REQUIRE(page);
+  for (const Preset& preset : shipped_presets()) {
+    const std::string row = "| [" + preset.name + "](" + preset.name + ".yaml) | " + preset.summary + " |";
+    CHECK_MESSAGE(page->contains(row), row);
+    for (const std::string& line : preset.exposes) CHECK_MESSAGE(page->contains(line), line);
+  }
 }
