@@ -72,8 +72,7 @@ void add_policy_init(CLI::App& policy, CommandLine& line) {
       policy, line,
       {.name = "init",
        .summary = "Writes a first policy, from presets and from the registries that this machine is configured with",
-       .examples = {"policy init --start locked",
-                    "policy init --start balanced -l role=coding-agent --file agent.yaml",
+       .examples = {"policy init --start locked", "policy init --start balanced -l role=coding-agent --file agent.yaml",
                     "policy init --start locked --preset model-anthropic --preset 'git-github:repos=acme/*'",
                     "policy init --start balanced --preset npm:hosts=npm.acme.example"},
        .more =
@@ -84,7 +83,8 @@ void add_policy_init(CLI::App& policy, CommandLine& line) {
   static const std::map<std::string, Start> kStarts{{"locked", Start::kLocked}, {"balanced", Start::kBalanced}};
   verb.add_option("--start", options->start, "What it opens: locked or balanced")
       ->required()
-      ->transform(CLI::CheckedTransformer(kStarts).description("{balanced,locked}"));
+      ->transform(CLI::CheckedTransformer(kStarts).description("{balanced,locked}"))
+      ->type_name("START");
   verb.add_option("--name", options->name, "Of the policy (first)")->type_name("NAME");
   add_repeatable(verb, "-l,--label", options->labels, "Guests that it is for (role=agent)", "KEY=VALUE");
   add_repeatable(verb, "--preset", options->presets,
