@@ -89,7 +89,7 @@ class Stanza {
 
 void read_apt_lines(std::string_view file, std::string_view text, MachineFindings& into) {
   std::size_t number = 0;
-  for (std::string_view line : text_lines(text)) {
+  for (std::string_view line : file_lines(text)) {
     const FilePlace place{file, ++number};
     line = trimmed(line.substr(0, line.find('#')));
     if (line.empty()) continue;
@@ -119,7 +119,7 @@ void read_apt_lines(std::string_view file, std::string_view text, MachineFinding
 void read_apt_stanzas(std::string_view file, std::string_view text, MachineFindings& into) {
   Stanza stanza(file, into);
   std::size_t number = 0;
-  for (const std::string_view line : text_lines(text)) stanza.take_line(line, ++number);
+  for (const std::string_view line : file_lines(text)) stanza.take_line(line, ++number);
   stanza.finish();
 }
 

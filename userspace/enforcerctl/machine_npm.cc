@@ -38,7 +38,7 @@ bool is_npm_credential(std::string_view key) {
 
 void read_npmrc(std::string_view file, std::string_view text, MachineFindings& into) {
   std::size_t number = 0;
-  for (std::string_view line : text_lines(text)) {
+  for (std::string_view line : file_lines(text)) {
     const FilePlace place{file, ++number};
     line = trimmed(line);
     if (line.empty() || line.starts_with('#') || line.starts_with(';')) continue;

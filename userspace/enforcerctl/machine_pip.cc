@@ -49,7 +49,7 @@ void take_pip_setting(std::string_view name, std::string_view value, const FileP
 void read_pip_conf(std::string_view file, std::string_view text, MachineFindings& into) {
   std::string setting;
   std::size_t number = 0;
-  for (const std::string_view line : text_lines(text)) {
+  for (const std::string_view line : file_lines(text)) {
     const FilePlace place{file, ++number};
     const std::string_view content = trimmed(line);
     if (content.empty() || content.starts_with('#') || content.starts_with(';')) continue;

@@ -4,7 +4,7 @@
 
 namespace enforcer::ctl {
 
-std::vector<std::string_view> text_lines(std::string_view text) {
+std::vector<std::string_view> file_lines(std::string_view text) {
   std::vector<std::string_view> lines;
   while (!text.empty()) {
     const auto end = std::min(text.find('\n'), text.size());

@@ -7,7 +7,7 @@
 namespace enforcer::ctl {
 
 /// Without their newlines and carriage returns; the line number is the index + 1.
-[[nodiscard]] std::vector<std::string_view> text_lines(std::string_view text);
+[[nodiscard]] std::vector<std::string_view> file_lines(std::string_view text);
 /// Without blanks and tabs at both ends.
 [[nodiscard]] std::string_view trimmed(std::string_view text);
 /// Separated by blanks, tabs and newlines.
