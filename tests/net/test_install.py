@@ -18,6 +18,7 @@ def pages_of(folder):
 
 
 MOST_EXPOSURE = {"enforcerd.service": 2.0, "enforcer-hostd.service": 5.0}
+PRESETS = [name.removesuffix(".yaml") for name in os.listdir(f"{REPOSITORY}/policies/presets") if name.endswith(".yaml")]
 EXPECTED = {
     "usr/sbin/enforcerd": 0o755, "usr/sbin/enforcer-hostd": 0o755, "usr/bin/enforcerctl": 0o755,
     "usr/lib/systemd/system/enforcerd.service": 0o644, "usr/lib/systemd/system/enforcer-hostd.service": 0o644,
@@ -49,6 +50,7 @@ EXPECTED = {
     "usr/share/enforcer/prometheus/enforcer.trends.test.yml": 0o644,
     **{f"usr/share/enforcer/runbooks/{name}": 0o644 for name in os.listdir(f"{REPOSITORY}/deploy/runbooks")},
     **{f"usr/share/enforcer/policies/{name}": 0o644 for name in os.listdir(f"{REPOSITORY}/policies") if name.endswith(".yaml")},
+    **{f"usr/share/enforcer/presets/{name}.yaml": 0o644 for name in PRESETS},
 }
 
 
@@ -109,6 +111,18 @@ def test_installing_again_leaves_the_configuration_as_it_was_edited():
         install(root)
         sizes = [os.stat(f"{root}/{path}").st_size for path in ("etc/enforcer/enforcer.yaml", "usr/lib/sysusers.d/enforcer.conf")]
         assert sizes[0] == len("# edited\n") < sizes[1], sizes
+
+
+def test_the_installed_tool_finds_its_presets_and_says_where_it_looked():
+    with installed() as root:
+        tool = f"{root}/usr/bin/enforcerctl"
+        status, text = run(tool, "preset", "list", "-o", "name")
+        equal((status, sorted(text.split())), (0, sorted(PRESETS)))
+        status, text = run(tool, "policy", "init", "--start", "locked", "--preset", "model-anthropic", "--machine-root", root)
+        assert status == 0 and "name: model-anthropic" in text, text
+        os.rename(f"{root}/usr/share/enforcer/presets", f"{root}/usr/share/enforcer/moved")
+        status, text = run(tool, "preset", "list")
+        assert status != 0 and f"{root}/usr/share/enforcer/presets" in text, text
 
 
 def test_systemd_finds_nothing_wrong_with_the_units():

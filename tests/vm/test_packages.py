@@ -16,7 +16,8 @@ from lib.runner import hang_guard
 # Where a file belongs, by its path: the first that matches. A file of the tool that lies in `enforcer` lacks a COMPONENT.
 PLACES = [
     (r"usr/share/doc/([^/]+)/.*", None), (r"usr/share/lintian/overrides/([^/]+)", None),
-    (r"usr/bin/.*|usr/share/(bash-completion|zsh|fish)/.*|usr/share/man/man[15]/.*|usr/share/enforcer/schemas?/.*", "enforcerctl"),
+    (r"usr/bin/.*|usr/share/(bash-completion|zsh|fish)/.*|usr/share/man/man[15]/.*", "enforcerctl"),
+    (r"usr/share/enforcer/(schemas?|presets)/.*", "enforcerctl"),
     (r"usr/share/enforcer/(grafana|prometheus|runbooks)/.*", "enforcer-dashboards"),
     (r"(etc/enforcer|usr/sbin|usr/lib/(enforcer|systemd|sysusers\.d|tmpfiles\.d)|usr/share/(enforcer|man/man8))/.*", "enforcer"),
 ]

@@ -164,6 +164,7 @@ void add_verbs(CLI::App& root, CommandLine& line) {
   add_log(root, line);
   add_explain(root, line);
   add_policy(root, line);
+  add_preset(root, line);
   add_guest(root, line);
   add_review(root, line);
   add_credential(root, line);

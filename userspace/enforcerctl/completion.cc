@@ -9,12 +9,13 @@
 namespace enforcer::ctl {
 
 std::string offer_for(const Argument& argument) {
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kByValue{{
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kByValue{{
       {"GUEST", "names guest list"},
       {"REVIEW", "names review list"},
       {"CREDENTIAL", "names credential list"},
       {"POLICY", "names policy list"},
       {"IMAGE", "names image list"},
+      {"PRESET", "names preset list"},
       {"FILE", "files"},
       {"PATH", "files"},
       {"DIR", "folders"},

@@ -4,13 +4,15 @@
 namespace enforcer::ctl {
 
 void add_policy(CLI::App& root, CommandLine& line) {
-  CLI::App& group =
-      add_group(root, line,
-                {.name = "policy",
-                 .summary = "Checks, tests, compares, applies and rolls back policies, and learns from the past",
-                 .examples = {"policy check agent.yaml", "policy test agent.yaml --coverage", "policy apply agent.yaml",
-                              "policy list", "policy suggest --guest agent-1", "policy replay --policy agent.yaml"},
-                 .more = ""});
+  CLI::App& group = add_group(
+      root, line,
+      {.name = "policy",
+       .summary = "Writes, checks, tests, compares, applies and rolls back policies, and learns from the past",
+       .examples = {"policy init --start balanced", "policy check agent.yaml", "policy test agent.yaml --coverage",
+                    "policy apply agent.yaml", "policy list", "policy suggest --guest agent-1",
+                    "policy replay --policy agent.yaml"},
+       .more = ""});
+  add_policy_init(group, line);
   add_policy_check(group, line);
   add_policy_test(group, line);
   add_policy_diff(group, line);

@@ -103,6 +103,12 @@ std::string yaml_comment(std::string_view text) {
   return escape_untrusted(text, kLongestComment);
 }
 
+std::string comment_line(std::string_view text) {
+  std::string out(text);
+  std::ranges::replace_if(out, [](char c) { return !ascii::is_printable(c); }, '?');
+  return out;
+}
+
 std::string yaml_quoted(std::string_view text) {
   std::string out = "\"";
   for (const std::uint8_t byte : as_bytes(text)) {

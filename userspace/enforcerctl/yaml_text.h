@@ -14,6 +14,9 @@ inline constexpr std::size_t kLongestComment = 160;
 /// Any text, fit to stand behind '#': printable ASCII in one line, the rest as \xNN; long ones cut in the middle.
 [[nodiscard]] std::string yaml_comment(std::string_view text);
 
+/// The same for texts that are ours or came through escape_untrusted() already: uncut.
+[[nodiscard]] std::string comment_line(std::string_view text);
+
 /// As a double-quoted scalar (YAML 1.2.2, 7.3.1), whatever it holds.
 [[nodiscard]] std::string yaml_quoted(std::string_view text);
 

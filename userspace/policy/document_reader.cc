@@ -119,8 +119,8 @@ void read_selector(const YamlNode& node, PolicyDocument& document, Reader& reade
   }
 }
 
-/// The shape is the language's; the presets themselves are not there yet, and an include that is ignored would be an
-/// allow-list that says less than its author thinks.
+/// The shape is the language's. The loader knows no presets: the tool writes their rules into a policy, where people
+/// read them. An include that is ignored would be an allow-list that says less than its author thinks.
 void read_include(const YamlNode& node, PolicyDocument&, Reader& reader) {
   for (const YamlNode& item : list_items(node, "include", reader)) {
     const YamlNode* name = &item;
@@ -135,7 +135,7 @@ void read_include(const YamlNode& node, PolicyDocument&, Reader& reader) {
     const auto text = read_text(*name, "an include", reader);
     if (!text) continue;
     reader.report(name->place, Code::kNoSuchPreset, fmt::format("there is no preset '{}'", escape_untrusted(*text, 64)),
-                  "presets are not supported in this version: write the rules here");
+                  "this version includes none: 'enforcerctl preset show' prints rules to be written here");
   }
 }
 
@@ -185,7 +185,8 @@ constexpr Field<PolicyDocument> kPolicyFields[] = {
      "leads to private space. Default `enforce`.",
      [](const YamlNode& n, PolicyDocument& d, Reader& r) { d.audit = read_choice(n, kModes, r) == 1; }},
     {"include", Need::kOptional, shape::list(kPresetEntry, "list of presets"),
-     "Presets; there are none in this version.", read_include},
+     "Presets, which this version does not include; the tool prints their rules (enforcerctl preset show).",
+     read_include},
     {"allow", Need::kOptional, shape::list(kAllowRule, "list of rules"),
      "What the guests may do. What nothing allows is denied.", read_list<RuleList::kAllow>},
     {"review", Need::kOptional, shape::list(kReviewRule, "list of rules"), kAboutReview, read_list<RuleList::kReview>},
