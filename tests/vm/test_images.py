@@ -1,6 +1,7 @@
 """Guests' images: how they are built, what becomes of a build that fails or is killed, and what hostd makes of a file that changed."""
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -11,20 +12,17 @@ import tempfile
 from lib.expect import Skip, equal
 from lib.images import KERNEL_ROOT, command
 from lib.images import try_build as build
-from lib.lab import REPOSITORY
+from lib.lab import REPOSITORY, work_folder
 from lib.processes import wait_for
 from lib.runner import hang_guard
 from lib.vm_lab import run, vm_lab
 
-PLACE = "/tmp/enforcer-tests"
+_folders = itertools.count()
 
 
-@contextlib.contextmanager
 def folder():
-    os.makedirs(PLACE, mode=0o755, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="images-", dir=PLACE) as path:
-        os.chmod(path, 0o755)
-        yield path
+    """A new one each time."""
+    return work_folder(f".{next(_folders)}")
 
 
 def contents(path):
