@@ -11,6 +11,7 @@ from lib.processes import wait_for
 from lib.runner import hang_guard
 from lib.vm_lab import BOOT_SECONDS
 
+LEFT_TO_ALL = "the life of the packages without systemd, with a microVM"
 # What dpkg and its tools keep for themselves, and accounts, which stay (deploy/debian/postrm).
 OF_DPKG = ("/var/lib/dpkg", "/var/log/dpkg.log", "/var/cache/debconf", "/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow",
            "/etc/.pwd.lock")
