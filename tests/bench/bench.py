@@ -16,6 +16,7 @@ import tempfile
 
 import tables
 from certificates import Certificates
+from host import kernel
 from peers import PEERS
 from workloads import WORKLOADS, Round
 
@@ -91,7 +92,7 @@ def main():
         bench = Bench(options, peers, Certificates(folder))
         bench.run()
     about = (f"{options.rounds} rounds, {options.seconds:g} s each: median [least-most]; /{tables.BASE}: median of the ratios of the same "
-             f"round; the proxy on CPU 0 with one worker, client and origin on CPU 1; kernel {os.uname().release}, load average "
+             f"round; the proxy on CPU 0 with one worker, client and origin on CPU 1; kernel {kernel()}, load average "
              f"{os.getloadavg()[0]:.1f}")
     print(f"\n{about}\n\n{bench.show(tables.text)}")
     if options.out:

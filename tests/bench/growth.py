@@ -18,6 +18,7 @@ import sys
 import tempfile
 
 from certificates import Certificates
+from host import kernel
 from plot import Panel, plot
 from rig import Rig, most_connections
 
@@ -27,7 +28,7 @@ GUESTS = (1, 10, 100, 300, 1_000)
 WORKERS = (1, 2)
 TIMED_GUESTS = 10   # the last so many of each step
 STAYS_AT_MOST = 2   # times the memory of before: what an allocator keeps for the next load
-MACHINE = f"{os.cpu_count()} processors, kernel {os.uname().release}"
+MACHINE = f"{os.cpu_count()} processors, kernel {kernel()}"
 
 
 def connections(pki):

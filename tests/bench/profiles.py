@@ -18,6 +18,7 @@ import time
 
 import tables
 from accounting import cpu_seconds, resident_kib
+from host import kernel
 from lib.crowd import Crowd, proportional_kib
 from lib.processes import wait_for
 from lib.vm_lab import BOOT_SECONDS, run, vm_lab
@@ -39,7 +40,7 @@ def processor():
 def machine(accelerator):
     with open("/proc/meminfo") as file:
         memory = int(file.readline().split()[1]) / MIB
-    return (f"{datetime.date.today()}, guests under {accelerator}; {processor()}, {memory:.0f} GiB, kernel {os.uname().release}, load "
+    return (f"{datetime.date.today()}, guests under {accelerator}; {processor()}, {memory:.0f} GiB, kernel {kernel()}, load "
             f"average {os.getloadavg()[0]:.1f} at the start")
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 
@@ -68,3 +69,12 @@ def test_text_ends_with_a_newline_and_lines_with_something_visible():
         assert not text or text.endswith("\n"), f"{path}: no newline at the end"
         for number, line in enumerate(text.split("\n"), 1):
             assert line == line.rstrip(), f"{path}:{number}: white space at the end"
+
+
+def test_skips_are_said_in_the_form_that_the_suite_counts():
+    counted = re.compile(r'"SKIP: ')
+    assert counted.search(read("tests/unit/pages/manual_test.cc")), "the control: this file may skip"
+    for path in files(".cc", ".h", under="tests"):
+        for number, line in enumerate(read(path).split("\n"), 1):
+            other = "SKIPPED" in line or (counted.search(line) and not re.search(r"print|puts|cout", line))
+            assert not other, f"{path}:{number}: a skip is printed to standard output as 'SKIP: why', at the beginning of a line"

@@ -98,3 +98,14 @@ def test_commands_of_the_readmes_exist():
                 words = line.strip().removeprefix("$ ").removeprefix("sudo ").split()
                 if words and re.match(r"^\.?[\w-]+/[\w/.-]+$", words[0]) and not words[0].startswith("build/"):
                     assert os.access(f"{ROOT}/{words[0]}", os.X_OK), f"{path}: {line.strip()}: no such command"
+
+
+def test_every_file_of_lib_has_a_row_in_the_table_and_every_row_a_file():
+    table = read("tests/README.md").partition("## What is in `lib/`\n")[2].partition("\n## ")[0]
+    cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("|")]
+    named = [name for cell in cells for name in re.findall(r"`(\w+\.py)`", cell)]
+    there = {os.path.basename(path) for path in files(".py", under="tests/lib")} - {"__init__.py"}
+    assert there - set(named) == set(), f"no row in tests/README.md: {sorted(there - set(named))}"
+    assert set(named) - there == set(), f"not in tests/lib: {sorted(set(named) - there)}"
+    twice = {name for name in named if named.count(name) > 1}
+    assert not twice, f"two rows in tests/README.md: {sorted(twice)}"

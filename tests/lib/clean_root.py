@@ -4,14 +4,10 @@ has it as its root (pivot_root, for a chroot may make no user namespaces), with 
 import os
 import shutil
 import subprocess
-import sys
 
-from lib.expect import Skip
+from lib.debian_root import make_root
 from lib.lab import REPOSITORY
 from lib.processes import Process, wait_for
-
-sys.path.insert(0, f"{REPOSITORY}/vm-images")
-from builder import debian  # noqa: E402
 
 TESTS = f"{REPOSITORY}/tests"
 ENVIRONMENT = ["LC_ALL=C.UTF-8", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive",
@@ -53,16 +49,7 @@ class CleanRoot:
         self.holder = None
 
     def __enter__(self):
-        if not shutil.which("mmdebstrap"):
-            raise Skip("mmdebstrap is missing: deploy/install-packages image-root")
-        os.makedirs(self.root)
-        lines = debian.sources()
-        done = subprocess.run(["mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory", "--dpkgopt=force-unsafe-io",
-                               "--aptopt=APT::Install-Recommends false", f"--include={','.join(self.packages)}",
-                               debian.suite_of(lines), self.root, "-"],
-                              input="\n".join(lines) + "\n", capture_output=True, text=True, timeout=400)
-        if done.returncode != 0:
-            raise AssertionError(f"mmdebstrap: {done.stderr[-4000:]}")
+        make_root(self.folder, self.packages)
         self.holder = Process(["unshare", "--mount", "sh", "-c", ENTER, "sh", self.root, TESTS, *self.paths], f"{self.folder}/holder.log")
         try:
             wait_for(self._entered, 30, "the namespace of the clean root")

@@ -1,7 +1,7 @@
 """A registry of containers' images in the world: Debian's docker-registry behind nginx, which serves only who has its password."""
 
 import contextlib
-import crypt
+import ctypes
 import os
 import shutil
 
@@ -23,6 +23,16 @@ auth: {{htpasswd: {{realm: registry, path: {folder}/htpasswd}}}}
 """
 
 
+def bcrypt(password):
+    """The only kind of hash that the registry takes, by libcrypt, which every Debian has; Python's own module ends with 3.12."""
+    library = ctypes.CDLL("libcrypt.so.1")
+    for function in (library.crypt_gensalt, library.crypt):
+        function.restype = ctypes.c_char_p
+    made = library.crypt(password.encode(), library.crypt_gensalt(b"$2b$", ctypes.c_ulong(4), None, 0))
+    assert made and made.startswith(b"$2b$"), made  # "*0" is how it says that it could not
+    return made.decode()
+
+
 class ContainerRegistry:
     def __init__(self, lab):
         if not shutil.which("docker-registry"):
@@ -30,7 +40,7 @@ class ContainerRegistry:
         self.lab, self.folder = lab, f"{lab.folder}/registry"
         os.makedirs(self.folder)
         with open(f"{self.folder}/htpasswd", "w") as file:
-            file.write(f"{USER}:{crypt.crypt(SECRET, crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16))}\n")
+            file.write(f"{USER}:{bcrypt(SECRET)}\n")
         with open(f"{self.folder}/config.yml", "w") as file:
             file.write(_CONFIG.format(folder=self.folder, port=PORT))
         self.process = lab.world.start_process(["docker-registry", "serve", f"{self.folder}/config.yml"], "registry.log")

@@ -5,18 +5,13 @@ import base64
 import glob
 import json
 import os
-import pathlib
 import shutil
 import socket
 import subprocess
-import sys
 
+from lib.debian_root import make_root
 from lib.expect import Skip
-from lib.lab import REPOSITORY
 from lib.processes import Process, wait_for
-
-sys.path.insert(0, f"{REPOSITORY}/vm-images")
-from builder import debian  # noqa: E402
 
 # What such a host has anyway, what `enforcerctl image build mini` needs, and the origin's programs.
 PACKAGES = ("systemd-sysv udev dbus linux-image-cloud-amd64 iproute2 python3 curl openssl ca-certificates busybox-static kmod procps "
@@ -49,12 +44,10 @@ WantedBy=multi-user.target
 class DebianHost:
     def __init__(self, folder, packages, put):
         """folder: where its disk lies. packages: beside PACKAGES. put(root): puts further files below the folder `root`."""
-        missing = [name for name in ("mmdebstrap", "mke2fs", "qemu-system-x86_64") if not shutil.which(name)]
+        missing = [name for name in ("mke2fs", "qemu-system-x86_64") if not shutil.which(name)]
         if missing:
             raise Skip(f"not installed: {', '.join(missing)}")
-        self.folder, root = folder, pathlib.Path(f"{folder}/root")
-        root.mkdir()
-        debian.make_root(root, [*PACKAGES, *packages], pathlib.Path(f"{folder}/root.log"))
+        self.folder, root = folder, make_root(folder, [*PACKAGES, *packages])
         put(str(root))
         self._put_agent(root)
         for name in ("vmlinuz", "initrd.img"):

@@ -4,8 +4,8 @@ import hashlib
 import os
 import pathlib
 import shutil
-import subprocess
 
+from lib import images
 from lib.expect import Skip
 from lib.lab import REPOSITORY, build_folder
 from lib.processes import wait_for
@@ -19,27 +19,24 @@ COMMAND_SECONDS = 300
 
 def docker_image():
     """The folder with the image. It is built when it is missing or was made of something else than what is here now."""
-    images, init = f"{build_folder()}/images", f"{build_folder()}/vm-images/enforcer-init"
-    kernel_root = os.environ.get("ENFORCER_KERNEL_ROOT", "/")
-    made_of, stamp = _digest(init, kernel_root), pathlib.Path(f"{images}/docker.made-of")
-    if not (os.path.exists(f"{images}/docker/image.json") and stamp.exists() and stamp.read_text() == made_of):
+    output = f"{build_folder()}/images"
+    made_of, stamp = _digest(), pathlib.Path(f"{output}/docker.made-of")
+    if not (os.path.exists(f"{output}/docker/image.json") and stamp.exists() and stamp.read_text() == made_of):
         if missing := [program for program in ("mmdebstrap", "mkfs.erofs") if not shutil.which(program)]:
             raise Skip(f"{', '.join(missing)} missing: deploy/install-packages image-root")
         print("building the image docker")
-        argv = [f"{REPOSITORY}/vm-images/build", "docker", "--output", images, "--init", init, "--kernel-root", kernel_root]
-        done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=IMAGE_SECONDS)
-        assert done.returncode == 0, f"vm-images/build docker:\n{done.stdout}"
+        images.build("docker", output, seconds=IMAGE_SECONDS)
         stamp.write_text(made_of)
-    return reachable(images)
+    return reachable(output)
 
 
-def _digest(init, kernel_root):
+def _digest():
     """Of all that goes into the image but the packages, of which any will do."""
     folder, digest = pathlib.Path(f"{REPOSITORY}/vm-images"), hashlib.sha256()
-    for path in [folder / "build", *sorted(folder.glob("builder/*.py")), *sorted(folder.glob("profiles/**/*")), pathlib.Path(init)]:
+    for path in [folder / "build", *sorted(folder.glob("builder/*.py")), *sorted(folder.glob("profiles/**/*")), pathlib.Path(images.init())]:
         if path.is_file():
             digest.update(f"{path} {path.stat().st_mode}\n".encode() + path.read_bytes())
-    digest.update("".join(sorted(path.name for path in pathlib.Path(kernel_root).glob("boot/vmlinuz-*"))).encode())
+    digest.update("".join(sorted(path.name for path in pathlib.Path(images.KERNEL_ROOT).glob("boot/vmlinuz-*"))).encode())
     return digest.hexdigest()
 
 

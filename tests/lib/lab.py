@@ -7,6 +7,7 @@ Every name (namespaces, instance, folder) derives from the test's name and the b
 killed run is cleaned up by the next.
 """
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -29,6 +30,21 @@ def names_of(test, build):
     """(prefix of everything the test makes outside its folder, its folder)."""
     digest = hashlib.sha256(f"{test} {os.path.realpath(build)}".encode()).hexdigest()[:8]
     return f"t{digest}", f"/tmp/enforcer-tests/{digest}"
+
+
+@contextlib.contextmanager
+def work_folder(suffix=""):
+    """An empty folder of the test's own, which is gone afterwards. suffix: where the test has more than one, or the one without a suffix
+    is a lab's."""
+    folder = names_of(os.environ["ENFORCER_TEST"], build_folder())[1] + suffix
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    for place in (os.path.dirname(folder), folder):
+        os.chmod(place, 0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def policy(*allow, name="p", guests="{matchLabels: {lab: yes}}", extra=""):

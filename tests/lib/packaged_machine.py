@@ -5,13 +5,13 @@ import contextlib
 import json
 import os
 
+from lib import images
 from lib.clean_root import CleanRoot
 from lib.expect import equal
 from lib.lab import Lab, policy
 from lib.packages import dependencies
 from lib.processes import wait_for
 from lib.service_unit import ServiceUnit
-from lib.small_root import build_image
 from lib.vm_lab import BOOT_SECONDS
 from lib.world import DNS_IPV4
 
@@ -111,7 +111,7 @@ def packaged_machine(packages):
     """With what the packages depend on, but not with them. Its systemd is a double that is not "running" yet (boot_systemd)."""
     with Lab(start=False, guests=()) as lab:
         lab.bare_guest("g1")
-        build_image("mini", f"{lab.folder}/images")
+        images.build("mini", f"{lab.folder}/images")
         with CleanRoot(lab.folder, dependencies(packages), lab.host, [lab.guests["g1"].netns.path, f"{lab.folder}/images",
                                                                       f"{lab.folder}/pki"]) as root:
             root.write("/usr/local/bin/systemctl", SYSTEMCTL, 0o755)

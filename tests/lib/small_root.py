@@ -6,8 +6,8 @@ import shutil
 import subprocess
 import tempfile
 
+from lib import images
 from lib.expect import Skip
-from lib.lab import REPOSITORY, build_folder
 
 PROGRAMS = ["/usr/bin/git", "/usr/sbin/mkfs.ext4"]
 FOLDERS = ["proc", "sys", "dev", "run", "tmp", "root", "home", "etc/skel", "bin", "sbin", "usr/bin", "usr/sbin", "usr/lib/python3",
@@ -47,14 +47,6 @@ def _fill(root):
     os.symlink("../bin/busybox", f"{root}/usr/bin/env")
 
 
-def build_image(profile, output, environment=None):
-    done = subprocess.run([f"{REPOSITORY}/vm-images/build", profile, "--output", output, "--init",
-                           f"{build_folder()}/vm-images/enforcer-init", "--kernel-root", os.environ.get("ENFORCER_KERNEL_ROOT", "/")],
-                          env=environment, capture_output=True, text=True, timeout=120)
-    if done.returncode != 0:
-        raise AssertionError(f"vm-images/build {profile}: {done.stdout}{done.stderr}")
-
-
 def build_small_agent(output):
     """Makes output/agent with the builder of images itself, whose mmdebstrap is a copy of these files."""
     missing = [p for p in [*PROGRAMS, "mkfs.erofs", "busybox"] if not shutil.which(p)]
@@ -67,4 +59,4 @@ def build_small_agent(output):
             # Its last two arguments are the folder to fill and where sources.list comes from.
             file.write(f'#!/bin/sh\ncat >/dev/null\nfor last; do root=$before; before=$last; done\ncp -a {work}/root/. "$root"\n')
         os.chmod(f"{work}/bin/mmdebstrap", 0o755)
-        build_image("agent", output, {**os.environ, "PATH": f"{work}/bin:{os.environ['PATH']}"})
+        images.build("agent", output, {**os.environ, "PATH": f"{work}/bin:{os.environ['PATH']}"})

@@ -1,10 +1,9 @@
 """A lab whose guests are real: QEMU microVMs booted by the daemons, used through `enforcerctl run`."""
 
 import json
-import os
-import subprocess
 
-from lib.lab import REPOSITORY, Lab, build_folder, policy
+from lib import images
+from lib.lab import Lab, build_folder, policy
 from lib.processes import wait_for
 from lib.reachable import reachable
 
@@ -13,11 +12,10 @@ BOOT_SECONDS = 120  # of a loaded machine under TCG; an idle one takes three
 
 def vm_lab(*allow, credentials=None, **config):
     """A lab without attached guests that can boot the image `mini`. credentials: as for Lab."""
-    build = build_folder()
-    subprocess.run([f"{REPOSITORY}/vm-images/build", "mini", "--output", f"{build}/images", "--init",
-                    f"{build}/vm-images/enforcer-init", "--kernel-root", os.environ.get("ENFORCER_KERNEL_ROOT", "/")],
-                   check=True, timeout=120)
-    return Lab(policy=policy(*allow) if allow else "", guests=(), credentials=credentials, config={"images": {"roots": [reachable(f"{build}/images")]}, **config})
+    output = f"{build_folder()}/images"
+    images.build("mini", output)
+    return Lab(policy=policy(*allow) if allow else "", guests=(), credentials=credentials,
+               config={"images": {"roots": [reachable(output)]}, **config})
 
 
 def run(lab, *arguments, **options):

@@ -2,72 +2,19 @@
 
 import array
 import glob
-import json
 import os
 import select
-import shutil
 import socket
 import subprocess
 
-from lib.daemons import ENFORCERD_UID, Enforcer
+from lib.daemons import ENFORCERD_UID
 from lib.expect import equal
+from lib.hostd_bench import Bench, ask_waiting, image_that_takes_long_to_check, refusal
 from lib.hostd_client import VERSION, Link, connect_as
-from lib.lab import build_folder, names_of
-from lib.netns import Netns
 from lib.processes import wait_for
-from lib.runner import hang_guard
 
 MARK, SO_MARK = 0x77000000, 36
-MAX_GUESTS = 4096  # ENFORCER_MAX_GUESTS
 ORIGIN, ORIGIN_IPV6 = "93.184.216.34", "2600:9000::1"
-
-
-class Bench:
-    """hostd in a namespace of its own, and guests' namespaces; all of it gone at the end."""
-
-    def __enter__(self):
-        prefix, self.folder = names_of(os.environ["ENFORCER_TEST"], build_folder())
-        shutil.rmtree(self.folder, ignore_errors=True)
-        os.makedirs(self.folder)
-        self.prefix = prefix
-        self.host = Netns(f"{prefix}-host")
-        self.enforcer = Enforcer(build_folder(), self.host, self.folder, prefix)
-        self.enforcer.write_config()
-        self.enforcer.teardown()
-        self.host.create()
-        self.guests = []
-        self.socket_path = f"{self.enforcer.run_dir}/hostd.sock"
-        return self
-
-    def start(self):
-        """hostd, until it serves: the socket of a killed one may still be there."""
-        self.enforcer.start_hostd()
-        wait_for(lambda: self.enforcer.hostd.output().count(" is up (") == self.starts() + 1, 20, "hostd to be up")
-        self._starts = self.starts() + 1
-        return self
-
-    def starts(self):
-        return getattr(self, "_starts", 0)
-
-    def namespace(self, name):
-        made = Netns(f"{self.prefix}-{name}").create()
-        self.guests.append(made)
-        return made
-
-    def gateway(self):
-        return Netns(os.path.basename(self.enforcer.gateway_path))
-
-    def __exit__(self, kind, error, trace):
-        try:
-            if kind is not None and self.enforcer.hostd:
-                print(f"---- hostd.log\n{self.enforcer.hostd.output()}")
-            reports = self.enforcer.crash_reports()
-            assert not reports, "\n".join(reports)
-        finally:
-            for guest in self.guests:
-                guest.remove()
-            self.enforcer.teardown()
-            self.host.remove()
 
 
 def open_connection(netns, address, port, seconds=5):
@@ -287,48 +234,23 @@ def test_what_happens_without_enforcerd_it_is_told_when_it_is_back():
         successor.close()
 
 
-def image_that_takes_long_to_check(folder):
-    """An image with a kernel of 4 TiB, all of it a hole, which hostd hashes for an hour; the folder that it is in."""
-    os.makedirs(f"{folder}/images/huge")
-    sizes = {"vmlinuz": 4 << 40, "initramfs": 1}
-    for name, size in sizes.items():
-        with open(f"{folder}/images/huge/{name}", "wb") as file:
-            file.truncate(size)
-    files = {name: {"size": size, "sha256": "0" * 64} for name, size in sizes.items()}
-    with open(f"{folder}/images/huge/image.json", "w") as file:
-        json.dump({"profile": "huge", "kernel_version": "6.1", "memory_mib": 64, "files": files}, file)
-    return f"{folder}/images"
-
-
-@hang_guard(300)
-def test_guests_that_wait_for_their_image_are_counted_and_their_names_taken():
+def test_guests_that_wait_for_their_image_have_their_names_and_lose_them_when_deleted():
     with Bench() as bench:
         bench.enforcer.write_config(images={"roots": [image_that_takes_long_to_check(bench.folder)]})
         bench.start()
         link = Link(bench.socket_path).serve()
-
-        def ask(number, name):
-            link.send(type="create_guest", request=number, name=name, labels={}, owner=0, owner_group=0, image="huge", memory_mib=0, cpus=1,
-                      disk_mib=64, workspaces=[], ephemeral=False)
-
-        def answered():
-            reply = link.until("reply")[0]
-            return reply["request"], reply["error"]["code"]
-
-        for number in range(1, MAX_GUESTS + 1):
-            ask(number, f"g{number}")
-        ask(9001, "g7")
-        equal(answered(), (9001, "conflict"))
-        ask(9002, "one-more")
-        equal(answered(), (9002, "unavailable"))
+        for number in range(1, 9):
+            ask_waiting(link, number, f"g{number}")
+        ask_waiting(link, 9001, "g7")
+        equal(refusal(link), (9001, "conflict"))
         link.send(type="delete_guest", request=9003, name="g7", slot=0)
-        equal(answered(), (7, "conflict"))  # whoever waits for the one that is deleted is told
+        equal(refusal(link), (7, "conflict"))  # whoever waits for the one that is deleted is told
         assert "error" not in link.until("reply")[0]
-        ask(9004, "one-more")  # there is room for one now
-        ask(9005, "two-more")
-        equal(answered(), (9005, "unavailable"))
+        ask_waiting(link, 9004, "g7")  # the name is free, and taken again
+        ask_waiting(link, 9005, "g7")
+        equal(refusal(link), (9005, "conflict"))
         link.close()
-        wait_for(lambda: "enforcerd is gone" in bench.enforcer.hostd.output(), 10, "hostd to see the end")
+        wait_for(lambda: "enforcerd is gone" in bench.enforcer.hostd.output(), 20, "hostd to see the end")
         successor = Link(bench.socket_path).serve()  # nobody waits any more, and nothing is left of them
         equal(successor.create()["error"]["code"], "not_found")
         equal(successor.guests, {})

@@ -8,7 +8,7 @@ import stat
 import subprocess
 
 from lib.expect import equal
-from lib.lab import REPOSITORY, build_folder, names_of
+from lib.lab import REPOSITORY, build_folder, work_folder
 
 
 def pages_of(folder):
@@ -57,15 +57,10 @@ EXPECTED = {
 @contextlib.contextmanager
 def installed():
     """The folder that stands for "/", with everything installed below."""
-    _, folder = names_of(os.environ["ENFORCER_TEST"], build_folder())
-    shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(folder)
     os.umask(0o022)
-    install(folder)
-    try:
+    with work_folder() as folder:
+        install(folder)
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def install(folder):

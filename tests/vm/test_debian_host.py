@@ -3,15 +3,14 @@ cgroups of version 2."""
 
 import os
 import shutil
-import tempfile
 
 from lib.debian_host import DebianHost
 from lib.expect import equal
+from lib.lab import work_folder
 from lib.packages import RELEASE, dependencies, pack
 from lib.processes import wait_for
 from lib.runner import hang_guard
 
-PLACE = "/tmp/enforcer-tests"
 POLICY = """apiVersion: enforcer.dev/v1
 kind: Policy
 metadata: {name: agents}
@@ -35,8 +34,7 @@ echo nameserver 127.0.0.1 > /etc/resolv.conf
 
 @hang_guard(900)
 def test_packages_run_on_debian_12_under_its_own_systemd_kernel_and_cgroups_and_are_upgraded_and_purged():
-    os.makedirs(PLACE, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="debian-", dir=PLACE) as folder:
+    with work_folder() as folder:
         packages = pack(f"{folder}/one")
         newer = pack(f"{folder}/newer", f"CPACK_DEBIAN_PACKAGE_RELEASE={RELEASE + 1}")
 

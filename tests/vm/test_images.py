@@ -1,6 +1,7 @@
 """Guests' images: how they are built, what becomes of a build that fails or is killed, and what hostd makes of a file that changed."""
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -9,30 +10,19 @@ import subprocess
 import tempfile
 
 from lib.expect import Skip, equal
-from lib.lab import REPOSITORY, build_folder
+from lib.images import KERNEL_ROOT, command
+from lib.images import try_build as build
+from lib.lab import REPOSITORY, work_folder
 from lib.processes import wait_for
 from lib.runner import hang_guard
 from lib.vm_lab import run, vm_lab
 
-KERNEL_ROOT = os.environ.get("ENFORCER_KERNEL_ROOT", "/")
-PLACE = "/tmp/enforcer-tests"
+_folders = itertools.count()
 
 
-@contextlib.contextmanager
 def folder():
-    os.makedirs(PLACE, mode=0o755, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="images-", dir=PLACE) as path:
-        os.chmod(path, 0o755)
-        yield path
-
-
-def command(profile, output, *more):
-    return [f"{REPOSITORY}/vm-images/build", profile, "--output", output, "--init", f"{build_folder()}/vm-images/enforcer-init",
-            "--kernel-root", KERNEL_ROOT, *more]
-
-
-def build(profile, output, *more, **options):
-    return subprocess.run(command(profile, output, *more), capture_output=True, text=True, timeout=100, **options)
+    """A new one each time."""
+    return work_folder(f".{next(_folders)}")
 
 
 def contents(path):

@@ -1,10 +1,9 @@
 """The life of the Debian packages on a clean Debian: installed, upgraded under live guests, removed, purged."""
 
 import os
-import shutil
 
 from lib.expect import equal
-from lib.lab import build_folder, names_of
+from lib.lab import work_folder
 from lib.microvm import runs
 from lib.packages import NAMES, RELEASE, pack
 from lib.packaged_machine import boot_systemd, packaged_machine
@@ -12,6 +11,7 @@ from lib.processes import wait_for
 from lib.runner import hang_guard
 from lib.vm_lab import BOOT_SECONDS
 
+LEFT_TO_ALL = "the life of the packages without systemd, with a microVM"
 # What dpkg and its tools keep for themselves, and accounts, which stay (deploy/debian/postrm).
 OF_DPKG = ("/var/lib/dpkg", "/var/log/dpkg.log", "/var/cache/debconf", "/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow",
            "/etc/.pwd.lock")
@@ -41,15 +41,11 @@ def install(machine, packages):
 
 @hang_guard(900)
 def test_invariant_11_packages_are_upgraded_under_live_guests_and_leave_nothing_when_purged():
-    folder = names_of(os.environ["ENFORCER_TEST"], build_folder())[1] + ".packages"  # the folder itself is the lab's
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
+    with work_folder(".packages") as folder:
         packages = pack(f"{folder}/one")
         newer = pack(f"{folder}/newer", f"CPACK_DEBIAN_PACKAGE_RELEASE={RELEASE + 1}")
         with packaged_machine(packages.values()) as machine:
             live(machine, packages, newer)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def live(machine, packages, newer):

@@ -1,6 +1,5 @@
 """The Debian packages: what is in them, what Debian's own tools say of them, and that packing again gives the same bytes."""
 
-import contextlib
 import hashlib
 import json
 import os
@@ -9,7 +8,7 @@ import shutil
 import subprocess
 
 from lib.expect import Skip, equal
-from lib.lab import REPOSITORY, build_folder, names_of
+from lib.lab import REPOSITORY, work_folder
 from lib.packages import NAMES, RELEASE, field, pack, unpacked
 from lib.runner import hang_guard
 
@@ -21,17 +20,6 @@ PLACES = [
     (r"usr/share/enforcer/(grafana|prometheus|runbooks)/.*", "enforcer-dashboards"),
     (r"(etc/enforcer|usr/sbin|usr/lib/(enforcer|systemd|sysusers\.d|tmpfiles\.d)|usr/share/(enforcer|man/man8))/.*", "enforcer"),
 ]
-
-
-@contextlib.contextmanager
-def work_folder():
-    _, folder = names_of(os.environ["ENFORCER_TEST"], build_folder())
-    shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(folder)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def files_below(folder):
@@ -101,7 +89,6 @@ def test_lintian_finds_no_errors():
         raise Skip("lintian is missing: deploy/install-packages test")
     with work_folder() as folder:
         packages = pack(f"{folder}/packages")
-        os.chmod(folder, 0o755)
         equal(lintian(*packages.values()).returncode, 0, "lintian's status")
         # The control: it would have said something.
         broken = unpacked(packages["enforcerctl"], f"{folder}/broken")

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 from lib.expect import equal
-from lib.lab import REPOSITORY, build_folder, names_of
+from lib.lab import REPOSITORY, work_folder
 from lib.packages import NAMES, pack
 from lib.runner import hang_guard
 
@@ -41,14 +41,10 @@ def digests(packages):
 
 @hang_guard(3600)
 def test_second_build_in_another_folder_gives_the_same_packages():
-    _, folder = names_of(os.environ["ENFORCER_TEST"], build_folder())
-    clone = f"{folder}/elsewhere/with/a/longer/path"
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
+    with work_folder() as folder:
+        clone = f"{folder}/elsewhere/with/a/longer/path"
         copy_of_sources(clone)
         run(clone, "cmake", "--preset", "release", "-DBUILD_TESTING=OFF")
         run(clone, "cmake", "--build", "--preset", "release", "--target", *PROGRAMS)
         other = pack(f"{folder}/other", build=f"{clone}/build/release", environment=SAME_TIME)
         equal(digests(other), digests(pack(f"{folder}/one", environment=SAME_TIME)))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

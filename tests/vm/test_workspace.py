@@ -5,10 +5,10 @@ import signal
 import stat
 import subprocess
 
+from lib import images
 from lib.expect import equal
 from lib.processes import wait_for
 from lib.runner import hang_guard
-from lib.small_root import build_image
 from lib.workspace_lab import GUEST_UIDS, KIM, WorkspaceLab, processes
 
 
@@ -148,7 +148,7 @@ def test_folder_that_may_not_be_shared_is_refused_with_a_reason_and_nothing_is_l
 @hang_guard(300)
 def test_image_without_a_root_says_that_it_shares_nothing():
     with WorkspaceLab() as lab:
-        build_image("mini", f"{lab.folder}/images")
+        images.build("mini", f"{lab.folder}/images")
         done = lab.kim.ctl("run", "--image", "mini", "--workspace", lab.project, "--", "true", timeout=60)
         equal(done.returncode, 125, done.stderr)
         assert "image 'mini' cannot share folders of the host" in done.stderr, done.stderr

@@ -25,23 +25,9 @@ namespace shape = policy::shape;
 
 namespace {
 
-constexpr std::uint32_t kMostOfALimit = 1'000'000'000;
-
 template <class T>
 void assign(T& into, std::optional<T> value) {
   if (value) into = *std::move(value);
-}
-
-/// A number from 1, into a member.
-template <class Object, auto member>
-void read_count(const YamlNode& node, Object& into, Reader& reader) {
-  if (const auto number = policy::read_number(node, 1, kMostOfALimit, reader))
-    into.*member = static_cast<std::uint32_t>(*number);
-}
-
-template <class Object, auto member>
-void read_duration(const YamlNode& node, Object& into, Reader& reader) {
-  assign(into.*member, policy::read_duration(node, reader));
 }
 
 template <auto member, Family family, int shortest, int longest>
@@ -49,8 +35,7 @@ void read_pool_field(const YamlNode& node, GuestAddresses& into, Reader& reader)
   assign(into.*member, read_pool(node, family, shortest, longest, reader));
 }
 
-// Values of more than one table.
-constexpr Shape kCount = shape::number(1, kMostOfALimit);
+// Values of more than one key.
 constexpr Shape kIpv4Block = shape::text("IPv4 block", "^[0-9.]+/[0-9]+$");
 constexpr Shape kIpv6Block = shape::text("IPv6 block", "^[0-9a-fA-F:.]+/[0-9]+$");
 
@@ -204,46 +189,6 @@ constexpr Field<Config::Workspaces> kWorkspacesFields[] = {
      [](const YamlNode& n, Config::Workspaces& w, Reader& r) { w.roots = read_workspace_roots(n, r); }},
 };
 
-constexpr std::string_view kUnlimited[] = {"unlimited"};
-
-constexpr Field<Limits> kLimitFields[] = {
-    {"connections", Need::kOptional, kCount, "At the same time. Default 512.",
-     read_count<Limits, &Limits::connections>},
-    {"halfOpen", Need::kOptional, kCount, "Of them, those that have not said what they want. Default 128.",
-     read_count<Limits, &Limits::half_open>},
-    {"requestsPerMinute", Need::kOptional, kCount, "Requests over HTTP that are looked into. Default 6000.",
-     read_count<Limits, &Limits::requests_per_minute>},
-    {"decisionsPerMinute", Need::kOptional, kCount, "Decisions of any kind. Default 6000.",
-     read_count<Limits, &Limits::decisions_per_minute>},
-    {"distinctNamesPerHour", Need::kOptional, kCount,
-     "New names below each suffix that only a wildcard allows. Default 500.",
-     read_count<Limits, &Limits::distinct_names_per_hour>},
-    {"uploadBytesPerHour", Need::kOptional, shape::size("size or unlimited", kUnlimited),
-     "What a guest sends to all its origins. Default unlimited.",
-     [](const YamlNode& n, Limits& limits, Reader& r) {
-       limits.upload_bytes_per_hour.reset();
-       if (n.kind != YamlNode::Kind::kText || n.text != kUnlimited[0])
-         limits.upload_bytes_per_hour = policy::read_size(n, r);
-     }},
-    {"dnsPerSecond", Need::kOptional, kCount, "DNS queries. Default 50.", read_count<Limits, &Limits::dns_per_second>},
-};
-
-constexpr Field<Deadlines> kDeadlineFields[] = {
-    {"classify", Need::kOptional, shape::duration(),
-     "From the connection until it is known what the guest wants. Default 10s.",
-     read_duration<Deadlines, &Deadlines::classify>},
-    {"tlsHandshake", Need::kOptional, shape::duration(), "Default 10s.",
-     read_duration<Deadlines, &Deadlines::tls_handshake>},
-    {"originConnect", Need::kOptional, shape::duration(), "Looking up the name and connecting together. Default 10s.",
-     read_duration<Deadlines, &Deadlines::origin_connect>},
-    {"requestHead", Need::kOptional, shape::duration(), "Default 30s.",
-     read_duration<Deadlines, &Deadlines::request_head>},
-    {"requestBody", Need::kOptional, shape::duration(), "Of a body that must be read before the decision. Default 60s.",
-     read_duration<Deadlines, &Deadlines::request_body>},
-    {"idle", Need::kOptional, shape::duration(), "Of a connection over which nothing moves. Default 1h.",
-     read_duration<Deadlines, &Deadlines::idle>},
-};
-
 void read_instance(const YamlNode& node, Config& config, Reader& reader) {
   const auto text = policy::read_text(node, "instance", reader);
   if (!text) return;
@@ -288,8 +233,6 @@ constexpr Section<Config::Metrics> kMetrics{"metrics", kMetricsFields};
 constexpr Section<Config::Review> kReview{"review", kReviewFields};
 constexpr Section<Config::Images> kImages{"images", kImagesFields};
 constexpr Section<Config::Workspaces> kWorkspaces{"workspaces", kWorkspacesFields};
-constexpr Section<Limits> kLimits{"limits", kLimitFields};
-constexpr Section<Deadlines> kDeadlines{"deadlines", kDeadlineFields};
 
 /// A part of the configuration that has its own table.
 template <auto member, const auto& section>
@@ -330,10 +273,10 @@ constexpr Field<Config> kConfigFields[] = {
      read_section<&Config::images, kImages>},
     {"workspaces", Need::kOptional, shape::object(policy::fields_of<kWorkspacesFields>),
      "Folders that guests may share.", read_section<&Config::workspaces, kWorkspaces>},
-    {"limits", Need::kOptional, shape::object(policy::fields_of<kLimitFields>),
-     "For each guest; a policy may lower them.", read_section<&Config::limits, kLimits>},
-    {"deadlines", Need::kOptional, shape::object(policy::fields_of<kDeadlineFields>),
-     "How long one side may let the other wait.", read_section<&Config::deadlines, kDeadlines>},
+    {"limits", Need::kOptional, shape::object(limit_fields), "For each guest; a policy may lower them.",
+     [](const YamlNode& n, Config& c, Reader& r) { read_limits(n, c.limits, r); }},
+    {"deadlines", Need::kOptional, shape::object(deadline_fields), "How long one side may let the other wait.",
+     [](const YamlNode& n, Config& c, Reader& r) { read_deadlines(n, c.deadlines, r); }},
 };
 
 ConfigOutcome unreadable(const std::string& path, const Error& error) {

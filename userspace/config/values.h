@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,6 +31,17 @@ enum class Family { kIpv4, kIpv6 };
 /// reported, when it is something else.
 [[nodiscard]] std::vector<std::string> read_command(const policy::YamlNode& node, std::string_view what,
                                                     policy::Reader& reader);
+
+/// How many of something a setting may allow: 1 to 1,000,000,000.
+inline constexpr std::uint32_t kMostOfALimit = 1'000'000'000;
+inline constexpr policy::Shape kCount = policy::shape::number(1, kMostOfALimit);
+
+/// A number from 1, into a member.
+template <class Object, auto member>
+void read_count(const policy::YamlNode& node, Object& into, policy::Reader& reader) {
+  if (const auto number = policy::read_number(node, 1, kMostOfALimit, reader))
+    into.*member = static_cast<std::uint32_t>(*number);
+}
 
 /// A duration within bounds of whole seconds, both included.
 [[nodiscard]] std::optional<std::chrono::milliseconds> read_bounded_duration(const policy::YamlNode& node,

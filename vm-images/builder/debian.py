@@ -68,14 +68,14 @@ def suite_of(lines):
     return suites.pop()
 
 
-def make_root(root, packages, log):
-    """Fills the folder `root`. In a mount and a process namespace of its own, so that an end of the build, whatever it is,
+def make_root(root, packages, log, dpkg_options=DPKG_OPTIONS):
+    """Fills the folder `root`, which keeps the options of dpkg. In a mount and a process namespace of its own, so that an end of the build, whatever it is,
     ends all of it and leaves no mount behind."""
     lines = sources()
     environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "SOURCE_DATE_EPOCH": str(EPOCH), **_proxy()}
     command = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc",
                "mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory",
-               "--aptopt=APT::Install-Recommends false", *[f"--dpkgopt={option}" for option in DPKG_OPTIONS],
+               "--aptopt=APT::Install-Recommends false", *[f"--dpkgopt={option}" for option in dpkg_options],
                f"--include={','.join(packages)}", suite_of(lines), str(root), "-"]
     with open(log, "w") as output:
         mmdebstrap = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.PIPE, text=True,

@@ -5,8 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "config/paths.h"
 
@@ -36,13 +38,55 @@ std::string shipped_file() {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
+/// Keys without "Default X.": an empty list, which is said in other words.
+const std::set<std::string> kEmptyByDefault = {"dns.servers", "originTrust.files"};
+
+/// X of the sentence "Default X." or "Default X: and why."; empty where there is none.
+std::string said_default(std::string_view about) {
+  static constexpr std::string_view kSays = "Default ";
+  const auto begin = about.find(kSays);
+  if (begin == std::string_view::npos) return "";
+  about.remove_prefix(begin + kSays.size());
+  return std::string(about.substr(0, std::min(about.find(": "), about.rfind('.'))));
+}
+
+/// Adds a file in which every key of the table has the value that its sentence calls the default; how many there are.
+std::size_t write_said_defaults(const std::vector<policy::FieldShape>& fields, const std::string& path,
+                                std::string& text) {
+  std::size_t count = 0;
+  const std::string indent(2 * static_cast<std::size_t>(std::ranges::count(path, '.')), ' ');
+  for (const auto& field : fields) {
+    const std::string name = path + std::string(field.key);
+    CAPTURE(name);
+    if (field.shape.fields != nullptr) {
+      text += fmt::format("{}{}:\n", indent, field.key);
+      count += write_said_defaults(field.shape.fields(), name + ".", text);
+      continue;
+    }
+    const std::string value = said_default(field.about);
+    CHECK(value.empty() == kEmptyByDefault.contains(name));
+    text += fmt::format("{}{}: {}\n", indent, field.key, value.empty() ? "[]" : value);
+    ++count;
+  }
+  return count;
+}
+
+/// The defaults as the reference and editors tell them.
+std::string said_defaults() {
+  std::string text;
+  const std::size_t count = write_said_defaults(config_fields(), "", text);
+  CHECK(count >= 40);
+  CHECK(text.contains("limits:\n  connections: 512\n"));
+  return text;
+}
+
 TEST_CASE("every_key_has_a_default") {
   for (const std::string& text : {std::string(), std::string("# nothing\n"), std::string("{}"),
-                                  std::string("dns: {}\naudit: {}\n"), shipped_file()}) {
+                                  std::string("dns: {}\naudit: {}\n"), shipped_file(), said_defaults()}) {
     CAPTURE(text);
     const Config config = must_parse(text);
     CHECK(config.instance == "default");
-    CHECK((config.workers >= 1 && config.workers <= 64));
+    CHECK((config.workers >= 1 && config.workers <= 64 && config.workers == Config().workers));
     CHECK(config.accelerator == Accelerator::kAuto);
     CHECK(config.guests.ipv4_pool.to_string() == "100.64.0.0/16");
     CHECK(config.guests.ipv6_pool.to_string() == "fd77:e::/48");
@@ -66,7 +110,7 @@ TEST_CASE("every_key_has_a_default") {
     CHECK(config.limits == Limits());
     const Deadlines& deadlines = config.deadlines;
     CHECK((deadlines.classify == 10s && deadlines.tls_handshake == 10s && deadlines.origin_connect == 10s));
-    CHECK((deadlines.request_head == 30s && deadlines.idle == 1h));
+    CHECK((deadlines.request_head == 30s && deadlines.request_body == 60s && deadlines.idle == 1h));
   }
 }
 

@@ -1,6 +1,8 @@
 // Generations and texts over the control socket: what everybody may see, and what only an admin.
 #include "control/policy_history.h"
 
+#include <fmt/format.h>
+
 #include "control/json.h"
 #include "fake_daemon.h"
 
@@ -73,7 +75,7 @@ TEST_CASE("a_rollback_names_a_number") {
 
 TEST_CASE("viewers_see_generations_and_policies_and_change_nothing") {
   if (getuid() != 0) {
-    MESSAGE("SKIPPED: needs root to become others");
+    fmt::print("SKIP: needs root to become others\n");
     return;
   }
   FakeDaemon daemon;

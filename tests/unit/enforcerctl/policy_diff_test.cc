@@ -1,4 +1,6 @@
 // policy diff: texts against texts, and decisions against decisions.
+#include <fmt/format.h>
+
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
@@ -58,7 +60,7 @@ TEST_CASE("a_difference_is_in_the_unified_format") {
 
 TEST_CASE("patch_makes_the_one_text_of_the_other") {
   if (std::system("command -v patch > /dev/null") != 0) {
-    MESSAGE("SKIPPED: there is no patch(1) here");
+    fmt::print("SKIP: there is no patch(1) here\n");
     return;
   }
   const TemporaryFolder folder;

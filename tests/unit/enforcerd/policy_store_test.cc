@@ -68,7 +68,7 @@ std::string names_of(const PolicyStore& store) {
 
 bool writable_state() {
   if (getuid() == 0) return true;
-  MESSAGE("SKIPPED: the state folder is under /var/lib, which needs root");
+  fmt::print("SKIP: the state folder is under /var/lib, which needs root\n");
   return false;
 }
 

@@ -2,6 +2,7 @@
 #include "command.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -34,7 +35,7 @@ void fill_input(const Fd& fd) {
 
 TEST_CASE("a_full_terminal_takes_the_end_of_the_input_later") {
   if (geteuid() != 0) {
-    MESSAGE("SKIPPED: a command gets an account, which needs root");
+    fmt::print("SKIP: a command gets an account, which needs root\n");
     return;
   }
   const Login login{.name = "root", .account = {.uid = 0, .gid = 0, .home = "/", .shell = "/bin/sh", .groups = {0}}};

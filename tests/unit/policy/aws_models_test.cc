@@ -1,6 +1,7 @@
 // The tables of AWS's REST services against the descriptions from which AWS's own clients are made (botocore's, of the
 // package python3-botocore): whatever request an operation makes, it is told by the right name or not at all.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <filesystem>
 #include <fstream>
@@ -162,7 +163,7 @@ std::string name_of(const Operation& operation) {
 
 TEST_CASE("no_operation_of_aws_is_told_by_another_ones_name") {
   if (!fs::exists(kModels)) {
-    MESSAGE("SKIPPED: no models of AWS's services in " << kModels << " (python3-botocore)");
+    fmt::print("SKIP: no models of AWS's services in {} (python3-botocore)\n", kModels.string());
     return;
   }
   std::map<std::string, int> told_of;
