@@ -46,7 +46,7 @@ void add_policy_get(CLI::App& policy, CommandLine& line) {
        .examples = {"policy get coding-agent > coding-agent.yaml", "policy get coding-agent --generation 12",
                     "policy get coding-agent -o json"},
        .more = "A Policy and a Guardrail of the same name are both printed. -o yaml is the text itself, too."});
-  verb.add_option("NAME", options->name, "metadata.name")->required();
+  verb.add_option("POLICY", options->name, "metadata.name")->required();
   verb.add_option("--generation", options->generation, "As it was in this one of 'policy history'")
       ->type_name("NUMBER");
   when_chosen(verb, line, options, get_policy);

@@ -62,6 +62,9 @@ TEST_CASE("values_are_offered_by_what_they_are") {
   CHECK(offer_for({.value = "DIR[:ro]"}) == "folders");
   CHECK(offer_for({.value = "K=V"}) == "none");
   CHECK(offer_for({.value = "GUEST", .choices = {"a", "b"}}) == "words a b");
+  const Verb root = verb_tree();
+  CHECK(offer_for(verb_at(root, {"policy", "get"}).positionals.at(0)) == "names policy list");
+  CHECK(offer_for(verb_at(root, {"guest", "create"}).positionals.at(0)) == "none");
   CHECK(shell_quoted("it's $(x)") == R"('it'\''s $(x)')");
 }
 
