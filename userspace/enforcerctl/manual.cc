@@ -74,8 +74,10 @@ std::string verb_section(const Verb& verb) {
   for (const Argument& positional : verb.positionals)
     out += entry(placeholder(positional.value), positional.description + ".");
   for (const Argument& option : verb.options) {
-    const bool help = std::ranges::find(option.names, "--help") != option.names.end();
-    if (option.shared == Argument::Shared::kNo && !help) out += option_entry(option);
+    const auto is = [&](std::string_view name) { return std::ranges::find(option.names, name) != option.names.end(); };
+    // Of what all verbs have, only the forms that this one has and others have not.
+    const bool own_forms = is("--output") && verb.verbs.empty() && !verb.text.forms.empty();
+    if (own_forms || (option.shared == Argument::Shared::kNo && !is("--help"))) out += option_entry(option);
   }
   return out;
 }

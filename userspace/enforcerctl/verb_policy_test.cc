@@ -85,7 +85,8 @@ void add_policy_test(CLI::App& policy, CommandLine& line) {
        .examples = {"policy test agent.yaml credentials.yaml --coverage", "policy test /etc/enforcer/policies -o junit",
                     "policy test agent.yaml -o tap | prove -e cat -"},
        .more = "Give all files that are to be in force together. -o junit and -o tap are for continuous integration.\n"
-               "Exit code 3: a test failed, or the files do not load."});
+               "Exit code 3: a test failed, or the files do not load.",
+       .forms = {Output::kJunit, Output::kTap}});
   verb.add_option("FILE", options->files, "Files or folders; - is standard input")->required();
   verb.add_flag("--coverage", options->coverage, "Say which rules no test reaches");
   when_chosen(verb, line, options, test_policies);

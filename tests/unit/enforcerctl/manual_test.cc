@@ -85,6 +85,18 @@ TEST_CASE("every_verb_is_in_each_script_and_on_the_page") {
   }
 }
 
+TEST_CASE("page_says_which_forms_a_verb_has_that_others_have_not") {
+  const std::string page = tool_page(verb_tree());
+  const auto section = [&](const std::string& path) {
+    const auto begin = page.find(".SS \\fBenforcerctl " + roff_text(path) + "\\fR");
+    REQUIRE(begin != std::string::npos);
+    return page.substr(begin, page.find(".SS ", begin + 1) - begin);
+  };
+  CHECK(section("policy test").contains("(json, jsonl, junit, table, tap, yaml)"));
+  CHECK(section("guest list").contains("(json, jsonl, name, table, wide, yaml)"));
+  CHECK_FALSE(section("status").contains("\\-\\-output"));
+}
+
 TEST_CASE("roff_shows_text_as_it_is") {
   CHECK(roff_text(".so /etc/passwd") == "\\&.so /etc/passwd");
   CHECK(roff_text("'x'") == "\\&\\(aqx\\(aq");
