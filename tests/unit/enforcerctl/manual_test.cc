@@ -5,10 +5,12 @@
 
 #include <algorithm>
 
+#include "config/roff.h"
 #include "enforcerctl/completion.h"
 
 using namespace enforcer;
 using namespace enforcer::ctl;
+using enforcer::config::roff_text;
 
 namespace {
 
@@ -95,14 +97,6 @@ TEST_CASE("page_says_which_forms_a_verb_has_that_others_have_not") {
   CHECK(section("policy test").contains("(json, jsonl, junit, table, tap, yaml)"));
   CHECK(section("guest list").contains("(json, jsonl, name, table, wide, yaml)"));
   CHECK_FALSE(section("status").contains("\\-\\-output"));
-}
-
-TEST_CASE("roff_shows_text_as_it_is") {
-  CHECK(roff_text(".so /etc/passwd") == "\\&.so /etc/passwd");
-  CHECK(roff_text("'x'") == "\\&\\(aqx\\(aq");
-  CHECK(roff_text("a\n.b") == "a\n\\&.b");
-  CHECK(roff_text("a\\fBb --c") == "a\\efBb \\-\\-c");
-  CHECK(roff_text("REF…") == "REF...");
 }
 
 TEST_CASE("page_has_every_exit_code") {
