@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "control/json_object.h"
 #include "control/policy_history.h"
 #include "enforcerctl/command_line.h"
@@ -149,7 +150,7 @@ ExitCode diff(Tool& tool, const DiffOptions& options) {
   if (asked && *asked) decisions = **asked;
   // The texts are told whatever becomes of the decisions.
   print_difference(tool, texts, loaded, decisions);
-  tool.say(fmt::format("{} object{} differ", texts.size(), texts.size() == 1 ? "" : "s"));
+  tool.say(fmt::format("{} {}", count_of(texts.size(), "object"), texts.size() == 1 ? "differs" : "differ"));
   if (asked && !*asked) return tool.report(asked->error());
   if (decisions) tool.say(changes_line(*decisions));
   const bool same = texts.empty() && loaded.valid() && (!decisions || decisions->rows.empty());

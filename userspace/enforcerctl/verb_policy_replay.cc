@@ -18,8 +18,8 @@ void print_replay(const Tool& tool, const DecisionChanges& changes) {
   if (tool.common.output == Output::kJsonLines) {
     for (const auto& [change, times] : changes.rows) tool.print_json(control::dump(change_json(change, times)));
   } else if (tool.json()) {
-    nlohmann::json answer = changes_json(changes);
-    answer["api_version"] = "v1";
+    nlohmann::json answer = control::answer_object();
+    answer.update(changes_json(changes));
     tool.print_json(control::dump(answer));
   } else if (!changes.rows.empty()) {
     tool.terminal().out(changes_table(changes).render(tool.common.headers));

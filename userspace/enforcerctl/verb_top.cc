@@ -144,14 +144,16 @@ ExitCode top(Tool& tool, const TopOptions& options) {
 
 void add_top(CLI::App& root, CommandLine& line) {
   auto options = std::make_shared<TopOptions>();
-  CLI::App& verb = add_verb(
-      root, line,
-      {.name = "top",
-       .summary = "Shows live what the guests do, and what is denied most",
-       .examples = {"top", "top --interval 5s", "top -o json"},
-       .more = "s takes the next order (name, denials, decisions, connections, bytes), q ends. Denials and the\n"
-               "bytes of what has ended are those of the last 5 minutes. Where there is no terminal it is\n"
-               "shown once, after one interval."});
+  CLI::App& verb =
+      add_verb(root, line,
+               {.name = "top",
+                .summary = "Shows live what the guests do, and what is denied most",
+                .examples = {"top", "top --interval 5s", "top -o json"},
+                .more = fmt::format(
+                    "s takes the next order (name, denials, decisions, connections, bytes), q ends. Denials and the\n"
+                    "bytes of what has ended are those of the last {} minutes. Where there is no terminal it is\n"
+                    "shown once, after one interval.",
+                    kTopWindow.count())});
   verb.add_option("--interval", options->interval, "How often the guests are asked for (1s)")->type_name("DURATION");
   when_chosen(verb, line, options, top);
 }

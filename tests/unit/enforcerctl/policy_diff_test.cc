@@ -104,7 +104,7 @@ TEST_CASE("policy_diff_of_files_shows_text_and_asks_no_daemon") {
   const Ran ran = run({"policy", "diff", new_file, "--against", old_file});
   CHECK(ran.status == 3);
   CHECK(ran.out.contains("-  allow: [{name: a, to: [old.test]}]\n+  allow: [{name: a, to: [new.test]}]\n"));
-  CHECK(ran.err.contains("1 object differ"));
+  CHECK(ran.err.contains("1 object differs\n"));
   CHECK_FALSE(ran.err.contains("asked again"));
   const Ran same = run({"policy", "diff", old_file, "--against", old_file});
   CHECK(same.status == 0);
