@@ -159,7 +159,7 @@ void add_doctor(CLI::App& root, CommandLine& line) {
        .more = "With --guest: which runtimes are installed in the microVM, and whether they will trust its CA, which\n"
                "signs for the origins whose TLS is looked into. The guest itself is asked, by a script that changes\n"
                "nothing. Exit code 3: a check failed, or an installed runtime will not trust the CA."});
-  verb.add_option("--guest", options->guest, "Look into this microVM")->type_name("GUEST");
+  verb.add_option("-g,--guest", options->guest, "Look into this microVM")->type_name("GUEST");
   when_chosen(verb, line, options, doctor);
 }
 

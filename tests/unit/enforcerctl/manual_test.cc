@@ -58,6 +58,20 @@ TEST_CASE("tree_of_verbs_is_what_the_tool_parses_with") {
   CHECK(flattened(root).front() == &root);
 }
 
+TEST_CASE("g_is_short_for_guest_wherever_that_is_an_option") {
+  const Verb root = verb_tree();
+  std::size_t found = 0;
+  for (const Verb* verb : flattened(root)) {
+    for (const Argument& option : verb->options) {
+      const auto has = [&](const char* name) { return std::ranges::find(option.names, name) != option.names.end(); };
+      CAPTURE(path_text(*verb));
+      CHECK(has("-g") == has("--guest"));
+      if (has("--guest")) ++found;
+    }
+  }
+  CHECK(found >= 7);
+}
+
 TEST_CASE("values_are_offered_by_what_they_are") {
   CHECK(offer_for({.value = "GUEST"}) == "names guest list");
   CHECK(offer_for({.value = "FILE"}) == "files");
