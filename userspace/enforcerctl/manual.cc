@@ -99,11 +99,7 @@ std::string tool_page(const Verb& root) {
   for (const auto& [code, meaning] : exit_meanings()) {
     out += entry(bold(std::to_string(static_cast<int>(code))), fmt::format("{}.", meaning));
   }
-  out += ".PP\n" +
-         roff_text(
-             "'run' and 'guest exec' exit with the status of their command, or with 125 when they failed "
-             "themselves.") +
-         "\n";
+  out += ".PP\n" + roff_text(command_exit_text()) + "\n";
   out += ".SH ENVIRONMENT\n";
   out += entry(bold("NO_COLOR"), "Anything in it: no colour.");
   out += entry(bold("TERM"), "Given to a command in a guest that has a terminal.");

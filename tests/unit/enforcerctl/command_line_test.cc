@@ -169,7 +169,9 @@ TEST_CASE("every_verb_begins_its_help_with_examples_and_refuses_what_it_does_not
     CHECK(refused.out.empty());
     CHECK_FALSE(refused.err.empty());
   }
-  CHECK(run({"--help"}).out.contains("Exit codes: 0 ok"));
+  const std::string help = run({"--help"}).out;
+  CHECK(help.contains("Exit codes: 0 ok"));
+  CHECK(help.contains("'run' and 'guest exec' exit with their command's status, or with 125 when"));
 }
 
 TEST_CASE("common_options_are_taken_before_and_after_the_verb") {

@@ -120,6 +120,7 @@ TEST_CASE("page_has_every_exit_code") {
     CHECK(section.contains(std::string(".TP\n\\fB") + code + "\\fR\n"));
   }
   CHECK_FALSE(section.contains(".TP\n\\fB8\\fR\n"));
+  CHECK(section.contains(".PP\n" + roff_text(command_exit_text()) + "\n"));
 }
 
 TEST_CASE("daemons_say_their_options_in_help_and_on_the_page") {
