@@ -13,7 +13,7 @@ struct StatusOptions {
   std::string wait;  ///< a duration, or empty
 };
 
-using Lines = std::vector<std::pair<std::string, std::string>>;
+using StatusLines = std::vector<std::pair<std::string, std::string>>;
 
 std::string policies_line(const control::Status& status) {
   const auto& reload = status.last_reload;
@@ -30,7 +30,7 @@ std::string guests_line(const control::Status& status) {
                      status.connections);
 }
 
-Lines lines_of(const control::Status& status) {
+StatusLines lines_of(const control::Status& status) {
   const auto& audit = status.audit;
   return {
       {"enforcerd", fmt::format("{}, instance {}, up {}, {} workers", status.version, status.instance,
