@@ -32,4 +32,8 @@ std::string escape_untrusted(std::string_view raw, std::size_t limit) {
   return out;
 }
 
+std::string count_of(std::uint64_t count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
 }  // namespace enforcer

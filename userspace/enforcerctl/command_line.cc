@@ -9,24 +9,34 @@
 namespace enforcer::ctl {
 namespace {
 
-/// As CLI11 writes a set.
-template <class Map>
-std::string choices_text(const Map& map) {
-  std::string out;
-  for (const auto& [name, value] : map) out += (out.empty() ? "" : ",") + name;
-  return "{" + out + "}";
-}
-
-void add_common_options(CLI::App& app, CommandLine& line) {
-  CommonOptions& common = line.tool.common;
+const std::map<std::string, Output>& outputs() {
   static const std::map<std::string, Output> kOutputs{
       {"table", Output::kTable}, {"wide", Output::kWide}, {"json", Output::kJson},   {"jsonl", Output::kJsonLines},
       {"name", Output::kName},   {"yaml", Output::kYaml}, {"junit", Output::kJunit}, {"tap", Output::kTap}};
-  app.add_option(
-         "-o,--output", common.output,
-         "What to print; name and wide are for lists, and a table where a list has no more; junit and tap are for "
-         "policy test")
-      ->transform(CLI::CheckedTransformer(kOutputs).description(choices_text(kOutputs)))
+  return kOutputs;
+}
+
+/// What only some verbs have.
+const std::vector<Output> kSomewhere{Output::kWide, Output::kName, Output::kJunit, Output::kTap};
+
+bool has_form(const VerbText& text, Output form) {
+  const bool somewhere = std::ranges::find(kSomewhere, form) != kSomewhere.end();
+  return !somewhere || std::ranges::find(text.forms, form) != text.forms.end();
+}
+
+/// "json,jsonl,table,yaml"
+std::string forms_text(const VerbText& text) {
+  std::string out;
+  for (const auto& [name, form] : outputs()) {
+    if (has_form(text, form)) out += (out.empty() ? "" : ",") + name;
+  }
+  return out;
+}
+
+void add_common_options(CLI::App& app, CommandLine& line, const VerbText& text) {
+  CommonOptions& common = line.tool.common;
+  app.add_option("-o,--output", common.output, "What to print, as far as the verb has it")
+      ->transform(CLI::CheckedTransformer(outputs()).description("{" + forms_text(text) + "}"))
       ->type_name("FORMAT")
       ->group(kCommonGroup);
   app.add_flag_callback(
@@ -112,13 +122,18 @@ std::string explain_unknown_verb(const CLI::App& root, const std::vector<std::st
   return app->get_subcommands(nullptr).empty() ? "" : fmt::format("'{}' needs a verb", path);
 }
 
-/// The longest name of an option that `word` nearly is, of the verb as far as it was understood; or empty.
-std::string nearest_option(const CLI::App& root, std::string_view word) {
+/// The verb, as far as it was understood.
+const CLI::App& chosen(const CLI::App& root) {
   const CLI::App* app = &root;
   while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
+  return *app;
+}
+
+/// The longest name of one of the verb's options that `word` nearly is; or empty.
+std::string nearest_option(const CLI::App& verb, std::string_view word) {
   std::string best;
   std::size_t best_distance = 3;
-  for (const CLI::Option* option : app->get_options()) {
+  for (const CLI::Option* option : verb.get_options()) {
     for (const std::string& name : option->get_lnames()) {
       const std::size_t distance = edit_distance(word, name);
       if (distance < best_distance) {
@@ -132,14 +147,13 @@ std::string nearest_option(const CLI::App& root, std::string_view word) {
 
 /// An option that the verb does not have, explained; empty when that is not what is wrong.
 std::string explain_unknown_option(const CLI::App& root, const std::vector<std::string>& arguments) {
-  const CLI::App* app = &root;
-  while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
+  const CLI::App& verb = chosen(root);
   for (const std::string& argument : arguments) {
     if (argument == "--") break;
     if (!argument.starts_with("--")) continue;
     const std::string name = argument.substr(2, argument.find('=') - 2);
-    if (app->get_option_no_throw("--" + name) != nullptr) continue;
-    const std::string guess = nearest_option(root, name);
+    if (verb.get_option_no_throw("--" + name) != nullptr) continue;
+    const std::string guess = nearest_option(verb, name);
     return fmt::format("unknown option '--{}'{}", name,
                        guess.empty() ? "" : fmt::format("; did you mean '--{}'?", guess));
   }
@@ -182,12 +196,14 @@ void add_verbs(CLI::App& root, CommandLine& line) {
 CLI::App& add_verb(CLI::App& parent, CommandLine& line, const VerbText& text) {
   CLI::App& verb = *parent.add_subcommand(text.name, description_of(text));
   line.texts.emplace(&verb, text);
-  add_common_options(verb, line);
+  add_common_options(verb, line, text);
   return verb;
 }
 
 CLI::App& add_group(CLI::App& parent, CommandLine& line, const VerbText& text) {
-  CLI::App& group = add_verb(parent, line, text);
+  VerbText with_forms = text;
+  with_forms.forms = kSomewhere;  // of one of those below
+  CLI::App& group = add_verb(parent, line, with_forms);
   group.require_subcommand(1);
   return group;
 }
@@ -207,12 +223,13 @@ std::shared_ptr<CLI::App> command_tree(CommandLine& line) {
                       .summary = "Administers Enforcer, which lets out of a guest only what a policy allows",
                       .examples = {"status", "run -- curl https://api.github.com", "log -f --decision deny",
                                    "explain https://api.github.com/ --guest agent-1", "policy check policies/*.yaml"},
-                      .more = exit_codes_text()};
+                      .more = exit_codes_text(),
+                      .forms = kSomewhere};
   auto root = std::make_shared<CLI::App>(description_of(text), text.name);
   line.texts.emplace(root.get(), text);
   root->formatter(std::make_shared<Formatter>());
   root->require_subcommand(1);
-  add_common_options(*root, line);
+  add_common_options(*root, line, text);
   add_verbs(*root, line);
   return root;
 }
@@ -234,6 +251,11 @@ int run_tool(const std::vector<std::string>& arguments, Terminal& terminal) {
     terminal.err(fmt::format("enforcerctl: {}\n", printable_lines(unknown.empty() ? error.what() : unknown)));
     terminal.err(fmt::format("Try '{} --help'.\n", understood(root)));
     return static_cast<int>(ExitCode::kUsage);
+  }
+  const CLI::App& verb = chosen(root);
+  if (const VerbText& text = line.texts.at(&verb); !has_form(text, tool.common.output)) {
+    return static_cast<int>(
+        tool.usage(fmt::format("'{}' has no such form: -o is one of {}", understood(root), forms_text(text))));
   }
   return line.action(tool);
 }

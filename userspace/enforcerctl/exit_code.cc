@@ -29,7 +29,12 @@ std::string exit_codes_text() {
     const char before = code == ExitCode::kNotPermitted ? '\n' : ' ';
     text += fmt::format("{}{} {}{}", before, static_cast<int>(code), meaning, code == ExitCode::kConflict ? "." : ",");
   }
-  return text + " 'run' exits with its command's.";
+  return text + "\n" + command_exit_text();
+}
+
+std::string command_exit_text() {
+  return fmt::format("'run' and 'guest exec' exit with their command's status, or with {} when they failed themselves.",
+                     kOwnFailure);
 }
 
 ExitCode exit_code_of(Errc code) {

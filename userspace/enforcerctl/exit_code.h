@@ -14,9 +14,10 @@ enum class ExitCode : int {
   kOk = 0,
   kFailed = 1,
   kUsage = 2,
-  /// The verb did what it was asked to, and what it looked at is not well: policies that do not load, an image that is
-  /// not as it was built, a log that was changed, a check of doctor's that fails, a replay that decides otherwise;
-  /// explain --exit-code: denied. And status: the daemon is not running.
+  /// The verb did what it was asked to, and what it looked at is not well: policies that do not load, fail a test of
+  /// theirs, differ (policy diff) or are not in the layout (policy fmt); an image that is not as it was built, a log
+  /// that was changed, a check of doctor's that fails, a replay that decides otherwise; explain --exit-code: denied.
+  /// And status: the daemon is not running.
   kFindings = 3,
   kNotPermitted = 4,
   kNotFound = 5,
@@ -30,8 +31,13 @@ struct ExitMeaning {
 };
 /// What --help and the manual page say, in order, every code once.
 [[nodiscard]] std::span<const ExitMeaning> exit_meanings();
-/// "Exit codes: 0 ok, 1 failed, …", in two lines.
+/// "Exit codes: 0 ok, 1 failed, …", in three lines.
 [[nodiscard]] std::string exit_codes_text();
+
+/// Of `run` and `guest exec`, when not their command but they themselves failed.
+inline constexpr int kOwnFailure = 125;
+/// What both --help and the manual page say about those two.
+[[nodiscard]] std::string command_exit_text();
 
 [[nodiscard]] ExitCode exit_code_of(Errc code);
 

@@ -8,8 +8,6 @@
 namespace enforcer::ctl {
 namespace {
 
-constexpr int kOwnFailure = 125;
-
 bool wants_terminal(const ExecOptions& options) {
   if (options.tty == ExecOptions::Tty::kAuto) return is_typed_at(STDIN_FILENO) && isatty(STDOUT_FILENO) == 1;
   return options.tty == ExecOptions::Tty::kAlways;

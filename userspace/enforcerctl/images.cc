@@ -7,7 +7,7 @@
 #include <map>
 
 #include "base/files.h"
-#include "config/config.h"
+#include "enforcerctl/configured.h"
 
 namespace enforcer::ctl {
 namespace {
@@ -26,11 +26,7 @@ Result<hostproto::ImageDescription> read_description(const std::string& folder) 
 
 Result<std::vector<std::string>> image_roots(const Tool& tool, const std::string& given) {
   if (!given.empty()) return std::vector<std::string>{given};
-  const auto outcome = config::load_config(tool.common.config);
-  if (outcome.config) return outcome.config->images.roots;
-  std::string text = "the configuration does not load (with --root it is not needed)";
-  for (const auto& diagnostic : outcome.diagnostics) text += "\n" + diagnostic.to_string();
-  return fail(Errc::kInvalid, text);
+  return TRY(loaded_config(tool.common.config, "with --root it is not needed")).images.roots;
 }
 
 Result<std::vector<FoundImage>> images_in(const std::vector<std::string>& roots) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "control/json.h"
 #include "enforcerctl/policy_files.h"
 
@@ -44,8 +45,7 @@ ExitCode load_and_report(const Tool& tool, std::string_view target, std::string_
     tool.say(fmt::format("nothing was changed: generation {} stays in force", answer.generation));
     return ExitCode::kFindings;
   }
-  const std::string about =
-      answer.guests == 0 ? "" : fmt::format(" for {} guest{}", answer.guests, answer.guests == 1 ? "" : "s");
+  const std::string about = answer.guests == 0 ? "" : " for " + count_of(answer.guests, "guest");
   tool.say(fmt::format("generation {} is in force{}", answer.generation, about));
   return ExitCode::kOk;
 }

@@ -1,4 +1,5 @@
-// What `reload`, `policy apply` and `run --policy` share: the daemon loads policies, and the problems come back.
+// What `reload`, `policy apply`, `policy rollback` and `run --policy` share: the daemon loads policies, and the
+// problems come back.
 #pragma once
 
 #include <string>

@@ -5,26 +5,14 @@
 
 #include <algorithm>
 
-#include "base/ascii.h"
+#include "config/roff.h"
 #include "enforcerctl/exit_code.h"
 
 namespace enforcer::ctl {
 namespace {
 
 using config::ProgramText;
-
-std::string upper(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(),
-                         [](char c) { return ascii::is_lower(c) ? static_cast<char>(c - 'a' + 'A') : c; });
-  return out;
-}
-
-/// No date: two builds of one version are the same.
-std::string page_head(std::string_view name, int section, std::string_view summary) {
-  return fmt::format(".TH {} {} \"\" \"Enforcer {}\"\n.SH NAME\n{} \\- {}\n", upper(roff_text(name)), section,
-                     tool_version(), roff_text(name), roff_text(summary));
-}
+using config::roff_text;
 
 /// A tagged paragraph.
 std::string entry(std::string_view tag, std::string_view text) {
@@ -74,8 +62,10 @@ std::string verb_section(const Verb& verb) {
   for (const Argument& positional : verb.positionals)
     out += entry(placeholder(positional.value), positional.description + ".");
   for (const Argument& option : verb.options) {
-    const bool help = std::ranges::find(option.names, "--help") != option.names.end();
-    if (option.shared == Argument::Shared::kNo && !help) out += option_entry(option);
+    const auto is = [&](std::string_view name) { return std::ranges::find(option.names, name) != option.names.end(); };
+    // Of what all verbs have, only the forms that this one has and others have not.
+    const bool own_forms = is("--output") && verb.verbs.empty() && !verb.text.forms.empty();
+    if (own_forms || (option.shared == Argument::Shared::kNo && !is("--help"))) out += option_entry(option);
   }
   return out;
 }
@@ -92,31 +82,9 @@ std::string see_also(const std::vector<std::string_view>& pages) {
 
 }  // namespace
 
-std::string roff_text(std::string_view text) {
-  std::string out;
-  if (text.starts_with('.') || text.starts_with('\'')) out = "\\&";
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    const bool begins = i > 0 && text[i - 1] == '\n' && (c == '.' || c == '\'');
-    if (begins) out += "\\&";
-    if (c == '\\') {
-      out += "\\e";
-    } else if (c == '-') {
-      out += "\\-";
-    } else if (c == '\'') {
-      out += "\\(aq";
-    } else if (text.substr(i).starts_with("…")) {
-      out += "...";
-      i += std::string_view("…").size() - 1;
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
 std::string tool_page(const Verb& root) {
-  std::string out = page_head("enforcerctl", 1, "administers Enforcer");
+  std::string out = config::roff_head(
+      {.name = "enforcerctl", .section = 1, .version = tool_version(), .summary = "administers Enforcer"});
   out += ".SH SYNOPSIS\n.B enforcerctl\n[options]\n.I VERB\n[options] ...\n";
   out += fmt::format(".SH DESCRIPTION\n{}. Data goes to standard output, talk to standard error.\n",
                      roff_text(root.text.summary));
@@ -131,11 +99,7 @@ std::string tool_page(const Verb& root) {
   for (const auto& [code, meaning] : exit_meanings()) {
     out += entry(bold(std::to_string(static_cast<int>(code))), fmt::format("{}.", meaning));
   }
-  out += ".PP\n" +
-         roff_text(
-             "'run' and 'guest exec' exit with the status of their command, or with 125 when they failed "
-             "themselves.") +
-         "\n";
+  out += ".PP\n" + roff_text(command_exit_text()) + "\n";
   out += ".SH ENVIRONMENT\n";
   out += entry(bold("NO_COLOR"), "Anything in it: no colour.");
   out += entry(bold("TERM"), "Given to a command in a guest that has a terminal.");
@@ -149,7 +113,8 @@ std::string tool_page(const Verb& root) {
 }
 
 std::string daemon_page(const ProgramText& program) {
-  std::string out = page_head(program.name, 8, program.summary);
+  std::string out =
+      config::roff_head({.name = program.name, .section = 8, .version = tool_version(), .summary = program.summary});
   out += ".SH SYNOPSIS\n";
   for (const std::string_view synopsis : program.synopses) {
     if (synopsis != program.synopses.front()) out += ".br\n";

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include "config/program_text.h"
 #include "enforcerctl/verb_tree.h"
@@ -15,8 +14,5 @@ namespace enforcer::ctl {
 
 /// enforcerd(8), enforcer-hostd(8)
 [[nodiscard]] std::string daemon_page(const config::ProgramText& program);
-
-/// Text that roff shows as it is: no request at the start of a line, no escape; a '-' that can be copied.
-[[nodiscard]] std::string roff_text(std::string_view text);
 
 }  // namespace enforcer::ctl

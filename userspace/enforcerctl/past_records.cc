@@ -38,7 +38,7 @@ Result<> ask_daemon_for_log(const Tool& tool, const PastOptions& options, WallCl
 }  // namespace
 
 void add_past_options(CLI::App& verb, PastOptions& options, const std::string& since) {
-  verb.add_option("--guest", options.guest, "Decisions about this guest")->type_name("GUEST");
+  verb.add_option("-g,--guest", options.guest, "Decisions about this guest")->type_name("GUEST");
   add_repeatable(verb, "-l,--label", options.labels, "Decisions about guests with this label", "K=V");
   verb.add_option("--since", options.since, "Not older than this: 5m, 2h, or a time (" + since + ")")
       ->type_name("WHEN");

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "enforcerctl/reviews.h"
 #include "enforcerctl/terminal.h"
 
@@ -232,7 +233,7 @@ Lines ReviewScreen::render(std::size_t width, std::size_t height, WallClock::tim
   width = std::max(width, kNarrowest);
   height = std::max(height, kLowest);
   const std::size_t room = height - kAroundTheMiddle;
-  Lines lines{fmt::format("Enforcer: {} held request{}", reviews_.size(), reviews_.size() == 1 ? "" : "s"), ""};
+  Lines lines{"Enforcer: " + count_of(reviews_.size(), "held request"), ""};
   for (std::string& line : view_ == View::kList ? list_lines(width, room, now) : page_lines(width, room, now)) {
     if (lines.size() < room + 2) lines.push_back(std::move(line));
   }

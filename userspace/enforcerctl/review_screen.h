@@ -1,5 +1,5 @@
 // ReviewScreen: the live view of `review watch` without a terminal: what is on the screen after a key or a change, and
-// what a key asks for. Pure; review_terminal.h owns the terminal, verb_review_watch.cc puts them together.
+// what a key asks for. Pure; live_terminal.h owns the terminal, verb_review_watch.cc puts them together.
 //
 //   list ── Enter ──▶ details ── a ──▶ "y" or "yes", Enter ──▶ Effect::kApprove
 //     └───── a, r ─────────────── r ──▶ a comment, Enter ────▶ Effect::kReject
@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "control/review_info.h"
-#include "enforcerctl/review_keys.h"
+#include "enforcerctl/live_keys.h"
 #include "enforcerctl/review_text.h"
 
 namespace enforcer::ctl {

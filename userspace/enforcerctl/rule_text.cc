@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/ascii.h"
+#include "base/text.h"
 #include "enforcerctl/yaml_text.h"
 
 namespace enforcer::ctl {
@@ -23,10 +24,6 @@ std::uint64_t total(const std::vector<SeenRequest>& requests) {
 }
 
 }  // namespace
-
-std::string count_of(std::uint64_t count, std::string_view what) {
-  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
-}
 
 std::string rule_name_for(const std::string& target) {
   std::string name;

@@ -31,7 +31,4 @@ class RuleText {
 /// A name for a rule about this target.
 [[nodiscard]] std::string rule_name_for(const std::string& target);
 
-/// "1 request", "12 requests"
-[[nodiscard]] std::string count_of(std::uint64_t count, std::string_view what);
-
 }  // namespace enforcer::ctl

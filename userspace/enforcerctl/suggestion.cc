@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "enforcerctl/replay.h"
 #include "enforcerctl/rule_text.h"
 #include "enforcerctl/sightings.h"

@@ -2,17 +2,11 @@
 
 #include <fmt/format.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <utility>
@@ -33,19 +27,22 @@ constexpr auto kMetricsPatience = std::chrono::seconds(5);
 constexpr std::size_t kMostMetrics = std::size_t{16} << 20;
 constexpr std::size_t kMostFact = std::size_t{64} << 10;
 
-/// Remembers what a verb says, on both streams, as a person would have seen it.
+/// Remembers what a verb says.
 class BundleTerminal : public Terminal {
  public:
-  void out(std::string_view said) override { text += said; }
-  void err(std::string_view said) override { text += said; }
+  void out(std::string_view text) override { said += text; }
+  void err(std::string_view text) override { talked += text; }
   [[nodiscard]] bool watched() const override { return false; }
   [[nodiscard]] bool coloured() const override { return false; }
   [[nodiscard]] std::size_t width() const override { return 200; }
 
-  std::string text;
+  std::string said;
+  std::string talked;
 };
 
-BundleFile from_verb(const Tool& tool, std::string name, const std::vector<std::string>& words) {
+/// What the verb says, under that name; where it failed, what it said about that is NAME.err, so that JSON stays JSON.
+void add_verb_answer(std::vector<ArchiveFile>& bundle, const Tool& tool, const std::string& name,
+                     const std::vector<std::string>& words) {
   std::vector<std::string> arguments;
   if (!tool.common.socket.empty()) arguments.insert(arguments.end(), {"--socket", tool.common.socket});
   if (!tool.common.instance.empty()) arguments.insert(arguments.end(), {"--instance", tool.common.instance});
@@ -53,12 +50,12 @@ BundleFile from_verb(const Tool& tool, std::string name, const std::vector<std::
   arguments.insert(arguments.end(), words.begin(), words.end());
   BundleTerminal terminal;
   const int status = run_tool(arguments, terminal);
-  if (status != 0) terminal.text += fmt::format("exit code {}\n", status);
-  return {std::move(name), std::move(terminal.text)};
+  if (status == 0 || !terminal.said.empty()) bundle.push_back({name, std::move(terminal.said)});
+  if (status != 0) bundle.push_back({name + ".err", fmt::format("{}exit code {}\n", terminal.talked, status)});
 }
 
 /// The files that `paths` name, masked; under numbers, because the names are the administrator's.
-void add_configuration(std::vector<BundleFile>& bundle, std::string_view kind, const std::vector<std::string>& paths) {
+void add_configuration(std::vector<ArchiveFile>& bundle, std::string_view kind, const std::vector<std::string>& paths) {
   const auto sources = policy::read_sources(paths, policy::SourceUse::kInspect);
   if (!sources) {
     bundle.push_back({fmt::format("{}/error.txt", kind), sources.error().message + "\n"});
@@ -126,59 +123,21 @@ std::string unit_states() {
   return printable_lines(text);
 }
 
-/// A folder of this process alone, removed with everything in it.
-class OwnFolder {
- public:
-  static Result<OwnFolder> make() {
-    std::string path = files::temp_directory_path() / "enforcer-support-XXXXXX";
-    if (mkdtemp(path.data()) == nullptr) return fail_errno(path);
-    return OwnFolder(std::move(path));
-  }
-  OwnFolder(OwnFolder&& other) noexcept : path_(std::exchange(other.path_, "")) {}
-  OwnFolder& operator=(OwnFolder&&) = delete;
-  ~OwnFolder() {
-    std::error_code ignored;
-    if (!path_.empty()) files::remove_all(path_, ignored);
-  }
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  explicit OwnFolder(std::string path) : path_(std::move(path)) {}
-  std::string path_;
-};
-
-Result<> run_tar(const std::string& parent, const std::string& folder, const Fd& to) {
-  std::array<std::string, 8> words{
-      "tar", "--create", "--gzip", "--owner=0", "--group=0", "--numeric-owner", "--directory=" + parent, folder};
-  std::array<char*, 9> argv{};
-  for (std::size_t i = 0; i < words.size(); ++i) argv[i] = words[i].data();
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, to.get(), STDOUT_FILENO);
-  pid_t tar = 0;
-  const int failed = posix_spawnp(&tar, argv[0], &actions, nullptr, argv.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  if (failed != 0) return fail(Errc::kUnavailable, fmt::format("tar: {}", std::strerror(failed)));
-  int status = 0;
-  while (waitpid(tar, &status, 0) < 0 && errno == EINTR) {
-  }
-  if (status != 0) return fail(Errc::kIo, "tar failed");
-  return {};
-}
-
 }  // namespace
 
-std::vector<BundleFile> collect_bundle(const Tool& tool, unsigned records) {
-  std::vector<BundleFile> bundle{
-      from_verb(tool, "version.json", {"version", "-o", "json"}),
-      from_verb(tool, "status.json", {"status", "-o", "json"}),
-      from_verb(tool, "doctor.txt", {"doctor"}),
-      from_verb(tool, "guests.json", {"guest", "list", "-o", "json"}),
-      from_verb(tool, "policies.json", {"policy", "list", "-o", "json"}),
-      from_verb(tool, "credentials.json", {"credential", "list", "-o", "json"}),
-      from_verb(tool, "images.json", {"image", "list", "-o", "json"}),
-      from_verb(tool, "audit.jsonl", {"log", "--last", std::to_string(records), "-o", "jsonl"}),
+std::vector<ArchiveFile> collect_bundle(const Tool& tool, unsigned records) {
+  const std::pair<const char*, std::vector<std::string>> verbs[] = {
+      {"version.json", {"version", "-o", "json"}},
+      {"status.json", {"status", "-o", "json"}},
+      {"doctor.txt", {"doctor"}},
+      {"guests.json", {"guest", "list", "-o", "json"}},
+      {"policies.json", {"policy", "list", "-o", "json"}},
+      {"credentials.json", {"credential", "list", "-o", "json"}},
+      {"images.json", {"image", "list", "-o", "json"}},
+      {"audit.jsonl", {"log", "--last", std::to_string(records), "-o", "jsonl"}},
   };
+  std::vector<ArchiveFile> bundle;
+  for (const auto& [name, words] : verbs) add_verb_answer(bundle, tool, name, words);
   const auto loaded = config::load_config(tool.common.config);
   std::string problems;
   for (const auto& diagnostic : loaded.diagnostics) problems += printable_lines(diagnostic.to_string()) + "\n";
@@ -195,18 +154,6 @@ std::vector<BundleFile> collect_bundle(const Tool& tool, unsigned records) {
   bundle.push_back({"system.txt", system_facts()});
   bundle.push_back({"units.txt", unit_states()});
   return bundle;
-}
-
-Result<> write_archive(const std::vector<BundleFile>& files_of_it, const std::string& folder, const Fd& to) {
-  const OwnFolder own = TRY(OwnFolder::make());
-  for (const BundleFile& file : files_of_it) {
-    const files::path path = files::path(own.path()) / folder / file.name;
-    std::error_code failed;
-    files::create_directories(path.parent_path(), failed);
-    if (failed) return fail(Errc::kIo, fmt::format("{}: {}", path.parent_path().string(), failed.message()));
-    TRY_VOID(write_atomically(path, file.text, 0600, Survives::kProgram));
-  }
-  return run_tar(own.path(), folder, to);
 }
 
 }  // namespace enforcer::ctl

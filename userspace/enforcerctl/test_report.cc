@@ -6,6 +6,8 @@
 #include <map>
 #include <vector>
 
+#include "base/text.h"
+#include "control/json_object.h"
 #include "enforcerctl/diagnostic_json.h"
 #include "enforcerctl/terminal.h"
 #include "enforcerctl/yaml_text.h"
@@ -143,19 +145,18 @@ RuleCounts coverage_of(const policy::TestOutcome& outcome) {
 
 std::string coverage_line(const policy::TestOutcome& outcome) {
   const RuleCounts rules = coverage_of(outcome);
-  return fmt::format("reached {} of {} rule{} ({} %)", rules.reached, rules.all, rules.all == 1 ? "" : "s",
-                     rules.percent());
+  return fmt::format("reached {} of {} ({} %)", rules.reached, count_of(rules.all, "rule"), rules.percent());
 }
 
 nlohmann::json test_json(const policy::TestOutcome& outcome, Coverage coverage) {
   const TestCounts counts = counts_of(outcome);
-  nlohmann::json answer = {{"api_version", "v1"},
-                           {"valid", outcome.asked},
-                           {"passed", counts.passed},
-                           {"failed", counts.failed},
-                           {"skipped", counts.skipped},
-                           {"tests", nlohmann::json::array()},
-                           {"diagnostics", nlohmann::json::array()}};
+  nlohmann::json answer = control::answer_object();
+  answer["valid"] = outcome.asked;
+  answer["passed"] = counts.passed;
+  answer["failed"] = counts.failed;
+  answer["skipped"] = counts.skipped;
+  answer["tests"] = nlohmann::json::array();
+  answer["diagnostics"] = nlohmann::json::array();
   for (const TestRun& run : outcome.tests) answer["tests"].push_back(run_json(run));
   for (const auto& problem : outcome.diagnostics) answer["diagnostics"].push_back(diagnostic_json(problem));
   if (coverage == Coverage::kLeaveOut) return answer;

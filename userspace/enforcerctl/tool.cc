@@ -5,9 +5,9 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
-#include "config/config.h"
 #include "config/paths.h"
 #include "control/json.h"
+#include "enforcerctl/configured.h"
 #include "enforcerctl/yaml_text.h"
 
 namespace enforcer::ctl {
@@ -16,13 +16,7 @@ Result<control::Client> Tool::client() const {
   if (!common.socket.empty()) return control::Client(common.socket);
   std::string instance = common.instance;
   if (instance.empty()) {
-    const auto outcome = config::load_config(common.config);
-    if (!outcome.config) {
-      std::string text = "the configuration does not load (--instance or --socket go without it)";
-      for (const auto& diagnostic : outcome.diagnostics) text += "\n" + diagnostic.to_string();
-      return fail(Errc::kInvalid, text);
-    }
-    instance = outcome.config->instance;
+    instance = TRY(loaded_config(common.config, "--instance or --socket go without it")).instance;
   }
   return control::Client(config::Paths::of(instance).control_socket());
 }

@@ -9,7 +9,9 @@
 #include <utility>
 
 #include "audit/record.h"
+#include "base/text.h"
 #include "control/json_object.h"
+#include "enforcerctl/history.h"
 #include "enforcerctl/table.h"
 
 namespace enforcer::ctl {
@@ -49,12 +51,9 @@ Lines lines_of_table(const Table& table) {
   return lines;
 }
 
-/// What was asked for: a name or an address, with its port where there is one.
-std::string target_text(const RecordedDecision& decision) {
-  std::string target = decision.host;
-  if (target.empty() && decision.destination) target = decision.destination->to_string();
-  if (decision.port != Port{}) target += fmt::format(":{}", std::to_underlying(decision.port));
-  return target;
+/// "5m"
+std::string top_window_text() {
+  return fmt::format("{}m", kTopWindow.count());
 }
 
 double per_second(std::uint64_t before, std::uint64_t now, std::chrono::duration<double> elapsed) {
@@ -90,7 +89,7 @@ void TopScreen::record(std::string_view line, WallClock::time_point now) {
   std::string time;
   if (const auto* decision = std::get_if<RecordedDecision>(&recorded)) {
     if (decision->decision != "deny") return;
-    event.denial = Denial{decision->guest, target_text(*decision), decision->rule, decision->reason};
+    event.denial = Denial{decision->guest, PastDecision{.what = *decision}.target(), decision->rule, decision->reason};
     event.count = decision->count;
     time = decision->time;
   } else if (const auto* end = std::get_if<RecordedEnd>(&recorded)) {
@@ -180,7 +179,9 @@ std::vector<std::pair<TopScreen::Denial, std::uint64_t>> TopScreen::denials() co
 
 Lines TopScreen::guest_lines_of_top() const {
   if (guests_.empty()) return {"No guest."};
-  Table table({"GUEST", "STATE", "CONNECTIONS", "ALLOW/S", "DENY/S", "HOLD/S", "DENIED", "UP 5m", "DOWN 5m"});
+  const std::string window = top_window_text();
+  Table table(
+      {"GUEST", "STATE", "CONNECTIONS", "ALLOW/S", "DENY/S", "HOLD/S", "DENIED", "UP " + window, "DOWN " + window});
   for (const Row& row : rows()) {
     const auto rate = [&](double Rates::* which) { return row.rates ? rate_text((*row.rates).*which) : ""; };
     table.add({row.guest.name.text(), row.guest.state, std::to_string(row.guest.connections), rate(&Rates::allowed),
@@ -191,11 +192,12 @@ Lines TopScreen::guest_lines_of_top() const {
 }
 
 Lines TopScreen::denial_lines() const {
-  Table table({"DENIED 5m", "GUEST", "TARGET", "RULE", "REASON"});
+  Table table({"DENIED " + top_window_text(), "GUEST", "TARGET", "RULE", "REASON"});
   for (const auto& [denial, count] : denials()) {
     table.add({std::to_string(count), denial.guest, denial.target, denial.rule, denial.reason});
   }
-  return table.empty() ? Lines{"Nothing was denied in the last 5 minutes."} : lines_of_table(table);
+  return table.empty() ? Lines{fmt::format("Nothing was denied in the last {} minutes.", kTopWindow.count())}
+                       : lines_of_table(table);
 }
 
 Lines TopScreen::snapshot(WallClock::time_point now) {
@@ -213,8 +215,7 @@ Lines TopScreen::render(std::size_t width, std::size_t height, WallClock::time_p
   forget_old(now);
   std::uint64_t connections = 0;
   for (const control::GuestInfo& guest : guests_) connections += guest.connections;
-  Lines lines{fmt::format("Enforcer: {} guest{}, {} connection{}", guests_.size(), guests_.size() == 1 ? "" : "s",
-                          connections, connections == 1 ? "" : "s"),
+  Lines lines{fmt::format("Enforcer: {}, {}", count_of(guests_.size(), "guest"), count_of(connections, "connection")),
               ""};
   // Denials have a third of the room even where there are many guests.
   const std::size_t room = height - 5;

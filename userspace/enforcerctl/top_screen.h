@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "control/api.h"
+#include "enforcerctl/live_keys.h"
 #include "enforcerctl/recorded_decision.h"
-#include "enforcerctl/review_keys.h"
 #include "enforcerctl/review_text.h"
 
 namespace enforcer::ctl {

@@ -43,9 +43,13 @@ std::string_view end_text(Verification::End end) {
 }
 
 void print_json(const Tool& tool, const Verification& found) {
-  nlohmann::json answer = {
-      {"api_version", "v1"}, {"intact", found.findings.empty()}, {"records", found.records}, {"first", found.first},
-      {"torn", found.torn},  {"end", end_text(found.end)},       {"files", found.files}};
+  nlohmann::json answer = control::answer_object();
+  answer["intact"] = found.findings.empty();
+  answer["records"] = found.records;
+  answer["first"] = found.first;
+  answer["torn"] = found.torn;
+  answer["end"] = end_text(found.end);
+  answer["files"] = found.files;
   answer["head"] = found.records == 0 ? nlohmann::json() : nlohmann::json(found.head.to_string());
   answer["findings"] = nlohmann::json::array();
   for (const ChainFinding& finding : found.findings) {
@@ -73,15 +77,14 @@ void print_table(const Tool& tool, const Verification& found) {
 /// What a person should know besides the findings.
 void talk(const Tool& tool, const Verification& found) {
   if (found.first > 1) tool.say(fmt::format("records 1 to {} were rotated away, or removed in front", found.first - 1));
-  if (found.torn > 0)
-    tool.say(fmt::format("torn by a crash, and accounted for: {} line{}", found.torn, found.torn == 1 ? "" : "s"));
+  if (found.torn > 0) tool.say("torn by a crash, and accounted for: " + count_of(found.torn, "line"));
   if (found.end == Verification::End::kUnproven) {
     tool.say("without the head file, records that were cut off at the end are not noticed");
   }
   if (found.end == Verification::End::kNotReached) tool.say("too much is wrong: what comes after was not looked at");
   if (found.records > 0) {
-    tool.say(fmt::format("records {} to {} in {} file{}: {}", found.first, found.head.seq, found.files.size(),
-                         found.files.size() == 1 ? "" : "s",
+    tool.say(fmt::format("records {} to {} in {}: {}", found.first, found.head.seq,
+                         count_of(found.files.size(), "file"),
                          found.findings.empty() ? "the chain is whole" : "the chain is broken"));
   } else {
     tool.say("the log has no record");

@@ -50,7 +50,8 @@ void add_credential_list(CLI::App& credential, CommandLine& line) {
                 .summary = "Lists the credentials, never their values",
                 .examples = {"credential list", "credential list -o name", "credential list -o json"},
                 .more = "A value that has to be asked for (exec, vault, an exchange) is 'not asked' until a request\n"
-                        "needs it. Of assumeRole, which each guest has its own of, the state is that of the source."});
+                        "needs it. Of assumeRole, which each guest has its own of, the state is that of the source.",
+                .forms = {Output::kName}});
   when_chosen(verb, line, std::make_shared<CredentialListOptions>(), list_credentials);
 }
 

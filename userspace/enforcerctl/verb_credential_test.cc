@@ -66,7 +66,7 @@ void add_credential_test(CLI::App& credential, CommandLine& line) {
   verb.add_option("CREDENTIAL", options->name, "The credential")->required();
   verb.add_option("--host", options->host, "Ask this host (the first that it is bound to)")->type_name("HOST[:PORT]");
   verb.add_option("--path", options->path, "Ask for this path (/)")->type_name("/PATH");
-  verb.add_option("--guest", options->guest, "As this guest, where values differ by guest")->type_name("GUEST");
+  verb.add_option("-g,--guest", options->guest, "As this guest, where values differ by guest")->type_name("GUEST");
   when_chosen(verb, line, options, try_credential);
 }
 

@@ -9,6 +9,7 @@
 #include "control/json.h"
 #include "control/json_object.h"
 #include "enforcerctl/command_line.h"
+#include "enforcerctl/configured.h"
 #include "enforcerctl/doctor_checks.h"
 #include "enforcerctl/guest_probe.h"
 #include "enforcerctl/guests.h"
@@ -28,14 +29,9 @@ constexpr std::uint64_t kStateSpace = std::uint64_t{1} << 30;
 
 /// The configuration of --config, or the one at its usual place; --instance overrides what it says.
 Result<config::Config> configuration_of(const Tool& tool) {
-  auto outcome = config::load_config(tool.common.config);
-  if (!outcome.config) {
-    std::string text = "the configuration does not load";
-    for (const auto& diagnostic : outcome.diagnostics) text += "\n" + diagnostic.to_string();
-    return fail(Errc::kInvalid, text);
-  }
-  if (!tool.common.instance.empty()) outcome.config->instance = tool.common.instance;
-  return *std::move(outcome.config);
+  config::Config config = TRY(loaded_config(tool.common.config));
+  if (!tool.common.instance.empty()) config.instance = tool.common.instance;
+  return config;
 }
 
 Result<control::Status> status_of(const Tool& tool) {
@@ -163,7 +159,7 @@ void add_doctor(CLI::App& root, CommandLine& line) {
        .more = "With --guest: which runtimes are installed in the microVM, and whether they will trust its CA, which\n"
                "signs for the origins whose TLS is looked into. The guest itself is asked, by a script that changes\n"
                "nothing. Exit code 3: a check failed, or an installed runtime will not trust the CA."});
-  verb.add_option("--guest", options->guest, "Look into this microVM")->type_name("GUEST");
+  verb.add_option("-g,--guest", options->guest, "Look into this microVM")->type_name("GUEST");
   when_chosen(verb, line, options, doctor);
 }
 

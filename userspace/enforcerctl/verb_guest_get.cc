@@ -41,7 +41,8 @@ void add_guest_get(CLI::App& guest, CommandLine& line) {
                {.name = "get",
                 .summary = "Shows one guest",
                 .examples = {"guest get agent-1", "guest get agent-1 -o wide", "guest get agent-1 -o yaml"},
-                .more = "The columns are those of 'guest list'."});
+                .more = "The columns are those of 'guest list'.",
+                .forms = {Output::kWide, Output::kName}});
   verb.add_option("GUEST", options->name, "The guest")->required();
   when_chosen(verb, line, options, get_guest);
 }

@@ -41,7 +41,8 @@ void add_guest_list(CLI::App& guest, CommandLine& line) {
        .examples = {"guest list", "guest list -o wide", "guest list -o json"},
        .more = "UPTIME counts from when the guest was made. POLICY names the policies that select it; without one\n"
                "everything is denied. ALLOWED, DENIED and HELD count names that were asked for, connections and\n"
-               "requests since this enforcerd knows the guest; 'log --guest NAME' says which. -o wide shows more."});
+               "requests since this enforcerd knows the guest; 'log --guest NAME' says which. -o wide shows more.",
+       .forms = {Output::kWide, Output::kName}});
   when_chosen(verb, line, std::make_shared<GuestListOptions>(), list_guests);
 }
 

@@ -84,7 +84,8 @@ void add_image_list(CLI::App& image, CommandLine& line) {
                             {.name = "list",
                              .summary = "Lists the images that guests can be started from",
                              .examples = {"image list", "image list -o json"},
-                             .more = "Exit code 3: one of them is broken; it is said why."});
+                             .more = "Exit code 3: one of them is broken; it is said why.",
+                             .forms = {Output::kName}});
   verb.add_option("--root", options->root, "Where they are (default: the images.roots of the configuration)")
       ->type_name("DIR");
   when_chosen(verb, line, options, list_images);

@@ -70,7 +70,7 @@ void add_log(CLI::App& root, CommandLine& line) {
                         "--last it shows\n"
                         "decisions only. JSON has every record as it stands in the file, one on a line."});
   verb.add_flag("-f,--follow", options->follow, "Go on with new records until interrupted");
-  verb.add_option("--guest", options->guest, "Of this guest")->type_name("GUEST");
+  verb.add_option("-g,--guest", options->guest, "Of this guest")->type_name("GUEST");
   verb.add_option("--decision", options->decision, "Of these decisions")->type_name("LIST:{allow,review,deny}");
   verb.add_option("--host", options->host, "About this host or address, exactly")->type_name("HOST");
   verb.add_option("--rule", options->rule, "By this rule")->type_name("POLICY/RULE");

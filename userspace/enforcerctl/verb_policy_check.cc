@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "control/json_object.h"
 #include "enforcerctl/command_line.h"
 #include "enforcerctl/diagnostic_json.h"
@@ -21,9 +22,11 @@ ExitCode check(Tool& tool, const CheckOptions& options) {
   const auto sources = read_policy_files(options.files);
   if (!sources) return tool.report(sources.error());
   const policy::LoadOutcome outcome = policy::load(*sources, 1);
-  const auto errors = std::ranges::count(outcome.diagnostics, policy::Severity::kError, &policy::Diagnostic::severity);
+  const auto errors = static_cast<std::size_t>(
+      std::ranges::count(outcome.diagnostics, policy::Severity::kError, &policy::Diagnostic::severity));
   if (tool.json()) {
-    nlohmann::json answer = {{"api_version", "v1"}, {"valid", outcome.snapshot != nullptr}};
+    nlohmann::json answer = control::answer_object();
+    answer["valid"] = outcome.snapshot != nullptr;
     answer["diagnostics"] = nlohmann::json::array();
     for (const auto& diagnostic : outcome.diagnostics) answer["diagnostics"].push_back(diagnostic_json(diagnostic));
     tool.print_json(control::dump(answer));
@@ -32,9 +35,9 @@ ExitCode check(Tool& tool, const CheckOptions& options) {
       tool.terminal().out(printable_lines(diagnostic.to_string()) + "\n");
     }
   }
-  const auto warnings = static_cast<std::ptrdiff_t>(outcome.diagnostics.size()) - errors;
-  tool.say(fmt::format("{} file{} checked: {} error{}, {} warning{}", sources->size(), sources->size() == 1 ? "" : "s",
-                       errors, errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s"));
+  const auto warnings = outcome.diagnostics.size() - errors;
+  tool.say(fmt::format("{} checked: {}, {}", count_of(sources->size(), "file"), count_of(errors, "error"),
+                       count_of(warnings, "warning")));
   return outcome.snapshot == nullptr ? ExitCode::kFindings : ExitCode::kOk;
 }
 

@@ -3,10 +3,11 @@
 
 #include <nlohmann/json.hpp>
 
-#include "config/config.h"
+#include "base/text.h"
 #include "control/json_object.h"
 #include "control/policy_history.h"
 #include "enforcerctl/command_line.h"
+#include "enforcerctl/configured.h"
 #include "enforcerctl/decision_changes.h"
 #include "enforcerctl/past_records.h"
 #include "enforcerctl/policy_difference.h"
@@ -21,7 +22,6 @@ struct DiffOptions {
   PastOptions past{.guest = {}, .labels = {}, .since = "", .audit = {}};
 };
 
-constexpr auto kApplied = "applied";
 constexpr auto kDefaultSince = "1d";
 
 /// The two sets, and what they are called.
@@ -54,9 +54,8 @@ Result<Sides> sides_in_force(const Tool& tool) {
 
 /// What a reload would put in force: the configured files as they are now, beside what was applied.
 Result<Objects> after_reload(const Tool& tool, const Objects& before) {
-  const auto loaded = config::load_config(tool.common.config);
-  if (!loaded.config) return fail(Errc::kInvalid, "the configuration, which names the policy files, does not load");
-  const auto paths = config::source_paths(loaded.config->policies, loaded.config->credentials);
+  const config::Config loaded = TRY(loaded_config(tool.common.config, "with FILE it is not needed"));
+  const auto paths = config::source_paths(loaded.policies, loaded.credentials);
   const auto sources = TRY(policy::read_sources(paths, policy::SourceUse::kInspect));
   Objects after = TRY(policy::split_objects(sources));
   for (const policy::ObjectText& object : before) {
@@ -65,8 +64,13 @@ Result<Objects> after_reload(const Tool& tool, const Objects& before) {
   return after;
 }
 
+/// Whether what is in force is compared, which the daemon says; with --against it is files alone.
+bool in_force(const DiffOptions& options) {
+  return options.against.empty();
+}
+
 Result<Sides> sides_of(const Tool& tool, const DiffOptions& options) {
-  if (options.against.empty() || options.against == std::vector<std::string>{kApplied}) {
+  if (in_force(options)) {
     Sides sides = TRY(sides_in_force(tool));
     if (options.files.empty()) {
       sides.after = TRY(after_reload(tool, sides.before));
@@ -83,8 +87,7 @@ Result<Sides> sides_of(const Tool& tool, const DiffOptions& options) {
 
 /// Where no daemon is asked about policies, none is asked about the past either, unless somebody wants that.
 bool asks_the_past(const DiffOptions& options) {
-  const bool daemon = options.against.empty() || options.against.front() == kApplied;
-  return daemon || !options.past.since.empty() || !options.past.audit.empty();
+  return in_force(options) || !options.past.since.empty() || !options.past.audit.empty();
 }
 
 nlohmann::json difference_json(const std::vector<ObjectDifference>& texts) {
@@ -95,10 +98,19 @@ nlohmann::json difference_json(const std::vector<ObjectDifference>& texts) {
   return list;
 }
 
-void print_difference(const Tool& tool, const std::vector<ObjectDifference>& texts,
+/// The two sets as they decide; none where one does not load.
+struct LoadedSides {
+  std::shared_ptr<const policy::Snapshot> before, after;
+
+  [[nodiscard]] bool valid() const { return before != nullptr && after != nullptr; }
+};
+
+void print_difference(const Tool& tool, const std::vector<ObjectDifference>& texts, const LoadedSides& sides,
                       const std::optional<DecisionChanges>& decisions) {
   if (tool.json()) {
-    nlohmann::json answer = {{"api_version", "v1"}, {"objects", difference_json(texts)}};
+    nlohmann::json answer = control::answer_object();
+    answer["valid"] = sides.valid();
+    answer["objects"] = difference_json(texts);
     if (decisions) answer["decisions"] = changes_json(*decisions);
     tool.print_json(control::dump(answer));
     return;
@@ -118,27 +130,30 @@ std::shared_ptr<const policy::Snapshot> loaded_side(const Tool& tool, const Obje
   return std::move(outcome.snapshot);
 }
 
+Result<DecisionChanges> changes_of(const Tool& tool, PastOptions past, const LoadedSides& sides) {
+  if (past.since.empty()) past.since = kDefaultSince;
+  const History history = TRY(read_history(tool, past));
+  return changes_between(history, *sides.before, *sides.after, WallClock::now());
+}
+
 ExitCode diff(Tool& tool, const DiffOptions& options) {
-  const bool files_only = !options.against.empty() && options.against.front() != kApplied;
-  if (files_only && options.files.empty()) return tool.usage("--against FILE compares files: name the other ones too");
+  if (!in_force(options) && options.files.empty())
+    return tool.usage("--against FILE compares files: name the other ones too");
   const auto sides = sides_of(tool, options);
   if (!sides) return tool.report(sides.error());
   const auto texts = differences(sides->before, sides->before_name, sides->after, "new");
-  const auto before = loaded_side(tool, sides->before, sides->before_name);
-  const auto after = loaded_side(tool, sides->after, "the new set of policies");
-  if (before == nullptr || after == nullptr) return ExitCode::kFindings;
+  const LoadedSides loaded{.before = loaded_side(tool, sides->before, sides->before_name),
+                           .after = loaded_side(tool, sides->after, "the new set of policies")};
+  std::optional<Result<DecisionChanges>> asked;
+  if (loaded.valid() && asks_the_past(options)) asked = changes_of(tool, options.past, loaded);
   std::optional<DecisionChanges> decisions;
-  if (asks_the_past(options)) {
-    PastOptions past = options.past;
-    if (past.since.empty()) past.since = kDefaultSince;
-    const auto history = read_history(tool, past);
-    if (!history) return tool.report(history.error());
-    decisions = changes_between(*history, *before, *after, WallClock::now());
-  }
-  print_difference(tool, texts, decisions);
-  tool.say(fmt::format("{} object{} differ", texts.size(), texts.size() == 1 ? "" : "s"));
+  if (asked && *asked) decisions = **asked;
+  // The texts are told whatever becomes of the decisions.
+  print_difference(tool, texts, loaded, decisions);
+  tool.say(fmt::format("{} {}", count_of(texts.size(), "object"), texts.size() == 1 ? "differs" : "differ"));
+  if (asked && !*asked) return tool.report(asked->error());
   if (decisions) tool.say(changes_line(*decisions));
-  const bool same = texts.empty() && (!decisions || decisions->rows.empty());
+  const bool same = texts.empty() && loaded.valid() && (!decisions || decisions->rows.empty());
   return same ? ExitCode::kOk : ExitCode::kFindings;
 }
 
@@ -153,13 +168,14 @@ void add_policy_diff(CLI::App& policy, CommandLine& line) {
        .examples = {"policy diff agent.yaml", "policy diff", "policy diff agent.yaml --since 7d -o json",
                     "policy diff new/ --against old/"},
        .more =
-           "FILE is compared with the objects in force that it would replace if it were applied; without FILE, what "
-           "a\n"
+           "FILE is compared with the objects in force that it would replace if it were applied; without FILE, what a\n"
            "reload would put in force. With --against nothing but files is compared, and the past is asked with\n"
-           "--since or --audit only. Needs the role of an admin, for the text of a Credential is not for all.\n"
-           "Exit code 3: something differs."});
+           "--since or --audit only. A set that does not load is compared as text, and decides nothing. Needs the "
+           "role\n"
+           "of an admin, for the text of a Credential is not for all. Exit code 3: something differs, or does not "
+           "load."});
   verb.add_option("FILE", options->files, "Files or folders; - is standard input");
-  add_repeatable(verb, "--against", options->against, "Compare with these files or folders, not with what is applied",
+  add_repeatable(verb, "--against", options->against, "Compare with these files or folders, not with what is in force",
                  "FILE");
   add_past_options(verb, options->past, kDefaultSince);
   when_chosen(verb, line, options, diff);

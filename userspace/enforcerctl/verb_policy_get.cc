@@ -18,7 +18,8 @@ ExitCode get_policy(Tool& tool, const GetOptions& options) {
   if (options.generation) target += fmt::format("?generation={}", *options.generation);
   const auto body = tool.ask("GET", target);
   if (!body) return tool.report(body.error());
-  if (tool.json()) {
+  // YAML is what the text is already: an answer in YAML would be a text within a text.
+  if (tool.json() && tool.common.output != Output::kYaml) {
     tool.print_json(*body);
     return ExitCode::kOk;
   }
@@ -38,13 +39,14 @@ ExitCode get_policy(Tool& tool, const GetOptions& options) {
 
 void add_policy_get(CLI::App& policy, CommandLine& line) {
   auto options = std::make_shared<GetOptions>();
-  CLI::App& verb = add_verb(policy, line,
-                            {.name = "get",
-                             .summary = "Prints a policy or guardrail that is in force, as it was written",
-                             .examples = {"policy get coding-agent > coding-agent.yaml",
-                                          "policy get coding-agent --generation 12", "policy get coding-agent -o json"},
-                             .more = "A Policy and a Guardrail of the same name are both printed."});
-  verb.add_option("NAME", options->name, "metadata.name")->required();
+  CLI::App& verb = add_verb(
+      policy, line,
+      {.name = "get",
+       .summary = "Prints a policy or guardrail that is in force, as it was written",
+       .examples = {"policy get coding-agent > coding-agent.yaml", "policy get coding-agent --generation 12",
+                    "policy get coding-agent -o json"},
+       .more = "A Policy and a Guardrail of the same name are both printed. -o yaml is the text itself, too."});
+  verb.add_option("POLICY", options->name, "metadata.name")->required();
   verb.add_option("--generation", options->generation, "As it was in this one of 'policy history'")
       ->type_name("NUMBER");
   when_chosen(verb, line, options, get_policy);

@@ -43,7 +43,8 @@ void add_policy_list(CLI::App& policy, CommandLine& line) {
                             {.name = "list",
                              .summary = "Lists the policies in force",
                              .examples = {"policy list", "policy list -o name", "policy list -o json"},
-                             .more = ""});
+                             .more = "",
+                             .forms = {Output::kName}});
   when_chosen(verb, line, std::make_shared<PolicyListOptions>(), list_policies);
 }
 

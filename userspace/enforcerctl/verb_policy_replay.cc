@@ -18,8 +18,8 @@ void print_replay(const Tool& tool, const DecisionChanges& changes) {
   if (tool.common.output == Output::kJsonLines) {
     for (const auto& [change, times] : changes.rows) tool.print_json(control::dump(change_json(change, times)));
   } else if (tool.json()) {
-    nlohmann::json answer = changes_json(changes);
-    answer["api_version"] = "v1";
+    nlohmann::json answer = control::answer_object();
+    answer.update(changes_json(changes));
     tool.print_json(control::dump(answer));
   } else if (!changes.rows.empty()) {
     tool.terminal().out(changes_table(changes).render(tool.common.headers));
@@ -58,12 +58,7 @@ void add_policy_replay(CLI::App& policy, CommandLine& line) {
                "header fields,\n"
                "no values of the query and no bodies: where a rule asks about them the answer is 'unknown'.\n"
                "Exit code 3: some decisions would be others, or are unknown."});
-  verb.add_option("--policy", options->policy, "Ask these policy files; repeatable")
-      ->type_name("FILE")
-      ->expected(1)
-      ->allow_extra_args(false)
-      ->take_all()
-      ->required();
+  add_repeatable(verb, "--policy", options->policy, "Ask these policy files", "FILE").required();
   add_past_options(verb, options->past, "7d");
   when_chosen(verb, line, options, replay_log);
 }

@@ -1,6 +1,7 @@
 // policy test: asks every one of spec.tests, and says which rules none of them reaches; needs no daemon.
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "control/json_object.h"
 #include "enforcerctl/command_line.h"
 #include "enforcerctl/policy_files.h"
@@ -68,8 +69,8 @@ ExitCode test_policies(Tool& tool, const PolicyTestOptions& options) {
     return ExitCode::kFindings;
   }
   const TestCounts counts = counts_of(outcome);
-  tool.say(fmt::format("{} test{}: {} passed, {} failed, {} skipped", outcome.tests.size(),
-                       outcome.tests.size() == 1 ? "" : "s", counts.passed, counts.failed, counts.skipped));
+  tool.say(fmt::format("{}: {} passed, {} failed, {} skipped", count_of(outcome.tests.size(), "test"), counts.passed,
+                       counts.failed, counts.skipped));
   if (options.coverage) tool.say(coverage_line(outcome));
   return counts.failed == 0 ? ExitCode::kOk : ExitCode::kFindings;
 }
@@ -85,7 +86,8 @@ void add_policy_test(CLI::App& policy, CommandLine& line) {
        .examples = {"policy test agent.yaml credentials.yaml --coverage", "policy test /etc/enforcer/policies -o junit",
                     "policy test agent.yaml -o tap | prove -e cat -"},
        .more = "Give all files that are to be in force together. -o junit and -o tap are for continuous integration.\n"
-               "Exit code 3: a test failed, or the files do not load."});
+               "Exit code 3: a test failed, or the files do not load.",
+       .forms = {Output::kJunit, Output::kTap}});
   verb.add_option("FILE", options->files, "Files or folders; - is standard input")->required();
   verb.add_flag("--coverage", options->coverage, "Say which rules no test reaches");
   when_chosen(verb, line, options, test_policies);

@@ -68,7 +68,8 @@ void add_review_list(CLI::App& review, CommandLine& line) {
                             {.name = "list",
                              .summary = "Lists the requests that wait for a decision, newest first",
                              .examples = {"review list", "review list --all -o jsonl", "review list -o name"},
-                             .more = "-o json has ended ones, too, as far as the daemon remembers them."});
+                             .more = "-o json has ended ones, too, as far as the daemon remembers them.",
+                             .forms = {Output::kName}});
   verb.add_flag("-a,--all", options->all, "Also those that have ended");
   when_chosen(verb, line, options, list_reviews);
 }

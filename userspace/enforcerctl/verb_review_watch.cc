@@ -1,16 +1,13 @@
 // review watch: a live view for a person at a terminal, or one JSON line for each change. While it runs, somebody is
 // there to be asked.
 #include <fmt/format.h>
-#include <poll.h>
 #include <unistd.h>
-
-#include <array>
 
 #include "control/json.h"
 #include "enforcerctl/command_line.h"
+#include "enforcerctl/live_loop.h"
 #include "enforcerctl/prompt.h"
 #include "enforcerctl/review_screen.h"
-#include "enforcerctl/review_terminal.h"
 #include "enforcerctl/reviews.h"
 
 namespace enforcer::ctl {
@@ -20,7 +17,6 @@ struct ReviewWatchOptions {};
 
 constexpr std::string_view kWatchTarget = "/v1/reviews/watch";
 constexpr auto kRedraw = std::chrono::milliseconds(1000);  ///< for the times on the screen
-constexpr auto kEscapeWait = std::chrono::milliseconds(50);
 constexpr auto kReconnect = std::chrono::seconds(1);
 
 ExitCode print_changes(Tool& tool) {
@@ -34,48 +30,26 @@ ExitCode print_changes(Tool& tool) {
   return shown ? ExitCode::kOk : tool.report(shown.error());
 }
 
-class LiveView {
+class LiveView final : public LiveLoop {
  public:
   LiveView(Tool& tool, control::Client daemon, control::LineStream stream, LiveTerminal& terminal)
-      : tool_(tool), daemon_(std::move(daemon)), stream_(std::move(stream)), terminal_(terminal) {}
-
-  void run() {
-    while (!over_) {
-      const auto size = terminal_.size();
-      terminal_.draw(screen_.render(size.width, size.height, WallClock::now()));
-      wait();
-    }
-  }
+      : LiveLoop(terminal), tool_(tool), daemon_(std::move(daemon)), stream_(std::move(stream)) {}
 
  private:
-  void wait() {
-    std::array<pollfd, 3> entries{pollfd{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0},
-                                  pollfd{.fd = terminal_.signals(), .events = POLLIN, .revents = 0},
-                                  pollfd{.fd = stream_ ? stream_->descriptor() : -1, .events = POLLIN, .revents = 0}};
-    const auto patience = keys_.undecided() ? kEscapeWait : kRedraw;
-    const int ready = poll(entries.data(), entries.size(), static_cast<int>(patience.count()));
-    if (ready == 0 && keys_.undecided()) act_on(keys_.settle());
-    if (entries[1].revents != 0 && terminal_.take_signal() == LiveTerminal::Signal::kEnd) over_ = true;
-    // Changes before keys: a key is about what the screen is going to show.
-    if (entries[2].revents != 0) take_changes();
+  void refresh() override {
     if (!stream_ && reconnect_.passed()) connect_again();
-    if (entries[0].revents != 0) take_keys();
   }
 
-  void take_keys() {
-    std::array<char, 256> buffer;
-    const ssize_t size = read(STDIN_FILENO, buffer.data(), buffer.size());
-    if (size > 0) {
-      act_on(keys_.feed({buffer.data(), static_cast<std::size_t>(size)}));
-    } else if (size == 0 || errno != EINTR) {
-      over_ = true;
-    }
-  }
+  Lines render(LiveTerminal::Size size) override { return screen_.render(size.width, size.height, WallClock::now()); }
 
-  void act_on(const std::vector<Key>& keys) {
+  std::chrono::milliseconds patience() const override { return kRedraw; }
+
+  int stream() const override { return stream_ ? stream_->descriptor() : -1; }
+
+  void press(const std::vector<Key>& keys) override {
     for (const Key& key : keys) {
       const Effect effect = screen_.press(key);
-      if (effect.kind == Effect::Kind::kQuit) over_ = true;
+      if (effect.kind == Effect::Kind::kQuit) end();
       if (effect.kind == Effect::Kind::kApprove) decide(control::ReviewDecision::Say::kApprove, effect);
       if (effect.kind == Effect::Kind::kReject) decide(control::ReviewDecision::Say::kReject, effect);
       // What was typed ahead was meant for another screen.
@@ -93,7 +67,7 @@ class LiveView {
                                                                           : "rejected: it is not sent"));
   }
 
-  void take_changes() {
+  void take_lines() override {
     const auto lines = stream_->read();
     if (!lines || !*lines) return lose(lines ? "the daemon ended the stream" : lines.error().message);
     for (const std::string& line : **lines) {
@@ -120,11 +94,8 @@ class LiveView {
   Tool& tool_;
   control::Client daemon_;
   std::optional<control::LineStream> stream_;
-  LiveTerminal& terminal_;
   ReviewScreen screen_;
-  KeyReader keys_;
   Deadline reconnect_ = Deadline::after(std::chrono::nanoseconds::zero());
-  bool over_ = false;
 };
 
 ExitCode watch_reviews(Tool& tool, const ReviewWatchOptions&) {

@@ -167,7 +167,7 @@ void add_run(CLI::App& root, CommandLine& line) {
            "\nPolicies select the guest by its labels (-l) or, with --guest, by its name. The placeholders of 'guest\n"
            "environment' are among the command's variables, unless -e says otherwise. A workspace lies at the same\n"
            "path in the guest, and the command begins in it; nothing else of this machine is there."});
-  auto* guest = verb.add_option("--guest", options->guest, "Run in this guest, which exists, and leave it alone")
+  auto* guest = verb.add_option("-g,--guest", options->guest, "Run in this guest, which exists, and leave it alone")
                     ->type_name("GUEST");
   verb.add_option("--name", options->name, "What the new guest is called")->type_name("NAME")->excludes(guest);
   add_repeatable(verb, "-l,--label", options->labels, "A label of the new guest", "K=V").excludes(guest);

@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include "control/json.h"
+#include "control/json_object.h"
 #include "enforcerctl/command_line.h"
 
 namespace enforcer::ctl {
@@ -46,7 +47,11 @@ StatusLines lines_of(const control::Status& status) {
 }
 
 ExitCode not_running(const Tool& tool, const Error& error) {
-  if (tool.json()) tool.print_json(R"({"api_version":"v1","running":false})");
+  if (tool.json()) {
+    nlohmann::json answer = control::answer_object();
+    answer["running"] = false;
+    tool.print_json(control::dump(answer));
+  }
   (void)tool.report(error);
   tool.say(
       "Start it ('systemctl start enforcerd', or 'enforcerd --config FILE'); --instance and --socket name another "

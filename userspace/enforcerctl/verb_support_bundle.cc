@@ -42,7 +42,7 @@ ExitCode make_bundle(Tool& tool, const SupportBundleOptions& options) {
     return tool.report(written.error());
   }
   Table table({"FILE", "BYTES"});
-  for (const BundleFile& part : bundle) table.add({part.name, std::to_string(part.text.size())});
+  for (const ArchiveFile& part : bundle) table.add({part.name, std::to_string(part.text.size())});
   tool.say(table.render(tool.common.headers));
   tool.say(fmt::format("Look through it before you give it away: tar -xzf {}", path));
   tool.terminal().out(printable_lines(path) + "\n");

@@ -3,15 +3,14 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include <array>
 #include <nlohmann/json.hpp>
 
 #include "base/percent.h"
 #include "control/json.h"
 #include "control/json_object.h"
 #include "enforcerctl/command_line.h"
+#include "enforcerctl/live_loop.h"
 #include "enforcerctl/prompt.h"
-#include "enforcerctl/review_terminal.h"
 #include "enforcerctl/top_screen.h"
 
 namespace enforcer::ctl {
@@ -24,7 +23,6 @@ struct TopOptions {
 };
 
 constexpr auto kTopPatience = std::chrono::seconds(5);
-constexpr auto kTopEscapeWait = std::chrono::milliseconds(50);
 
 enum class Follow { kNo, kYes };
 
@@ -38,21 +36,40 @@ Result<std::vector<control::GuestInfo>> guests_now(const Tool& tool) {
   return control::decode_guests(body);
 }
 
-class LiveTop {
+class LiveTop final : public LiveLoop {
  public:
   LiveTop(const Tool& tool, control::Client daemon, LiveTerminal& terminal, std::chrono::seconds interval)
-      : tool_(tool), daemon_(std::move(daemon)), terminal_(terminal), interval_(interval) {}
+      : LiveLoop(terminal), tool_(tool), daemon_(std::move(daemon)), interval_(interval) {}
 
-  void run() {
-    while (!over_) {
-      if (Steady::now() >= next_sample_) take_sample();
-      const auto size = terminal_.size();
-      terminal_.draw(screen_.render(size.width, size.height, WallClock::now()));
-      wait();
+ private:
+  void refresh() override {
+    if (Steady::now() >= next_sample_) take_sample();
+  }
+
+  Lines render(LiveTerminal::Size size) override { return screen_.render(size.width, size.height, WallClock::now()); }
+
+  std::chrono::milliseconds patience() const override {
+    const auto until = std::chrono::ceil<std::chrono::milliseconds>(next_sample_ - Steady::now());
+    return std::max(until, std::chrono::milliseconds::zero());
+  }
+
+  int stream() const override { return records_ ? records_->descriptor() : -1; }
+
+  void take_lines() override {
+    const auto lines = records_->read();
+    if (!lines || !*lines) {
+      records_.reset();
+      return screen_.say(lines ? "the daemon ended the stream; trying again" : lines.error().message);
+    }
+    for (const std::string& line : **lines) screen_.record(line, WallClock::now());
+  }
+
+  void press(const std::vector<Key>& keys) override {
+    for (const Key& key : keys) {
+      if (screen_.press(key) == TopScreen::After::kQuit) end();
     }
   }
 
- private:
   void take_sample() {
     const auto now = Steady::now();
     next_sample_ = now + interval_;
@@ -71,54 +88,13 @@ class LiveTop {
     records_ = *std::move(records);
   }
 
-  void wait() {
-    std::array<pollfd, 3> entries{pollfd{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0},
-                                  pollfd{.fd = terminal_.signals(), .events = POLLIN, .revents = 0},
-                                  pollfd{.fd = records_ ? records_->descriptor() : -1, .events = POLLIN, .revents = 0}};
-    const auto until = std::chrono::ceil<std::chrono::milliseconds>(next_sample_ - Steady::now());
-    const auto patience = keys_.undecided() ? kTopEscapeWait : std::max(until, std::chrono::milliseconds::zero());
-    const int ready = poll(entries.data(), entries.size(), static_cast<int>(patience.count()));
-    if (ready == 0 && keys_.undecided()) act_on(keys_.settle());
-    if (entries[1].revents != 0 && terminal_.take_signal() == LiveTerminal::Signal::kEnd) over_ = true;
-    if (entries[2].revents != 0) take_records();
-    if (entries[0].revents != 0) take_keys();
-  }
-
-  void take_records() {
-    const auto lines = records_->read();
-    if (!lines || !*lines) {
-      records_.reset();
-      return screen_.say(lines ? "the daemon ended the stream; trying again" : lines.error().message);
-    }
-    for (const std::string& line : **lines) screen_.record(line, WallClock::now());
-  }
-
-  void take_keys() {
-    std::array<char, 256> buffer;
-    const ssize_t size = read(STDIN_FILENO, buffer.data(), buffer.size());
-    if (size > 0) {
-      act_on(keys_.feed({buffer.data(), static_cast<std::size_t>(size)}));
-    } else if (size == 0 || errno != EINTR) {
-      over_ = true;
-    }
-  }
-
-  void act_on(const std::vector<Key>& keys) {
-    for (const Key& key : keys) {
-      if (screen_.press(key) == TopScreen::After::kQuit) over_ = true;
-    }
-  }
-
   const Tool& tool_;
   control::Client daemon_;
   std::optional<control::LineStream> records_;
-  LiveTerminal& terminal_;
   const std::chrono::seconds interval_;
   TopScreen screen_;
-  KeyReader keys_;
   std::optional<Steady::time_point> last_sample_;
   Steady::time_point next_sample_;
-  bool over_ = false;
 };
 
 /// Two samples, or there were no rates.
@@ -168,14 +144,16 @@ ExitCode top(Tool& tool, const TopOptions& options) {
 
 void add_top(CLI::App& root, CommandLine& line) {
   auto options = std::make_shared<TopOptions>();
-  CLI::App& verb = add_verb(
-      root, line,
-      {.name = "top",
-       .summary = "Shows live what the guests do, and what is denied most",
-       .examples = {"top", "top --interval 5s", "top -o json"},
-       .more = "s takes the next order (name, denials, decisions, connections, bytes), q ends. Denials and the\n"
-               "bytes of what has ended are those of the last 5 minutes. Where there is no terminal it is\n"
-               "shown once, after one interval."});
+  CLI::App& verb =
+      add_verb(root, line,
+               {.name = "top",
+                .summary = "Shows live what the guests do, and what is denied most",
+                .examples = {"top", "top --interval 5s", "top -o json"},
+                .more = fmt::format(
+                    "s takes the next order (name, denials, decisions, connections, bytes), q ends. Denials and the\n"
+                    "bytes of what has ended are those of the last {} minutes. Where there is no terminal it is\n"
+                    "shown once, after one interval.",
+                    kTopWindow.count())});
   verb.add_option("--interval", options->interval, "How often the guests are asked for (1s)")->type_name("DURATION");
   when_chosen(verb, line, options, top);
 }

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "control/json_object.h"
 #include "enforcerctl/command_line.h"
 
 namespace enforcer::ctl {
@@ -17,9 +18,10 @@ ExitCode version(Tool& tool, const VersionOptions&) {
     if (answer.is_object() && answer.contains("version") && answer["version"].is_string()) daemon = answer["version"];
   }
   if (tool.json()) {
-    nlohmann::json answer = {{"api_version", "v1"}, {"tool", tool_version()}};
+    nlohmann::json answer = control::answer_object();
+    answer["tool"] = tool_version();
     if (!daemon.empty()) answer["daemon"] = daemon;
-    tool.print_json(answer.dump(-1, ' ', true));
+    tool.print_json(control::dump(answer));
     return ExitCode::kOk;
   }
   tool.terminal().out(fmt::format("enforcerctl  {}\n", tool_version()));

@@ -24,6 +24,7 @@ struct VerbText {
   std::string summary;                ///< one line
   std::vector<std::string> examples;  ///< command lines without "enforcerctl"
   std::string more;                   ///< a paragraph, or empty
+  std::vector<Output> forms = {};     ///< of -o, besides table, json, jsonl and yaml
 };
 
 struct CommandLine {

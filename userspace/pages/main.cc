@@ -2,21 +2,17 @@
 // installed.
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <string_view>
 
+#include "base/files.h"
 #include "pages/pages.h"
 
 namespace {
 
-bool write(const std::filesystem::path& path, const std::string& text) {
-  std::error_code failed;
-  std::filesystem::create_directories(path.parent_path(), failed);
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << text;
-  file.close();
-  if (file.fail()) std::fprintf(stderr, "enforcer-pages: cannot write %s\n", path.c_str());
-  return !file.fail();
+enforcer::Result<> write(const std::filesystem::path& path, const std::string& text) {
+  std::error_code ignored;  // then the file cannot be written either, and that is said
+  std::filesystem::create_directories(path.parent_path(), ignored);
+  return enforcer::write_atomically(path, text, 0644, enforcer::Survives::kProgram);
 }
 
 }  // namespace
@@ -29,7 +25,10 @@ int main(int argc, char** argv) {
   }
   const auto pages = set == "shipped" ? enforcer::pages::shipped_pages() : enforcer::pages::manual_pages();
   for (const auto& page : pages) {
-    if (!write(std::filesystem::path(argv[2]) / page.path, page.text)) return 1;
+    if (const auto written = write(std::filesystem::path(argv[2]) / page.path, page.text); !written) {
+      std::fprintf(stderr, "enforcer-pages: %s\n", written.error().message.c_str());
+      return 1;
+    }
   }
   return 0;
 }

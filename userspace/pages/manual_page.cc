@@ -3,56 +3,35 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "config/roff.h"
 #include "pages/reference.h"
 #include "policy/diagnostic.h"
 
 namespace enforcer::pages {
 namespace {
 
-/// Text of a page: what roff would take for its own is escaped, and what stands between backticks is bold.
-std::string roff(std::string_view text) {
-  std::string out;
-  bool bold = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (c == '\\') {
-      out += "\\e";
-    } else if (c == '-') {
-      out += "\\-";
-    } else if (c == '`') {
-      bold = !bold;
-      out += bold ? "\\fB" : "\\fR";
-    } else if ((c == '.' || c == '\'') && i == 0) {
-      out += fmt::format("\\&{}", c);
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
+using config::roff_marked;
 
+/// Of section 5.
 std::string title(std::string_view name, std::string_view summary) {
-  std::string upper(name);
-  for (char& c : upper) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
-  return fmt::format(".TH {} 5 \"\" \"Enforcer {}\" \"File formats\"\n.SH NAME\n{} \\- {}\n", roff(upper),
-                     ENFORCER_VERSION, roff(name), summary);
+  return config::roff_head({.name = name, .section = 5, .version = ENFORCER_VERSION, .summary = summary});
 }
 
 void append(std::string& out, const Key& key) {
-  out += fmt::format(".TP\n\\fB{}\\fR ({}{})\n{}\n", roff(key.name), roff(key.shape), key.required ? "; required" : "",
-                     roff(key.about));
-  if (!key.example.empty()) out += fmt::format("Example: \\fB{}\\fR\n", roff(key.example));
-  if (!key.in.empty()) out += fmt::format("In {} only.\n", roff(fmt::format("{}", fmt::join(key.in, ", "))));
+  out += fmt::format(".TP\n\\fB{}\\fR ({}{})\n{}\n", roff_marked(key.name), roff_marked(key.shape),
+                     key.required ? "; required" : "", roff_marked(key.about));
+  if (!key.example.empty()) out += fmt::format("Example: \\fB{}\\fR\n", roff_marked(key.example));
+  if (!key.in.empty()) out += fmt::format("In {} only.\n", roff_marked(fmt::format("{}", fmt::join(key.in, ", "))));
 }
 
 void append(std::string& out, const std::vector<Section>& sections) {
   out += ".SH KEYS\n";
   for (const Section& section : sections) {
-    out += fmt::format(".SS {}\n", roff(section.title));
-    if (!section.note.empty()) out += roff(section.note) + "\n";
+    out += fmt::format(".SS {}\n", roff_marked(section.title));
+    if (!section.note.empty()) out += roff_marked(section.note) + "\n";
     const bool place_is_title = section.places.size() == 1 && section.places.front() == section.title;
     if (!place_is_title && !section.places.empty()) {
-      out += fmt::format("Stands in {}.\n", roff(fmt::format("`{}`", fmt::join(section.places, "`, `"))));
+      out += fmt::format("Stands in {}.\n", roff_marked(fmt::format("`{}`", fmt::join(section.places, "`, `"))));
     }
     for (const Key& key : section.keys) append(out, key);
   }
@@ -62,7 +41,7 @@ std::string example(std::string_view text) {
   std::string out = ".SH EXAMPLES\n.nf\n";
   while (!text.empty()) {
     const auto end = text.find('\n');
-    out += roff(text.substr(0, end)) + "\n";
+    out += roff_marked(text.substr(0, end)) + "\n";
     text.remove_prefix(end + 1);
   }
   return out + ".fi\n";
@@ -94,7 +73,7 @@ std::string policy_manual() {
   std::string out = title("enforcer-policy", "where guests of Enforcer may go");
   out += ".SH DESCRIPTION\n";
   out +=
-      roff(
+      roff_marked(
           "A policy has three lists without order: deny beats review beats allow, and what nothing matches is "
           "denied. Files are YAML, read strictly: UTF-8 without tabs, no aliases, anchors, tags or merge keys, no "
           "unknown key. A file may hold several objects, separated by a line of three dashes. One error anywhere and "
@@ -104,7 +83,7 @@ std::string policy_manual() {
   out += example(kPolicyExample);
   out += ".SH DIAGNOSTICS\n";
   for (const policy::CodeInfo& code : policy::diagnostic_codes()) {
-    out += fmt::format(".TP\n.B {}\n{}\n", code.code, roff(code.text));
+    out += fmt::format(".TP\n.B {}\n{}\n", code.code, roff_marked(code.text));
   }
   out +=
       ".SH FILES\n.TP\n.I /etc/enforcer/policies\nPolicies and guardrails.\n"
@@ -116,7 +95,7 @@ std::string policy_manual() {
 std::string credential_manual() {
   std::string out = title("enforcer-credential", "secrets that Enforcer puts into requests");
   out += ".SH DESCRIPTION\n";
-  out += roff(
+  out += roff_marked(
              "A Credential belongs to the owner of a secret and says where the secret may go; a rule of a policy names "
              "it and cannot widen that. The guest never sees it. What every object has, and how files are read, is "
              "told in enforcer-policy(5).") +

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+using enforcer::count_of;
 using enforcer::escape_untrusted;
 
 TEST_CASE("invariant_10_nothing_but_printable_ascii_comes_out") {
@@ -14,6 +15,12 @@ TEST_CASE("invariant_10_nothing_but_printable_ascii_comes_out") {
   CHECK(escape_untrusted("\x1b]0;owned\x07") == "\\x1b]0;owned\\x07");
   CHECK(escape_untrusted("a\nb\\n") == "a\\x0ab\\x5cn");
   CHECK(escape_untrusted("plain.example") == "plain.example");
+}
+
+TEST_CASE("a_count_of_one_takes_no_s") {
+  CHECK(count_of(0, "rule") == "0 rules");
+  CHECK(count_of(1, "rule") == "1 rule");
+  CHECK(count_of(2, "held request") == "2 held requests");
 }
 
 TEST_CASE("a_long_value_keeps_both_ends_its_length_and_its_hash") {

@@ -26,6 +26,44 @@ TEST_CASE("unknown_verbs_are_usage_errors_with_a_guess") {
   CHECK(said({"\x1b[31m"}).contains("\\x1b[31m"));
 }
 
+TEST_CASE("a_form_that_the_verb_does_not_have_is_a_usage_error") {
+  const auto said = [](const std::vector<std::string>& arguments) {
+    const Ran ran = run(arguments);
+    CHECK(ran.status == 2);
+    CHECK(ran.out.empty());
+    return ran.err;
+  };
+  CHECK(said({"version", "-o", "junit"}) ==
+        "enforcerctl: 'enforcerctl version' has no such form: -o is one of json,jsonl,table,yaml\n");
+  CHECK(said({"-o", "tap", "version"}).contains("'enforcerctl version' has no such form"));
+  CHECK(said({"guest", "-o", "junit", "list"}).contains("-o is one of json,jsonl,name,table,wide,yaml\n"));
+  CHECK(said({"version", "-o", "name"}).contains("no such form"));
+  CHECK(said({"policy", "list", "-o", "wide"}).contains("-o is one of json,jsonl,name,table,yaml\n"));
+  CHECK(said({"policy", "test", "x.yaml", "-o", "name"}).contains("-o is one of json,jsonl,junit,table,tap,yaml\n"));
+  for (const char* form : {"table", "json", "jsonl", "yaml"}) {
+    CHECK(run({"version", "-o", form, "--socket", "/nonexistent/s"}).status == 0);
+  }
+  // Completion asks these for names.
+  for (const char* group : {"guest", "review", "credential", "policy"}) {
+    const Ran names = run({group, "list", "-o", "name", "--socket", "/nonexistent/s"});
+    CHECK(names.status == 1);
+    CHECK(names.err.contains("is enforcerd running?"));
+  }
+}
+
+TEST_CASE("unknown_options_are_usage_errors_with_a_guess") {
+  const auto said = [](const std::vector<std::string>& arguments) {
+    const Ran ran = run(arguments);
+    CHECK(ran.status == 2);
+    CHECK(ran.out.empty());
+    return ran.err;
+  };
+  CHECK(said({"log", "--folow"}).contains("unknown option '--folow'; did you mean '--follow'?"));
+  CHECK(said({"guest", "list", "--no-heders"}).contains("did you mean '--no-headers'?"));
+  CHECK(said({"status", "--zzzzzz=1"}).contains("unknown option '--zzzzzz'\n"));
+  CHECK_FALSE(said({"status", "extra"}).contains("unknown option"));
+}
+
 TEST_CASE("wrong_options_are_usage_errors") {
   for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
            {"status", "--nope"},
@@ -131,7 +169,9 @@ TEST_CASE("every_verb_begins_its_help_with_examples_and_refuses_what_it_does_not
     CHECK(refused.out.empty());
     CHECK_FALSE(refused.err.empty());
   }
-  CHECK(run({"--help"}).out.contains("Exit codes: 0 ok"));
+  const std::string help = run({"--help"}).out;
+  CHECK(help.contains("Exit codes: 0 ok"));
+  CHECK(help.contains("'run' and 'guest exec' exit with their command's status, or with 125 when"));
 }
 
 TEST_CASE("common_options_are_taken_before_and_after_the_verb") {

@@ -87,6 +87,9 @@ TEST_CASE("policy_get_prints_a_text_that_is_a_file_again") {
   const Ran both = run_with(daemon, {"policy", "get", "a", "-o", "yaml"});
   CHECK(both.status == 0);
   CHECK(both.out == "# \xc3\xbc\nkind: Policy\n---\nkind: Guardrail\n");
+  CHECK(run_with(daemon, {"policy", "get", "a"}).out == both.out);
+  const auto json = nlohmann::json::parse(run_with(daemon, {"policy", "get", "a", "-o", "json"}).out);
+  CHECK(json["objects"].size() == 2);
   CHECK(both.err.contains("Policy a of generation 5, in a configured file: /etc/p.yaml:3"));
   CHECK(run_with(daemon, {"policy", "get", "a", "--generation", "2"}).out == "old\n");
   CHECK(run_with(daemon, {"policy", "get", "a", "--generation", "3"}).status == 5);

@@ -5,10 +5,12 @@
 
 #include <algorithm>
 
+#include "config/roff.h"
 #include "enforcerctl/completion.h"
 
 using namespace enforcer;
 using namespace enforcer::ctl;
+using enforcer::config::roff_text;
 
 namespace {
 
@@ -56,12 +58,29 @@ TEST_CASE("tree_of_verbs_is_what_the_tool_parses_with") {
   CHECK(flattened(root).front() == &root);
 }
 
+TEST_CASE("g_is_short_for_guest_wherever_that_is_an_option") {
+  const Verb root = verb_tree();
+  std::size_t found = 0;
+  for (const Verb* verb : flattened(root)) {
+    for (const Argument& option : verb->options) {
+      const auto has = [&](const char* name) { return std::ranges::find(option.names, name) != option.names.end(); };
+      CAPTURE(path_text(*verb));
+      CHECK(has("-g") == has("--guest"));
+      if (has("--guest")) ++found;
+    }
+  }
+  CHECK(found >= 7);
+}
+
 TEST_CASE("values_are_offered_by_what_they_are") {
   CHECK(offer_for({.value = "GUEST"}) == "names guest list");
   CHECK(offer_for({.value = "FILE"}) == "files");
   CHECK(offer_for({.value = "DIR[:ro]"}) == "folders");
   CHECK(offer_for({.value = "K=V"}) == "none");
   CHECK(offer_for({.value = "GUEST", .choices = {"a", "b"}}) == "words a b");
+  const Verb root = verb_tree();
+  CHECK(offer_for(verb_at(root, {"policy", "get"}).positionals.at(0)) == "names policy list");
+  CHECK(offer_for(verb_at(root, {"guest", "create"}).positionals.at(0)) == "none");
   CHECK(shell_quoted("it's $(x)") == R"('it'\''s $(x)')");
 }
 
@@ -82,12 +101,16 @@ TEST_CASE("every_verb_is_in_each_script_and_on_the_page") {
   }
 }
 
-TEST_CASE("roff_shows_text_as_it_is") {
-  CHECK(roff_text(".so /etc/passwd") == "\\&.so /etc/passwd");
-  CHECK(roff_text("'x'") == "\\&\\(aqx\\(aq");
-  CHECK(roff_text("a\n.b") == "a\n\\&.b");
-  CHECK(roff_text("a\\fBb --c") == "a\\efBb \\-\\-c");
-  CHECK(roff_text("REF…") == "REF...");
+TEST_CASE("page_says_which_forms_a_verb_has_that_others_have_not") {
+  const std::string page = tool_page(verb_tree());
+  const auto section = [&](const std::string& path) {
+    const auto begin = page.find(".SS \\fBenforcerctl " + roff_text(path) + "\\fR");
+    REQUIRE(begin != std::string::npos);
+    return page.substr(begin, page.find(".SS ", begin + 1) - begin);
+  };
+  CHECK(section("policy test").contains("(json, jsonl, junit, table, tap, yaml)"));
+  CHECK(section("guest list").contains("(json, jsonl, name, table, wide, yaml)"));
+  CHECK_FALSE(section("status").contains("\\-\\-output"));
 }
 
 TEST_CASE("page_has_every_exit_code") {
@@ -97,6 +120,7 @@ TEST_CASE("page_has_every_exit_code") {
     CHECK(section.contains(std::string(".TP\n\\fB") + code + "\\fR\n"));
   }
   CHECK_FALSE(section.contains(".TP\n\\fB8\\fR\n"));
+  CHECK(section.contains(".PP\n" + roff_text(command_exit_text()) + "\n"));
 }
 
 TEST_CASE("daemons_say_their_options_in_help_and_on_the_page") {

@@ -45,16 +45,3 @@ TEST_CASE("verbs_answer_in_yaml") {
   CHECK(down.status == 3);
   CHECK_FALSE(YAML::Load(down.out)["running"].as<bool>());
 }
-
-TEST_CASE("unknown_options_are_usage_errors_with_a_guess") {
-  const auto said = [](const std::vector<std::string>& arguments) {
-    const Ran ran = run(arguments);
-    CHECK(ran.status == 2);
-    CHECK(ran.out.empty());
-    return ran.err;
-  };
-  CHECK(said({"log", "--folow"}).contains("unknown option '--folow'; did you mean '--follow'?"));
-  CHECK(said({"guest", "list", "--no-heders"}).contains("did you mean '--no-headers'?"));
-  CHECK(said({"status", "--zzzzzz=1"}).contains("unknown option '--zzzzzz'\n"));
-  CHECK_FALSE(said({"status", "extra"}).contains("unknown option"));
-}

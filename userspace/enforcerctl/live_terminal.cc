@@ -1,4 +1,4 @@
-#include "enforcerctl/review_terminal.h"
+#include "enforcerctl/live_terminal.h"
 
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>

@@ -1,4 +1,4 @@
-// LiveTerminal: the terminal while `review watch` draws on it: its second screen, no echo, keys as they are pressed.
+// LiveTerminal: the terminal while a live view draws on it: its second screen, no echo, keys as they are pressed.
 // Destroying it puts everything back, and so does the end by a signal: those come through a descriptor here and end the
 // verb like a key does.
 #pragma once

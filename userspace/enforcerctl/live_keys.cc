@@ -1,4 +1,4 @@
-#include "enforcerctl/review_keys.h"
+#include "enforcerctl/live_keys.h"
 
 #include <optional>
 
