@@ -26,7 +26,8 @@ enum class Wants { kMore, kNoMore };
 /// A streamed answer whose lines are taken as they come, by somebody who also waits for other things.
 class LineStream {
  public:
-  /// Readable when read() may have something to say.
+  /// Readable when more has come. What came with the head of the answer is no longer in it: read() once without
+  /// waiting.
   [[nodiscard]] int descriptor() const;
   /// What has come; none: the stream is at its proper end. Does not wait. kIo: it broke off, or is not ours.
   Result<std::optional<std::vector<std::string>>> read();

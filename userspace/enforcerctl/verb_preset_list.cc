@@ -52,7 +52,8 @@ void add_preset_list(CLI::App& preset, CommandLine& line) {
                             {.name = "list",
                              .summary = "Lists what there are presets for",
                              .examples = {"preset list", "preset list -o json"},
-                             .more = "A parameter with a question mark has a default; 'preset show' says what it is."});
+                             .more = "A parameter with a question mark has a default; 'preset show' says what it is.",
+                             .forms = {Output::kName}});
   verb.add_option("--root", options->root, "Where the presets are (default: those that came with the tool)")
       ->type_name("DIR");
   when_chosen(verb, line, options, list_presets);

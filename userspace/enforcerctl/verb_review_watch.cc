@@ -33,7 +33,9 @@ ExitCode print_changes(Tool& tool) {
 class LiveView final : public LiveLoop {
  public:
   LiveView(Tool& tool, control::Client daemon, control::LineStream stream, LiveTerminal& terminal)
-      : LiveLoop(terminal), tool_(tool), daemon_(std::move(daemon)), stream_(std::move(stream)) {}
+      : LiveLoop(terminal), tool_(tool), daemon_(std::move(daemon)), stream_(std::move(stream)) {
+    take_lines();  // what came with the head
+  }
 
  private:
   void refresh() override {
@@ -89,6 +91,7 @@ class LiveView final : public LiveLoop {
     if (!stream) return lose(stream.error().message);
     stream_ = *std::move(stream);
     screen_.say("");
+    take_lines();
   }
 
   Tool& tool_;

@@ -86,6 +86,7 @@ class LiveTop final : public LiveLoop {
     screen_.forget_records();
     screen_.say("");
     records_ = *std::move(records);
+    take_lines();  // what came with the head
   }
 
   const Tool& tool_;
