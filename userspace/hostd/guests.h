@@ -45,6 +45,10 @@ namespace enforcer::hostd {
 /// How long a guest under TCG may take to say hello: 2 s on an idle host, and 20 s have been seen on a busy one.
 inline constexpr std::chrono::seconds kBootTime{60};
 
+/// After this long a loop over requests or guests ends, and what is left comes in the next turn: one whose folder is on
+/// a file system that hangs takes seconds, and the service manager's watchdog waits for all of a turn.
+inline constexpr std::chrono::seconds kTurn{1};
+
 /// Takes a notice with its descriptors to enforcerd, or nowhere when there is none.
 using Outbox = std::function<void(const hostproto::Notice&, const std::vector<Fd>&)>;
 
@@ -84,9 +88,11 @@ class Guests {
   void monitor_ready(Slot slot);
   /// Readable when an image has been checked; -1: none is being checked.
   [[nodiscard]] int image_check() const { return images_.checking(); }
-  /// Makes the guests that wait for their images, unless a check is still under way. To be called after whatever may
-  /// have looked at an image, and when image_check() is readable.
+  /// Makes the guests that wait for their images, unless a check is still under way; for kTurn, then the rest waits on.
+  /// To be called after whatever may have looked at an image, and when image_check() is readable.
   void create_waiting();
+  /// Whether create_waiting() has something to do that no descriptor tells of.
+  [[nodiscard]] bool creations_due() const { return !waiting_.empty() && images_.checking() < 0; }
   /// About twice a second.
   void watch();
 

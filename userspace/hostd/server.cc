@@ -68,7 +68,8 @@ Result<> Server::run(Guests& guests, int stop, const ServiceNotify& manager) {
     waiting.push_back({guests.image_check(), POLLIN, 0});
 
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_watch.remaining());
-    if (poll(waiting.data(), waiting.size(), static_cast<int>(left.count())) < 0 && errno != EINTR) {
+    const int wait = guests.creations_due() ? 0 : static_cast<int>(left.count());
+    if (poll(waiting.data(), waiting.size(), wait) < 0 && errno != EINTR) {
       return fail_errno("poll");
     }
     if (waiting[0].revents != 0) {
@@ -76,7 +77,8 @@ Result<> Server::run(Guests& guests, int stop, const ServiceNotify& manager) {
       thaw_before_the_end(guests);
       return {};
     }
-    for (std::size_t i = 0; i < machines.size(); ++i) {
+    const Deadline turn = Deadline::after(kTurn);
+    for (std::size_t i = 0; i < machines.size() && !turn.passed(); ++i) {  // the others are readable in the next turn
       if (waiting[3 + i].revents != 0) guests.machine_ended(machines[i].second);
     }
     for (std::size_t i = 0; i < monitors.size(); ++i) {
@@ -160,7 +162,8 @@ void Server::disconnect(Guests& guests, std::string_view why) {
 }
 
 void Server::read_requests(Guests& guests) {
-  for (int i = 0; i < kRequestsPerTurn; ++i) {
+  const Deadline turn = Deadline::after(kTurn);
+  for (int i = 0; i < kRequestsPerTurn && !turn.passed(); ++i) {
     const auto packet = hostproto::receive_packet(peer_->socket.get());
     if (!packet) return disconnect(guests, packet.error().message);
     if (!packet->has_value()) return;
