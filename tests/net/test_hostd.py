@@ -321,6 +321,9 @@ def test_guests_that_wait_for_their_image_are_counted_and_their_names_taken():
         equal(answered(), (9001, "conflict"))
         ask(9002, "one-more")
         equal(answered(), (9002, "unavailable"))
+        equal(link.delete("g7", 7)["error"]["code"], "not_found")  # one that was there before: not whoever waits now
+        ask(9006, "g7")
+        equal(answered(), (9006, "conflict"))
         link.send(type="delete_guest", request=9003, name="g7", slot=0)
         equal(answered(), (7, "conflict"))  # whoever waits for the one that is deleted is told
         assert "error" not in link.until("reply")[0]
