@@ -57,6 +57,9 @@ void add_hints(ExplainAnswer& answer, const policy::Snapshot& snapshot, const Ex
 }
 
 /// A name no policy mentions, for a guest of which only the labels are given.
+/// For the search of a change, which holds up decisions about DNS.
+constexpr std::chrono::milliseconds kChangeTime{200};
+
 GuestName nameless() {
   const auto epoch = to_string(random_epoch());
   auto name = GuestName::parse("unnamed-" + epoch);
@@ -151,10 +154,10 @@ ExplainAnswer explain(const policy::Snapshot& snapshot, const ExplainQuery& quer
   answer.rules = answer.layers.back().rules;
   if (decision.credential != nullptr && query.target.host)
     answer.injection = explained_injection(decision, query.target);
-  answer.changes = nearest_changes(*guest_policy, query, asked.back(), now);
+  answer.changes = nearest_changes(*guest_policy, query, asked.back(), now, Deadline::after(kChangeTime));
   add_hints(answer, snapshot, query, decision);
   if (answer.changes.empty() && decision.action == policy::Action::kDeny)
-    answer.hints.emplace_back("no single change of a policy that is known here would allow it");
+    answer.hints.emplace_back("no single change of a policy that was tried here would allow it");
   return answer;
 }
 
