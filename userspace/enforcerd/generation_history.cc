@@ -38,6 +38,12 @@ std::string digest_of(const std::vector<SourceText>& sources) {
   return sha256_hex(all);
 }
 
+std::vector<std::string> digests_of(const std::vector<SourceText>& sources) {
+  std::vector<std::string> digests;
+  for (const SourceText& source : sources) digests.push_back(sha256_hex(source.text));
+  return digests;
+}
+
 json to_json(const KeptGeneration& generation) {
   json file{
       {"first", generation.first},      {"last", generation.last},     {"time", control::format_time(generation.time)},
@@ -79,6 +85,7 @@ std::optional<KeptGeneration> from_json(const json& file) {
                                   source["applied"].get<bool>() ? SourceOrigin::kApplied : SourceOrigin::kConfigured});
   }
   generation.digest = digest_of(generation.sources);
+  generation.source_digests = digests_of(generation.sources);
   return generation.first <= generation.last ? std::optional(std::move(generation)) : std::nullopt;
 }
 
@@ -126,12 +133,14 @@ Result<> GenerationHistory::keep(std::uint64_t generation, Cause cause, std::vec
     kept_.back().last = generation;
     return write(kept_.back());
   }
+  const auto source_digests = digests_of(sources);
   kept_.push_back({.first = generation,
                    .last = generation,
                    .time = WallClock::now(),
                    .cause = std::move(cause),
                    .digest = digest,
-                   .sources = std::move(sources)});
+                   .sources = std::move(sources),
+                   .source_digests = source_digests});
   const auto written = write(kept_.back());
   while (kept_.size() > kKept) {
     const std::string oldest = file_of(kept_.front());

@@ -33,6 +33,7 @@ struct KeptGeneration {
   Cause cause;                 ///< of the first
   std::string digest;          ///< SHA-256 over the names, origins and texts of the sources, 64 hex digits
   std::vector<policy::SourceText> sources;
+  std::vector<std::string> source_digests;  ///< SHA-256 of the text of each source, 64 hex digits
 
   [[nodiscard]] bool covers(std::uint64_t generation) const { return first <= generation && generation <= last; }
 };

@@ -10,6 +10,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/digest.h"
+
 using namespace enforcer;
 using namespace enforcer::enforcerd;
 
@@ -230,6 +232,13 @@ TEST_CASE("unchanged_sources_are_one_entry_and_the_last_ten_are_kept") {
   CHECK(again.history().all().back().last == before + 1);
   CHECK(again.history().all().back().cause.uid == uid_t{7});
   CHECK(again.history().all().back().cause.user == "ada");
+  for (const PolicyStore* kept : {&store, &again}) {
+    for (const KeptGeneration& generation : kept->history().all()) {
+      REQUIRE(generation.source_digests.size() == generation.sources.size());
+      for (std::size_t i = 0; i < generation.sources.size(); ++i)
+        CHECK(generation.source_digests[i] == sha256_hex(generation.sources[i].text));
+    }
+  }
 }
 
 TEST_CASE("a_file_of_the_history_that_is_not_ours_is_left_out") {
