@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <string_view>
@@ -28,7 +29,8 @@ std::optional<int> option_of(int socket, int name) {
 std::string_view path_in(const sockaddr_un& address, socklen_t size) {
   constexpr std::size_t kBefore = offsetof(sockaddr_un, sun_path);
   if (size <= kBefore) return {};
-  const std::string_view path(address.sun_path, size - kBefore);
+  // A name that fills all of it has no zero octet, and the kernel counts one (unix(7), BUGS).
+  const std::string_view path(address.sun_path, std::min(size - kBefore, sizeof address.sun_path));
   return path.front() == '\0' ? path : path.substr(0, path.find('\0'));
 }
 

@@ -207,5 +207,17 @@ TEST_CASE("what_a_hostile_enforcerd_could_make_itself_is_nobodys_connection") {
   CHECK(refusal(honest.accepted.get(), kKim, place.control) == Errc::kIo);
 }
 
+TEST_CASE("name_that_fills_an_address_is_read_to_its_end_and_no_further") {
+  if (!is_root_here()) return;
+  Place place;
+  constexpr std::size_t kMost = sizeof(sockaddr_un::sun_path);
+  place.control.path = place.folder + "/" + std::string(kMost - place.folder.size() - 1, 'x');
+  REQUIRE(place.control.path.size() == kMost);
+  const Connection made = connect_as({0, 0}, place.control.path);
+  CHECK(refusal(made.accepted.get(), {0, 0}, place.control) == Errc::kIo);
+  place.control.path.back() = 'y';
+  CHECK(refusal(made.accepted.get(), {0, 0}, place.control) == Errc::kInvalid);
+}
+
 }  // namespace
 }  // namespace enforcer::hostd
