@@ -11,7 +11,6 @@
 
 #include "base/deadline.h"
 #include "base/log.h"
-#include "hostd/caller.h"
 
 namespace enforcer::hostd {
 namespace {
@@ -49,9 +48,10 @@ std::vector<int> numbers_of(std::span<const Fd> descriptors) {
 
 }  // namespace
 
-Result<Server> Server::open(const config::Paths& paths, const Owner& enforcerd, host::Network& network,
-                            const config::Config& config, const host::AddressPlan& plan) {
-  return Server(TRY(listen_at(paths.hostd_socket(), enforcerd.gid)), enforcerd, paths.control_socket(), network, config,
+Result<Server> Server::open(const config::Paths& paths, const Owner& enforcerd, std::optional<gid_t> admins,
+                            host::Network& network, const config::Config& config, const host::AddressPlan& plan) {
+  return Server(TRY(listen_at(paths.hostd_socket(), enforcerd.gid)), enforcerd,
+                {.path = paths.control_socket(), .enforcerd_uid = enforcerd.uid, .admins = admins}, network, config,
                 plan);
 }
 
@@ -191,8 +191,7 @@ void Server::check_steering(Guests& guests) {
 /// Whose folders a guest shares is not enforcerd's to say.
 void Server::create(Guests& guests, const hostproto::CreateGuest& request, const std::vector<Fd>& descriptors) {
   if (!request.workspaces.empty()) {
-    const auto asked = require_caller(descriptors.front().get(), {request.owner, request.owner_group},
-                                      {.path = control_socket_, .enforcerd_uid = enforcerd_.uid});
+    const auto asked = require_caller(descriptors.front().get(), {request.owner, request.owner_group}, control_);
     if (!asked) {
       log_warning("refused guest {}: {}", request.name.text(), asked.error().message);
       return post(hostproto::Reply{.request = request.request, .error = asked.error(), .warning = {}}, {});
