@@ -137,6 +137,11 @@ class Guests {
     host::GuestCgroups cgroups = {};
     bool announced = false;  ///< enforcerd may know it, so it must hear of its end
   };
+  /// QEMU of a guest that is gone, which has not ended yet: it holds its disk open.
+  struct EndingMachine {
+    host::MicroVm vm;
+    std::uint64_t disk_mib = 0;
+  };
   enum class Wires { kUp, kDown };
 
   // guests.cc
@@ -167,6 +172,7 @@ class Guests {
   void boot_failed(Slot slot, const Error& error, std::string why);
   void check_boot(Slot slot);
   void end_machine(Guest& guest);
+  void sweep_machines();
   [[nodiscard]] std::string memory_file() const;
 
   // shares.cc
@@ -220,7 +226,8 @@ class Guests {
   std::vector<hostproto::CreateGuest> waiting_;  ///< for their images to be checked
   host::CgroupPlaces cgroups_;
   std::vector<host::GuestCgroups> ending_cgroups_;  ///< of guests that are gone, with processes that still end
-  bool said_unlimited_ = false;                     ///< that this host does not limit everything is one event
+  std::vector<EndingMachine> ending_machines_;
+  bool said_unlimited_ = false;  ///< that this host does not limit everything is one event
   std::map<Slot, Guest> guests_;
   std::set<std::uint32_t> foreign_links_;  ///< indexes of those in the gateway namespace that are on record
   Wires wires_ = Wires::kUp;               ///< kDown: there is no nft guard, and no guest may have a link

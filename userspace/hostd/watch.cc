@@ -17,6 +17,7 @@ void Guests::watch() {
   std::vector<Slot> slots;  // a check may end its guest
   for (const auto& [slot, guest] : guests_) slots.push_back(slot);
   sweep_cgroups();
+  sweep_machines();
   const Deadline turn = Deadline::after(kTurn);
   for (const Slot slot : slots) {
     if (!turn.passed()) check_boot(slot);  // which may start it once more
