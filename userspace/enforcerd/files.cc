@@ -2,14 +2,12 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
 #include <system_error>
 
-#include "base/fd.h"
 #include "base/files.h"
 #include "base/log.h"
 
@@ -17,13 +15,6 @@ namespace enforcer::enforcerd {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// What a folder's names lead to is on the disk only after this.
-Result<> sync_folder(const std::string& path) {
-  const Fd folder(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
-  if (!folder.valid() || fsync(folder.get()) != 0) return fail_errno(path);
-  return {};
-}
 
 Result<> write_all(const std::string& folder, const std::map<std::string, std::string>& files) {
   if (mkdir(folder.c_str(), 0700) != 0) return fail_errno(folder);

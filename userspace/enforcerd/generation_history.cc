@@ -124,6 +124,7 @@ Result<> GenerationHistory::write(const KeptGeneration& generation) const {
   TRY_VOID(make_folders(folder_));
   // What is no UTF-8 was not loaded as a policy.
   const std::string text = to_json(generation).dump(-1, ' ', false, json::error_handler_t::replace);
+  if (text.size() > kMaxKept) return fail(Errc::kInvalid, "its sources are more than would be read again");
   return write_atomically(file_of(generation), text, 0600, Survives::kHost);
 }
 
@@ -144,7 +145,9 @@ Result<> GenerationHistory::keep(std::uint64_t generation, Cause cause, std::vec
   const auto written = write(kept_.back());
   while (kept_.size() > kKept) {
     const std::string oldest = file_of(kept_.front());
-    if (unlink(oldest.c_str()) != 0 && errno != ENOENT) log_warning("{} stays: {}", oldest, std::strerror(errno));
+    // While nothing can be written the oldest ones are all that a daemon which starts anew would find.
+    if (written && unlink(oldest.c_str()) != 0 && errno != ENOENT)
+      log_warning("{} stays: {}", oldest, std::strerror(errno));
     kept_.erase(kept_.begin());
   }
   return written;

@@ -232,7 +232,10 @@ Result<> PolicyStore::save_last_good(const std::vector<policy::SourceText>& sour
   nlohmann::json kept{{"generation", generation_}, {"sources", nlohmann::json::array()}};
   for (const policy::SourceText& source : sources)
     kept["sources"].push_back({{"name", source.name}, {"text", source.text}});
-  return write_atomically(last_good_file_, kept.dump(), 0600, Survives::kHost);
+  // What is no UTF-8 was not loaded as a policy.
+  const std::string text = kept.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  if (text.size() > kMaxLastGood) return fail(Errc::kInvalid, "they are more than would be read again");
+  return write_atomically(last_good_file_, text, 0600, Survives::kHost);
 }
 
 Result<std::vector<policy::SourceText>> PolicyStore::last_good() {

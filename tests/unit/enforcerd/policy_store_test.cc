@@ -241,6 +241,27 @@ TEST_CASE("unchanged_sources_are_one_entry_and_the_last_ten_are_kept") {
   }
 }
 
+TEST_CASE("the_oldest_generation_stays_on_the_disk_where_the_newest_could_not_be_written") {
+  if (!writable_state()) return;
+  const Shelf shelf;
+  const std::string folder = shelf.paths().state_dir() + "/generations";
+  GenerationHistory history(folder);
+  const auto keep = [&](std::uint64_t number) {
+    return history.keep(number, {.what = "apply"}, {{"p.yaml", fmt::format("# {}", number)}});
+  };
+  for (std::uint64_t number = 1; number <= GenerationHistory::kKept; ++number) REQUIRE(keep(number));
+  {
+    const FullDisk disk(10);
+    REQUIRE_FALSE(keep(11));
+  }
+  CHECK(history.all().size() == GenerationHistory::kKept);
+  CHECK(fs::exists(folder + "/1.json"));
+  CHECK_FALSE(fs::exists(folder + "/11.json.new"));
+  CHECK(GenerationHistory(folder).all().size() == GenerationHistory::kKept);
+  REQUIRE(keep(12));  // the control
+  CHECK_FALSE(fs::exists(folder + "/2.json"));
+}
+
 TEST_CASE("a_file_of_the_history_that_is_not_ours_is_left_out") {
   if (!writable_state()) return;
   const Shelf shelf;
