@@ -112,6 +112,7 @@ Result<> serve(const config::Config& config, const config::Paths& paths, const O
   const Owner enforcerd = TRY(parse_owner(options.enforcerd_user));
   const host::AddressPlan plan = TRY(host::AddressPlan::make(config.guests.ipv4_pool, config.guests.ipv6_pool));
   raise_descriptor_limit();
+  std::signal(SIGPIPE, SIG_IGN);  // whoever is gone is an error where something is written; programs begin without this
   if (manager.managed()) TRY_VOID(host::require_shared_mounts(paths.gateway_netns()));
   TRY_VOID(make_directories(paths, enforcerd));
   Records records = TRY(Records::open(paths.hostd_state_dir()));
