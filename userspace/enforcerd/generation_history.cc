@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "control/json.h"
 #include "enforcerd/files.h"
+#include "policy/object_text.h"
 
 namespace enforcer::enforcerd {
 namespace {
@@ -38,10 +39,16 @@ std::string digest_of(const std::vector<SourceText>& sources) {
   return sha256_hex(all);
 }
 
-std::vector<std::string> digests_of(const std::vector<SourceText>& sources) {
-  std::vector<std::string> digests;
-  for (const SourceText& source : sources) digests.push_back(sha256_hex(source.text));
-  return digests;
+/// What cannot be told apart may hold one.
+bool holds_credentials(const SourceText& source) {
+  const auto objects = policy::split_objects({&source, 1});
+  return !objects || std::ranges::find(*objects, "Credential", &policy::ObjectText::kind) != objects->end();
+}
+
+std::vector<SourceSummary> summaries_of(const std::vector<SourceText>& sources) {
+  std::vector<SourceSummary> summaries;
+  for (const SourceText& source : sources) summaries.push_back({sha256_hex(source.text), holds_credentials(source)});
+  return summaries;
 }
 
 json to_json(const KeptGeneration& generation) {
@@ -85,7 +92,7 @@ std::optional<KeptGeneration> from_json(const json& file) {
                                   source["applied"].get<bool>() ? SourceOrigin::kApplied : SourceOrigin::kConfigured});
   }
   generation.digest = digest_of(generation.sources);
-  generation.source_digests = digests_of(generation.sources);
+  generation.summaries = summaries_of(generation.sources);
   return generation.first <= generation.last ? std::optional(std::move(generation)) : std::nullopt;
 }
 
@@ -134,14 +141,14 @@ Result<> GenerationHistory::keep(std::uint64_t generation, Cause cause, std::vec
     kept_.back().last = generation;
     return write(kept_.back());
   }
-  const auto source_digests = digests_of(sources);
+  auto summaries = summaries_of(sources);
   kept_.push_back({.first = generation,
                    .last = generation,
                    .time = WallClock::now(),
                    .cause = std::move(cause),
                    .digest = digest,
                    .sources = std::move(sources),
-                   .source_digests = source_digests});
+                   .summaries = std::move(summaries)});
   const auto written = write(kept_.back());
   while (kept_.size() > kKept) {
     const std::string oldest = file_of(kept_.front());

@@ -43,7 +43,8 @@ control::GenerationInfo info_of_generation(const KeptGeneration& kept, std::uint
   for (std::size_t i = 0; i < kept.sources.size(); ++i) {
     info.sources.push_back({.name = kept.sources[i].name,
                             .applied = kept.sources[i].origin == policy::SourceOrigin::kApplied,
-                            .sha256 = kept.source_digests[i]});
+                            .sha256 = kept.summaries[i].sha256,
+                            .holds_credentials = kept.summaries[i].holds_credentials});
   }
   return info;
 }

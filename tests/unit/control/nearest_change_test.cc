@@ -78,6 +78,26 @@ TEST_CASE("what_would_be_added_is_told_by_name_kind_and_place") {
   CHECK(layers_of(*again) == layers_of(answer));
 }
 
+TEST_CASE("viewers_are_not_told_what_only_a_credential_says") {
+  const std::string basic =
+      "apiVersion: enforcer.dev/v1\nkind: Credential\nmetadata: {name: bot}\nspec: {source: {store: true}, inject: "
+      "[{to: "
+      "[issues.test], as: basic, username: kim}]}\n";
+  const std::vector<policy::SourceText> sources{
+      {.name = "c.yaml", .text = basic},
+      {.name = "p.yaml",
+       .text = policy_of("    - {name: i, to: [issues.test], http: [{methods: [GET]}], credential: bot}\n")}};
+  const auto outcome = policy::load(sources, 1);
+  REQUIRE_MESSAGE(outcome.snapshot, (outcome.diagnostics.empty() ? "" : outcome.diagnostics[0].to_string()));
+  ExplainQuery query{.target = *parse_explain_target("GET https://issues.test/"), .labels = {{"role", "agent"}}};
+  const auto whole = explain(*outcome.snapshot, query);
+  query.detail = ExplainQuery::Detail::kForViewers;
+  const auto less = explain(*outcome.snapshot, query);
+  REQUIRE((whole.injection && less.injection));
+  CHECK(whole.injection->where == "Authorization: Basic, user name kim");
+  CHECK(less.injection->where == "Authorization: Basic");
+}
+
 TEST_CASE("a_change_is_looked_for_no_longer_than_there_is_time") {
   const policy::SourceText source{.name = "p.yaml", .text = policy_of("")};
   const auto outcome = policy::load({&source, 1}, 1);

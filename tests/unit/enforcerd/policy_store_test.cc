@@ -234,9 +234,9 @@ TEST_CASE("unchanged_sources_are_one_entry_and_the_last_ten_are_kept") {
   CHECK(again.history().all().back().cause.user == "ada");
   for (const PolicyStore* kept : {&store, &again}) {
     for (const KeptGeneration& generation : kept->history().all()) {
-      REQUIRE(generation.source_digests.size() == generation.sources.size());
+      REQUIRE(generation.summaries.size() == generation.sources.size());
       for (std::size_t i = 0; i < generation.sources.size(); ++i)
-        CHECK(generation.source_digests[i] == sha256_hex(generation.sources[i].text));
+        CHECK(generation.summaries[i].sha256 == sha256_hex(generation.sources[i].text));
     }
   }
 }
@@ -260,6 +260,25 @@ TEST_CASE("the_oldest_generation_stays_on_the_disk_where_the_newest_could_not_be
   CHECK(GenerationHistory(folder).all().size() == GenerationHistory::kKept);
   REQUIRE(keep(12));  // the control
   CHECK_FALSE(fs::exists(folder + "/2.json"));
+}
+
+TEST_CASE("which_sources_hold_credentials_is_known") {
+  const std::string credential =
+      "apiVersion: enforcer.dev/v1\nkind: Credential\nmetadata: {name: x}\nspec: {source: {store: true}, inject: [{to: "
+      "[a.test], as: bearer}]}\n";
+  std::string folder = "/tmp/enforcer-unit-history-XXXXXX";
+  REQUIRE(mkdtemp(folder.data()) != nullptr);
+  {
+    GenerationHistory history(folder);
+    REQUIRE(history.keep(
+        1, {.what = "apply"},
+        {{"a", policy_named("a", "a.test")}, {"b", policy_named("b", "b.test") + "---\n" + credential}, {"c", "{"}}));
+  }
+  const GenerationHistory again(folder);
+  fs::remove_all(folder);
+  std::string held;
+  for (const SourceSummary& summary : again.all().back().summaries) held += summary.holds_credentials ? "1" : "0";
+  CHECK(held == "011");
 }
 
 TEST_CASE("a_file_of_the_history_that_is_not_ours_is_left_out") {
