@@ -38,6 +38,7 @@ class Enforcer:
         self.gateway_path = f"/run/netns/enforcer-{instance}"
         self.bpffs = f"/sys/fs/bpf/enforcer/{instance}"
         self.hostd = self.enforcerd = None
+        self.admins = None  # the gid of enforcer-admin, where those accounts have another one than the machine
         self.accounts = None  # a folder with the passwd and group that enforcerd sees (reviewers.py)
         self.config = {
             "instance": instance, "workers": 2, "dns": {"servers": [f"{DNS_IPV4}:53"]}, "policies": [self.policies],
@@ -84,7 +85,8 @@ class Enforcer:
 
     def start_hostd(self, wait=True):
         self.hostd = Process([self.program("enforcer-hostd"), "--config", self.config_path,
-                              "--enforcerd-user", str(ENFORCERD_UID)], f"{self.folder}/hostd.log", self.host)
+                              "--enforcerd-user", str(ENFORCERD_UID),
+                              *(["--admin-group", str(self.admins)] if self.admins else [])], f"{self.folder}/hostd.log", self.host)
         if wait:
             self._wait(self.hostd, self.hostd_serves, "hostd to serve")
 

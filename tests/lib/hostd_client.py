@@ -12,13 +12,13 @@ from lib.expect import equal
 VERSION = 5  # of the protocol
 
 
-def connect_as(path, uid, kind=socket.SOCK_SEQPACKET):
+def connect_as(path, uid, kind=socket.SOCK_SEQPACKET, groups=()):
     """A connection whose peer is somebody else: who connects counts, not who has it later."""
     ours, childs = socket.socketpair()
     child = os.fork()
     if child == 0:
         with contextlib.suppress(BaseException):
-            os.setgroups([])
+            os.setgroups(list(groups))
             os.setresgid(uid, uid, uid)
             os.setresuid(uid, uid, uid)
             with socket.socket(socket.AF_UNIX, kind) as made:

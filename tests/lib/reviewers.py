@@ -28,7 +28,7 @@ def write_accounts(enforcer):
     with open("/etc/group") as ours, open(f"{enforcer.folder}/group", "w") as file:
         kept = [line for line in ours if not line.startswith(("enforcer-reviewer:", "enforcer-admin:"))]
         file.write("".join(kept) + f"enforcer-reviewer:x:{REVIEWERS}:\nenforcer-admin:x:{ADMINS}:\n")
-    enforcer.accounts = enforcer.folder
+    enforcer.accounts, enforcer.admins = enforcer.folder, ADMINS
 
 
 class Reviewer:

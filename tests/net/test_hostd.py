@@ -81,16 +81,17 @@ def test_hostd_listens_to_one_enforcerd_of_the_right_uid_that_keeps_to_the_proto
 
 
 def test_owner_of_shared_folders_is_whoever_connected_and_not_whom_enforcerd_names():
-    kim, lee = 54321, 54331
+    kim, lee, admins = 54321, 54331, 54399
     with Bench() as bench:
+        bench.enforcer.admins = admins
         bench.start()
         with socket.socket(socket.AF_UNIX) as control:
             control.bind(f"{bench.enforcer.run_dir}/enforcerd.sock")
             os.chmod(f"{bench.enforcer.run_dir}/enforcerd.sock", 0o666)
             control.listen(4)
 
-            def asks(uid):
-                client = connect_as(f"{bench.enforcer.run_dir}/enforcerd.sock", uid, socket.SOCK_STREAM)
+            def asks(uid, groups=(admins,)):
+                client = connect_as(f"{bench.enforcer.run_dir}/enforcerd.sock", uid, socket.SOCK_STREAM, groups)
                 return client, control.accept()[0]
 
             link = Link(bench.socket_path).serve()
@@ -104,6 +105,10 @@ def test_owner_of_shared_folders_is_whoever_connected_and_not_whom_enforcerd_nam
                     reply = link.create(["/home/kim"], connection, owner=uid, owner_group=uid)
                     equal((uid, reply["error"]["code"]), (uid, code))
                 equal(link.create(owner=lee, owner_group=lee)["error"]["code"], "not_found")  # without folders
+                viewer, viewers = asks(lee, groups=())  # who may look, and makes no guests
+                with viewer, viewers:
+                    refused = link.create(["/home/lee"], viewers, owner=lee, owner_group=lee)["error"]
+                    equal((refused["code"], "enforcer-admin" in refused["message"]), ("denied", True))
                 client.close()
                 equal(link.create(["/home/kim"], kims, owner=kim, owner_group=kim)["error"]["code"], "denied")
             link.close()
@@ -243,6 +248,9 @@ def test_guests_that_wait_for_their_image_have_their_names_and_lose_them_when_de
             ask_waiting(link, number, f"g{number}")
         ask_waiting(link, 9001, "g7")
         equal(refusal(link), (9001, "conflict"))
+        equal(link.delete("g7", 7)["error"]["code"], "not_found")  # one that was there before: not whoever waits now
+        ask_waiting(link, 9006, "g7")
+        equal(refusal(link), (9006, "conflict"))
         link.send(type="delete_guest", request=9003, name="g7", slot=0)
         equal(refusal(link), (7, "conflict"))  # whoever waits for the one that is deleted is told
         assert "error" not in link.until("reply")[0]

@@ -168,3 +168,30 @@ def test_installed_daemons_read_the_installed_configuration():
             file.write("unknown: 1\n")
         status, text = run(f"{root}/usr/sbin/enforcerd", "--config", f"{root}/etc/enforcer/enforcer.yaml")
         assert status == 3 and "unknown" in text, text
+
+
+def test_removal_ends_guests_though_the_configuration_does_not_load():
+    _, folder = names_of(os.environ["ENFORCER_TEST"], build_folder())
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    try:
+        # In hostd's place: it writes down what it was asked, and how it ends depends on whether that names a configuration.
+        for name, body in (("deb-systemd-invoke", ""), ("enforcer-hostd", f"""
+[ "$1" = --config ] && {{ cat "$2" >>{folder}/asked; shift 2; exec >>{folder}/asked; echo "$*"; exit $NAMED; }}
+echo "$*" >>{folder}/asked
+exit $STATUS""")):
+            with open(f"{folder}/{name}", "w") as file:
+                file.write(f"#!/bin/sh{body}\n")
+            os.chmod(f"{folder}/{name}", 0o755)
+        for first, named, status, asked in ((0, 1, 0, "--teardown\n"), (1, 0, 1, "--teardown\n"),  # as when hostd runs
+                                            (3, 0, 0, "--teardown\ninstance: default\n--teardown\n"),
+                                            (3, 1, 1, "--teardown\ninstance: default\n--teardown\n")):
+            with open(f"{folder}/asked", "w"):
+                pass
+            environment = {"PATH": f"{folder}:{os.environ['PATH']}", "STATUS": str(first), "NAMED": str(named), "TMPDIR": folder}
+            done = subprocess.run([f"{REPOSITORY}/deploy/debian/prerm", "remove"], env=environment, timeout=30)
+            with open(f"{folder}/asked") as file:
+                equal((done.returncode, file.read()), (status, asked), f"after {first}")
+            equal([name for name in os.listdir(folder) if name.startswith("tmp.")], [])
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

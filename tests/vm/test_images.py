@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import tempfile
 
@@ -102,6 +103,20 @@ def test_image_is_not_built_where_others_could_lead_it_astray():
             if name != "sticky":  # nor below it
                 refused(f"{output}/deep/images", f"{output} {complaint}" if owner else f"{complaint} {output}")
                 equal(os.listdir(output), [], "what is in it")
+        for kind, tag, who, rights, mask, writes in (("access", 0x02, kim, 7, 7, True), ("access", 0x08, 54399, 7, 7, True),
+                                                     ("default", 0x02, kim, 7, 7, True), ("access", 0x02, kim, 5, 7, False),
+                                                     ("access", 0x02, kim, 7, 5, False), ("access", 0x02, 0, 7, 7, False)):
+            output = f"{parent}/acl-{kind}-{tag}-{who}-{rights}-{mask}"
+            os.mkdir(output, 0o755)
+            listed = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in (
+                (0x01, 7, 0xFFFFFFFF), *([(tag, rights, who)] if tag == 0x02 else []), (0x04, 5, 0xFFFFFFFF),
+                *([(tag, rights, who)] if tag == 0x08 else []), (0x10, mask, 0xFFFFFFFF), (0x20, 5, 0xFFFFFFFF)))
+            os.setxattr(output, f"system.posix_acl_{kind}", listed)
+            if writes:
+                refused(output, f"setfacl -{'b' if kind == 'access' else 'k'} {output}")
+                equal(os.listdir(output), [], "what is in it")
+            else:
+                equal(build("mini", output).returncode, 0, f"a list of rights that gives nobody else anything: {output}")
         os.symlink(elsewhere, f"{parent}/link")
         refused(f"{parent}/link", "is a symbolic link")
         refused(f"{parent}/link/deep", "is a symbolic link")

@@ -8,10 +8,26 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 
 #include "base/fd.h"
 
 namespace enforcer {
+namespace {
+
+Result<> write_aside(const Fd& file, const std::string& aside, std::string_view content, mode_t mode, Survives crash) {
+  while (!content.empty()) {
+    const ssize_t count = write(file.get(), content.data(), content.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return fail_errno(aside);
+    content.remove_prefix(static_cast<std::size_t>(count));
+  }
+  if (fchmod(file.get(), mode) != 0) return fail_errno(aside);
+  if (crash == Survives::kHost && fsync(file.get()) != 0) return fail_errno(aside);
+  return {};
+}
+
+}  // namespace
 
 Result<std::string> read_file(const std::string& path, std::size_t limit, LastLink link) {
   const int no_link = link == LastLink::kRefuse ? O_NOFOLLOW : 0;
@@ -41,15 +57,18 @@ Result<> write_atomically(const std::string& path, std::string_view content, mod
   const std::string aside = path + ".new";
   const Fd file(open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file.valid()) return fail_errno(aside);
-  while (!content.empty()) {
-    const ssize_t count = write(file.get(), content.data(), content.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return fail_errno(aside);
-    content.remove_prefix(static_cast<std::size_t>(count));
+  Result<> done = write_aside(file, aside, content, mode, crash);
+  if (done && rename(aside.c_str(), path.c_str()) != 0) done = fail_errno(path);
+  if (!done) {
+    unlink(aside.c_str());  // it would keep what room is left
+    return done;
   }
-  if (fchmod(file.get(), mode) != 0) return fail_errno(aside);
-  if (crash == Survives::kHost && fsync(file.get()) != 0) return fail_errno(aside);
-  if (rename(aside.c_str(), path.c_str()) != 0) return fail_errno(path);
+  return crash == Survives::kHost ? sync_folder(std::filesystem::path(path).parent_path()) : Result<>{};
+}
+
+Result<> sync_folder(const std::string& path) {
+  const Fd folder(open(path.empty() ? "." : path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder.valid() || fsync(folder.get()) != 0) return fail_errno(path);
   return {};
 }
 

@@ -25,7 +25,11 @@ enum class Survives : std::uint8_t {
   kHost,
 };
 
-/// Replaces a file, by way of `path`.new, with one of this mode and the caller's.
+/// Replaces a file, by way of `path`.new, with one of this mode and the caller's. An error leaves the old content, but
+/// for kHost where only the folder could not be written to the disk: then it is the new one, until the host crashes.
 Result<> write_atomically(const std::string& path, std::string_view content, mode_t mode, Survives crash);
+
+/// What was added to a folder, renamed in it or removed survives a crash of the host from now on.
+Result<> sync_folder(const std::string& path);
 
 }  // namespace enforcer

@@ -21,6 +21,8 @@ constexpr ProgramOption kEnforcerdOptions[] = {
 constexpr ProgramOption kHostdOptions[] = {
     kConfigOption,
     {"--enforcerd-user", "USER", "who enforcerd runs as: NAME, UID or UID:GID; default: enforcer"},
+    {"--admin-group", "GROUP",
+     "who, beside root, makes guests that share folders: NAME or GID, as enforcerd has it; default: enforcer-admin"},
     {"--prepare", "",
      "make the mounts that the whole host must see, and exit: run it outside of a sandbox, before enforcer-hostd "
      "inside of it (the systemd unit does)"},
@@ -94,7 +96,7 @@ const ProgramText& hostd_text() {
   static const ProgramText kText{
       .name = "enforcer-hostd",
       .summary = "the root half of Enforcer: boxes guests in",
-      .synopses = {"[--config FILE] [--enforcerd-user USER]", "[--config FILE] --prepare",
+      .synopses = {"[--config FILE] [--enforcerd-user USER] [--admin-group GROUP]", "[--config FILE] --prepare",
                    "[--config FILE] --teardown"},
       .description =
           {"It makes what guests are boxed in with (network namespaces, links, BPF programs, the nftables guard, QEMU) "

@@ -49,12 +49,13 @@ std::shared_ptr<const policy::Snapshot> snapshot_of(const Service& service) {
   return snapshot ? std::move(snapshot) : policy::Snapshot::deny_everything(0);
 }
 
-asio::awaitable<Answer> answer_explain(Service& service, Target target) {
+asio::awaitable<Answer> answer_explain(Service& service, Caller caller, Target target) {
   const std::string* text = target.field("target");
   if (text == nullptr) co_return answer_error({Errc::kInvalid, "query field \"target\" is missing"});
   auto parsed = parse_explain_target(*text);
   if (!parsed) co_return answer_error(parsed.error());
   ExplainQuery query{.target = *std::move(parsed), .guest = std::nullopt, .labels = {}};
+  if (caller.role != Role::kAdmin) query.detail = ExplainQuery::Detail::kForViewers;
 
   const std::string* labels_text = target.field("labels");
   if (labels_text != nullptr) {
@@ -231,7 +232,7 @@ asio::awaitable<Answer> answer(Service& service, Caller caller, Match match, Tar
       co_return ok(encode_policies(snapshot->generation(), snapshot->policies()));
     }
     case Endpoint::kExplain:
-      co_return co_await answer_explain(service, std::move(target));
+      co_return co_await answer_explain(service, caller, std::move(target));
     case Endpoint::kGuests:
       co_return co_await answer_guests(service);
     case Endpoint::kReload:
@@ -241,7 +242,8 @@ asio::awaitable<Answer> answer(Service& service, Caller caller, Match match, Tar
     case Endpoint::kRollBack:
       co_return co_await answer_roll_back(service, caller, std::move(match.name));
     case Endpoint::kGenerations:
-      co_return ok(encode_generations(service.backend.generations()));
+      co_return ok(encode_generations(caller.role == Role::kAdmin ? service.backend.generations()
+                                                                  : for_viewers(service.backend.generations())));
     case Endpoint::kPolicyText:
       co_return answer_texts(service, target, &match.name);
     case Endpoint::kPolicyTexts:

@@ -27,6 +27,7 @@
 #include "base/ip.h"
 #include "base/result.h"
 #include "base/secret.h"
+#include "control/peer.h"
 #include "control/policy_history.h"
 #include "hostproto/exec_frame.h"
 #include "hostproto/messages.h"
@@ -48,7 +49,8 @@ struct Caller {
   uid_t uid = 0;
   gid_t gid = 0;  ///< the primary one
   pid_t pid = 0;
-  int connection = -1;  ///< theirs to us, for those who take nobody's word for it; borrowed until the answer
+  Role role = Role::kNone;  ///< whoever is no admin is told less of credentials
+  int connection = -1;      ///< theirs to us, for those who take nobody's word for it; borrowed until the answer
 };
 
 /// How the last attempt to load the policies ended. A failed one changes nothing: the last good generation stays in

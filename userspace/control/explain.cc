@@ -57,6 +57,9 @@ void add_hints(ExplainAnswer& answer, const policy::Snapshot& snapshot, const Ex
 }
 
 /// A name no policy mentions, for a guest of which only the labels are given.
+/// For the search of a change, which holds up decisions about DNS.
+constexpr std::chrono::milliseconds kChangeTime{200};
+
 GuestName nameless() {
   const auto epoch = to_string(random_epoch());
   auto name = GuestName::parse("unnamed-" + epoch);
@@ -90,13 +93,14 @@ ExplainedLayer explained_layer(const GuestPolicy& policy, const AskedLayer& aske
 }
 
 /// Where in the request the secret goes, in words.
-std::string place_of(const policy::CredentialSpec::Injection& injection) {
+std::string place_of(const policy::CredentialSpec::Injection& injection, ExplainQuery::Detail detail) {
   using enum policy::CredentialSpec::Injection::As;
+  const bool whole = detail == ExplainQuery::Detail::kWhole;
   switch (injection.as) {
     case kBearer:
       return "Authorization: Bearer";
     case kBasic:
-      return fmt::format("Authorization: Basic, user name {}", injection.username);
+      return whole ? fmt::format("Authorization: Basic, user name {}", injection.username) : "Authorization: Basic";
     case kHeader:
       return "header " + injection.name;
     case kQuery:
@@ -104,13 +108,15 @@ std::string place_of(const policy::CredentialSpec::Injection& injection) {
     case kGithub:
       return "Authorization: Basic for git's own requests, Bearer for others";
     case kSigV4:
+      if (!whole) return "signature";
       return fmt::format("signature for {} in {}", fmt::join(injection.services, ", "),
                          fmt::join(injection.regions, ", "));
   }
   return "";
 }
 
-ExplainedInjection explained_injection(const Decision& decision, const ExplainTarget& target) {
+ExplainedInjection explained_injection(const Decision& decision, const ExplainQuery& query) {
+  const ExplainTarget& target = query.target;
   const auto* binding = decision.credential->binding_for(*target.host, target.port);
   ExplainedInjection injection{.credential = decision.credential->name,
                                .as = {},
@@ -118,7 +124,7 @@ ExplainedInjection explained_injection(const Decision& decision, const ExplainTa
                                .source = std::string(label(decision.credential->source.kind))};
   if (binding != nullptr) {
     injection.as = label(binding->as);
-    injection.where = place_of(*binding);
+    injection.where = place_of(*binding, query.detail);
   }
   return injection;
 }
@@ -149,12 +155,11 @@ ExplainAnswer explain(const policy::Snapshot& snapshot, const ExplainQuery& quer
   if (decision.would) answer.would = label(decision.would->action);
   for (const AskedLayer& layer : asked) answer.layers.push_back(explained_layer(*guest_policy, layer));
   answer.rules = answer.layers.back().rules;
-  if (decision.credential != nullptr && query.target.host)
-    answer.injection = explained_injection(decision, query.target);
-  answer.changes = nearest_changes(*guest_policy, query, asked.back(), now);
+  if (decision.credential != nullptr && query.target.host) answer.injection = explained_injection(decision, query);
+  answer.changes = nearest_changes(*guest_policy, query, asked.back(), now, Deadline::after(kChangeTime));
   add_hints(answer, snapshot, query, decision);
   if (answer.changes.empty() && decision.action == policy::Action::kDeny)
-    answer.hints.emplace_back("no single change of a policy that is known here would allow it");
+    answer.hints.emplace_back("no single change of a policy that was tried here would allow it");
   return answer;
 }
 

@@ -104,9 +104,12 @@ struct ExplainAnswer {
 };
 
 struct ExplainQuery {
+  /// Whether user names, services and regions of a Credential are told, which only admins see.
+  enum class Detail { kWhole, kForViewers };
   ExplainTarget target;
   std::optional<GuestName> guest;
   Labels labels;
+  Detail detail = Detail::kWhole;
 };
 
 [[nodiscard]] ExplainAnswer explain(const policy::Snapshot& snapshot, const ExplainQuery& query);

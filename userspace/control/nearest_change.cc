@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <unordered_map>
 
 #include "control/json_object.h"
 #include "policy/address_guard.h"
@@ -21,12 +22,26 @@ using policy::Stopper;
 using policy::Target;
 
 constexpr std::size_t kLongestName = 63;
-/// Each is a compilation, on the thread that decides about DNS.
+/// Each is a compilation, on the thread that decides about DNS: nearest_changes() has a bound in time, too.
 constexpr std::size_t kMostTried = 16;
 constexpr std::string_view kPolicyName = "nearest-change";
 
-/// The documents of a candidate, free to be changed.
-using Draft = std::vector<std::shared_ptr<PolicyDocument>>;
+/// Where a draft has a rule.
+struct RulePlace {
+  std::size_t document = 0;
+  std::size_t rule = 0;
+};
+
+/// The documents of a candidate: those that are in force, but for what is changed.
+struct Draft {
+  std::vector<std::shared_ptr<const PolicyDocument>> documents;
+
+  Rule& change(const RulePlace& place) {
+    auto copy = std::make_shared<PolicyDocument>(*documents[place.document]);
+    documents[place.document] = copy;
+    return copy->rules[place.rule];
+  }
+};
 
 struct Edit {
   ExplainedChange told;
@@ -53,24 +68,28 @@ std::string target_text(const ExplainTarget& target) {
   return target.address->is_v4() ? fmt::format("{}:{}", address, port) : fmt::format("[{}]:{}", address, port);
 }
 
-/// Where a draft has a rule.
-struct RulePlace {
-  std::size_t document = 0;
-  std::size_t rule = 0;
-};
-
 class Changes {
  public:
   Changes(const policy::GuestPolicy& policy, const ExplainQuery& query, const AskedLayer& denied,
           WallClock::time_point now)
-      : compiled_(policy.compiled()), query_(query), denied_(denied), now_(now), policy_(policy) {}
+      : compiled_(policy.compiled()),
+        query_(query),
+        denied_(denied),
+        now_(now),
+        traces_(policy::explain(policy, denied.facts).rules) {
+    for (std::size_t i = 0; i < compiled_.documents.size(); ++i) {
+      const auto& rules = compiled_.documents[i]->rules;
+      for (std::size_t k = 0; k < rules.size(); ++k) places_.emplace(&rules[k].info, RulePlace{i, k});
+    }
+  }
 
-  [[nodiscard]] std::vector<ExplainedChange> nearest() const {
+  [[nodiscard]] std::vector<ExplainedChange> nearest(Deadline until) const {
     std::vector<Edits> openings = widenings();
     openings.push_back({new_rule()});
     const std::optional<Edit> exception = taken_out();
     if (exception) openings.insert(openings.begin(), Edits());
     for (Edits& edits : openings) {
+      if (until.passed()) break;
       if (exception) edits.insert(edits.begin(), *exception);
       if (allowed_with(edits)) return told(edits);
     }
@@ -85,22 +104,17 @@ class Changes {
   }
 
   [[nodiscard]] bool allowed_with(const Edits& edits) const {
-    Draft draft;
-    for (const auto& document : compiled_.documents) draft.push_back(std::make_shared<PolicyDocument>(*document));
+    Draft draft{{compiled_.documents.begin(), compiled_.documents.end()}};
     for (const Edit& edit : edits) edit.make(draft);
     const policy::GuestPolicy changed(
-        policy::compile({draft.begin(), draft.end()}, compiled_.credentials, compiled_.generation));
+        policy::compile(std::move(draft.documents), compiled_.credentials, compiled_.generation));
     const policy::Decision decision = ask_layers(changed, query_.target, now_).back().decision;
     return decision.action != policy::Action::kDeny;
   }
 
   [[nodiscard]] std::optional<RulePlace> place_of_rule(const policy::RuleInfo* info) const {
-    for (std::size_t i = 0; i < compiled_.documents.size(); ++i) {
-      const auto& rules = compiled_.documents[i]->rules;
-      const auto found = std::ranges::find(rules, info, [](const Rule& rule) { return &rule.info; });
-      if (found != rules.end()) return RulePlace{i, static_cast<std::size_t>(found - rules.begin())};
-    }
-    return std::nullopt;
+    const auto found = places_.find(info);
+    return found == places_.end() ? std::nullopt : std::optional(found->second);
   }
   [[nodiscard]] const Rule& at(const RulePlace& place) const {
     return compiled_.documents[place.document]->rules[place.rule];
@@ -112,7 +126,7 @@ class Changes {
     return {.told = {.what = fmt::format("in rule {}, {}", full_name(&rule.info), what),
                      .place = rule.info.place,
                      .yaml = std::move(yaml)},
-            .make = [place, make = std::move(make)](Draft& draft) { make(draft[place.document]->rules[place.rule]); }};
+            .make = [place, make = std::move(make)](Draft& draft) { make(draft.change(place)); }};
   }
 
   [[nodiscard]] std::optional<Target> own_target() const {
@@ -136,9 +150,10 @@ class Changes {
   /// One edit of each rule that one field kept from matching; those of more important fields come first.
   [[nodiscard]] std::vector<Edits> widenings() const {
     std::vector<std::pair<Stopper, Edit>> found;
-    for (const policy::RuleTrace& trace : policy::explain(policy_, denied_.facts).rules) {
+    for (const policy::RuleTrace& trace : traces_) {
+      if (found.size() == kMostTried) break;
       const auto place = place_of_rule(trace.rule);
-      if (!place || at(*place).list != RuleList::kAllow || found.size() == kMostTried) continue;
+      if (!place || at(*place).list != RuleList::kAllow) continue;
       if (auto edit = widened(*place, trace)) found.emplace_back(trace.stopper, *std::move(edit));
     }
     // A name that is only similar is the least likely to be meant.
@@ -213,7 +228,7 @@ class Changes {
 
   /// The credential of the rule beside which the new one stands, so that it is used alike.
   [[nodiscard]] std::string neighbours_credential() const {
-    for (const policy::RuleTrace& trace : policy::explain(policy_, denied_.facts).rules) {
+    for (const policy::RuleTrace& trace : traces_) {
       const auto place = place_of_rule(trace.rule);
       const bool beside = place && at(*place).list == RuleList::kAllow && trace.stopper == Stopper::kRequest;
       if (beside && !at(*place).credential.empty()) return at(*place).credential;
@@ -258,7 +273,7 @@ class Changes {
     const auto document = read_rule(credential);
     const auto beside = std::ranges::find_if(compiled_.documents, [](const auto& one) { return !one->guardrail(); });
     Edit edit{.told = {}, .make = [document](Draft& draft) {
-                if (document) draft.push_back(document);
+                if (document) draft.documents.push_back(document);
               }};
     if (beside == compiled_.documents.end()) {
       edit.told = {.what = "add a policy that selects the guest", .place = "", .yaml = whole_policy(rule)};
@@ -275,15 +290,16 @@ class Changes {
   const ExplainQuery& query_;
   const AskedLayer& denied_;
   WallClock::time_point now_;
-  const policy::GuestPolicy& policy_;
+  const std::vector<policy::RuleTrace> traces_;  ///< of all rules, for what is denied
+  std::unordered_map<const policy::RuleInfo*, RulePlace> places_;
 };
 
 }  // namespace
 
 std::vector<ExplainedChange> nearest_changes(const policy::GuestPolicy& policy, const ExplainQuery& query,
-                                             const AskedLayer& denied, WallClock::time_point now) {
+                                             const AskedLayer& denied, WallClock::time_point now, Deadline until) {
   if (denied.decision.action != policy::Action::kDeny) return {};
-  return Changes(policy, query, denied, now).nearest();
+  return Changes(policy, query, denied, now).nearest(until);
 }
 
 }  // namespace enforcer::control

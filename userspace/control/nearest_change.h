@@ -4,14 +4,16 @@
 
 #include <vector>
 
+#include "base/deadline.h"
 #include "control/explain_layers.h"
 
 namespace enforcer::control {
 
 /// All steps of it; empty when it is not denied, or when no change that is known here allows it. First what widens a
 /// rule that nearly matched, then a new rule for nothing but this question; what a deny takes out is taken out of it
-/// before.
+/// before. Once `until` has passed no further one is tried.
 [[nodiscard]] std::vector<ExplainedChange> nearest_changes(const policy::GuestPolicy& policy, const ExplainQuery& query,
-                                                           const AskedLayer& denied, WallClock::time_point now);
+                                                           const AskedLayer& denied, WallClock::time_point now,
+                                                           Deadline until);
 
 }  // namespace enforcer::control

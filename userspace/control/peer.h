@@ -7,9 +7,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "base/result.h"
+#include "base/peer.h"
 
 namespace enforcer::control {
 
@@ -17,16 +16,6 @@ namespace enforcer::control {
 /// requests for being one (may_act_as).
 enum class Role { kNone, kViewer, kReviewer, kAdmin };
 [[nodiscard]] std::string_view label(Role role);  ///< "none", "viewer", "reviewer", "admin"
-
-struct Peer {
-  uid_t uid = 0;
-  gid_t gid = 0;  ///< the primary one
-  pid_t pid = 0;
-  std::vector<gid_t> groups;  ///< gid and the supplementary ones, at the time of connect(2)
-};
-
-/// The peer of a connected unix socket (SO_PEERCRED, SO_PEERGROUPS).
-Result<Peer> peer_of(int socket);
 
 /// The groups that stand for roles; a group that does not exist gives its role to nobody.
 struct RoleGroups {

@@ -38,6 +38,17 @@ bool is_for_viewers(const PolicyText& object) {
   return object.kind == "Policy" || object.kind == "Guardrail";
 }
 
+std::vector<GenerationInfo> for_viewers(std::vector<GenerationInfo> generations) {
+  for (GenerationInfo& generation : generations) {
+    for (SourceInfo& source : generation.sources) {
+      if (!source.holds_credentials) continue;
+      source.sha256.clear();
+      generation.digest.clear();
+    }
+  }
+  return generations;
+}
+
 std::string encode_generations(const std::vector<GenerationInfo>& generations) {
   json answer = answer_object();
   json& list = answer["generations"] = json::array();

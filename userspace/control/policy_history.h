@@ -16,9 +16,10 @@ namespace enforcer::control {
 
 /// A file that policies were made of.
 struct SourceInfo {
-  std::string name;      ///< its path
-  bool applied = false;  ///< given by `policy apply`; otherwise a file that the configuration names
-  std::string sha256;    ///< of its text, 64 hex digits
+  std::string name;                ///< its path
+  bool applied = false;            ///< given by `policy apply`; otherwise a file that the configuration names
+  std::string sha256;              ///< of its text, 64 hex digits; empty: not for whoever asked
+  bool holds_credentials = false;  ///< or may: what only admins see stands in it. Not told
   friend bool operator==(const SourceInfo&, const SourceInfo&) = default;
 };
 
@@ -30,7 +31,7 @@ struct GenerationInfo {
   std::string cause;           ///< of the first: "start", "reload", "apply", "rollback to 5"
   std::optional<uid_t> uid;    ///< of whoever caused it; none: nobody through the API
   std::string user;            ///< their account's name, or empty
-  std::string digest;          ///< of all names and texts, 64 hex digits
+  std::string digest;          ///< of all names and texts, 64 hex digits; empty: not for whoever asked
   bool in_force = false;
   std::vector<SourceInfo> sources;
 };
@@ -53,6 +54,9 @@ struct PolicyTexts {
 
 /// What belongs to the secrets' owners, such as how a Credential's value is asked for, is not for everybody to see.
 [[nodiscard]] bool is_for_viewers(const PolicyText& object);
+
+/// Without the digests of what only admins see: a guess of it could be tried against them.
+[[nodiscard]] std::vector<GenerationInfo> for_viewers(std::vector<GenerationInfo> generations);
 
 [[nodiscard]] std::string encode_generations(const std::vector<GenerationInfo>& generations);
 [[nodiscard]] std::string encode_texts(const PolicyTexts& texts);

@@ -166,7 +166,11 @@ class Session {
   }
 
   [[nodiscard]] Caller who() {
-    return {.uid = peer_.uid, .gid = peer_.gid, .pid = peer_.pid, .connection = stream_.socket().native_handle()};
+    return {.uid = peer_.uid,
+            .gid = peer_.gid,
+            .pid = peer_.pid,
+            .role = role_,
+            .connection = stream_.socket().native_handle()};
   }
 
   /// The rest of what was refused is not read, so the connection ends here.

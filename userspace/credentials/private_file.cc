@@ -7,6 +7,8 @@
 
 #include <cerrno>
 
+#include "base/files.h"
+
 namespace enforcer::credentials {
 namespace {
 
@@ -88,12 +90,6 @@ Result<> write_private_file(const std::string& path, std::string_view bytes, Exi
   if (written) return sync_folder(path.substr(0, slash));
   unlink(temporary.c_str());
   return written;
-}
-
-Result<> sync_folder(const std::string& path) {
-  const Fd folder(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder.valid() || fsync(folder.get()) != 0) return fail_errno(path);
-  return {};
 }
 
 }  // namespace enforcer::credentials

@@ -34,7 +34,4 @@ enum class Existing {
 /// crash leaves the old one or the new one.
 Result<> write_private_file(const std::string& path, std::string_view bytes, Existing existing);
 
-/// A renaming or a removal is durable when the folder is.
-Result<> sync_folder(const std::string& path);
-
 }  // namespace enforcer::credentials

@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "base/ascii.h"
+#include "base/files.h"
 #include "base/text.h"
 #include "credentials/private_file.h"
 #include "credentials/sealed_text.h"

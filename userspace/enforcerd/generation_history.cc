@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "control/json.h"
 #include "enforcerd/files.h"
+#include "policy/object_text.h"
 
 namespace enforcer::enforcerd {
 namespace {
@@ -36,6 +37,18 @@ std::string digest_of(const std::vector<SourceText>& sources) {
     }
   }
   return sha256_hex(all);
+}
+
+/// What cannot be told apart may hold one.
+bool holds_credentials(const SourceText& source) {
+  const auto objects = policy::split_objects({&source, 1});
+  return !objects || std::ranges::find(*objects, "Credential", &policy::ObjectText::kind) != objects->end();
+}
+
+std::vector<SourceSummary> summaries_of(const std::vector<SourceText>& sources) {
+  std::vector<SourceSummary> summaries;
+  for (const SourceText& source : sources) summaries.push_back({sha256_hex(source.text), holds_credentials(source)});
+  return summaries;
 }
 
 json to_json(const KeptGeneration& generation) {
@@ -79,6 +92,7 @@ std::optional<KeptGeneration> from_json(const json& file) {
                                   source["applied"].get<bool>() ? SourceOrigin::kApplied : SourceOrigin::kConfigured});
   }
   generation.digest = digest_of(generation.sources);
+  generation.summaries = summaries_of(generation.sources);
   return generation.first <= generation.last ? std::optional(std::move(generation)) : std::nullopt;
 }
 
@@ -117,6 +131,7 @@ Result<> GenerationHistory::write(const KeptGeneration& generation) const {
   TRY_VOID(make_folders(folder_));
   // What is no UTF-8 was not loaded as a policy.
   const std::string text = to_json(generation).dump(-1, ' ', false, json::error_handler_t::replace);
+  if (text.size() > kMaxKept) return fail(Errc::kInvalid, "its sources are more than would be read again");
   return write_atomically(file_of(generation), text, 0600, Survives::kHost);
 }
 
@@ -126,16 +141,20 @@ Result<> GenerationHistory::keep(std::uint64_t generation, Cause cause, std::vec
     kept_.back().last = generation;
     return write(kept_.back());
   }
+  auto summaries = summaries_of(sources);
   kept_.push_back({.first = generation,
                    .last = generation,
                    .time = WallClock::now(),
                    .cause = std::move(cause),
                    .digest = digest,
-                   .sources = std::move(sources)});
+                   .sources = std::move(sources),
+                   .summaries = std::move(summaries)});
   const auto written = write(kept_.back());
   while (kept_.size() > kKept) {
     const std::string oldest = file_of(kept_.front());
-    if (unlink(oldest.c_str()) != 0 && errno != ENOENT) log_warning("{} stays: {}", oldest, std::strerror(errno));
+    // While nothing can be written the oldest ones are all that a daemon which starts anew would find.
+    if (written && unlink(oldest.c_str()) != 0 && errno != ENOENT)
+      log_warning("{} stays: {}", oldest, std::strerror(errno));
     kept_.erase(kept_.begin());
   }
   return written;

@@ -26,6 +26,12 @@ struct Cause {
   std::string user = {};          ///< the account's name, or empty
 };
 
+/// What is told of a source without its text.
+struct SourceSummary {
+  std::string sha256;  ///< of its text, 64 hex digits
+  bool holds_credentials = false;
+};
+
 struct KeptGeneration {
   std::uint64_t first = 0;
   std::uint64_t last = 0;
@@ -33,6 +39,7 @@ struct KeptGeneration {
   Cause cause;                 ///< of the first
   std::string digest;          ///< SHA-256 over the names, origins and texts of the sources, 64 hex digits
   std::vector<policy::SourceText> sources;
+  std::vector<SourceSummary> summaries;  ///< of each source
 
   [[nodiscard]] bool covers(std::uint64_t generation) const { return first <= generation && generation <= last; }
 };

@@ -1,7 +1,6 @@
 // Daemon as the control API sees it: what changes policies, and what shows them.
 #include <fmt/format.h>
 
-#include "base/digest.h"
 #include "control/peer.h"
 #include "enforcerd/daemon.h"
 #include "policy/object_text.h"
@@ -41,10 +40,11 @@ control::GenerationInfo info_of_generation(const KeptGeneration& kept, std::uint
                                .user = kept.cause.user,
                                .digest = kept.digest,
                                .in_force = kept.covers(in_force)};
-  for (const policy::SourceText& source : kept.sources) {
-    info.sources.push_back({.name = source.name,
-                            .applied = source.origin == policy::SourceOrigin::kApplied,
-                            .sha256 = sha256_hex(source.text)});
+  for (std::size_t i = 0; i < kept.sources.size(); ++i) {
+    info.sources.push_back({.name = kept.sources[i].name,
+                            .applied = kept.sources[i].origin == policy::SourceOrigin::kApplied,
+                            .sha256 = kept.summaries[i].sha256,
+                            .holds_credentials = kept.summaries[i].holds_credentials});
   }
   return info;
 }

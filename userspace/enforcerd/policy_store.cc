@@ -1,12 +1,12 @@
 #include "enforcerd/policy_store.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/ascii.h"
 #include "base/files.h"
@@ -44,6 +44,9 @@ std::vector<Object> objects_of(const policy::Snapshot& snapshot) {
     objects.push_back({"Credential", credential.name, credential.file});
   return objects;
 }
+
+/// What is in the store: texts by name of the file.
+using Files = std::map<std::string, std::string>;
 
 /// What the store calls the file of an object: "policy-coding-agent.yaml".
 std::string stored_name(const policy::ObjectText& object) {
@@ -157,17 +160,21 @@ Result<LoadReport> PolicyStore::apply(std::vector<policy::SourceText> documents,
   }
   // Then together with what stays, still under the caller's names: the new pieces take the place of stored ones.
   const auto objects = TRY(policy::split_objects(documents));
-  std::map<std::string, policy::SourceText> staying;
-  for (policy::SourceText& source : TRY(stored())) staying[source.name] = source;
-  for (const policy::ObjectText& object : objects) staying.erase(store_dir_ + "/" + stored_name(object));
-  for (const auto& [path, source] : staying) sources.push_back(source);
+  std::set<std::string> replaced;
+  for (const policy::ObjectText& object : objects) replaced.insert(stored_name(object));
+  Files files;
+  for (policy::SourceText& source : TRY(stored())) {
+    if (replaced.contains(base_name(source.name))) continue;
+    files[base_name(source.name)] = source.text;
+    sources.push_back(std::move(source));
+  }
   std::ranges::move(documents, std::back_inserter(sources));
   const auto together = policy::load(sources, generation_ + 1);
   if (!together.snapshot) {
     return LoadReport{.diagnostics = together.diagnostics, .error = one_line(together.diagnostics)};
   }
-  for (const policy::ObjectText& object : objects)
-    TRY_VOID(write_atomically(store_dir_ + "/" + stored_name(object), object.text, 0600, Survives::kHost));
+  for (const policy::ObjectText& object : objects) files[stored_name(object)] = object.text;
+  TRY_VOID(replace_folder(store_dir_, files));
   return reload(std::move(cause));
 }
 
@@ -195,7 +202,14 @@ std::string PolicyStore::differing(const std::vector<policy::SourceText>& then,
 
 Result<LoadReport> PolicyStore::roll_back(std::uint64_t generation, Cause cause) {
   const KeptGeneration kept = TRY(history_.find(generation));
-  if (kept.covers(generation_)) {
+  Files restored;
+  for (const policy::SourceText& source : kept.sources) {
+    if (source.origin == policy::SourceOrigin::kApplied) restored[base_name(source.name)] = source.text;
+  }
+  // Where the store holds something else than what is in force, this is how it comes back.
+  Files before;
+  for (const policy::SourceText& source : TRY(stored())) before[base_name(source.name)] = source.text;
+  if (kept.covers(generation_) && before == restored) {
     return fail(Errc::kConflict, fmt::format("generation {} is what is in force", generation));
   }
   auto sources = TRY(configured());
@@ -204,23 +218,13 @@ Result<LoadReport> PolicyStore::roll_back(std::uint64_t generation, Cause cause)
                                              "are, followed by a reload: {}",
                                              generation, files));
   }
-  const auto before = TRY(stored());
-  std::map<std::string, std::string> restored;  // by name of the file in the store
-  for (const policy::SourceText& source : kept.sources) {
-    if (source.origin != policy::SourceOrigin::kApplied) continue;
-    restored[base_name(source.name)] = source.text;
-    sources.push_back(source);
-  }
+  std::ranges::copy_if(kept.sources, std::back_inserter(sources),
+                       [](const auto& source) { return source.origin == policy::SourceOrigin::kApplied; });
   const auto together = policy::load(sources, generation_ + 1);
   if (!together.snapshot) {
     return LoadReport{.diagnostics = together.diagnostics, .error = one_line(together.diagnostics)};
   }
-  for (const auto& [file, text] : restored)
-    TRY_VOID(write_atomically(store_dir_ + "/" + file, text, 0600, Survives::kHost));
-  for (const policy::SourceText& source : before) {
-    if (restored.contains(base_name(source.name))) continue;
-    if (unlink(source.name.c_str()) != 0) return fail_errno(source.name);
-  }
+  TRY_VOID(replace_folder(store_dir_, restored));
   return reload(std::move(cause));
 }
 
@@ -228,7 +232,10 @@ Result<> PolicyStore::save_last_good(const std::vector<policy::SourceText>& sour
   nlohmann::json kept{{"generation", generation_}, {"sources", nlohmann::json::array()}};
   for (const policy::SourceText& source : sources)
     kept["sources"].push_back({{"name", source.name}, {"text", source.text}});
-  return write_atomically(last_good_file_, kept.dump(), 0600, Survives::kHost);
+  // What is no UTF-8 was not loaded as a policy.
+  const std::string text = kept.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  if (text.size() > kMaxLastGood) return fail(Errc::kInvalid, "they are more than would be read again");
+  return write_atomically(last_good_file_, text, 0600, Survives::kHost);
 }
 
 Result<std::vector<policy::SourceText>> PolicyStore::last_good() {

@@ -1,7 +1,8 @@
 // PolicyStore: where policies come from, and which generation is in force.
 //
 // Sources are the configured files and folders and, beside them, the objects that `policy apply` stored (one file each
-// in the state folder). They load together, all or nothing: whatever is wrong anywhere, the generation in force stays.
+// in the state folder, whose place the next set of files takes whole). They load together, all or nothing: whatever is
+// wrong anywhere, the generation in force stays.
 // The sources of the last good generation are kept in the state folder, so that a daemon that starts on broken files
 // starts on those (and says so), and those of the last generations, so that people can go back. What is in the state
 // folder the daemon has written itself: there, and in the last good sources, no credential may name a program to run
@@ -48,7 +49,7 @@ class PolicyStore {
   Result<LoadReport> apply(std::vector<policy::SourceText> documents, Cause cause);
   /// What was applied becomes what it was in that generation, as a new one. Configured files are not ours to write:
   /// kConflict names those that are not as they were. Where anything is wrong nothing is stored. kNotFound: it is not
-  /// kept; kConflict also when it is what is in force.
+  /// kept; kConflict also when it is what is in force and what is stored.
   Result<LoadReport> roll_back(std::uint64_t generation, Cause cause);
 
   [[nodiscard]] const GenerationHistory& history() const { return history_; }

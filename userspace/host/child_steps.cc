@@ -20,7 +20,6 @@ namespace {
 constexpr int kFirstPassed = 3;
 constexpr std::size_t kMaxPassed = 16;
 constexpr int kHighDescriptor = 256;  // out of the way of those that are put in place
-constexpr std::chrono::seconds kExecTime{10};
 
 /// What comes through the pipe; without a step: the child waits.
 struct ChildReport {
@@ -29,9 +28,10 @@ struct ChildReport {
 };
 
 /// The next report; nothing at the end of the pipe.
-Result<bool> next_report(int report, const std::string& program) {
+Result<bool> next_report(int report, const std::string& program, Deadline deadline) {
   pollfd waiting{report, POLLIN, 0};
-  if (::poll(&waiting, 1, static_cast<int>(std::chrono::milliseconds(kExecTime).count())) <= 0)
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline.remaining());
+  if (::poll(&waiting, 1, static_cast<int>(left.count())) <= 0)
     return fail(Errc::kTimeout, program + ": could not be executed in time");
   ChildReport failure{};
   if (::read(report, &failure, sizeof failure) != static_cast<ssize_t>(sizeof failure)) return false;
@@ -114,13 +114,13 @@ void ChildSteps::execute(char* const* argv) {
   stop("executing it");
 }
 
-Result<> await_exec(int report, const std::string& program) {
-  TRY_VOID(next_report(report, program));
+Result<> await_exec(int report, const std::string& program, Deadline deadline) {
+  TRY_VOID(next_report(report, program, deadline));
   return {};
 }
 
-Result<> await_waiting(int report, const std::string& program) {
-  if (TRY(next_report(report, program))) return {};
+Result<> await_waiting(int report, const std::string& program, Deadline deadline) {
+  if (TRY(next_report(report, program, deadline))) return {};
   return fail(Errc::kIo, program + ": its process ended before it was executed");
 }
 

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "base/deadline.h"
 #include "base/fd.h"
 #include "base/result.h"
 
@@ -53,10 +54,10 @@ class ChildSteps {
   int report_;
 };
 
-/// The parent's side of the pipe: nothing when the program runs, or the step that failed. kTimeout after ten seconds.
-Result<> await_exec(int report, const std::string& program);
+/// The parent's side of the pipe: nothing when the program runs, or the step that failed. kTimeout: neither by then.
+Result<> await_exec(int report, const std::string& program, Deadline deadline);
 /// The same until report_waiting().
-Result<> await_waiting(int report, const std::string& program);
+Result<> await_waiting(int report, const std::string& program, Deadline deadline);
 
 /// For execve(). The texts outlive what is returned, which ends with a null.
 [[nodiscard]] std::vector<char*> pointers_to(const std::vector<std::string>& argv);

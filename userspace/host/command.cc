@@ -42,7 +42,7 @@ class FileActions {
   posix_spawn_file_actions_t actions_{};
 };
 
-/// Nothing blocked: hostd takes its signals by a descriptor, the program takes them as ever.
+/// Nothing blocked or ignored: hostd takes its signals by a descriptor, the program takes them as ever.
 class SpawnAttributes {
  public:
   SpawnAttributes() {
@@ -50,7 +50,11 @@ class SpawnAttributes {
     sigemptyset(&none);
     posix_spawnattr_init(&attributes_);
     posix_spawnattr_setsigmask(&attributes_, &none);
-    posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK);
+    sigset_t ignored;
+    sigemptyset(&ignored);
+    sigaddset(&ignored, SIGPIPE);
+    posix_spawnattr_setsigdefault(&attributes_, &ignored);
+    posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
   }
   ~SpawnAttributes() { posix_spawnattr_destroy(&attributes_); }
   SpawnAttributes(const SpawnAttributes&) = delete;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 
 #include "base/fd.h"
 #include "host/process.h"
@@ -16,6 +17,7 @@
 namespace enforcer::host {
 namespace {
 
+constexpr std::chrono::seconds kExecTime{10};
 constexpr int kLastCapability = 63;
 
 /// What happens between fork and execve: system calls only, nothing that allocates or locks.
@@ -70,7 +72,7 @@ Result<pid_t> spawn_confined(const std::vector<std::string>& argv, const Confine
   if (pid < 0) return fail_errno("fork");
   if (pid == 0) child.run();
   report.write_end.reset();
-  const auto executed = await_exec(report.read_end.get(), argv.front());
+  const auto executed = await_exec(report.read_end.get(), argv.front(), Deadline::after(kExecTime));
   if (!executed) {
     kill_child(pid);
     return std::unexpected(executed.error());

@@ -149,7 +149,7 @@ Result<> write_maps(pid_t pid, const VirtiofsdSpec& spec) {
   return write_map(pid, "uid_map", map_of(root, spec.owner.uid));
 }
 
-Result<pid_t> spawn_virtiofsd(const VirtiofsdSpec& spec, int listening, int standard_error) {
+Result<pid_t> spawn_virtiofsd(const VirtiofsdSpec& spec, int listening, int standard_error, Deadline deadline) {
   const Fd tree = TRY(clone_mount(spec.folder, spec.access));
   const std::vector<std::string> command = virtiofsd_command(spec);
   const std::vector<char*> argv = pointers_to(command);
@@ -165,10 +165,10 @@ Result<pid_t> spawn_virtiofsd(const VirtiofsdSpec& spec, int listening, int stan
   if (pid == 0) child.run();
   report.write_end.reset();
   go.read_end.reset();
-  Result<> executed = await_waiting(report.read_end.get(), spec.program);
+  Result<> executed = await_waiting(report.read_end.get(), spec.program, deadline);
   if (executed) executed = write_maps(pid, spec);
   if (executed && ::write(go.write_end.get(), "1", 1) != 1) executed = fail_errno("starting virtiofsd");
-  if (executed) executed = await_exec(report.read_end.get(), spec.program);
+  if (executed) executed = await_exec(report.read_end.get(), spec.program, deadline);
   if (executed) return pid;
   kill_child(pid);
   return std::unexpected(executed.error());
@@ -176,7 +176,7 @@ Result<pid_t> spawn_virtiofsd(const VirtiofsdSpec& spec, int listening, int stan
 
 }  // namespace
 
-Result<std::pair<Virtiofsd, Fd>> Virtiofsd::start(const VirtiofsdSpec& spec) {
+Result<std::pair<Virtiofsd, Fd>> Virtiofsd::start(const VirtiofsdSpec& spec, Deadline deadline) {
   if (::access(spec.program.c_str(), X_OK) != 0) {
     return fail(Errc::kUnavailable, fmt::format("{}: {}; install it with 'apt-get install qemu-system-common'",
                                                 spec.program, std::strerror(errno)));
@@ -187,7 +187,7 @@ Result<std::pair<Virtiofsd, Fd>> Virtiofsd::start(const VirtiofsdSpec& spec) {
   ::unlink(fmt::format("{}/{}", spec.run_dir, kSocketName).c_str());
   if (!connection) return std::unexpected(connection.error());
   ChildPipe errors = TRY(make_error_pipe());
-  const pid_t pid = TRY(spawn_virtiofsd(spec, listening.get(), errors.write_end.get()));
+  const pid_t pid = TRY(spawn_virtiofsd(spec, listening.get(), errors.write_end.get(), deadline));
   auto process = TRY(ChildProcess::hold(pid, kVirtiofsd, std::move(errors.read_end)));
   return std::pair(Virtiofsd(std::move(process)), *std::move(connection));
 }

@@ -23,6 +23,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/deadline.h"
 #include "base/fd.h"
 #include "base/ids.h"
 #include "base/result.h"
@@ -48,8 +49,9 @@ class Virtiofsd {
  public:
   /// Starts it. With it comes the connection that QEMU talks to it through; the socket has no name any more. Needs root
   /// and a caller without other threads. kUnavailable: virtiofsd is not installed. kIo with the step that failed;
-  /// one of them is to open the folder as the server, which has none of the owner's other groups.
-  static Result<std::pair<Virtiofsd, Fd>> start(const VirtiofsdSpec& spec);
+  /// one of them is to open the folder as the server, which has none of the owner's other groups. kTimeout: that did
+  /// not happen by the deadline, as where the folder's file system does not answer.
+  static Result<std::pair<Virtiofsd, Fd>> start(const VirtiofsdSpec& spec, Deadline deadline);
 
   /// Takes back one of an earlier process. kNotFound when it is gone.
   static Result<Virtiofsd> adopt(pid_t pid, std::uint64_t start_time);

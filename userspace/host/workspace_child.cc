@@ -19,9 +19,21 @@
 namespace enforcer::host {
 namespace {
 
+/// What hangs where no signal reaches ends when the file system answers; anything else soon after nobody waits any
+/// more.
+void end_after(Deadline deadline) {
+  sigset_t alarms;
+  sigemptyset(&alarms);
+  sigaddset(&alarms, SIGALRM);
+  ::signal(SIGALRM, SIG_DFL);
+  ::sigprocmask(SIG_UNBLOCK, &alarms, nullptr);
+  ::alarm(1 + static_cast<unsigned>(std::chrono::ceil<std::chrono::seconds>(deadline.remaining()).count()));
+}
+
 /// One packet: what came of it, and the folder beside it.
 [[noreturn]] void answer(int socket, const hostproto::Workspace& workspace, const Account& owner,
-                         const std::vector<std::string>& roots) {
+                         const std::vector<std::string>& roots, Deadline deadline) {
+  end_after(deadline);
   close_all_but({socket});
   hostproto::Reply reply;
   std::vector<int> descriptors;
@@ -53,7 +65,7 @@ Result<Fd> open_workspace_in_time(const hostproto::Workspace& workspace, const A
   if (pid < 0) return fail_errno("fork");
   if (pid == 0) {
     const pid_t looks = ::fork();
-    if (looks == 0) answer(childs.get(), workspace, owner, roots);
+    if (looks == 0) answer(childs.get(), workspace, owner, roots, deadline);
     _exit(looks > 0 ? 0 : 1);
   }
   childs.reset();

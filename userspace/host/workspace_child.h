@@ -13,8 +13,8 @@
 
 namespace enforcer::host {
 
-/// As open_workspace(). kTimeout: there was no answer by the deadline; the process ends when the file system answers,
-/// and is nobody's to wait for.
+/// As open_workspace(). kTimeout: there was no answer by the deadline; the process ends a moment later, or, where no
+/// signal reaches it, when the file system answers, and is nobody's to wait for.
 Result<Fd> open_workspace_in_time(const hostproto::Workspace& workspace, const Account& owner,
                                   const std::vector<std::string>& roots, Deadline deadline);
 

@@ -5,10 +5,12 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <string_view>
 
+#include "base/peer.h"
 #include "host/microvm.h"
 
 namespace enforcer::hostd {
@@ -28,7 +30,8 @@ std::optional<int> option_of(int socket, int name) {
 std::string_view path_in(const sockaddr_un& address, socklen_t size) {
   constexpr std::size_t kBefore = offsetof(sockaddr_un, sun_path);
   if (size <= kBefore) return {};
-  const std::string_view path(address.sun_path, size - kBefore);
+  // A name that fills all of it has no zero octet, and the kernel counts one (unix(7), BUGS).
+  const std::string_view path(address.sun_path, std::min(size - kBefore, sizeof address.sun_path));
   return path.front() == '\0' ? path : path.substr(0, path.find('\0'));
 }
 
@@ -62,15 +65,17 @@ Result<> require_caller(int connection, const host::Account& claimed, const Cont
                 fmt::format("what came beside the request is no client's connection to {}", control.path));
   }
   if (!is_open(connection)) return fail(Errc::kDenied, "whoever asked for workspaces is not connected any more");
-  ucred who{};
-  socklen_t size = sizeof who;
-  if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0) return fail_errno("SO_PEERCRED");
+  const Peer who = TRY(peer_of(connection));
   if (who.uid != claimed.uid || who.gid != claimed.gid) {
     return fail(Errc::kDenied, fmt::format("workspaces were asked for by {}:{}, and not by {}:{}", who.uid, who.gid,
                                            claimed.uid, claimed.gid));
   }
   if (is_nobodys(who.uid, control))
     return fail(Errc::kDenied, fmt::format("uid {} is no person's, and shares no workspaces", who.uid));
+  if (who.uid != 0 && !who.belongs_to(control.admins)) {
+    return fail(Errc::kDenied,
+                fmt::format("uid {} may not make guests: only root and members of enforcer-admin may", who.uid));
+  }
   return {};
 }
 

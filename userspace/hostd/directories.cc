@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "base/fd.h"
+#include "base/peer.h"
 
 namespace enforcer::hostd {
 namespace {
@@ -79,6 +80,11 @@ Result<Owner> parse_owner(const std::string& text) {
   }
   if (owner.uid == 0) return fail(Errc::kInvalid, "enforcerd must not run as root");
   return owner;
+}
+
+std::optional<gid_t> parse_group(const std::string& text) {
+  const auto gid = parse_id(text);
+  return gid ? std::optional<gid_t>(*gid) : group_named(text.c_str());
 }
 
 Result<> make_directories(const config::Paths& paths, const Owner& enforcerd) {

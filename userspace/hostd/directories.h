@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 
 #include "base/result.h"
@@ -23,6 +24,9 @@ struct Owner {
 /// A user's name, "UID" (with the group of that user, or else the same number) or "UID:GID". kInvalid: unknown, or
 /// root.
 [[nodiscard]] Result<Owner> parse_owner(const std::string& text);
+
+/// A group's name or GID. None: there is no such group.
+[[nodiscard]] std::optional<gid_t> parse_group(const std::string& text);
 
 /// Makes the run and state folders of the instance, or corrects them. kConflict: something else is in the place of one.
 Result<> make_directories(const config::Paths& paths, const Owner& enforcerd);

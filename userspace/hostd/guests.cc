@@ -156,7 +156,8 @@ Result<> Guests::make_attached(Guest& guest) {
 }
 
 void Guests::remove(const DeleteGuest& request) {
-  if (forget_waiting(request.name)) return reply(request.request, {});
+  // One that waits for its image has no slot yet: with a slot another one is meant, which had that name.
+  if (request.slot == Slot{0} && forget_waiting(request.name)) return reply(request.request, {});
   const Guest* guest = find(request.name);
   if (guest == nullptr) {
     return reply(request.request, fail(Errc::kNotFound, fmt::format("there is no guest '{}'", request.name.text())));

@@ -45,6 +45,10 @@ namespace enforcer::hostd {
 /// How long a guest under TCG may take to say hello: 2 s on an idle host, and 20 s have been seen on a busy one.
 inline constexpr std::chrono::seconds kBootTime{60};
 
+/// After this long a loop over requests or guests ends, and what is left comes in the next turn: one whose folder is on
+/// a file system that hangs takes seconds, and the service manager's watchdog waits for all of a turn.
+inline constexpr std::chrono::seconds kTurn{1};
+
 /// Takes a notice with its descriptors to enforcerd, or nowhere when there is none.
 using Outbox = std::function<void(const hostproto::Notice&, const std::vector<Fd>&)>;
 
@@ -84,9 +88,11 @@ class Guests {
   void monitor_ready(Slot slot);
   /// Readable when an image has been checked; -1: none is being checked.
   [[nodiscard]] int image_check() const { return images_.checking(); }
-  /// Makes the guests that wait for their images, unless a check is still under way. To be called after whatever may
-  /// have looked at an image, and when image_check() is readable.
+  /// Makes the guests that wait for their images, unless a check is still under way; for kTurn, then the rest waits on.
+  /// To be called after whatever may have looked at an image, and when image_check() is readable.
   void create_waiting();
+  /// Whether create_waiting() has something to do that no descriptor tells of.
+  [[nodiscard]] bool creations_due() const { return !waiting_.empty() && images_.checking() < 0; }
   /// About twice a second.
   void watch();
 
@@ -131,6 +137,11 @@ class Guests {
     host::GuestCgroups cgroups = {};
     bool announced = false;  ///< enforcerd may know it, so it must hear of its end
   };
+  /// QEMU of a guest that is gone, which has not ended yet: it holds its disk open.
+  struct EndingMachine {
+    host::MicroVm vm;
+    std::uint64_t disk_mib = 0;
+  };
   enum class Wires { kUp, kDown };
 
   // guests.cc
@@ -161,6 +172,7 @@ class Guests {
   void boot_failed(Slot slot, const Error& error, std::string why);
   void check_boot(Slot slot);
   void end_machine(Guest& guest);
+  void sweep_machines();
   [[nodiscard]] std::string memory_file() const;
 
   // shares.cc
@@ -214,7 +226,8 @@ class Guests {
   std::vector<hostproto::CreateGuest> waiting_;  ///< for their images to be checked
   host::CgroupPlaces cgroups_;
   std::vector<host::GuestCgroups> ending_cgroups_;  ///< of guests that are gone, with processes that still end
-  bool said_unlimited_ = false;                     ///< that this host does not limit everything is one event
+  std::vector<EndingMachine> ending_machines_;
+  bool said_unlimited_ = false;  ///< that this host does not limit everything is one event
   std::map<Slot, Guest> guests_;
   std::set<std::uint32_t> foreign_links_;  ///< indexes of those in the gateway namespace that are on record
   Wires wires_ = Wires::kUp;               ///< kDown: there is no nft guard, and no guest may have a link

@@ -31,8 +31,12 @@ void Guests::create_when_checked(const hostproto::CreateGuest& request) {
 void Guests::create_waiting() {
   images_.take_check();  // also where nobody waits for it any more
   if (images_.checking() >= 0) return;
+  const Deadline turn = Deadline::after(kTurn);
+  const auto due = std::exchange(waiting_, {});
+  auto next = due.begin();
   // Those whose image is another one begin to wait anew.
-  for (const auto& request : std::exchange(waiting_, {})) create_when_checked(request);
+  for (; next != due.end() && !turn.passed(); ++next) create_when_checked(*next);
+  waiting_.insert(waiting_.begin(), next, due.end());
 }
 
 bool Guests::forget_waiting(const GuestName& name) {

@@ -60,13 +60,14 @@ Result<> Guests::make_machine(Guest& guest) {
   return start_machine(guest);
 }
 
-/// What the disks of all others may grow to, MiB.
+/// What the disks of all others may grow to, MiB; also of those whose QEMU outlives their guest.
 std::uint64_t Guests::promised_disks(const Guest& guest) const {
   std::uint64_t all = 0;
   for (const auto& [slot, other] : guests_) {
     const auto* machine = std::get_if<Machine>(&other.record.kind);
     if (machine != nullptr && &other != &guest) all += machine->disk_mib;
   }
+  for (const EndingMachine& ending : ending_machines_) all += ending.disk_mib;
   return all;
 }
 
@@ -185,13 +186,21 @@ void Guests::boot_failed(Slot slot, const Error& error, std::string why) {
 void Guests::end_machine(Guest& guest) {
   if (guest.vm) {
     const auto ended = guest.vm->end();
-    if (!ended) log_error("guest {}: {}", guest.record.name.text(), ended.error().message);
+    if (!ended) {
+      log_error("guest {}: {}", guest.record.name.text(), ended.error().message);
+      ending_machines_.push_back({*std::move(guest.vm), std::get<Machine>(guest.record.kind).disk_mib});
+      guest.vm.reset();
+    }
   }
   end_shares(guest);
   if (guest.join && guest.netns) guest.join->remove(*guest.netns);
   std::error_code error;
   std::filesystem::remove_all(paths_.guest_run_dir(guest.record.name), error);
   if (error) log_warning("cannot remove {}: {}", paths_.guest_run_dir(guest.record.name), error.message());
+}
+
+void Guests::sweep_machines() {
+  std::erase_if(ending_machines_, [](EndingMachine& machine) { return machine.vm.ending().has_value(); });
 }
 
 }  // namespace enforcer::hostd

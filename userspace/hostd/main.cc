@@ -32,14 +32,18 @@ enum ExitCode { kOk = 0, kFailed = 1, kUsage = 2, kConfig = 3 };
 struct Options {
   std::optional<std::string> config;
   std::string enforcerd_user = "enforcer";
+  std::string admin_group = "enforcer-admin";
   enum class Action { kServe, kPrepare, kTearDown, kHelp } action = Action::kServe;
 };
 
 std::optional<Options> parse_options(int argc, char** argv) {
-  static constexpr option kOptions[] = {
-      {"config", required_argument, nullptr, 'c'}, {"enforcerd-user", required_argument, nullptr, 'u'},
-      {"prepare", no_argument, nullptr, 'p'},      {"teardown", no_argument, nullptr, 't'},
-      {"help", no_argument, nullptr, 'h'},         {}};
+  static constexpr option kOptions[] = {{"config", required_argument, nullptr, 'c'},
+                                        {"enforcerd-user", required_argument, nullptr, 'u'},
+                                        {"admin-group", required_argument, nullptr, 'g'},
+                                        {"prepare", no_argument, nullptr, 'p'},
+                                        {"teardown", no_argument, nullptr, 't'},
+                                        {"help", no_argument, nullptr, 'h'},
+                                        {}};
   Options options;
   for (int found = 0; (found = getopt_long(argc, argv, "", kOptions, nullptr)) != -1;) {
     switch (found) {
@@ -48,6 +52,9 @@ std::optional<Options> parse_options(int argc, char** argv) {
         break;
       case 'u':
         options.enforcerd_user = optarg;
+        break;
+      case 'g':
+        options.admin_group = optarg;
         break;
       case 'p':
         options.action = Options::Action::kPrepare;
@@ -100,16 +107,17 @@ host::GuestRates rates_of(const config::Limits& limits) {
           .queries_per_second = rate(limits.dns_per_second)};
 }
 
-Result<> serve(const config::Config& config, const config::Paths& paths, const std::string& enforcerd_user) {
+Result<> serve(const config::Config& config, const config::Paths& paths, const Options& options) {
   const ServiceNotify manager = TRY(ServiceNotify::from_environment());
-  const Owner enforcerd = TRY(parse_owner(enforcerd_user));
+  const Owner enforcerd = TRY(parse_owner(options.enforcerd_user));
   const host::AddressPlan plan = TRY(host::AddressPlan::make(config.guests.ipv4_pool, config.guests.ipv6_pool));
   raise_descriptor_limit();
+  std::signal(SIGPIPE, SIG_IGN);  // whoever is gone is an error where something is written; programs begin without this
   if (manager.managed()) TRY_VOID(host::require_shared_mounts(paths.gateway_netns()));
   TRY_VOID(make_directories(paths, enforcerd));
   Records records = TRY(Records::open(paths.hostd_state_dir()));
   host::Network network = TRY(host::Network::open(paths.gateway_netns(), paths.bpffs(), rates_of(config.limits)));
-  Server server = TRY(Server::open(paths, enforcerd, network, config, plan));
+  Server server = TRY(Server::open(paths, enforcerd, parse_group(options.admin_group), network, config, plan));
   Guests guests(network, config, paths, plan, std::move(records),
                 [&server](const hostproto::Notice& notice, const std::vector<Fd>& fds) { server.post(notice, fds); });
   TRY_VOID(guests.adopt());
@@ -129,7 +137,7 @@ Result<> act(const Options& options, const config::Config& config, const config:
     case Options::Action::kTearDown:
       return tear_down(paths);
     default:
-      return serve(config, paths, options.enforcerd_user);
+      return serve(config, paths, options);
   }
 }
 

@@ -11,7 +11,6 @@
 
 #include "base/deadline.h"
 #include "base/log.h"
-#include "hostd/caller.h"
 
 namespace enforcer::hostd {
 namespace {
@@ -49,9 +48,10 @@ std::vector<int> numbers_of(std::span<const Fd> descriptors) {
 
 }  // namespace
 
-Result<Server> Server::open(const config::Paths& paths, const Owner& enforcerd, host::Network& network,
-                            const config::Config& config, const host::AddressPlan& plan) {
-  return Server(TRY(listen_at(paths.hostd_socket(), enforcerd.gid)), enforcerd, paths.control_socket(), network, config,
+Result<Server> Server::open(const config::Paths& paths, const Owner& enforcerd, std::optional<gid_t> admins,
+                            host::Network& network, const config::Config& config, const host::AddressPlan& plan) {
+  return Server(TRY(listen_at(paths.hostd_socket(), enforcerd.gid)), enforcerd,
+                {.path = paths.control_socket(), .enforcerd_uid = enforcerd.uid, .admins = admins}, network, config,
                 plan);
 }
 
@@ -68,7 +68,8 @@ Result<> Server::run(Guests& guests, int stop, const ServiceNotify& manager) {
     waiting.push_back({guests.image_check(), POLLIN, 0});
 
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_watch.remaining());
-    if (poll(waiting.data(), waiting.size(), static_cast<int>(left.count())) < 0 && errno != EINTR) {
+    const int wait = guests.creations_due() ? 0 : static_cast<int>(left.count());
+    if (poll(waiting.data(), waiting.size(), wait) < 0 && errno != EINTR) {
       return fail_errno("poll");
     }
     if (waiting[0].revents != 0) {
@@ -76,7 +77,8 @@ Result<> Server::run(Guests& guests, int stop, const ServiceNotify& manager) {
       thaw_before_the_end(guests);
       return {};
     }
-    for (std::size_t i = 0; i < machines.size(); ++i) {
+    const Deadline turn = Deadline::after(kTurn);
+    for (std::size_t i = 0; i < machines.size() && !turn.passed(); ++i) {  // the others are readable in the next turn
       if (waiting[3 + i].revents != 0) guests.machine_ended(machines[i].second);
     }
     for (std::size_t i = 0; i < monitors.size(); ++i) {
@@ -160,7 +162,8 @@ void Server::disconnect(Guests& guests, std::string_view why) {
 }
 
 void Server::read_requests(Guests& guests) {
-  for (int i = 0; i < kRequestsPerTurn; ++i) {
+  const Deadline turn = Deadline::after(kTurn);
+  for (int i = 0; i < kRequestsPerTurn && !turn.passed(); ++i) {
     const auto packet = hostproto::receive_packet(peer_->socket.get());
     if (!packet) return disconnect(guests, packet.error().message);
     if (!packet->has_value()) return;
@@ -188,8 +191,7 @@ void Server::check_steering(Guests& guests) {
 /// Whose folders a guest shares is not enforcerd's to say.
 void Server::create(Guests& guests, const hostproto::CreateGuest& request, const std::vector<Fd>& descriptors) {
   if (!request.workspaces.empty()) {
-    const auto asked = require_caller(descriptors.front().get(), {request.owner, request.owner_group},
-                                      {.path = control_socket_, .enforcerd_uid = enforcerd_.uid});
+    const auto asked = require_caller(descriptors.front().get(), {request.owner, request.owner_group}, control_);
     if (!asked) {
       log_warning("refused guest {}: {}", request.name.text(), asked.error().message);
       return post(hostproto::Reply{.request = request.request, .error = asked.error(), .warning = {}}, {});

@@ -21,6 +21,7 @@
 #include "config/paths.h"
 #include "host/gateway.h"
 #include "host/network.h"
+#include "hostd/caller.h"
 #include "hostd/directories.h"
 #include "hostd/guests.h"
 #include "hostd/kept_events.h"
@@ -31,8 +32,8 @@ namespace enforcer::hostd {
 class Server {
  public:
   /// Listens at hostd_socket() (0660, root and enforcerd's group), replacing what an earlier run left there.
-  static Result<Server> open(const config::Paths& paths, const Owner& enforcerd, host::Network& network,
-                             const config::Config& config, const host::AddressPlan& plan);
+  static Result<Server> open(const config::Paths& paths, const Owner& enforcerd, std::optional<gid_t> admins,
+                             host::Network& network, const config::Config& config, const host::AddressPlan& plan);
 
   /// Serves until `stop` (a signalfd) is readable, and tells the manager so. An error is one that makes going on
   /// pointless.
@@ -51,11 +52,11 @@ class Server {
     bool broken = false;                       ///< to be disconnected when the current step is over
   };
 
-  Server(Fd listener, Owner enforcerd, std::string control_socket, host::Network& network, const config::Config& config,
+  Server(Fd listener, Owner enforcerd, ControlSocket control, host::Network& network, const config::Config& config,
          const host::AddressPlan& plan)
       : listener_(std::move(listener)),
         enforcerd_(enforcerd),
-        control_socket_(std::move(control_socket)),
+        control_(std::move(control)),
         network_(network),
         config_(config),
         plan_(plan) {}
@@ -74,7 +75,7 @@ class Server {
 
   Fd listener_;
   Owner enforcerd_;
-  std::string control_socket_;  ///< enforcerd's, for whoever asks it for a guest
+  ControlSocket control_;  ///< enforcerd's, for whoever asks it for a guest
   host::Network& network_;
   const config::Config& config_;
   const host::AddressPlan& plan_;

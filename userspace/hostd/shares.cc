@@ -40,7 +40,8 @@ Result<std::vector<Fd>> Guests::share_workspaces(Guest& guest, const std::vector
                                            .access = folder.workspace.access,
                                            .folder = opened.get(),
                                            .run_dir = paths_.guest_run_dir(guest.record.name),
-                                           .cgroups = entrances});
+                                           .cgroups = entrances},
+                                          deadline);
     if (!started) return fail_in(fmt::format("workspace {}", folder.workspace.path), started.error());
     auto& [server, socket] = *started;
     folder.pid = server.pid();

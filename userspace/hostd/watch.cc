@@ -17,8 +17,10 @@ void Guests::watch() {
   std::vector<Slot> slots;  // a check may end its guest
   for (const auto& [slot, guest] : guests_) slots.push_back(slot);
   sweep_cgroups();
+  sweep_machines();
+  const Deadline turn = Deadline::after(kTurn);
   for (const Slot slot : slots) {
-    check_boot(slot);
+    if (!turn.passed()) check_boot(slot);  // which may start it once more
     check_pause(slot);
     check_shares(slot);
     check_wire(slot, changed);

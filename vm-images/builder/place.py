@@ -1,13 +1,18 @@
 """Where an image goes: a folder in which nobody else can put anything. A build runs as root and writes by path, for minutes:
 who may rename a folder on that path, or put a link there, could have it write anywhere on the host."""
 
+import errno
 import grp
 import os
 import pathlib
 import pwd
 import stat
+import struct
 
 from .step import stop
+
+
+_USER, _GROUP, _MASK, _WRITE = 0x02, 0x08, 0x10, 0x02  # tags of entries that name somebody, or bound them; a right
 
 
 def _trusted():
@@ -26,6 +31,24 @@ def _has_others(group, trusted):
     return bool(names - {account.pw_name for account in accounts}) or any(account.pw_uid not in trusted for account in accounts)
 
 
+def _listed_writers(path, name, trusted):
+    """Whether a POSIX ACL of that name gives somebody else the right to write (acl(5); as in linux/posix_acl_xattr.h)."""
+    try:
+        octets = os.getxattr(path, name, follow_symlinks=False)
+    except OSError as error:
+        if error.errno in (errno.ENODATA, errno.ENOTSUP):
+            return False
+        raise
+    entries = list(struct.iter_unpack("<HHI", octets[4:]))  # behind a version: tag, rights and, where one is named, who
+    mask = next((rights for tag, rights, _ in entries if tag == _MASK), 7)
+    for tag, rights, who in entries:
+        if not rights & mask & _WRITE:
+            continue
+        if tag == _USER and who not in trusted or tag == _GROUP and _has_others(who, trusted):
+            return True
+    return False
+
+
 def _fault(path, status, trusted, is_last):
     """What is wrong with a folder on the way, if anything."""
     if stat.S_ISLNK(status.st_mode):
@@ -34,10 +57,14 @@ def _fault(path, status, trusted, is_last):
         return f"{path} is not a folder"
     if status.st_uid not in trusted:
         return f"{path} belongs to uid {status.st_uid}, who could have the image written anywhere"
-    writable = status.st_mode & stat.S_IWOTH or status.st_mode & stat.S_IWGRP and _has_others(status.st_gid, trusted)
+    by_mode = status.st_mode & stat.S_IWOTH or status.st_mode & stat.S_IWGRP and _has_others(status.st_gid, trusted)
+    listed = _listed_writers(path, "system.posix_acl_access", trusted)
     # Where it is sticky, others rename nothing of ours; but what they have put there we would find.
-    if writable and (is_last or not status.st_mode & stat.S_ISVTX):
-        return f"others may write to {path}, and could have the image written anywhere: chmod go-w {path}"
+    if (by_mode or listed) and (is_last or not status.st_mode & stat.S_ISVTX):
+        mend = "chmod go-w" if by_mode else "setfacl -b"
+        return f"others may write to {path}, and could have the image written anywhere: {mend} {path}"
+    if is_last and _listed_writers(path, "system.posix_acl_default", trusted):
+        return f"others may write to what is made in {path}, and could change the image: setfacl -k {path}"
     return None
 
 

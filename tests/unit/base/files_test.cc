@@ -1,9 +1,11 @@
 #include "base/files.h"
 
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -107,7 +109,25 @@ TEST_CASE("what_a_crash_left_aside_is_written_over_and_a_link_there_is_not_follo
   CHECK_FALSE(write_atomically(path, "more", kPrivate, Survives::kHost));
   CHECK(read_file(folder.at("other"), 100, LastLink::kRefuse).value() == "untouched");
   CHECK(read_file(path, 100, LastLink::kRefuse).value() == "whole");
+  CHECK(fs::is_symlink(path + ".new"));  // what is not ours stays
   CHECK_FALSE(write_atomically(folder.at("none/a"), "x", kPrivate, Survives::kProgram));
+}
+
+TEST_CASE("what_could_not_be_written_whole_leaves_nothing") {
+  const FilesFolder folder;
+  const std::string path = folder.at("a");
+  REQUIRE(write_atomically(path, "old", kPrivate, Survives::kHost));
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit less{10, before.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &less) == 0);
+  const auto written = write_atomically(path, std::string(11, 'x'), kPrivate, Survives::kHost);
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  CHECK_FALSE(written);
+  CHECK_FALSE(fs::exists(path + ".new"));
+  CHECK(read_file(path, 100, LastLink::kRefuse).value() == "old");
 }
 
 }  // namespace enforcer

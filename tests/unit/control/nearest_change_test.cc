@@ -1,4 +1,6 @@
 // Layer by layer, what would be added, and the nearest change: written into the policy, it makes the answer an allow.
+#include "control/nearest_change.h"
+
 #include <fmt/format.h>
 
 #include "control/explain.h"
@@ -74,6 +76,38 @@ TEST_CASE("what_would_be_added_is_told_by_name_kind_and_place") {
   REQUIRE(again.has_value());
   CHECK(again->injection->where == "header x-api-key");
   CHECK(layers_of(*again) == layers_of(answer));
+}
+
+TEST_CASE("viewers_are_not_told_what_only_a_credential_says") {
+  const std::string basic =
+      "apiVersion: enforcer.dev/v1\nkind: Credential\nmetadata: {name: bot}\nspec: {source: {store: true}, inject: "
+      "[{to: "
+      "[issues.test], as: basic, username: kim}]}\n";
+  const std::vector<policy::SourceText> sources{
+      {.name = "c.yaml", .text = basic},
+      {.name = "p.yaml",
+       .text = policy_of("    - {name: i, to: [issues.test], http: [{methods: [GET]}], credential: bot}\n")}};
+  const auto outcome = policy::load(sources, 1);
+  REQUIRE_MESSAGE(outcome.snapshot, (outcome.diagnostics.empty() ? "" : outcome.diagnostics[0].to_string()));
+  ExplainQuery query{.target = *parse_explain_target("GET https://issues.test/"), .labels = {{"role", "agent"}}};
+  const auto whole = explain(*outcome.snapshot, query);
+  query.detail = ExplainQuery::Detail::kForViewers;
+  const auto less = explain(*outcome.snapshot, query);
+  REQUIRE((whole.injection && less.injection));
+  CHECK(whole.injection->where == "Authorization: Basic, user name kim");
+  CHECK(less.injection->where == "Authorization: Basic");
+}
+
+TEST_CASE("a_change_is_looked_for_no_longer_than_there_is_time") {
+  const policy::SourceText source{.name = "p.yaml", .text = policy_of("")};
+  const auto outcome = policy::load({&source, 1}, 1);
+  REQUIRE(outcome.snapshot);
+  const ExplainQuery query{.target = *parse_explain_target("other.test"), .labels = {{"role", "agent"}}};
+  const auto guest = outcome.snapshot->for_guest(*GuestName::parse("g"), query.labels);
+  const auto now = WallClock::now();
+  const auto asked = ask_layers(*guest, query.target, now);
+  CHECK(nearest_changes(*guest, query, asked.back(), now, Deadline::after({})).empty());
+  CHECK(nearest_changes(*guest, query, asked.back(), now, Deadline::after(std::chrono::minutes(1))).size() == 1);
 }
 
 TEST_CASE("a_new_rule_that_is_told_allows_when_it_is_written") {

@@ -80,14 +80,28 @@ TEST_CASE("viewers_see_generations_and_policies_and_change_nothing") {
   }
   FakeDaemon daemon;
   put_texts(daemon);
+  const SourceInfo policies{.name = "p.yaml", .sha256 = "aa"};
+  const SourceInfo secret{.name = "c.yaml", .sha256 = "bb", .holds_credentials = true};
+  daemon.locked()->generations = {{.first = 1, .last = 1, .digest = "d1", .sources = {policies, secret}},
+                                  {.first = 2, .last = 2, .digest = "d2", .sources = {policies}}};
   as_user(4'200'001, 4'200'001, {kViewerGroup}, [&] {
-    CHECK(daemon.ask("GET", "/v1/generations").status == 200);
+    const auto seen = decode_generations(daemon.ask("GET", "/v1/generations").body);
+    REQUIRE(seen.has_value());
+    REQUIRE(seen->size() == 2);
+    CHECK((*seen)[0].digest.empty());
+    CHECK((*seen)[0].sources[0].sha256 == "aa");
+    CHECK((*seen)[0].sources[1].sha256.empty());
+    CHECK((*seen)[1].digest == "d2");  // nothing of it is for admins alone
     CHECK(daemon.ask("GET", "/v1/policies/a").status == 200);
     CHECK(daemon.ask("GET", "/v1/policy-texts").status == 403);
     CHECK(daemon.ask("POST", "/v1/generations/1/rollback").status == 403);
   });
   as_user(4'200'001, 4'200'001, {kAdminGroup}, [&] {
     CHECK(daemon.ask("GET", "/v1/policy-texts").status == 200);
+    const auto seen = decode_generations(daemon.ask("GET", "/v1/generations").body);
+    REQUIRE(seen.has_value());
+    CHECK((*seen)[0].digest == "d1");
+    CHECK((*seen)[0].sources[1].sha256 == "bb");
     CHECK(daemon.ask("POST", "/v1/generations/1/rollback").status == 200);
   });
 }

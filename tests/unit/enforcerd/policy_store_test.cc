@@ -3,10 +3,14 @@
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
+
+#include "base/digest.h"
 
 using namespace enforcer;
 using namespace enforcer::enforcerd;
@@ -64,6 +68,34 @@ std::string names_of(const PolicyStore& store) {
   std::string names;
   for (const auto& policy : store.current()->policies()) names += policy.name + " ";
   return names;
+}
+
+/// No file may become larger meanwhile: a disk that is full.
+class FullDisk {
+ public:
+  explicit FullDisk(rlim_t most) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    REQUIRE(getrlimit(RLIMIT_FSIZE, &before_) == 0);
+    const rlimit less{most, before_.rlim_max};
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &less) == 0);
+  }
+  ~FullDisk() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
+
+ private:
+  rlimit before_{};
+  void (*handler_)(int);
+};
+
+std::string stored_files(const Shelf& shelf) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(shelf.paths().policies_dir()))
+    names.push_back(entry.path().filename());
+  std::ranges::sort(names);
+  return fmt::format("{}", fmt::join(names, " "));
 }
 
 bool writable_state() {
@@ -133,6 +165,50 @@ TEST_CASE("a_rollback_to_what_is_not_kept_or_in_force_is_refused") {
   CHECK(store.roll_back(99, {.what = "rollback"}).error().code == Errc::kNotFound);
 }
 
+TEST_CASE("a_change_that_is_written_in_part_changes_nothing") {
+  if (!writable_state()) return;
+  const Shelf shelf;
+  PolicyStore store = shelf.store();
+  REQUIRE(store.load_at_start().loaded);
+  const std::string large = "# " + std::string(100'000, 'x') + "\n" + policy_named("two", "two.test");
+  const auto small = applied(store, policy_named("one", "old.test"));
+  const auto both = applied(store, policy_named("one", "old.test") + "---\n" + large);
+  const auto third = applied(store, policy_named("one", "third.test") + "---\n" + policy_named("three", "t.test"));
+  const auto is_third = [&] {
+    PolicyStore again = shelf.store();
+    REQUIRE(again.load_at_start().loaded);
+    CHECK(names_of(again) == "one three two ");
+    CHECK(std::ranges::any_of(again.sources(), [](const auto& s) { return s.text.contains("third.test"); }));
+  };
+  {
+    const FullDisk disk(50'000);
+    const auto failed = store.apply({{"g.yaml", policy_named("one", "new.test") + "---\n" + large}}, {.what = "apply"});
+    REQUIRE_FALSE(failed.has_value());
+    REQUIRE_FALSE(store.roll_back(both, {.what = "rollback"}).has_value());
+  }
+  CHECK(store.current()->generation() == third);
+  CHECK(stored_files(shelf) == "policy-one.yaml policy-three.yaml policy-two.yaml");
+  CHECK_FALSE(fs::exists(shelf.paths().policies_dir() + ".new"));
+  is_third();
+  // What a crash left behind is in nobody's way.
+  fs::create_directory(shelf.paths().policies_dir() + ".new");
+  std::ofstream(shelf.paths().policies_dir() + ".new/policy-x.yaml") << "x";
+  REQUIRE(store.roll_back(small, {.what = "rollback"}).has_value());
+  CHECK(stored_files(shelf) == "policy-one.yaml");
+}
+
+TEST_CASE("a_rollback_to_what_is_in_force_mends_a_store_that_holds_something_else") {
+  if (!writable_state()) return;
+  const Shelf shelf;
+  PolicyStore store = shelf.store();
+  REQUIRE(store.load_at_start().loaded);
+  const auto in_force = applied(store, policy_named("one", "a.test"));
+  std::ofstream(shelf.paths().policies_dir() + "/policy-one.yaml") << policy_named("one", "b.test");
+  REQUIRE(store.roll_back(in_force, {.what = "rollback"}).has_value());
+  CHECK(std::ranges::any_of(store.sources(), [](const auto& source) { return source.text.contains("a.test"); }));
+  CHECK(store.roll_back(store.current()->generation(), {.what = "rollback"}).error().code == Errc::kConflict);
+}
+
 TEST_CASE("unchanged_sources_are_one_entry_and_the_last_ten_are_kept") {
   if (!writable_state()) return;
   const Shelf shelf;
@@ -156,6 +232,53 @@ TEST_CASE("unchanged_sources_are_one_entry_and_the_last_ten_are_kept") {
   CHECK(again.history().all().back().last == before + 1);
   CHECK(again.history().all().back().cause.uid == uid_t{7});
   CHECK(again.history().all().back().cause.user == "ada");
+  for (const PolicyStore* kept : {&store, &again}) {
+    for (const KeptGeneration& generation : kept->history().all()) {
+      REQUIRE(generation.summaries.size() == generation.sources.size());
+      for (std::size_t i = 0; i < generation.sources.size(); ++i)
+        CHECK(generation.summaries[i].sha256 == sha256_hex(generation.sources[i].text));
+    }
+  }
+}
+
+TEST_CASE("the_oldest_generation_stays_on_the_disk_where_the_newest_could_not_be_written") {
+  if (!writable_state()) return;
+  const Shelf shelf;
+  const std::string folder = shelf.paths().state_dir() + "/generations";
+  GenerationHistory history(folder);
+  const auto keep = [&](std::uint64_t number) {
+    return history.keep(number, {.what = "apply"}, {{"p.yaml", fmt::format("# {}", number)}});
+  };
+  for (std::uint64_t number = 1; number <= GenerationHistory::kKept; ++number) REQUIRE(keep(number));
+  {
+    const FullDisk disk(10);
+    REQUIRE_FALSE(keep(11));
+  }
+  CHECK(history.all().size() == GenerationHistory::kKept);
+  CHECK(fs::exists(folder + "/1.json"));
+  CHECK_FALSE(fs::exists(folder + "/11.json.new"));
+  CHECK(GenerationHistory(folder).all().size() == GenerationHistory::kKept);
+  REQUIRE(keep(12));  // the control
+  CHECK_FALSE(fs::exists(folder + "/2.json"));
+}
+
+TEST_CASE("which_sources_hold_credentials_is_known") {
+  const std::string credential =
+      "apiVersion: enforcer.dev/v1\nkind: Credential\nmetadata: {name: x}\nspec: {source: {store: true}, inject: [{to: "
+      "[a.test], as: bearer}]}\n";
+  std::string folder = "/tmp/enforcer-unit-history-XXXXXX";
+  REQUIRE(mkdtemp(folder.data()) != nullptr);
+  {
+    GenerationHistory history(folder);
+    REQUIRE(history.keep(
+        1, {.what = "apply"},
+        {{"a", policy_named("a", "a.test")}, {"b", policy_named("b", "b.test") + "---\n" + credential}, {"c", "{"}}));
+  }
+  const GenerationHistory again(folder);
+  fs::remove_all(folder);
+  std::string held;
+  for (const SourceSummary& summary : again.all().back().summaries) held += summary.holds_credentials ? "1" : "0";
+  CHECK(held == "011");
 }
 
 TEST_CASE("a_file_of_the_history_that_is_not_ours_is_left_out") {

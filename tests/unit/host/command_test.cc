@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <csignal>
+#include <string>
+
 namespace enforcer::host {
 namespace {
 
@@ -33,6 +36,14 @@ TEST_CASE("a_command_is_killed_at_its_deadline") {
   REQUIRE_FALSE(late);
   CHECK(late.error().code == Errc::kTimeout);
   CHECK(Monotonic::now() - begun < 10s);
+}
+
+TEST_CASE("a_command_ignores_no_signal_that_we_ignore") {
+  const auto before = std::signal(SIGPIPE, SIG_IGN);
+  const auto output = run_command({"/bin/grep", "^SigIgn:", "/proc/self/status"}, "", Deadline::after(10s));
+  std::signal(SIGPIPE, before);
+  REQUIRE(output);
+  CHECK((std::stoull(output->substr(output->find('\t')), nullptr, 16) & 1ULL << (SIGPIPE - 1)) == 0);
 }
 
 }  // namespace

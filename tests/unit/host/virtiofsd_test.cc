@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,6 +32,7 @@ using namespace std::chrono_literals;
 
 constexpr Account kOwner{54321, 54322};
 constexpr std::uint32_t kSlot = 90'001;
+constexpr std::chrono::seconds kStartTime{20};
 
 std::string proc_text(pid_t pid, const char* file) {
   std::ostringstream text;
@@ -81,7 +83,8 @@ struct Share {
                              .access = access,
                              .folder = folder.get(),
                              .run_dir = root + "/run",
-                             .cgroups = {}});
+                             .cgroups = {}},
+                            Deadline::after(kStartTime));
   }
 
   std::string root;
@@ -224,7 +227,8 @@ TEST_CASE("child_whose_hostd_dies_before_it_has_its_users_ends") {
                             .access = hostproto::Workspace::Access::kReadOnly,
                             .folder = folder->get(),
                             .run_dir = share.root + "/run",
-                            .cgroups = {full.get()}});
+                            .cgroups = {full.get()}},
+                           Deadline::after(kStartTime));
     _exit(3);
   }
   REQUIRE(hostd > 0);
@@ -262,7 +266,7 @@ TEST_CASE("server_that_cannot_be_started_leaves_nothing") {
   const std::string children = fmt::format("task/{}/children", ::getpid());
   const std::string before = proc_text(::getpid(), children.c_str());
   spec.program = "/nonexistent/virtiofsd";
-  const auto missing = Virtiofsd::start(spec);
+  const auto missing = Virtiofsd::start(spec, Deadline::after(kStartTime));
   REQUIRE_FALSE(missing);
   CHECK(missing.error().code == Errc::kUnavailable);
   CHECK(missing.error().message.contains("apt-get install qemu-system-common"));
@@ -270,12 +274,40 @@ TEST_CASE("server_that_cannot_be_started_leaves_nothing") {
   spec.program = "/usr/lib/qemu/virtiofsd";
   REQUIRE(::chown((share.root + "/work").c_str(), 0, kOwner.gid) == 0);  // reachable by neither of its two users
   REQUIRE(::chmod((share.root + "/work").c_str(), 0700) == 0);
-  const auto closed = Virtiofsd::start(spec);
+  const auto closed = Virtiofsd::start(spec, Deadline::after(kStartTime));
   REQUIRE_FALSE(closed);
   CHECK(closed.error().message.contains("opening the workspace"));
   CHECK(closed.error().message.contains("Permission denied"));
   CHECK(fs::is_empty(share.root + "/run"));
   CHECK(proc_text(::getpid(), children.c_str()) == before);
+}
+
+TEST_CASE("server_of_a_folder_that_does_not_answer_is_not_waited_for_beyond_its_deadline") {
+  if (!can_serve()) return;
+  const Share share;
+  const std::string hangs = share.root + "/work";
+  Fd fuse(::open("/dev/fuse", O_RDWR | O_CLOEXEC));
+  const std::string options = fmt::format("fd={},rootmode=40000,user_id=0,group_id=0,allow_other", fuse.get());
+  if (!fuse.valid() || ::mount("silent", hangs.c_str(), "fuse", MS_NOSUID | MS_NODEV, options.c_str()) != 0) {
+    fmt::print("SKIP: no FUSE here\n");
+    return;
+  }
+  const Fd folder(::open(hangs.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  CHECK(folder.valid());
+  const VirtiofsdSpec spec{.slot = Slot{kSlot},
+                           .owner = kOwner,
+                           .access = hostproto::Workspace::Access::kReadOnly,
+                           .folder = folder.get(),
+                           .run_dir = share.root + "/run",
+                           .cgroups = {}};
+  const auto began = Monotonic::now();
+  const auto refused = Virtiofsd::start(spec, Deadline::after(300ms));
+  const auto took = Monotonic::now() - began;
+  fuse.reset();
+  ::umount2(hangs.c_str(), MNT_DETACH);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Errc::kTimeout);
+  CHECK((took >= 300ms && took < 6s));
 }
 
 }  // namespace

@@ -5,15 +5,19 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <thread>
 
 namespace enforcer::host {
 namespace {
@@ -88,10 +92,18 @@ TEST_CASE("file_system_that_does_not_answer_is_not_waited_for") {
     fmt::print("SKIP: no FUSE here\n");
     return;
   }
+  REQUIRE(::prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);  // so that the process that looks becomes ours
   const auto began = std::chrono::steady_clock::now();
   const auto refused = home.open("/kim/hangs/deep", 300ms);
   const auto took = std::chrono::steady_clock::now() - began;
+  ::prctl(PR_SET_CHILD_SUBREAPER, 0);
   CHECK(home.open("/kim"));  // the control: others are answered meanwhile
+  const pid_t looks = std::atoi(children().c_str());
+  CHECK(looks > 0);
+  CHECK(::waitpid(looks, nullptr, WNOHANG) == 0);  // it hangs still
+  int status = 0;
+  for (int i = 0; i < 100 && ::waitpid(looks, &status, WNOHANG) == 0; ++i) std::this_thread::sleep_for(100ms);
+  CHECK((WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM));
   CHECK(children().empty());
   server.reset();  // whoever waits gets an error
   ::umount2(hangs.c_str(), MNT_DETACH);

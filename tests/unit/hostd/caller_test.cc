@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "base/fd.h"
 #include "host/microvm.h"
@@ -26,6 +27,7 @@ namespace fs = std::filesystem;
 
 constexpr uid_t kService = 64777;
 constexpr host::Account kKim{54321, 54322};
+constexpr gid_t kAdmins = 54399;
 
 struct Place {
   Place() {
@@ -33,7 +35,7 @@ struct Place {
     REQUIRE(mkdtemp(name) != nullptr);
     REQUIRE(chmod(name, 0777) == 0);
     folder = name;
-    control = {.path = folder + "/enforcerd.sock", .enforcerd_uid = kService};
+    control = {.path = folder + "/enforcerd.sock", .enforcerd_uid = kService, .admins = kAdmins};
   }
   ~Place() { fs::remove_all(folder); }
   std::string folder;
@@ -66,11 +68,12 @@ Fd listen_there(const std::string& path, int type = SOCK_STREAM) {
 
 /// Runs in a process of that account, which ends with it.
 template <class Action>
-void as_account(const host::Account& account, Action action) {
+void as_account(const host::Account& account, const std::vector<gid_t>& groups, Action action) {
   const pid_t pid = ::fork();
   REQUIRE(pid >= 0);
   if (pid == 0) {
-    const bool became = ::setgroups(0, nullptr) == 0 && ::setresgid(account.gid, account.gid, account.gid) == 0 &&
+    const bool became = ::setgroups(groups.size(), groups.data()) == 0 &&
+                        ::setresgid(account.gid, account.gid, account.gid) == 0 &&
                         ::setresuid(account.uid, account.uid, account.uid) == 0;
     _exit(became && action() ? 0 : 1);
   }
@@ -86,10 +89,10 @@ struct Connection {
 
 /// A client of that account; its end stays with us, so that the connection is open.
 Connection connect_as(const host::Account& account, const std::string& path, const std::string& client_name = {},
-                      int type = SOCK_STREAM) {
+                      int type = SOCK_STREAM, const std::vector<gid_t>& groups = {kAdmins}) {
   const Fd listener = listen_there(path, type);
   Connection made{.client = stream_socket(type), .accepted = {}};
-  as_account(account, [&] {
+  as_account(account, groups, [&] {
     const Address own(client_name);
     if (!client_name.empty() && ::bind(made.client.get(), own.get(), own.size) != 0) return false;
     const Address address(path);
@@ -142,6 +145,25 @@ TEST_CASE("accounts_that_are_no_persons_share_nothing") {
   }
 }
 
+TEST_CASE("who_makes_no_guests_shares_nothing") {
+  if (!is_root_here()) return;
+  const Place place;
+  const auto refused = [&](const host::Account& account, const std::vector<gid_t>& groups,
+                           const ControlSocket& control) {
+    const Connection made = connect_as(account, control.path, {}, SOCK_STREAM, groups);
+    return refusal(made.accepted.get(), account, control);
+  };
+  CHECK(refused(kKim, {}, place.control) == Errc::kDenied);
+  CHECK(refused(kKim, {kAdmins + 1, kAdmins - 1}, place.control) == Errc::kDenied);
+  CHECK(refused(kKim, {kAdmins + 1, kAdmins}, place.control) == Errc::kIo);
+  CHECK(refused({kKim.uid, kAdmins}, {}, place.control) == Errc::kIo);  // as the primary one
+  CHECK(refused({0, 0}, {}, place.control) == Errc::kIo);
+  ControlSocket no_group = place.control;
+  no_group.admins = std::nullopt;
+  CHECK(refused(kKim, {kAdmins}, no_group) == Errc::kDenied);
+  CHECK(refused({0, 0}, {}, no_group) == Errc::kIo);
+}
+
 TEST_CASE("connection_that_is_over_says_nothing_any_more") {
   if (!is_root_here()) return;
   const Place place;
@@ -157,7 +179,7 @@ TEST_CASE("what_a_hostile_enforcerd_could_make_itself_is_nobodys_connection") {
   // Kim listens somewhere; whoever connects there sees kim's uid at the other end.
   const Fd kims_listener = stream_socket();
   const std::string kims_path = place.folder + "/kims.sock";
-  as_account(kKim, [&] {
+  as_account(kKim, {}, [&] {
     const Address address(kims_path);
     return ::bind(kims_listener.get(), address.get(), address.size) == 0 && ::listen(kims_listener.get(), 8) == 0;
   });
@@ -205,6 +227,18 @@ TEST_CASE("what_a_hostile_enforcerd_could_make_itself_is_nobodys_connection") {
   ::unlink(place.control.path.c_str());
   const Connection honest = connect_as(kKim, place.control.path);  // the control
   CHECK(refusal(honest.accepted.get(), kKim, place.control) == Errc::kIo);
+}
+
+TEST_CASE("name_that_fills_an_address_is_read_to_its_end_and_no_further") {
+  if (!is_root_here()) return;
+  Place place;
+  constexpr std::size_t kMost = sizeof(sockaddr_un::sun_path);
+  place.control.path = place.folder + "/" + std::string(kMost - place.folder.size() - 1, 'x');
+  REQUIRE(place.control.path.size() == kMost);
+  const Connection made = connect_as({0, 0}, place.control.path);
+  CHECK(refusal(made.accepted.get(), {0, 0}, place.control) == Errc::kIo);
+  place.control.path.back() = 'y';
+  CHECK(refusal(made.accepted.get(), {0, 0}, place.control) == Errc::kInvalid);
 }
 
 }  // namespace
