@@ -156,6 +156,7 @@ TEST_CASE("policy_diff_shows_the_texts_of_a_set_that_decides_nothing") {
 
 TEST_CASE("policy_diff_says_why_the_configuration_does_not_load") {
   FakeDaemon daemon;
+  daemon.locked()->texts = {{5, {}}};
   const std::string config = daemon.folder.write("enforcer.yaml", "wrokers: 2\n");
   const Ran ran = run_with(daemon, {"policy", "diff", "--config", config});
   CHECK(ran.status == 1);

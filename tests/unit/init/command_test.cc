@@ -28,7 +28,7 @@ void fill_input(const Fd& fd) {
   do {
     while (write(fd.get(), "x\n", 2) > 0) {
     }
-  } while (poll(&room, 1, 200) > 0);
+  } while (poll(&room, 1, 2'000) > 0);
 }
 
 }  // namespace
