@@ -171,10 +171,7 @@ def test_installed_daemons_read_the_installed_configuration():
 
 
 def test_removal_ends_guests_though_the_configuration_does_not_load():
-    _, folder = names_of(os.environ["ENFORCER_TEST"], build_folder())
-    shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(folder)
-    try:
+    with work_folder() as folder:
         # In hostd's place: it writes down what it was asked, and how it ends depends on whether that names a configuration.
         for name, body in (("deb-systemd-invoke", ""), ("enforcer-hostd", f"""
 [ "$1" = --config ] && {{ cat "$2" >>{folder}/asked; shift 2; exec >>{folder}/asked; echo "$*"; exit $NAMED; }}
@@ -193,5 +190,3 @@ exit $STATUS""")):
             with open(f"{folder}/asked") as file:
                 equal((done.returncode, file.read()), (status, asked), f"after {first}")
             equal([name for name in os.listdir(folder) if name.startswith("tmp.")], [])
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -152,6 +152,7 @@ Result<std::vector<Preset>> presets_in(const std::string& folder) {
     if (presets.back().name != fs::path(source.name).stem())
       return fail(Errc::kInvalid, fmt::format("{}: the preset in it is called '{}'", source.name, presets.back().name));
   }
+  std::ranges::sort(presets, {}, &Preset::name);  // not as their files, where "a-b.yaml" comes before "a.yaml"
   return presets;
 }
 
