@@ -68,12 +68,12 @@ def live(host):
 
     # A microVM's cgroup of version 2 bounds it from its start; emulated in an emulated machine, it need not boot.
     host.ok("enforcerctl image build mini")
-    host.ok("systemd-run --unit vm enforcerctl run --image mini --memory 256 --cpus 1 --label role=agent -- true")
+    host.ok("systemd-run --unit vm enforcerctl run --image mini --name vm --memory 256 --cpus 1 --label role=agent -- true")
     limits = host.ok("for _ in $(seq 100); do cd /sys/fs/cgroup/system.slice/enforcer-hostd.service/enforcer-default-* 2>/dev/null && "
                      "grep -q . cgroup.procs && break; sleep 0.5; done; cat cpu.max memory.max pids.max").split()
     equal(limits[:2], ["200000", "100000"], "one virtual processor, and as much for QEMU itself")
     assert len(limits) == 4 and 256 << 20 < int(limits[2]) < 1 << 30 and int(limits[3]) < 1000, limits
-    host.ok("systemctl stop vm")
+    host.ok("enforcerctl guest delete vm")
     wait_for(lambda: host.run("ls -d /sys/fs/cgroup/system.slice/enforcer-hostd.service/enforcer-default-*")[1].count("enforcer-default-") == 0,
              60, "the end of the microVM's cgroup", interval=1)
 
