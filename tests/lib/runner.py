@@ -18,6 +18,9 @@ import sys
 import time
 import traceback
 
+from lib import certificates
+from lib.world import TLS_NAMES
+
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 HANG_GUARD_SECONDS = 120
 # Leaks are looked for in the unit tests only: LeakSanitizer needs ptrace, which a process under seccomp does not have.
@@ -109,7 +112,7 @@ def run_apart(test, build, log):
 def run_all(tests, build, jobs, logs, report):
     """Runs them; report(name, outcome, seconds, output) is called as each test ends."""
     os.makedirs(logs, exist_ok=True)
-    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+    with certificates.share(TLS_NAMES), concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         running = {pool.submit(run_apart, test, build, f"{logs}/{test.name}.log"): test.name for test in tests}
         for future in concurrent.futures.as_completed(running):
             report(running[future], *future.result())
