@@ -8,6 +8,8 @@ from lib.lab import REPOSITORY
 from lib.quickstart import quickstart
 from lib.runner import hang_guard
 
+ALONE = "it builds where the other tests run from, and has two minutes"
+
 
 @hang_guard(600)
 def test_quickstart_runs_twice_shows_the_main_job_and_leaves_nothing_behind():
