@@ -268,10 +268,38 @@ class Demonstration:
         print("\nOn the world's link: packets for the allowed hosts and their DNS lookups, and not one other.")
 
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def deaf(*_):
+    """What is under way now is the clean-up, which a second signal must not end."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def interrupted(number, _frame):
+    deaf()
+    print("\ninterrupted")
+    sys.exit(128 + number)
+
+
 def main():
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is cleaned up
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until there is somebody to clean up
+    for number in SIGNALS:
+        signal.signal(number, interrupted)
     demonstration = Demonstration(sys.argv[1])
+    try:  # a signal that comes right before deaf() has made us deaf, too
+        try:
+            return show(demonstration)
+        finally:
+            deaf()
+    finally:
+        demonstration.stop()
+
+
+def show(demonstration):
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         begun = time.monotonic()
         print("starting both daemons, a world and Prometheus ... ", end="")
         demonstration.start()
@@ -300,11 +328,6 @@ def main():
                 print(f"---- {name}\n{open(f'{FOLDER}/{name}').read()[-2000:]}", file=sys.stderr)
         print("Quickstart failed; see above.")
         return 1
-    except KeyboardInterrupt:
-        print("\ninterrupted")
-        return 130
-    finally:
-        demonstration.stop()
 
 
 def wait_booted(demonstration):

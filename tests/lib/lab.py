@@ -107,7 +107,8 @@ class Lab:
 
     def bare_guest(self, name):
         """The namespace alone, not attached."""
-        guest = self.guests[name] = Guest(self.enforcer, name, self.folder, self.prefix).create()
+        guest = self.guests[name] = Guest(self.enforcer, name, self.folder, self.prefix)
+        guest.create()
         guest.trust(self.world.authority)
         return guest
 
@@ -150,6 +151,13 @@ class Lab:
                     print(f"---- {name} (end)\n{file.read()[-3000:]}")
 
     def _remove(self, quiet=True):
+        try:
+            self._remove_once(quiet)
+        except KeyboardInterrupt:  # the runner's, which comes once
+            self._remove_once(quiet=True)
+            raise
+
+    def _remove_once(self, quiet):
         try:
             for guest in self.guests.values():
                 guest.remove()

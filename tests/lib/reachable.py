@@ -25,9 +25,15 @@ def _copy(path):
     if os.stat(os.path.dirname(COPIES)).st_uid != 0:
         raise RuntimeError(f"{COPIES} belongs to somebody else")
     if os.path.isdir(path):
-        shutil.copytree(path, copy, dirs_exist_ok=True)
-    elif not os.path.exists(copy) or os.stat(copy).st_mtime_ns != os.stat(path).st_mtime_ns:
+        shutil.copytree(path, copy, dirs_exist_ok=True, copy_function=_renew)
+    else:
+        _renew(path, copy)
+    return copy
+
+
+def _renew(path, copy):
+    """Another test may be using the copy, or making it."""
+    if not os.path.exists(copy) or os.stat(copy).st_mtime_ns != os.stat(path).st_mtime_ns:
         fresh = f"{copy}.{os.getpid()}"
         shutil.copy2(path, fresh)
         os.replace(fresh, copy)
-    return copy

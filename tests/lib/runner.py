@@ -3,20 +3,31 @@
     python3 -m lib.runner [--build DIR] [--jobs N] [--folder net] [word...]      words select tests whose name contains one
 
 A test is a function `test_*` of tests/<folder>/test_*.py; its name without `test_` is the behaviour. It may raise Skip, and
-`@hang_guard(seconds)` gives it longer than the default. A file that says LEFT_TO_ALL = "what it is" takes so long that tests/run leaves it
-out without --all, and says so; here it runs like any other.
+`@hang_guard(seconds)` gives it longer than the default. A file may say of its tests
+
+    LEFT_TO_ALL = "what it is"       they take so long that tests/run leaves them out without --all, and says so
+    ONE_SANITIZER = "what they do"   no threads of enforcerd do anything in them that others do not have done: tests/run runs them on asan only
+    ALONE = "why"                    they run one by one, after the others
+
+Here by itself the first two change nothing.
 """
 
 import argparse
 import concurrent.futures
+import contextlib
 import dataclasses
 import importlib.util
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 import traceback
+
+from lib import certificates, children
+from lib.lab import names_of
+from lib.world import TLS_NAMES
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 HANG_GUARD_SECONDS = 120
@@ -48,7 +59,9 @@ class Test:
     path: str
     name: str          # of the function
     hang_guard: float
-    left_to_all: str   # what the file is, where tests/run leaves it out without --all; else empty
+    left_to_all: str   # what the file says under this name in capitals; else empty
+    one_sanitizer: str
+    alone: str
 
 
 def discover(folder, words=()):
@@ -58,7 +71,8 @@ def discover(folder, words=()):
         if file.startswith("test_") and file.endswith(".py"):
             path = f"{TESTS}/{folder}/{file}"
             module = load(path)
-            found += [Test(path, key, getattr(value, "hang_guard", HANG_GUARD_SECONDS), getattr(module, "LEFT_TO_ALL", ""))
+            said = [getattr(module, name, "") for name in ("LEFT_TO_ALL", "ONE_SANITIZER", "ALONE")]
+            found += [Test(path, key, getattr(value, "hang_guard", HANG_GUARD_SECONDS), *said)
                       for key, value in vars(module).items() if key.startswith("test_") and callable(value) and
                       (not words or any(word in key or word in file for word in words))]
     return found
@@ -67,8 +81,12 @@ def discover(folder, words=()):
 def run_here(path, name):
     """The child: one test in this process."""
     from lib.expect import Skip
+
+    def interrupt(*_):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would end the clean-up
+        raise KeyboardInterrupt
     # Who starts us in the background may have them ignored, and everything that a test starts would inherit that.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, interrupt)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     try:
         getattr(load(path), name)()
@@ -85,19 +103,18 @@ def run_apart(test, build, log):
     """The parent: starts the child, waits, and cleans up what a killed child left. Returns (outcome, seconds, output)."""
     begun = time.monotonic()
     environment = {**os.environ, **SANITIZERS, "ENFORCER_TEST": test.name, "ENFORCER_BUILD": build, "PYTHONPATH": TESTS}
-    with open(log, "w") as output:
-        child = subprocess.Popen([sys.executable, "-m", "lib.runner", "--run-here", test.path, test.name], cwd=TESTS, stdout=output,
-                                 stderr=output, stdin=subprocess.DEVNULL, env=environment)
+    argv = [sys.executable, "-m", "lib.runner", "--run-here", test.path, test.name]
+    with open(log, "w") as output, children.started(argv, os.kill, cwd=TESTS, stdout=output, stderr=output,
+                                                    stdin=subprocess.DEVNULL, env=environment) as child:
         try:
             status = child.wait(timeout=test.hang_guard)
         except subprocess.TimeoutExpired:
             child.send_signal(signal.SIGINT)  # the test's own clean-up runs
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
             status = f"did not end within {test.hang_guard} s"
+    if children.interrupted():  # nobody will look at what it wrote
+        shutil.rmtree(names_of(test.name, build)[1], ignore_errors=True)
     with open(log, errors="replace") as file:
         text = file.read()
     outcome = {0: "pass", SKIPPED: "skip"}.get(status, "fail")
@@ -109,10 +126,12 @@ def run_apart(test, build, log):
 def run_all(tests, build, jobs, logs, report):
     """Runs them; report(name, outcome, seconds, output) is called as each test ends."""
     os.makedirs(logs, exist_ok=True)
-    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        running = {pool.submit(run_apart, test, build, f"{logs}/{test.name}.log"): test.name for test in tests}
-        for future in concurrent.futures.as_completed(running):
-            report(running[future], *future.result())
+    with certificates.share(TLS_NAMES):
+        for group, together in (([t for t in tests if not t.alone], jobs), ([t for t in tests if t.alone], 1)):
+            with concurrent.futures.ThreadPoolExecutor(together) as pool:
+                running = {pool.submit(run_apart, test, build, f"{logs}/{test.name}.log"): test.name for test in group}
+                for future in concurrent.futures.as_completed(running):
+                    report(running[future], *future.result())
 
 
 def run_one(folder, name, build, logs):
@@ -139,9 +158,11 @@ def main():
         if outcome != "pass":
             print(output[-8000:])
     build = os.path.abspath(options.build)
-    run_all(discover(options.folder, options.words), build, options.jobs, f"{build}/test-logs/{options.folder}", report)
+    children.end_when_interrupted()
+    with contextlib.suppress(KeyboardInterrupt):
+        run_all(discover(options.folder, options.words), build, options.jobs, f"{build}/test-logs/{options.folder}", report)
     print("{pass} passed, {fail} failed, {skip} skipped".format(**counts))
-    return 1 if counts["fail"] else 0
+    return 1 if counts["fail"] or children.interrupted() else 0
 
 
 if __name__ == "__main__":

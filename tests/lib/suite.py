@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 
-from lib import reachable, runner
+from lib import children, reachable, runner
 from lib.runner import SANITIZERS
 
 ROOT = os.path.dirname(runner.TESTS)
@@ -19,6 +19,8 @@ SPEEDS = ["check", "unit", "bpf", "fuzz", "net", "attack", "vm"]
 BUILD_SECONDS = 2400
 AS_INSTALLED = ["enforcerd", "enforcer-hostd", "enforcerctl", "enforcer-init", "manual", "manual_pages", "bpf_tests"]
 PROGRAMS_AT_A_TIME = 2
+LONGEST_PROGRAMS = ["unit_policy", "unit_credentials"]  # first, so that nothing else waits for them in the end
+MACHINES_AT_A_TIME = 3  # tests of the folder vm; each QEMU takes most of a processor, and waits for much
 RUN_ALONE = 3
 _SUMMARY = re.compile(r"\[doctest\] test cases:\s*\d+ \|\s*(\d+) passed \|\s*(\d+) failed")
 
@@ -65,8 +67,7 @@ class Suite:
         log = f"{self.logs}/build-{preset}.log"
         with open(log, "w") as output:
             for argv in (["cmake", "--preset", preset, *definitions], ["cmake", "--build", f"build/{preset}", *targets_of(targets)]):
-                done = subprocess.run(argv, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, timeout=BUILD_SECONDS)
-                if done.returncode != 0:
+                if children.run(argv, BUILD_SECONDS, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT) != 0:
                     with open(log) as file:
                         text = file.read()
                     first = text.find("FAILED:")
@@ -84,6 +85,7 @@ class Suite:
         names = [name for name in (sorted(os.listdir(place)) if os.path.isdir(place) else [])
                  if name.startswith(prefix) and os.path.isfile(f"{place}/{name}") and os.access(f"{place}/{name}", os.X_OK) and
                  self.selected(name)]
+        names.sort(key=lambda name: name not in LONGEST_PROGRAMS)
 
         def run_one(name):
             begun = time.monotonic()
@@ -157,6 +159,10 @@ class Suite:
         if not self.options.all:
             self.left |= {f"{test.left_to_all} ({folder}/{os.path.basename(test.path)})" for test in tests if test.left_to_all}
             tests = [test for test in tests if not test.left_to_all]
+        if preset == "tsan":
+            without = {os.path.basename(test.path) for test in tests if test.one_sanitizer}
+            self.say(f"on asan only, for enforcerd's threads do nothing in them of their own: {', '.join(sorted(without)) or 'none'}")
+            tests = [test for test in tests if not test.one_sanitizer]
         runner.run_all(tests, build, jobs, logs, first)
         for name, seconds, output in failed:
             if jobs == 1 or len(failed) > RUN_ALONE:
@@ -216,7 +222,7 @@ class Suite:
             if attacks:
                 self.attacks("attack", "release", self.options.jobs, () if self.options.all else tuple(self.skipped))
             if self.wants("vm"):
-                self.attacks("vm", "release", 1)
+                self.attacks("vm", "release", MACHINES_AT_A_TIME)
         return self.finish()
 
     def finish(self):
@@ -235,7 +241,7 @@ class Suite:
             print("nothing was run")
             self.counts["fail"] = 1
         print("{pass} passed, {fail} failed, {skip} skipped".format(**self.counts), flush=True)
-        return 1 if self.counts["fail"] else 0
+        return 1 if self.counts["fail"] or children.interrupted() else 0
 
 
 def targets_of(targets):
@@ -254,11 +260,8 @@ def skip_reason(output):
 def run_to_file(argv, log, seconds, env):
     """(exit status or what happened, output)."""
     with open(log, "w") as output:
-        try:
-            status = subprocess.run(argv, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                                    timeout=seconds, env={**os.environ, **env}).returncode
-        except subprocess.TimeoutExpired:
-            status = f"did not end within {seconds} s"
+        status = children.run(argv, seconds, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                              env={**os.environ, **env})
     with open(log, errors="replace") as file:
         return status, file.read()
 
@@ -270,15 +273,21 @@ def main():
     parser.add_argument("--only", type=lambda text: text.split(","), default=[], help=",".join(SPEEDS))
     parser.add_argument("--all", action="store_true",
                         help="also what takes longer, of which tests/run says what it left out")
-    parser.add_argument("--jobs", type=int, default=3, help="net and attack tests at a time (default 3)")
-    parser.add_argument("--fuzz-seconds", type=int, default=15, help="how long each fuzz program searches (default 15)")
+    parser.add_argument("--jobs", type=int, default=4, help="net and attack tests at a time (default 4)")
+    parser.add_argument("--fuzz-seconds", type=int, default=10, help="how long each fuzz program searches (default 10)")
     parser.add_argument("--no-tsan", action="store_true", help="leave the ThreadSanitizer round out")
     parser.add_argument("-v", "--verbose", action="store_true", help="a line for each test that passes, too")
     parser.add_argument("words", nargs="*", help="run only the tests whose name contains one of these")
     options = parser.parse_args()
     if unknown := set(options.only) - set(SPEEDS):
         parser.error(f"--only knows {','.join(SPEEDS)}, not {','.join(sorted(unknown))}")
-    return Suite(options).run()
+    suite = Suite(options)
+    children.end_when_interrupted()
+    try:
+        return suite.run()
+    except KeyboardInterrupt as interrupt:
+        suite.say(f"interrupted by {interrupt}")
+        return suite.finish()
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ BOOT_SECONDS = 120  # of a loaded machine under TCG; an idle one takes three
 def vm_lab(*allow, credentials=None, **config):
     """A lab without attached guests that can boot the image `mini`. credentials: as for Lab."""
     output = f"{build_folder()}/images"
-    images.build("mini", output)
+    images.keep("mini", output)
     return Lab(policy=policy(*allow) if allow else "", guests=(), credentials=credentials,
                config={"images": {"roots": [reachable(output)]}, **config})
 

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 
-from lib.certificates import CertificateAuthority
+from lib.certificates import shared_authority
 from lib.netns import Netns, connect_namespaces
 from lib.processes import Process, wait_for
 from lib.witness import Witness
@@ -97,7 +97,7 @@ class World:
         self.host.ip(f"addr add {HOST_IPV4}/24 dev to-world", f"addr add {HOST_IPV6}/64 dev to-world nodad",
                      "route add default via 93.184.216.53")
         self.witness = Witness(self.netns, "to-host")
-        self.authority = CertificateAuthority(f"{self.folder}/pki")
+        self.authority = shared_authority(f"{self.folder}/pki")
         self._start_dns()
         self._start_origins(watch)
 
@@ -113,7 +113,7 @@ class World:
     def _start_origins(self, watch):
         certificates = {}
         for name in TLS_NAMES:
-            chain, key, self.fingerprints[name] = self.authority.issue([name])
+            chain, key, self.fingerprints[name] = self.authority.leaf(name)
             certificates[name] = [chain, key]
         listeners = []
         for address in sorted({a for name in TLS_NAMES for a in self.records[name]}):

@@ -15,6 +15,8 @@ from bench import Bench  # noqa: E402
 from certificates import Certificates  # noqa: E402
 from peers.enforcer import EnforcerPeer  # noqa: E402
 
+ONE_SANITIZER = "measure Enforcer beside a peer"
+
 
 class WrongHeader(EnforcerPeer):
     def __init__(self, *arguments):

@@ -8,6 +8,8 @@ from lib.expect import equal
 from lib.lab import Lab, policy
 from lib.shells import completions
 
+ONE_SANITIZER = "ask the tool and the shells"
+
 SHELLS = ("bash", "zsh", "fish")
 
 

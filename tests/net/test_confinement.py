@@ -8,6 +8,8 @@ from lib.expect import equal
 from lib.lab import Lab, policy
 from lib.processes import Process
 
+ONE_SANITIZER = "look at the daemon's rights"
+
 
 def test_enforcerd_runs_without_capabilities_and_under_seccomp():
     with Lab(policy("ok.test")) as lab:

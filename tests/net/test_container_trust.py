@@ -12,6 +12,8 @@ import tempfile
 from lib.expect import equal
 from lib.lab import REPOSITORY
 
+ONE_SANITIZER = "run a script of an image"
+
 WRAPPER = f"{REPOSITORY}/vm-images/profiles/docker.root/usr/lib/enforcer/runc"
 CA = "-----BEGIN CERTIFICATE-----\nCA of the guest\n-----END CERTIFICATE-----\n"
 IN_CONTAINER = "/dev/enforcer/ca-certificates.crt"

@@ -14,6 +14,8 @@ from lib.processes import wait_for
 from lib.prometheus import RULES, Prometheus
 from lib.runner import hang_guard
 
+ONE_SANITIZER = "look at the traffic of others by way of Prometheus"
+
 RULE_TESTS = ("enforcer.rules.test.yml", "enforcer.trends.test.yml")
 RUNBOOKS = f"{REPOSITORY}/deploy/runbooks"
 UIDS = ("enforcer-datapath", "enforcer-decisions", "enforcer-overview", "enforcer-reviews")

@@ -22,6 +22,8 @@ from lib.service_unit import ServiceUnit
 from lib.small_root import build_small_agent
 from lib.workspace_lab import require_user_namespaces
 
+ONE_SANITIZER = "start the daemons with fewer rights"
+
 UNITS = {name: ServiceUnit(f"{REPOSITORY}/deploy/systemd/{name}.service") for name in ("enforcerd", "enforcer-hostd")}
 
 

@@ -13,6 +13,8 @@ from lib.hostd_bench import Bench, ask_waiting, image_that_takes_long_to_check, 
 from lib.hostd_client import VERSION, Link, connect_as
 from lib.processes import wait_for
 
+ONE_SANITIZER = "talk with hostd, which has one thread"
+
 MARK, SO_MARK = 0x77000000, 36
 ORIGIN, ORIGIN_IPV6 = "93.184.216.34", "2600:9000::1"
 

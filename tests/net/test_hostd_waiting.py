@@ -6,6 +6,7 @@ from lib.hostd_client import Link
 from lib.runner import hang_guard
 
 LEFT_TO_ALL = "the bound of guests that wait for their image"
+ONE_SANITIZER = "talk with hostd, which has one thread"
 MAX_GUESTS = 4096  # ENFORCER_MAX_GUESTS
 
 

@@ -10,6 +10,8 @@ import subprocess
 from lib.expect import equal
 from lib.lab import REPOSITORY, build_folder, work_folder
 
+ONE_SANITIZER = "look at installed files"
+
 
 def pages_of(folder):
     """The Markdown below a folder of the repository, by its path there."""

@@ -7,6 +7,8 @@ import subprocess
 from lib.expect import equal
 from lib.lab import Lab, build_folder
 
+ONE_SANITIZER = "read pages"
+
 FOLDER = f"{build_folder()}/userspace/enforcerctl/manual"
 PAGES = {"enforcerctl.1": "enforcerctl", "enforcerd.8": "enforcerd", "enforcer-hostd.8": "enforcer-hostd"}
 OPTION = re.compile(r"^  (?:(-\w),)?(--[\w-]+)", re.M)

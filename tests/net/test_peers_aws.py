@@ -17,6 +17,8 @@ from lib.lab import Lab
 from lib.origin import blob
 from lib.runner import hang_guard
 
+ONE_SANITIZER = "prove the other side of the AWS tests"
+
 KEYS = (ACCESS_KEY, SECRET_KEY)
 ODD_KEYS = ["a b", "\u00e4\u20ac", "a+b", "~t", "a//b", "q?x=1&y", "p%20q", "(x)!'*"]
 

@@ -13,6 +13,8 @@ from lib.lab import Lab
 from lib.secret0 import leaks
 from lib.world import SECRET
 
+ONE_SANITIZER = "prove the other side of the reflection tests"
+
 BEARER = ("-H", f"Authorization: Bearer {SECRET}")
 
 

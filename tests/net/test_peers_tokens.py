@@ -11,6 +11,8 @@ from lib.processes import wait_for
 from lib.token_peers import (APP, CLIENT_ID, CLIENT_SECRET, INSTALLATION, REFRESH_TOKEN, ROLE_ID, SECRET_ID, VAULT_TOKEN, TokenServer,
                              private_key)
 
+ONE_SANITIZER = "prove the other side of the token tests"
+
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 CLIENT = ("--user", f"{CLIENT_ID}:client%2Fsecret%2Bof%3Athe%25lab")
 

@@ -10,6 +10,8 @@ from lib.processes import wait_for
 from lib.runner import hang_guard
 from lib.vm_lab import vm_lab
 
+ALONE = "twenty machines take all processors"
+
 GUESTS = [f"crowd-{number}" for number in range(20)]
 MEMORY_MIB = 128
 KERNEL_KEEPS_MIB = 48  # of a guest's memory, for itself, before it counts

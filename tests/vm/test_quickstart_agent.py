@@ -4,6 +4,7 @@ from lib.quickstart import quickstart
 from lib.runner import hang_guard
 
 LEFT_TO_ALL = "the quickstart with an agent at work, and its image"
+ALONE = "it builds where the other tests run from"
 
 STEPS = ("git clone", "python3: ce:GetCostAndUsage", "node: DescribeStacks", "git push agent/smaller", "python3: DeleteStack",
          "node: DeleteStackSet", "curl -X DELETE control.test/...", "git push main")
