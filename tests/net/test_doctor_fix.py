@@ -31,9 +31,9 @@ def test_doctor_fix_mends_the_folders_of_the_daemons_and_says_each_step():
         good = {path: state(path) for path in (lab.enforcer.run_dir, lab.enforcer.state_dir, f"{lab.enforcer.state_dir}/hostd")}
         checks, _, _ = doctor(lab)
         equal((checks["folders"]["verdict"], checks["audit folder"]["verdict"]), ("ok", "ok"), f"the control: {checks}")
+        os.chown(lab.enforcer.state_dir, 12345, ENFORCERD_UID)
         os.chmod(lab.enforcer.state_dir, 0o777)
-        os.chown(lab.enforcer.run_dir, 12345, ENFORCERD_UID)
-        os.chmod(lab.enforcer.run_dir, 0o1775)
+        os.chmod(lab.enforcer.run_dir, 0o755)
         broken = {path: state(path) for path in good}
 
         checks, answer, done = doctor(lab)
@@ -86,7 +86,6 @@ def test_doctor_fix_leaves_to_a_person_what_somebody_put_into_the_place_of_a_fol
 
 def test_doctor_fix_is_roots_and_is_refused_to_others_with_4():
     with Lab(policy("ok.test")) as lab:
-        os.chmod(lab.enforcer.run_dir, 0o1777)
         os.chmod(lab.enforcer.run_dir, 0o1755)
         broken = state(lab.enforcer.run_dir)
         done = lab.host.run(["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", lab.enforcer.program("enforcerctl"),
