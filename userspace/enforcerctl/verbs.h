@@ -67,6 +67,7 @@ void add_guest_attach(CLI::App& guest, CommandLine& line);
 void add_guest_detach(CLI::App& guest, CommandLine& line);
 void add_guest_pause(CLI::App& guest, CommandLine& line);
 void add_guest_resume(CLI::App& guest, CommandLine& line);
+void add_guest_label(CLI::App& guest, CommandLine& line);
 void add_guest_exec(CLI::App& guest, CommandLine& line);
 void add_guest_environment(CLI::App& guest, CommandLine& line);
 void add_credential(CLI::App& root, CommandLine& line);
