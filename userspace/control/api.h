@@ -97,6 +97,7 @@ struct Problem {
   std::string message;
   std::string hint;
   std::string text;  ///< all of it as the compiler-style line(s) a person reads
+  std::string page;  ///< where the code is explained, "policies/diagnostics.md#e0102"; empty: it has none
 };
 
 /// What came of loading policies. Not loaded is an answer, not an Error: the problems say why.

@@ -73,6 +73,7 @@ void add_guest_environment(CLI::App& guest, CommandLine& line);
 void add_credential(CLI::App& root, CommandLine& line);
 void add_credential_set(CLI::App& credential, CommandLine& line);
 void add_credential_list(CLI::App& credential, CommandLine& line);
+void add_credential_get(CLI::App& credential, CommandLine& line);
 void add_credential_rotate(CLI::App& credential, CommandLine& line);
 void add_credential_test(CLI::App& credential, CommandLine& line);
 void add_credential_delete(CLI::App& credential, CommandLine& line);
