@@ -41,7 +41,7 @@ void add_credential_list(CLI::App& credential, CommandLine& line) {
                 .more = "A value that has to be asked for (exec, vault, an exchange) is 'not asked' until a request\n"
                         "needs it. Of assumeRole, which each guest has its own of, the state is that of the source.",
                 .forms = {Output::kName}});
-  when_chosen(verb, line, std::make_shared<CredentialListOptions>(), list_credentials);
+  when_listed(verb, line, std::make_shared<CredentialListOptions>(), list_credentials);
 }
 
 }  // namespace enforcer::ctl
