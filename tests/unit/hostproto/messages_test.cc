@@ -84,7 +84,6 @@ std::vector<Wrong> wrong_values() {
           {"set", {{"a", 1}}},
           {"set", {{"", "x"}}},
           {"set", {{"a", std::string(129, 'x')}}},
-          {"set", {{"old", "x"}, {"older", "x"}}},
           {"remove", json::object()},
           {"remove", {1}},
           {"remove", {""}},
@@ -177,6 +176,19 @@ void check_every_field(const Message& message, Decode decode) {
   json extra = good;
   extra["extra"] = 1;
   CHECK_FALSE(decode(extra.dump()));
+}
+
+TEST_CASE("a_label_is_set_or_removed_and_not_both") {
+  const auto decoded = [](Labels set, std::vector<std::string> remove) {
+    return decode_request(encode(LabelGuest{1, Slot{7}, Epoch{0xabc}, std::move(set), std::move(remove)})).has_value();
+  };
+  CHECK(decoded({{"a", "1"}}, {"b"}));
+  CHECK_FALSE(decoded({{"a", "1"}}, {"b", "a"}));
+  Labels most;
+  for (int i = 0; i < 64; ++i) most.emplace("k" + std::to_string(i), std::string(128, 'x'));
+  CHECK(decoded(most, {}));
+  most.emplace("one", "more");
+  CHECK_FALSE(decoded(most, {}));
 }
 
 TEST_CASE("messages_survive_encoding_and_decoding") {
