@@ -10,7 +10,7 @@ ENDPOINTS = [("GET", path) for path in ("/v1/status", "/v1/version", "/v1/polici
                                         "/v1/reviews", "/v1/reviews/none", "/v1/reviews/watch?x=1", "/", "/v1/no-such-thing",
                                         "/v1/status/../status", "//v1/status")]
 ENDPOINTS += [("POST", path) for path in ("/v1/reload", "/v1/policies", "/v1/guests", "/v1/guests/g2/attach", "/v1/guests/g1/exec",
-                                          "/v1/reviews/none/approve", "/v1/reviews/none/reject", "/v1/status")]
+                                          "/v1/guests/g1/labels", "/v1/reviews/none/approve", "/v1/reviews/none/reject", "/v1/status")]
 ENDPOINTS += [("DELETE", "/v1/guests/g1"), ("PUT", "/v1/credentials/token"), ("DELETE", "/v1/credentials/token"), ("OPTIONS", "/v1/status")]
 
 

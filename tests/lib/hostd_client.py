@@ -9,7 +9,7 @@ import socket
 from lib.daemons import ENFORCERD_UID
 from lib.expect import equal
 
-VERSION = 5  # of the protocol
+VERSION = 6  # of the protocol
 
 
 def connect_as(path, uid, kind=socket.SOCK_SEQPACKET, groups=()):

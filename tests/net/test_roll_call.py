@@ -12,7 +12,7 @@ from lib.expect import equal
 from lib.lab import Lab, policy
 from lib.processes import wait_for
 
-VERSION = 5  # of the protocol between the daemons
+VERSION = 6  # of the protocol between the daemons
 
 
 class FakeHostd:

@@ -20,7 +20,8 @@ bool is_text(std::string_view wanted, std::string_view stored) {
 }  // namespace
 
 bool Filter::matches(std::string_view line) const {
-  std::string_view line_guest, line_id, line_layer, line_type, line_decision, line_time, rule_policy, rule_name;
+  std::string_view line_guest, line_id, line_layer, line_type, line_decision, line_reason, line_time, rule_policy,
+      rule_name;
   bool names_host = host.empty();
   FieldReader fields(line);
   while (const auto next = fields.next()) {
@@ -30,6 +31,7 @@ bool Filter::matches(std::string_view line) const {
     if (key == "layer") line_layer = value;
     if (key == "type") line_type = value;
     if (key == "decision") line_decision = value;
+    if (key == "reason") line_reason = value;
     if (key == "time") line_time = value;
     if (key == "policy") rule_policy = value;
     if (key == "rule") rule_name = value;
@@ -41,6 +43,7 @@ bool Filter::matches(std::string_view line) const {
   if (!layer.empty() && layer != line_layer) return false;
   if (!type.empty() && type != line_type) return false;
   if (!decisions.empty() && std::ranges::find(decisions, line_decision) == decisions.end()) return false;
+  if (!reason.empty() && reason != line_reason) return false;
   if (!rule.empty() && !is_text(rule, policy::full_name(rule_policy, rule_name))) return false;
   if (since) {
     // RFC 3339 in UTC with a fixed number of digits sorts as text.

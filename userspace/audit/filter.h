@@ -20,6 +20,7 @@ struct Filter {
   std::string type{};                    ///< "decision", "end", "event", "datapath", "review"
   std::vector<std::string> decisions{};  ///< any of "allow", "review", "deny"
   std::optional<WallClock::time_point> since{};
+  std::string reason{};  ///< label of a policy::Reason
   std::size_t last = 0;  ///< of what is there already, only the last so many; 0: all
 
   /// Whether one line of the log (without its newline) passes. `last` is the reader's business.

@@ -206,6 +206,11 @@ asio::awaitable<Answer> answer_one_guest(Service& service, Caller caller, Endpoi
   if (endpoint == Endpoint::kResumeGuest) {
     co_return changed(co_await service.backend.resume_guest(caller, std::move(name)));
   }
+  if (endpoint == Endpoint::kLabelGuest) {
+    auto change = decode_label_change(body);
+    if (!change) co_return answer_error(change.error());
+    co_return changed(co_await service.backend.label_guest(caller, std::move(name), *std::move(change)));
+  }
   if (endpoint == Endpoint::kAuthority) {
     const auto authority = co_await service.backend.authority(std::move(name));
     co_return authority ? ok(encode_authority(*authority)) : answer_error(authority.error());
@@ -256,7 +261,8 @@ asio::awaitable<Answer> answer(Service& service, Caller caller, Match match, Tar
     case Endpoint::kAttachGuest:
     case Endpoint::kDeleteGuest:
     case Endpoint::kPauseGuest:
-    case Endpoint::kResumeGuest: {
+    case Endpoint::kResumeGuest:
+    case Endpoint::kLabelGuest: {
       auto name = GuestName::parse(match.name);
       if (!name) co_return answer_error(name.error());
       co_return co_await answer_one_guest(service, caller, match.endpoint, *std::move(name), std::move(body));

@@ -97,6 +97,7 @@ struct Problem {
   std::string message;
   std::string hint;
   std::string text;  ///< all of it as the compiler-style line(s) a person reads
+  std::string page;  ///< where the code is explained, "policies/diagnostics.md#e0102"; empty: it has none
 };
 
 /// What came of loading policies. Not loaded is an answer, not an Error: the problems say why.
@@ -160,6 +161,14 @@ struct AttachGuest {
   Labels labels;
   std::string netns;  ///< path of the network namespace
 };
+
+/// Labels of a guest that are given or changed, and taken away.
+struct LabelChange {
+  Labels set;
+  std::vector<std::string> remove;  ///< keys, none of them in `set`; one that the guest does not have is no error
+};
+/// "role=agent,team-"
+[[nodiscard]] std::string change_text(const LabelChange& change);
 
 /// How long a guest may stand still without a break (hostproto/messages.h says why).
 inline constexpr std::chrono::seconds kMaxPause = hostproto::kMaxFreeze;
@@ -355,6 +364,11 @@ class Backend {
 
   /// Every object of a generation; none given: of the one in force. kNotFound: it is not kept.
   [[nodiscard]] virtual Result<PolicyTexts> policy_texts(std::optional<std::uint64_t> generation) const = 0;
+
+  /// Answers when the policies that select the guest by its labels now are in force, and its live sessions have been
+  /// decided again. kNotFound; kInvalid: labels that none can be, or too many; kUnavailable: no hostd, which keeps
+  /// them.
+  virtual asio::awaitable<Result<GuestAnswer>> label_guest(Caller caller, GuestName name, LabelChange change) = 0;
 };
 
 }  // namespace enforcer::control

@@ -18,7 +18,7 @@ using nlohmann::json;
 json to_json(const Problem& problem) {
   return {{"file", problem.file}, {"line", problem.line},         {"column", problem.column},
           {"code", problem.code}, {"severity", problem.severity}, {"message", problem.message},
-          {"hint", problem.hint}, {"text", problem.text}};
+          {"hint", problem.hint}, {"page", problem.page},         {"text", problem.text}};
 }
 
 json to_json(const std::vector<Problem>& problems) {

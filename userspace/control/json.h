@@ -62,6 +62,9 @@ Result<ReviewChange> decode_review_news(std::string_view line);
 [[nodiscard]] std::string encode_verdict(const ReviewDecision& decision);
 Result<ReviewDecision> decode_verdict(std::string_view text, ReviewDecision::Say say, std::string id);
 [[nodiscard]] std::string encode_pause(std::chrono::seconds most);
+[[nodiscard]] std::string encode_label_change(const LabelChange& change);
+/// kInvalid too: nothing is changed, a label is both set and removed, or one that no guest can have.
+Result<LabelChange> decode_label_change(std::string_view text);
 Result<std::vector<Document>> decode_documents(std::string_view text);
 Result<CreateGuest> decode_create(std::string_view text);
 Result<AttachGuest> decode_attach(std::string_view text, GuestName name);

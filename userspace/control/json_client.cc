@@ -92,7 +92,8 @@ Problem problem_from(const json& entry) {
                  .severity = reader.text("severity"),
                  .message = reader.text("message"),
                  .hint = reader.text("hint"),
-                 .text = reader.text("text")};
+                 .text = reader.text("text"),
+                 .page = reader.text_or("page", "")};
 }
 
 Errc code_named(std::string_view name) {

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "control/json.h"
 #include "control/line_stream.h"
+#include "policy/reason.h"
 
 namespace enforcer::control {
 namespace {
@@ -53,10 +54,14 @@ Result<> take_field(LogQuery& query, std::string_view name, const std::string& v
     if (!one_of({"dns", "l4", "tls", "http"})) return bad_field(name, "is not dns, l4, tls or http");
     query.filter.layer = value;
   } else if (name == "type") {
-    if (!one_of({"decision", "end", "event", "datapath"})) {
-      return bad_field(name, "is not decision, end, event or datapath");
+    if (!one_of({"decision", "end", "event", "datapath", "review"})) {
+      return bad_field(name, "is not decision, end, event, datapath or review");
     }
     query.filter.type = value;
+  } else if (name == "reason") {
+    const auto known = policy::reason_labels();
+    if (std::ranges::find(known, value) == known.end()) return bad_field(name, "is not the reason of any record");
+    query.filter.reason = value;
   } else if (name == "since") {
     query.filter.since = TRY(parse_time(value));
   } else if (name == "last") {

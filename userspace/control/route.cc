@@ -38,6 +38,7 @@ constexpr Route kRoutes[] = {
     {"POST", "/v1/guests/{}/attach", Endpoint::kAttachGuest, Role::kAdmin},
     {"POST", "/v1/guests/{}/pause", Endpoint::kPauseGuest, Role::kAdmin},
     {"POST", "/v1/guests/{}/resume", Endpoint::kResumeGuest, Role::kAdmin},
+    {"POST", "/v1/guests/{}/labels", Endpoint::kLabelGuest, Role::kAdmin},
     {"POST", "/v1/guests/{}/exec", Endpoint::kExec, Role::kAdmin},
     {"DELETE", "/v1/guests/{}", Endpoint::kDeleteGuest, Role::kAdmin},
     {"PUT", "/v1/credentials/{}", Endpoint::kSetCredential, Role::kAdmin},

@@ -34,6 +34,7 @@ enum class Endpoint {
   kDeleteGuest,
   kPauseGuest,
   kResumeGuest,
+  kLabelGuest,
   kExec,
   kCredentials,
   kSetCredential,

@@ -83,15 +83,22 @@ bool exchanges(const policy::CredentialSpec& spec) {
   return !std::holds_alternative<std::monostate>(spec.exchange);
 }
 
-/// Keys of a role are for one boot of one guest, whose name they carry.
+/// Keys of a role are for one boot of one guest, whose name and labels they carry.
 bool has_one_for_each_guest(const policy::CredentialSpec& spec) {
   return std::holds_alternative<policy::AssumeRoleExchange>(spec.exchange);
+}
+
+/// Of labels that are the same, and of no others: no text holds a NUL.
+std::string labels_part(const Labels& labels) {
+  std::string part;
+  for (const auto& [key, value] : labels) part.append(key).append(1, '\0').append(value).append(1, '\0');
+  return part;
 }
 
 RefreshingCache::Key minted_key(const policy::CredentialSpec& spec, const std::optional<GuestIdentity>& guest) {
   return {.credential = spec.name,
           .part = guest && has_one_for_each_guest(spec)
-                      ? fmt::format("{}/{}", guest->name.text(), to_string(guest->epoch))
+                      ? fmt::format("{}/{}/{}", guest->name.text(), to_string(guest->epoch), labels_part(guest->labels))
                       : std::string()};
 }
 

@@ -218,6 +218,15 @@ CLI::Option& add_repeatable(CLI::App& verb, const std::string& names, std::vecto
               ->take_all();
 }
 
+void when_listed(CLI::App& verb, CommandLine& line, ShowList show) {
+  auto again = std::make_shared<bool>(false);
+  verb.add_flag("-w,--watch", *again,
+                "Go on: redrawn on a terminal, elsewhere rows are printed when they are new or have changed");
+  verb.callback([&line, again, show = std::move(show)] {
+    line.action = [again, show](Tool& tool) { return static_cast<int>(*again ? watch_list(tool, show) : show(tool)); };
+  });
+}
+
 std::shared_ptr<CLI::App> command_tree(CommandLine& line) {
   const VerbText text{.name = "enforcerctl",
                       .summary = "Administers Enforcer, which lets out of a guest only what a policy allows",

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "enforcerctl/list_watch.h"
 #include "enforcerctl/verbs.h"
 
 namespace enforcer::ctl {
@@ -29,6 +30,15 @@ void when_chosen(CLI::App& verb, CommandLine& line, std::shared_ptr<Options> opt
   verb.callback([&line, options, action] {
     line.action = [options, action](Tool& tool) { return static_cast<int>(action(tool, *options)); };
   });
+}
+
+/// Adds -w to a verb that lists: with it the list is shown again and again.
+void when_listed(CLI::App& verb, CommandLine& line, ShowList show);
+
+/// As when_chosen(), for verbs that list.
+template <class Options, class Do>
+void when_listed(CLI::App& verb, CommandLine& line, std::shared_ptr<Options> options, Do list) {
+  when_listed(verb, line, [options, list](Tool& tool) { return list(tool, *options); });
 }
 
 }  // namespace enforcer::ctl

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -41,12 +42,23 @@ std::string shell_quoted(std::string_view text) {
   return out + "'";
 }
 
+namespace {
+
+/// Of the options that all verbs have, those with other values than the tool itself: -o has those of the verb.
+bool is_the_verbs_own(const Argument& option, const Verb& root) {
+  if (option.shared == Argument::Shared::kNo) return true;
+  const auto general = std::ranges::find(root.options, option.names, &Argument::names);
+  return general == root.options.end() || general->choices != option.choices;
+}
+
+}  // namespace
+
 std::vector<OfferCase> offer_cases(const Verb& root) {
   std::vector<OfferCase> cases;
   std::vector<OfferCase> wide;
   for (const Verb* verb : flattened(root)) {
     for (const Argument& option : verb->options) {
-      if (option.value.empty() || option.shared == Argument::Shared::kYes) continue;
+      if (option.value.empty() || !is_the_verbs_own(option, root)) continue;
       cases.push_back({.options = option.names, .path = path_text(*verb), .place = "", .offer = offer_for(option)});
     }
     for (std::size_t i = 0; i < verb->positionals.size(); ++i) {

@@ -20,6 +20,7 @@
 
 #include "base/fd.h"
 #include "control/json.h"
+#include "enforcerctl/doctor_mends.h"
 #include "enforcerctl/images.h"
 
 namespace enforcer::ctl {
@@ -119,8 +120,11 @@ Check check_bpffs(const std::string& mount_point) {
   if (statfs(mount_point.c_str(), &filesystem) == 0 && filesystem.f_type == BPF_FS_MAGIC) {
     return well("bpffs", "mounted at " + mount_point);
   }
-  return warning("bpffs", "not mounted at " + mount_point,
-                 "enforcer-hostd mounts it when it starts; if it cannot: mount -t bpf bpf " + mount_point);
+  Check check = warning("bpffs", "not mounted at " + mount_point,
+                        "enforcer-hostd mounts it when it starts; if it cannot: mount -t bpf bpf " + mount_point);
+  check.mends.push_back(
+      {.what = "mount it at " + mount_point, .act = [mount_point] { return mount_bpffs(mount_point); }});
+  return check;
 }
 
 Check check_kvm(const std::string& device, config::Accelerator wanted, std::string_view in_use) {
@@ -229,13 +233,18 @@ Check check_space(std::string what, const std::string& folder, std::uint64_t eno
 }
 
 Check check_groups(const control::RoleGroups& groups) {
-  std::vector<std::string_view> missing;
+  std::vector<std::string> missing;
   if (!groups.viewer) missing.emplace_back("enforcer-viewer");
   if (!groups.reviewer) missing.emplace_back("enforcer-reviewer");
   if (!groups.admin) missing.emplace_back("enforcer-admin");
   if (missing.empty()) return well("groups", "enforcer-viewer, enforcer-reviewer, enforcer-admin");
-  return warning("groups", fmt::format("missing: {}: only root has what they may", fmt::join(missing, ", ")),
-                 "systemd-sysusers, then restart enforcerd");
+  Check check = warning("groups", fmt::format("missing: {}: only root has what they may", fmt::join(missing, ", ")),
+                        "systemd-sysusers, then restart enforcerd");
+  for (const std::string& group : missing) {
+    check.mends.push_back({.what = fmt::format("make {}, which enforcerd knows when it is started again", group),
+                           .act = [group] { return make_group(group); }});
+  }
+  return check;
 }
 
 }  // namespace enforcer::ctl

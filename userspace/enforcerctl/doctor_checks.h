@@ -1,9 +1,11 @@
 // What `doctor` looks at on the host: each check is a line with a verdict and, where it is not well, what to do.
-// Nothing is changed, and nothing needs root: what this user may not look at is a warning that says so.
+// Nothing is changed, and nothing needs root: what this user may not look at is a warning that says so. Where a program
+// can put it right, the check brings the steps (doctor_mends.h).
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,11 +21,18 @@ namespace enforcer::ctl {
 enum class Verdict { kOk, kWarn, kFail };
 [[nodiscard]] std::string_view label(Verdict verdict);  ///< "ok", "warn", "fail"
 
+/// One step that puts a finding right, and does nothing when it was done.
+struct Mend {
+  std::string what;  ///< "mount a bpffs at /sys/fs/bpf"
+  std::function<Result<>()> act;
+};
+
 struct Check {
   std::string name;  ///< "audit log"
   Verdict verdict = Verdict::kOk;
-  std::string found;   ///< what is the case
-  std::string advice;  ///< what to do; empty when it is well
+  std::string found;             ///< what is the case
+  std::string advice;            ///< what to do; empty when it is well
+  std::vector<Mend> mends = {};  ///< none: it needs a person
 };
 
 // ---- What the daemon says. An error is what came of asking it.

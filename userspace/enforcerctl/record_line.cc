@@ -87,6 +87,15 @@ Columns columns_of(const json& record) {
             shown(record, "outcome"),
             shown(record, "decision_id")};
   }
+  if (type == "review") {
+    return {shown(record, "change"),
+            "http",
+            target_of(record),
+            rule_of(record),
+            fmt::format("{}{} of {} approvals", has(record, "by") ? "by " + shown(record, "by") + ", " : "",
+                        shown(record, "approvals"), shown(record, "approvals_needed")),
+            shown(record, "review_id")};
+  }
   if (type == "event")
     return {"event", "-", shown(record, "event"), "-", counted(record, shown(record, "detail")), "-"};
   return {"?", "-", "-", "-", "a record of an unknown type: " + type, "-"};

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/deadline.h"
 #include "base/ids.h"
 #include "base/result.h"
 #include "control/client.h"
@@ -54,10 +55,15 @@ class Tool {
   /// One line of talk.
   void say(std::string_view line) const;
 
+  /// What ages are counted to: now, or the moment that was set.
+  [[nodiscard]] WallClock::time_point now() const { return moment_.value_or(WallClock::now()); }
+  void stand_still_at(WallClock::time_point moment) { moment_ = moment; }
+
   static constexpr auto kPatience = std::chrono::seconds(30);
 
  private:
   Terminal& terminal_;
+  std::optional<WallClock::time_point> moment_;
 };
 
 /// ["k=v", …] as labels; kInvalid names the one that is wrong.

@@ -14,6 +14,7 @@ void add_credential(CLI::App& root, CommandLine& line) {
                "and to which hosts it may go. 'set' is for those with 'source: {store: true}'."});
   add_credential_set(group, line);
   add_credential_list(group, line);
+  add_credential_get(group, line);
   add_credential_rotate(group, line);
   add_credential_test(group, line);
   add_credential_delete(group, line);

@@ -1,18 +1,12 @@
 // credential list: where each value comes from, where it may go, and whether it is there.
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include "control/json.h"
 #include "enforcerctl/command_line.h"
+#include "enforcerctl/credential_table.h"
 
 namespace enforcer::ctl {
 namespace {
 
 struct CredentialListOptions {};
-
-std::string state_text(const control::CredentialInfo& info) {
-  return info.error.empty() ? info.state : fmt::format("{}: {}", info.state, info.error);
-}
 
 ExitCode list_credentials(Tool& tool, const CredentialListOptions&) {
   const auto body = tool.ask("GET", "/v1/credentials");
@@ -27,12 +21,7 @@ ExitCode list_credentials(Tool& tool, const CredentialListOptions&) {
     for (const auto& info : *credentials) tool.terminal().out(printable_lines(info.name) + "\n");
     return ExitCode::kOk;
   }
-  Table table({"NAME", "SOURCE", "HOSTS", "AS", "EXPIRES", "PLACE", "STATE"});
-  for (const auto& info : *credentials) {
-    table.add({info.name, info.source, fmt::format("{}", fmt::join(info.hosts, ",")),
-               fmt::format("{}", fmt::join(info.kinds, ",")), info.expires ? control::format_time(*info.expires) : "",
-               fmt::format("{}:{}", info.file, info.line), state_text(info)});
-  }
+  const Table table = credential_table(*credentials);
   if (table.empty()) {
     tool.say("no credential is loaded");
   } else {
@@ -52,7 +41,7 @@ void add_credential_list(CLI::App& credential, CommandLine& line) {
                 .more = "A value that has to be asked for (exec, vault, an exchange) is 'not asked' until a request\n"
                         "needs it. Of assumeRole, which each guest has its own of, the state is that of the source.",
                 .forms = {Output::kName}});
-  when_chosen(verb, line, std::make_shared<CredentialListOptions>(), list_credentials);
+  when_listed(verb, line, std::make_shared<CredentialListOptions>(), list_credentials);
 }
 
 }  // namespace enforcer::ctl

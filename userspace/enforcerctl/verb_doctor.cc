@@ -1,4 +1,4 @@
-// doctor: what is not well on this host, or inside one guest, and what to do about it. Changes nothing.
+// doctor: what is not well on this host, or inside one guest, and what to do about it. Changes nothing without --fix.
 #include <fmt/format.h>
 #include <sys/utsname.h>
 
@@ -11,6 +11,8 @@
 #include "enforcerctl/command_line.h"
 #include "enforcerctl/configured.h"
 #include "enforcerctl/doctor_checks.h"
+#include "enforcerctl/doctor_folders.h"
+#include "enforcerctl/doctor_mends.h"
 #include "enforcerctl/guest_probe.h"
 #include "enforcerctl/guests.h"
 
@@ -21,6 +23,7 @@ using nlohmann::json;
 
 struct DoctorOptions {
   std::string guest;
+  bool fix = false;
 };
 
 /// A JVM alone takes ten seconds in a guest that is emulated.
@@ -52,36 +55,80 @@ std::vector<Check> all_checks(const config::Config& config, const Result<control
   checks.push_back(check_images(config.images.roots));
   checks.push_back(check_workspaces(config.workspaces.roots));
   checks.push_back(check_clock(WallClock::now(), clock_state()));
+  const auto paths = config::Paths::of(config.instance);
+  const auto enforcerd = account_of_enforcerd(paths);
+  checks.push_back(check_folders(paths, enforcerd));
   const std::string audit_path = status ? status->audit.path : config.audit.path;
+  checks.push_back(check_audit_folder(audit_path, enforcerd));
   checks.push_back(check_space("audit space", std::filesystem::path(audit_path).parent_path(), config.audit.max_bytes));
-  checks.push_back(check_space("state space", config::Paths::of(config.instance).state_dir(), kStateSpace));
+  checks.push_back(check_space("state space", paths.state_dir(), kStateSpace));
   checks.push_back(check_groups(control::RoleGroups::of_host()));
   return checks;
 }
 
 json to_json(const Check& check) {
-  return {{"name", check.name}, {"verdict", label(check.verdict)}, {"found", check.found}, {"advice", check.advice}};
+  return {{"name", check.name},
+          {"verdict", label(check.verdict)},
+          {"found", check.found},
+          {"advice", check.advice},
+          {"fixable", !check.mends.empty()}};
 }
 
-ExitCode examine_host(Tool& tool) {
+json to_json(const Mended& mended) {
+  return {{"check", mended.check},
+          {"what", mended.what},
+          {"done", mended.outcome.has_value()},
+          {"error", mended.outcome ? "" : mended.outcome.error().message}};
+}
+
+bool has_failed(const Check& check) {
+  return check.verdict == Verdict::kFail;
+}
+
+void print_checks(const Tool& tool, const std::vector<Check>& checks,
+                  const std::optional<std::vector<Mended>>& mended) {
+  if (tool.json()) {
+    json answer = control::answer_object();
+    answer["failed"] = std::ranges::any_of(checks, has_failed);
+    answer["checks"] = json::array();
+    for (const Check& check : checks) answer["checks"].push_back(to_json(check));
+    if (mended) answer["mended"] = json::array();
+    for (const Mended& each : mended.value_or(std::vector<Mended>{})) answer["mended"].push_back(to_json(each));
+    return tool.print_json(control::dump(answer));
+  }
+  Table table({"CHECK", "VERDICT", "FOUND", "WHAT TO DO"});
+  for (const Check& check : checks) {
+    table.add({check.name, std::string(label(check.verdict)), check.found, check.advice});
+  }
+  tool.terminal().out(table.render(tool.common.headers));
+}
+
+/// A step that failed says more than the finding that is left of it.
+ExitCode exit_of(const std::vector<Check>& checks, const std::vector<Mended>& mended) {
+  for (const Mended& each : mended) {
+    if (!each.outcome) return exit_code_of(each.outcome.error().code);
+  }
+  return std::ranges::any_of(checks, has_failed) ? ExitCode::kFindings : ExitCode::kOk;
+}
+
+ExitCode examine_host(const Tool& tool) {
   const auto config = configuration_of(tool);
   if (!config) return tool.report(config.error());
   const auto checks = all_checks(*config, status_of(tool));
-  const bool failed = std::ranges::any_of(checks, [](const Check& check) { return check.verdict == Verdict::kFail; });
-  if (tool.json()) {
-    json answer = control::answer_object();
-    answer["failed"] = failed;
-    answer["checks"] = json::array();
-    for (const Check& check : checks) answer["checks"].push_back(to_json(check));
-    tool.print_json(control::dump(answer));
-  } else {
-    Table table({"CHECK", "VERDICT", "FOUND", "WHAT TO DO"});
-    for (const Check& check : checks) {
-      table.add({check.name, std::string(label(check.verdict)), check.found, check.advice});
-    }
-    tool.terminal().out(table.render(tool.common.headers));
-  }
-  return failed ? ExitCode::kFindings : ExitCode::kOk;
+  print_checks(tool, checks, std::nullopt);
+  const bool fixable = std::ranges::any_of(checks, [](const Check& check) { return !check.mends.empty(); });
+  if (fixable) tool.say("'enforcerctl doctor --fix', as root, mends some of it");
+  return exit_of(checks, {});
+}
+
+ExitCode mend_host(const Tool& tool) {
+  const auto config = configuration_of(tool);
+  if (!config) return tool.report(config.error());
+  const auto mended = mend(tool, all_checks(*config, status_of(tool)));
+  if (mended.empty()) tool.say("nothing that can be mended from here");
+  const auto checks = all_checks(*config, status_of(tool));
+  print_checks(tool, checks, mended);
+  return exit_of(checks, mended);
 }
 
 std::string trust_text(const RuntimeTrust& runtime) {
@@ -144,7 +191,8 @@ ExitCode examine_guest(Tool& tool, const std::string& guest) {
 }
 
 ExitCode doctor(Tool& tool, const DoctorOptions& options) {
-  return options.guest.empty() ? examine_host(tool) : examine_guest(tool, options.guest);
+  if (options.guest.empty()) return options.fix ? mend_host(tool) : examine_host(tool);
+  return examine_guest(tool, options.guest);
 }
 
 }  // namespace
@@ -155,11 +203,17 @@ void add_doctor(CLI::App& root, CommandLine& line) {
       root, line,
       {.name = "doctor",
        .summary = "Says what is not well on this host, or inside a guest, and what to do",
-       .examples = {"doctor", "doctor --guest agent-1", "doctor -o json"},
-       .more = "With --guest: which runtimes are installed in the microVM, and whether they will trust its CA, which\n"
+       .examples = {"doctor", "doctor --fix", "doctor --guest agent-1", "doctor -o json"},
+       .more = "With --fix, as root: folders of the daemons that are missing or somebody else's, a bpffs that is not\n"
+               "mounted and missing groups are mended, each step is said, and everything is looked at once more. What\n"
+               "needs a person stays with its advice. Nothing that is mended lets a guest do more than its policies "
+               "say.\n"
+               "With --guest: which runtimes are installed in the microVM, and whether they will trust its CA, which\n"
                "signs for the origins whose TLS is looked into. The guest itself is asked, by a script that changes\n"
-               "nothing. Exit code 3: a check failed, or an installed runtime will not trust the CA."});
+               "nothing. Exit code 3: a check failed, or an installed runtime will not trust the CA; 4: only root may "
+               "mend."});
   verb.add_option("-g,--guest", options->guest, "Look into this microVM")->type_name("GUEST");
+  verb.add_flag("--fix", options->fix, "Mend what can be mended safely")->excludes("--guest");
   when_chosen(verb, line, options, doctor);
 }
 

@@ -18,6 +18,7 @@ void add_guest(CLI::App& root, CommandLine& line) {
   add_guest_delete(group, line);
   add_guest_attach(group, line);
   add_guest_detach(group, line);
+  add_guest_label(group, line);
   add_guest_pause(group, line);
   add_guest_resume(group, line);
   add_guest_environment(group, line);

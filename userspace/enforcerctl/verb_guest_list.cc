@@ -22,7 +22,7 @@ ExitCode list_guests(Tool& tool, const GuestListOptions&) {
     return ExitCode::kOk;
   }
   const bool wide = tool.common.output == Output::kWide;
-  const Table table = guest_table(*guests, WallClock::now(), wide ? GuestColumns::kAll : GuestColumns::kUsual);
+  const Table table = guest_table(*guests, tool.now(), wide ? GuestColumns::kAll : GuestColumns::kUsual);
   if (table.empty()) {
     tool.say("no guest");
   } else {
@@ -43,7 +43,7 @@ void add_guest_list(CLI::App& guest, CommandLine& line) {
                "everything is denied. ALLOWED, DENIED and HELD count names that were asked for, connections and\n"
                "requests since this enforcerd knows the guest; 'log --guest NAME' says which. -o wide shows more.",
        .forms = {Output::kWide, Output::kName}});
-  when_chosen(verb, line, std::make_shared<GuestListOptions>(), list_guests);
+  when_listed(verb, line, std::make_shared<GuestListOptions>(), list_guests);
 }
 
 }  // namespace enforcer::ctl

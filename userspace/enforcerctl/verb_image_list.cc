@@ -88,7 +88,7 @@ void add_image_list(CLI::App& image, CommandLine& line) {
                              .forms = {Output::kName}});
   verb.add_option("--root", options->root, "Where they are (default: the images.roots of the configuration)")
       ->type_name("DIR");
-  when_chosen(verb, line, options, list_images);
+  when_listed(verb, line, options, list_images);
 }
 
 }  // namespace enforcer::ctl

@@ -1,5 +1,8 @@
 // log: the audit records, as they are or as they come.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 
 #include "base/percent.h"
 #include "control/json.h"
@@ -7,15 +10,25 @@
 #include "enforcerctl/command_line.h"
 #include "enforcerctl/record_line.h"
 #include "enforcerctl/when.h"
+#include "policy/did_you_mean.h"
+#include "policy/reason.h"
 
 namespace enforcer::ctl {
 namespace {
 
 struct LogOptions {
   bool follow = false;
-  std::string guest, decision, host, rule, layer, type, id, since;
+  std::string guest, decision, reason, host, rule, layer, type, id, since;
   unsigned last = 0;
 };
+
+Result<> check_reason(const std::string& reason) {
+  const auto known = policy::reason_labels();
+  if (reason.empty() || std::ranges::find(known, reason) != known.end()) return {};
+  const std::string guess = policy::did_you_mean(reason, known);
+  return fail(Errc::kInvalid,
+              fmt::format("--reason {}: there is no such reason{}{}", reason, guess.empty() ? "" : "; ", guess));
+}
 
 Result<std::string> target_for(const Tool& tool, const LogOptions& options) {
   std::string target = fmt::format("/v1/log?follow={}", options.follow ? 1 : 0);
@@ -24,6 +37,8 @@ Result<std::string> target_for(const Tool& tool, const LogOptions& options) {
   };
   add("guest", options.guest);
   add("decision", options.decision);
+  TRY_VOID(check_reason(options.reason));
+  add("reason", options.reason);
   add("host", options.host);
   add("rule", options.rule);
   add("layer", options.layer);
@@ -60,22 +75,24 @@ ExitCode log(Tool& tool, const LogOptions& options) {
 
 void add_log(CLI::App& root, CommandLine& line) {
   auto options = std::make_shared<LogOptions>();
-  CLI::App& verb =
-      add_verb(root, line,
-               {.name = "log",
-                .summary = "Shows what was decided",
-                .examples = {"log -f --decision deny", "log --guest agent-1 --since 5m",
-                             "log --host api.github.com --last 20", "log -o jsonl --since 1h > records.jsonl"},
-                .more = "The table leaves out the ends of connections unless --type end or --id asks for them; with "
-                        "--last it shows\n"
-                        "decisions only. JSON has every record as it stands in the file, one on a line."});
+  CLI::App& verb = add_verb(
+      root, line,
+      {.name = "log",
+       .summary = "Shows what was decided",
+       .examples = {"log -f --decision deny", "log --guest agent-1 --since 5m", "log --host api.github.com --last 20",
+                    "log --reason dst_private", "log --type review", "log -o jsonl --since 1h > records.jsonl"},
+       .more = "The table leaves out the ends of connections unless --type end or --id asks for them; with "
+               "--last it shows\n"
+               "decisions only. JSON has every record as it stands in the file, one on a line."});
   verb.add_flag("-f,--follow", options->follow, "Go on with new records until interrupted");
   verb.add_option("-g,--guest", options->guest, "Of this guest")->type_name("GUEST");
   verb.add_option("--decision", options->decision, "Of these decisions")->type_name("LIST:{allow,review,deny}");
+  verb.add_option("--reason", options->reason, "For this reason, which is one of a closed list")
+      ->type_name(fmt::format("REASON:{{{}}}", fmt::join(policy::reason_labels(), ",")));
   verb.add_option("--host", options->host, "About this host or address, exactly")->type_name("HOST");
   verb.add_option("--rule", options->rule, "By this rule")->type_name("POLICY/RULE");
   verb.add_option("--layer", options->layer, "At this layer")->type_name("LAYER:{dns,l4,tls,http}");
-  verb.add_option("--type", options->type, "Of this type")->type_name("TYPE:{decision,end,event,datapath}");
+  verb.add_option("--type", options->type, "Of this type")->type_name("TYPE:{decision,end,event,datapath,review}");
   verb.add_option("--id", options->id, "With this decision id")->type_name("ID");
   verb.add_option("--since", options->since, "Not older than this: 5m, 2h, or a time")->type_name("WHEN");
   verb.add_option("--last", options->last, "Only the last so many")->type_name("N")->check(CLI::Range(1, 100000));

@@ -45,7 +45,7 @@ void add_policy_history(CLI::App& policy, CommandLine& line) {
                              .summary = "Lists the last generations of policies: since when, by whom, made of what",
                              .examples = {"policy history", "policy history -o json"},
                              .more = "Generations in a row that were made of the same texts are one line."});
-  when_chosen(verb, line, std::make_shared<HistoryOptions>(), show_history);
+  when_listed(verb, line, std::make_shared<HistoryOptions>(), show_history);
 }
 
 }  // namespace enforcer::ctl

@@ -45,7 +45,7 @@ void add_policy_list(CLI::App& policy, CommandLine& line) {
                              .examples = {"policy list", "policy list -o name", "policy list -o json"},
                              .more = "",
                              .forms = {Output::kName}});
-  when_chosen(verb, line, std::make_shared<PolicyListOptions>(), list_policies);
+  when_listed(verb, line, std::make_shared<PolicyListOptions>(), list_policies);
 }
 
 }  // namespace enforcer::ctl

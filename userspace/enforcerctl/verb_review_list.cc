@@ -50,7 +50,7 @@ ExitCode list_reviews(Tool& tool, const ReviewListOptions& options) {
     return ExitCode::kOk;
   }
   Table table({"ID", "AGE", "GUEST", "ACTION", "HOST", "RULE", "APPROVALS", "CLIENTS", "EXPIRES", "STATE"});
-  const auto now = WallClock::now();
+  const auto now = tool.now();
   for (const auto& review : *reviews) add_row(table, review, now);
   if (table.empty()) {
     tool.say("nothing waits for a decision");
@@ -71,7 +71,7 @@ void add_review_list(CLI::App& review, CommandLine& line) {
                              .more = "-o json has ended ones, too, as far as the daemon remembers them.",
                              .forms = {Output::kName}});
   verb.add_flag("-a,--all", options->all, "Also those that have ended");
-  when_chosen(verb, line, options, list_reviews);
+  when_listed(verb, line, options, list_reviews);
 }
 
 }  // namespace enforcer::ctl

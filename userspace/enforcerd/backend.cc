@@ -159,6 +159,24 @@ asio::awaitable<Result<control::GuestAnswer>> Daemon::resume_guest(control::Call
   co_return co_await answer_about(std::move(name), std::move(warning));
 }
 
+asio::awaitable<Result<control::GuestAnswer>> Daemon::label_guest(control::Caller caller, GuestName name,
+                                                                  control::LabelChange change) {
+  const GuestEntry* entry = guests_.find(name);
+  if (entry == nullptr) co_return fail(Errc::kNotFound, fmt::format("no guest '{}'", name.text()));
+  const Slot slot = entry->announced.slot;
+  const Epoch epoch = entry->announced.epoch;
+  const std::string what = fmt::format("{} by {}", control::change_text(change), by(caller));
+  log_info("labels of guest {} are changed: {}", name.text(), what);
+  // hostd announces the guest as it is then, which puts the policies in force that select it now, and replies behind
+  // it.
+  auto warning = co_await link_.request(hostproto::LabelGuest{
+      .slot = slot, .epoch = epoch, .set = std::move(change.set), .remove = std::move(change.remove)});
+  if (!warning) co_return std::unexpected(warning.error());
+  if (const GuestEntry* now = guests_.find(slot); now != nullptr) record_event("guest_labelled", now, what);
+  co_await workers_.settled();
+  co_return co_await answer_about(std::move(name), *std::move(warning));
+}
+
 asio::awaitable<Result<std::unique_ptr<control::ExecChannel>>> Daemon::exec(control::Caller caller, GuestName name) {
   const GuestEntry* entry = guests_.find(name);
   if (entry == nullptr) co_return fail(Errc::kNotFound, fmt::format("no guest '{}'", name.text()));

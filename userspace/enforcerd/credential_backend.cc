@@ -195,11 +195,11 @@ asio::awaitable<Result<control::CredentialTest>> Daemon::test_credential(control
   if (const auto good = check_path(request.path); !good) co_return std::unexpected(good.error());
   auto origin = request.host.empty() ? first_origin(*spec) : named_origin(*spec, request.host);
   if (!origin) co_return std::unexpected(origin.error());
-  std::shared_ptr<const proxy::Guest> guest;
+  credentials::GuestIdentity guest{.name = trial_guest(), .epoch = random_epoch(), .labels = {}};
   if (request.guest) {
     const GuestEntry* entry = guests_.find(*request.guest);
     if (entry == nullptr) co_return fail(Errc::kNotFound, fmt::format("no guest '{}'", request.guest->text()));
-    guest = entry->guest;
+    guest = {entry->announced.name, entry->announced.epoch, entry->announced.labels};
   }
   const std::string place = fmt::format("{}:{}", origin->host.text(), static_cast<unsigned>(origin->port));
   log_info("credential {} is tried at {} by uid {} (pid {})", request.name, place, caller.uid, caller.pid);
@@ -210,11 +210,9 @@ asio::awaitable<Result<control::CredentialTest>> Daemon::test_credential(control
 
 asio::awaitable<Result<control::CredentialTest>> Daemon::ask_origin(std::shared_ptr<const policy::CredentialSpec> spec,
                                                                     HostName host, Port port, std::string path,
-                                                                    std::shared_ptr<const proxy::Guest> guest) {
+                                                                    credentials::GuestIdentity guest) {
   const Deadline deadline = Deadline::after(kSourcePatience);
-  credentials::GuestIdentity identity{.name = trial_guest(), .epoch = random_epoch(), .labels = {}};
-  if (guest) identity = {guest->identity().name, guest->identity().epoch, guest->identity().labels};
-  auto lease = co_await keyring_.lease_of(*spec, std::move(identity), deadline);
+  auto lease = co_await keyring_.lease_of(*spec, std::move(guest), deadline);
   if (!lease) co_return std::unexpected(std::move(lease).error());
   control::CredentialTest test{.host = host.text(), .port = port, .path = path};
   const auto began = Monotonic::now();

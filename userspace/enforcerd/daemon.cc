@@ -163,7 +163,9 @@ void Daemon::pipes(std::vector<Fd> descriptors) {
 void Daemon::guest(const hostproto::Guest& announced, std::vector<Fd> descriptors) {
   const GuestEntry* before = guests_.find(announced.slot);
   const bool known = before != nullptr;
-  const bool was_paused = known && before->paused_since && before->announced.epoch == announced.epoch;
+  const bool same_boot = known && before->announced.epoch == announced.epoch;
+  const bool was_paused = same_boot && before->paused_since;
+  const bool labelled = same_boot && before->announced.labels != announced.labels;
   GuestEntry* entry = guests_.arrived(announced, std::move(descriptors), *policies_.current());
   if (entry == nullptr) return;
   if (!announced.accelerator.empty()) accelerator_ = announced.accelerator;
@@ -175,6 +177,7 @@ void Daemon::guest(const hostproto::Guest& announced, std::vector<Fd> descriptor
     freezer_.runs_again(announced.slot);
     record_event("guest_thawed", entry, "");
   }
+  if (labelled) withdraw_unasked();
   if (known) return;
   // What the datapath counted before we came is not news.
   const auto counted = counters_ ? counters_->read(announced.slot) : std::nullopt;

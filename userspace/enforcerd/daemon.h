@@ -15,6 +15,7 @@
 #include "config/config.h"
 #include "config/paths.h"
 #include "control/api.h"
+#include "credentials/guest_identity.h"
 #include "credentials/https_client.h"
 #include "credentials/keyring.h"
 #include "enforcerd/datapath_counters.h"
@@ -62,6 +63,8 @@ class Daemon final : public HostEvents, public control::Backend {
   boost::asio::awaitable<Result<control::GuestAnswer>> resume_guest(control::Caller caller, GuestName name) override;
   boost::asio::awaitable<Result<std::unique_ptr<control::ExecChannel>>> exec(control::Caller caller,
                                                                              GuestName name) override;
+  boost::asio::awaitable<Result<control::GuestAnswer>> label_guest(control::Caller caller, GuestName name,
+                                                                   control::LabelChange change) override;
   // ... in policy_backend.cc
   boost::asio::awaitable<Result<control::LoadAnswer>> reload(control::Caller caller) override;
   boost::asio::awaitable<Result<control::LoadAnswer>> apply(control::Caller caller,
@@ -107,11 +110,11 @@ class Daemon final : public HostEvents, public control::Backend {
   void revoke_value(const std::string& name);
   void drop_credentials_not_in(const std::vector<std::string>& loaded);
   /// One GET of `path` with the credential in it, over TLS that proves `host`, to which the credential is bound; what
-  /// was answered. `guest`: as whose request; null: nobody's. kUnavailable: no value, no connection, no proof, no HTTP;
+  /// was answered. `guest`: as whose request. kUnavailable: no value, no connection, no proof, no HTTP;
   /// kTimeout.
   boost::asio::awaitable<Result<control::CredentialTest>> ask_origin(std::shared_ptr<const policy::CredentialSpec> spec,
                                                                      HostName host, Port port, std::string path,
-                                                                     std::shared_ptr<const proxy::Guest> guest);
+                                                                     credentials::GuestIdentity guest);
   void record_event(std::string_view name, const GuestEntry* about, std::string_view detail, std::uint64_t count = 1);
   void greet(const GuestEntry& entry);
   void freeze_failed(Slot slot, const Error& why);

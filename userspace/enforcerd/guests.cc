@@ -53,7 +53,7 @@ Result<std::shared_ptr<proxy::Guest>> Guests::make_guest(const hostproto::Guest&
   TRY_VOID(make_folders(files.authority));
   auto names = TRY(dns::NameTable::open({config_.guests.synthetic_ipv4, config_.guests.synthetic_ipv6}, files.names));
   auto authority = TRY(tls::CertificateAuthority::open_or_make(files.authority, announced.name));
-  proxy::GuestIdentity identity{announced.slot,  announced.epoch, announced.name, announced.labels,
+  proxy::GuestIdentity identity{announced.slot,  announced.epoch, announced.name,
                                 announced.owner, announced.ipv4,  announced.ipv6};
   return std::make_shared<proxy::Guest>(std::move(identity), config_.limits.lowered_by(policy.limits()),
                                         std::move(names), std::move(authority));
@@ -73,7 +73,9 @@ GuestEntry* Guests::arrived(const hostproto::Guest& announced, std::vector<Fd> d
   if (roll_call_) roll_call_->insert(stem);
   if (GuestEntry* known = find(announced.slot); known != nullptr) {
     if (known->announced.epoch == announced.epoch) {
+      const bool labelled = known->announced.labels != announced.labels;
       known->announced = announced;
+      if (labelled) enforce(*known, policies);
       take_descriptors(*known, std::move(descriptors));
       note_pause(*known);
       return known;
@@ -96,8 +98,10 @@ GuestEntry* Guests::arrived(const hostproto::Guest& announced, std::vector<Fd> d
   entry.trust_pem = entry.guest->authority()->certificate_pem();
   take_descriptors(entry, std::move(descriptors));
   const metrics::GuestSeries series = exposition_.guest_attached(announced.slot, announced.name);
-  workers_.on_each(
-      [guest = *guest, policy, series](proxy::Worker& worker) { worker.add_guest(guest, policy, series); });
+  const auto labels = std::make_shared<const Labels>(announced.labels);
+  workers_.on_each([guest = *guest, labels, policy, series](proxy::Worker& worker) {
+    worker.add_guest(guest, labels, policy, series);
+  });
   note_pause(entry);
   log_info("guest {} ({}) is here: {}, {}", announced.name.text(), announced.kind, announced.ipv4.to_string(),
            policy->selected() ? "its policies are in force" : "no policy selects it, so everything is denied");
@@ -196,11 +200,16 @@ void Guests::sweep(const std::set<std::string>& stems) const {
 }
 
 void Guests::enforce(const policy::Snapshot& policies) {
-  for (auto& [number, entry] : entries_) {
-    auto policy = policies.for_guest(entry.announced.name, entry.announced.labels);
-    entry.guest->limit(config_.limits.lowered_by(policy->limits()));
-    workers_.on_each([slot = Slot{number}, policy](proxy::Worker& worker) { worker.replace_policy(slot, policy); });
-  }
+  for (auto& [slot, entry] : entries_) enforce(entry, policies);
+}
+
+void Guests::enforce(GuestEntry& entry, const policy::Snapshot& policies) {
+  auto policy = policies.for_guest(entry.announced.name, entry.announced.labels);
+  entry.guest->limit(config_.limits.lowered_by(policy->limits()));
+  const auto labels = std::make_shared<const Labels>(entry.announced.labels);
+  workers_.on_each([slot = entry.announced.slot, labels, policy](proxy::Worker& worker) {
+    worker.replace_policy(slot, labels, policy);
+  });
 }
 
 GuestEntry* Guests::find(const GuestName& name) {

@@ -50,8 +50,8 @@ class Guests {
  public:
   Guests(const config::Config& config, config::Paths paths, Workers& workers, metrics::Exposition& exposition);
 
-  /// A guest exists, or something about it changed. Its entry; null when its name table cannot be opened: it gets no
-  /// egress.
+  /// A guest exists, or something about it changed: where its labels did, its live sessions are decided again. Its
+  /// entry; null when its name table cannot be opened: it gets no egress.
   GuestEntry* arrived(const hostproto::Guest& announced, std::vector<Fd> descriptors, const policy::Snapshot& policies);
   /// The guest is gone: its sessions are closed, its names forgotten.
   void left(Slot slot, std::string_view why);
@@ -89,6 +89,7 @@ class Guests {
                                                    const Files& files) const;
   /// Removes what is kept of every boot of every guest but those that the roll call heard of.
   void sweep(const std::set<std::string>& stems) const;
+  void enforce(GuestEntry& entry, const policy::Snapshot& policies);
   /// Whoever waits for the guest learns whether it stands still.
   void note_pause(GuestEntry& entry);
   void take_descriptors(GuestEntry& entry, std::vector<Fd> descriptors);

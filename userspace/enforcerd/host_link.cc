@@ -175,6 +175,13 @@ asio::awaitable<Result<std::string>> HostLink::request(hostproto::DeleteGuest re
   co_return co_await ask(number, std::move(message));
 }
 
+asio::awaitable<Result<std::string>> HostLink::request(hostproto::LabelGuest label) {
+  label.request = next_request_++;
+  const std::uint64_t number = label.request;
+  hostproto::Request message(std::move(label));
+  co_return co_await ask(number, std::move(message));
+}
+
 asio::awaitable<Result<std::string>> HostLink::request(hostproto::FreezeGuest freeze) {
   freeze.request = next_request_++;
   const std::uint64_t number = freeze.request;

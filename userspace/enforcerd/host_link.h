@@ -54,6 +54,7 @@ class HostLink final : public GuestFreezing, private net::PollTarget {
   boost::asio::awaitable<Result<std::string>> request(hostproto::CreateGuest create, int asked_by);
   boost::asio::awaitable<Result<std::string>> request(hostproto::AttachGuest attach);
   boost::asio::awaitable<Result<std::string>> request(hostproto::DeleteGuest remove);
+  boost::asio::awaitable<Result<std::string>> request(hostproto::LabelGuest label);
   boost::asio::awaitable<Result<std::string>> request(hostproto::FreezeGuest freeze) override;
   boost::asio::awaitable<Result<std::string>> request(hostproto::ThawGuest thaw) override;
 

@@ -19,7 +19,8 @@ control::Problem to_problem(const policy::Diagnostic& diagnostic) {
           .severity = diagnostic.severity == policy::Severity::kError ? "error" : "warning",
           .message = diagnostic.message,
           .hint = diagnostic.hint,
-          .text = diagnostic.to_string()};
+          .text = diagnostic.to_string(),
+          .page = diagnostic.page()};
 }
 
 Cause cause_of(std::string what, const control::Caller& caller) {

@@ -1,19 +1,14 @@
 #include "hostd/directories.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <grp.h>
 #include <pwd.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <charconv>
-#include <filesystem>
 #include <optional>
 
-#include "base/fd.h"
 #include "base/peer.h"
+#include "config/kept_folders.h"
 
 namespace enforcer::hostd {
 namespace {
@@ -25,36 +20,6 @@ std::optional<std::uint32_t> parse_id(std::string_view text) {
   if (text.empty() || status != std::errc{} || end != text.data() + text.size() || id == 0xffffffff)
     return std::nullopt;
   return id;
-}
-
-/// What a folder that is there already may be.
-enum class Found {
-  kAnybodys,  ///< root alone writes the folder around it: whoever it belongs to, it is corrected
-  kRoots,     ///< enforcerd may have put it there: only one of root's is taken
-};
-
-/// All by descriptor: between two steps by path enforcerd could put a symbolic link there, and have anything on the
-/// host given to its group. The path before the last component is root's alone.
-Result<> make_directory(const std::string& path, gid_t group, mode_t mode, Found found) {
-  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno(fmt::format("cannot make {}", path));
-  const Fd folder(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!folder.valid() && (errno == ENOTDIR || errno == ELOOP)) {
-    return fail(Errc::kConflict, fmt::format("{} is not a folder", path));
-  }
-  struct stat status{};
-  if (!folder.valid() || fstat(folder.get(), &status) != 0) return fail_errno(path);
-  if (found == Found::kRoots && status.st_uid != 0) {
-    return fail(Errc::kConflict, fmt::format("{} belongs to uid {} and must be root's: see who made it, and remove it",
-                                             path, status.st_uid));
-  }
-  if (fchown(folder.get(), 0, group) != 0 || fchmod(folder.get(), mode) != 0) {
-    return fail_errno(fmt::format("cannot set the owner and mode of {}", path));
-  }
-  return {};
-}
-
-std::string parent(const std::string& path) {
-  return std::filesystem::path(path).parent_path();
 }
 
 }  // namespace
@@ -88,14 +53,10 @@ std::optional<gid_t> parse_group(const std::string& text) {
 }
 
 Result<> make_directories(const config::Paths& paths, const Owner& enforcerd) {
-  TRY_VOID(make_directory(parent(paths.run_dir()), 0, 0755, Found::kAnybodys));
-  TRY_VOID(make_directory(paths.run_dir(), enforcerd.gid, 01775,
-                          Found::kAnybodys));  // others pass through to enforcerd.sock
-  TRY_VOID(make_directory(paths.run_dir() + "/guests", 0, 0700, Found::kRoots));
-  TRY_VOID(make_directory(parent(paths.state_dir()), 0, 0755, Found::kAnybodys));
-  TRY_VOID(make_directory(paths.state_dir(), enforcerd.gid, 01770, Found::kAnybodys));
-  TRY_VOID(make_directory(paths.scratch_dir(), 0, 0700, Found::kRoots));
-  return make_directory(paths.hostd_state_dir(), 0, 0700, Found::kRoots);
+  for (const config::KeptFolder& folder : config::kept_folders(paths, enforcerd.gid)) {
+    TRY_VOID(config::make_or_correct(folder));
+  }
+  return {};
 }
 
 }  // namespace enforcer::hostd

@@ -172,6 +172,27 @@ void Guests::remove(const DeleteGuest& request) {
   reply(request.request, {});
 }
 
+void Guests::label(const hostproto::LabelGuest& request) {
+  const auto found = find_boot(request.slot, request.epoch);
+  if (!found) return reply(request.request, std::unexpected(found.error()));
+  Guest& guest = **found;
+  Labels labels = guest.record.labels;
+  for (const std::string& key : request.remove) labels.erase(key);
+  for (const auto& [key, value] : request.set) labels.insert_or_assign(key, value);
+  if (labels.size() > hostproto::kMaxLabels) {
+    return reply(request.request, fail(Errc::kInvalid, fmt::format("it would have {} labels, and {} is the limit",
+                                                                   labels.size(), hostproto::kMaxLabels)));
+  }
+  // On record first: policies that select by a label which a restart forgets would be in force for as long as we run.
+  std::swap(guest.record.labels, labels);
+  if (const auto saved = records_.save(guest.record); !saved) {
+    std::swap(guest.record.labels, labels);
+    return reply(request.request, saved);
+  }
+  if (guest.announced) outbox_(notice_of(guest), {});
+  reply(request.request, {});
+}
+
 hostproto::Guest Guests::notice_of(const Guest& guest) {
   const GuestRecord& record = guest.record;
   hostproto::Guest notice{.slot = record.slot,

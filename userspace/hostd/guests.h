@@ -8,7 +8,7 @@
 // Everything about a guest is written down before it can be needed: a hostd that is killed at any moment finds, or
 // removes, what it left (adopt.cc). One thread; nothing here blocks for longer than the kernel takes.
 //
-//   guests.cc    create, attach, delete, announce
+//   guests.cc    create, attach, delete, label, announce
 //   images.cc    microVMs whose image is being checked first
 //   machines.cc  microVMs: start, boot deadline, fallback, end
 //   shares.cc    microVMs: the folders they share and the limits they keep to
@@ -70,6 +70,7 @@ class Guests {
   void create(const hostproto::CreateGuest& request);
   void attach(const hostproto::AttachGuest& request);
   void remove(const hostproto::DeleteGuest& request);
+  void label(const hostproto::LabelGuest& request);
   void booted(Slot slot);
   void freeze(const hostproto::FreezeGuest& request);
   void thaw(const hostproto::ThawGuest& request);

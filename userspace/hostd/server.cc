@@ -217,6 +217,7 @@ Result<> Server::serve(Guests& guests, const hostproto::Request& request, const 
     }
     Result<> operator()(const hostproto::AttachGuest& attach) const { return guests.attach(attach), Result<>{}; }
     Result<> operator()(const hostproto::DeleteGuest& remove) const { return guests.remove(remove), Result<>{}; }
+    Result<> operator()(const hostproto::LabelGuest& label) const { return guests.label(label), Result<>{}; }
     Result<> operator()(const hostproto::FreezeGuest& freeze) const { return guests.freeze(freeze), Result<>{}; }
     Result<> operator()(const hostproto::ThawGuest& thaw) const { return guests.thaw(thaw), Result<>{}; }
   };

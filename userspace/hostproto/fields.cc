@@ -15,8 +15,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kMaxLabels = 64;
-constexpr std::size_t kMaxLabel = 128;  // characters of a label's key or value
 constexpr std::size_t kMaxLine = 4096;
 
 constexpr std::array<std::pair<Errc, std::string_view>, 7> kErrorCodes{{
@@ -165,6 +163,24 @@ Labels Fields::labels(const char* name) {
     labels.emplace(key, text);
   }
   return labels;
+}
+
+std::vector<std::string> Fields::label_keys(const char* name) {
+  const json* value = find(name);
+  if (value == nullptr || !value->is_array()) {
+    refuse(name, "must be an array");
+    return {};
+  }
+  if (value->size() > kMaxLabels) refuse(name, "has more than 64 labels");
+  std::vector<std::string> keys;
+  for (const json& entry : *value) {
+    const std::string key = entry.is_string() ? entry.get<std::string>() : std::string();
+    if (key.empty() || key.size() > kMaxLabel || !is_printable(key)) {
+      refuse(name, "must hold printable texts of at most 128 characters");
+    }
+    keys.push_back(key);
+  }
+  return keys;
 }
 
 std::vector<Workspace> Fields::workspaces(const char* name) {

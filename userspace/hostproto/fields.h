@@ -42,6 +42,7 @@ class Fields {
   std::optional<GuestName> guest_name(const char* name);
   IpAddress address(const char* name);
   Labels labels(const char* name);
+  std::vector<std::string> label_keys(const char* name);
   std::vector<Workspace> workspaces(const char* name);
   std::optional<Error> error(const char* name);  ///< absent: none
 

@@ -86,6 +86,10 @@ struct Encoder {
   json operator()(const DeleteGuest& m) const {
     return {{"type", "delete_guest"}, {"request", m.request}, {"name", m.name.text()}, {"slot", m.slot}};
   }
+  json operator()(const LabelGuest& m) const {
+    return {{"type", "label_guest"},       {"request", m.request},  {"slot", m.slot},
+            {"epoch", to_string(m.epoch)}, {"set", to_json(m.set)}, {"remove", m.remove}};
+  }
   json operator()(const FreezeGuest& m) const {
     return {{"type", "freeze_guest"},
             {"request", m.request},
@@ -201,6 +205,19 @@ Result<Request> decode_delete_guest(Fields& f) {
   return DeleteGuest{request, checked(name), slot};
 }
 
+Result<Request> decode_label_guest(Fields& f) {
+  LabelGuest message{.request = f.number("request", 0, kAnyNumber),
+                     .slot = f.slot("slot"),
+                     .epoch = f.epoch("epoch"),
+                     .set = f.labels("set"),
+                     .remove = f.label_keys("remove")};
+  for (const std::string& key : message.remove) {
+    if (message.set.contains(key)) f.refuse("remove", "has a label that is also set");
+  }
+  TRY_VOID(f.finish());
+  return message;
+}
+
 Result<Request> decode_freeze_guest(Fields& f) {
   const FreezeGuest message{.request = f.number("request", 0, kAnyNumber),
                             .slot = f.slot("slot"),
@@ -303,6 +320,7 @@ constexpr std::array kRequests{
     Kind<Request>{"create_guest", decode_create_guest},
     Kind<Request>{"attach_guest", decode_attach_guest},
     Kind<Request>{"delete_guest", decode_delete_guest},
+    Kind<Request>{"label_guest", decode_label_guest},
     Kind<Request>{"freeze_guest", decode_freeze_guest},
     Kind<Request>{"thaw_guest", decode_thaw_guest},
 };

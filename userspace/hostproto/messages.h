@@ -10,7 +10,7 @@
 //                              microVM)
 //                              <-  announced    that was all: what was not among them is gone for good
 //   ready                      ->               the listeners go into the sockmap: traffic flows from here on
-//   create_guest/attach_guest/delete_guest/freeze_guest/thaw_guest ->   (+ one: descriptors_beside())
+//   create_guest/attach_guest/delete_guest/label_guest/freeze_guest/thaw_guest ->   (+ one: descriptors_beside())
 //                              <-  guest, reply
 //   booted                     ->               the guest's hello was seen: the boot watchdog rests
 //                              <-  guest_gone, event
@@ -33,8 +33,11 @@
 
 namespace enforcer::hostproto {
 
-inline constexpr int kVersion = 5;
+inline constexpr int kVersion = 6;
 inline constexpr std::size_t kMaxMessage = 64 * 1024;
+/// Of one guest, and characters in the key or the value of one.
+inline constexpr std::size_t kMaxLabels = 64;
+inline constexpr std::size_t kMaxLabel = 128;
 /// How long a guest may be frozen without a break. What was sent to it and not acknowledged is sent again and again,
 /// and the kernel gives such a connection up after 924 s (tcp_retries2 = 15, Documentation/networking/ip-sysctl).
 inline constexpr std::chrono::seconds kMaxFreeze{900};
@@ -101,6 +104,15 @@ struct DeleteGuest {
   Slot slot{};  ///< the one that is meant: given out once, and the same at every attempt to boot; 0: one of that name
                 ///< that has not been announced, its image is being checked
 };
+/// Labels are given or changed, and taken away; one that is to be taken away need not be there. The guest is announced
+/// as it is then, before the reply. kNotFound; kInvalid: it would have more than kMaxLabels.
+struct LabelGuest {
+  std::uint64_t request = 0;
+  Slot slot{};
+  Epoch epoch{};  ///< the boot that is meant
+  Labels set;
+  std::vector<std::string> remove;  ///< keys, none of them in `set`; at most kMaxLabels
+};
 /// A microVM stands still from the reply on. One that is frozen already stays so for as long as either of the two
 /// wants, and at most kMaxFreeze in all. kInvalid: an attached namespace; kConflict: still booting; kNotFound.
 struct FreezeGuest {
@@ -165,7 +177,8 @@ struct Event {
   std::string detail;
 };
 
-using Request = std::variant<Hello, Ready, Booted, CreateGuest, AttachGuest, DeleteGuest, FreezeGuest, ThawGuest>;
+using Request =
+    std::variant<Hello, Ready, Booted, CreateGuest, AttachGuest, DeleteGuest, LabelGuest, FreezeGuest, ThawGuest>;
 using Notice = std::variant<Welcome, Pipes, Guest, Announced, GuestGone, Reply, Event>;
 
 [[nodiscard]] std::string encode(const Request& request);

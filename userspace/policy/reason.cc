@@ -15,7 +15,17 @@ constexpr std::array<Words, kReasonCount> kWords{{
 #undef X
 }};
 
+constexpr std::array<std::string_view, kReasonCount> kReasonLabels{
+#define X(name, label, text) label,
+    ENFORCER_REASONS(X)
+#undef X
+};
+
 }  // namespace
+
+std::span<const std::string_view> reason_labels() {
+  return kReasonLabels;
+}
 
 std::string_view label(Reason reason) {
   return kWords[static_cast<std::size_t>(reason)].label;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace enforcer::policy {
@@ -92,5 +93,7 @@ inline constexpr std::size_t kReasonCount = 0
 
 [[nodiscard]] std::string_view label(Reason reason);        ///< "dst_private"
 [[nodiscard]] std::string_view description(Reason reason);  ///< one line for people
+/// All of them, in the order above.
+[[nodiscard]] std::span<const std::string_view> reason_labels();
 
 }  // namespace enforcer::policy

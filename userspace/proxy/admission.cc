@@ -54,7 +54,7 @@ void admit(Worker& worker, Fd socket) {
     const policy::Decision denial{.reason = policy::Reason::kLimitConnections};
     worker.count_decision(*view, policy::Layer::kL4, denial);
     worker.audit().deny({.id = DecisionId::make(),
-                         .subject = {&identity.name, identity.epoch, &identity.labels},
+                         .subject = {&identity.name, identity.epoch, view->labels.get()},
                          .layer = policy::Layer::kL4,
                          .decision = denial,
                          .generation = view->policy->generation(),

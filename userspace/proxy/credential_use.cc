@@ -79,7 +79,7 @@ asio::awaitable<std::optional<policy::Reason>> CredentialUse::add(OutgoingReques
   const auto start = Monotonic::now();
   conversation_.expect_within(worker.config().deadlines.origin_connect * 2);
   conversation_.decisions().asks_for(spec().name);
-  auto lease = co_await worker.lease_of(spec(), conversation_.decisions().guest().identity(),
+  auto lease = co_await worker.lease_of(spec(), conversation_.decisions().view(),
                                         Deadline::after(worker.config().deadlines.origin_connect));
   worker.metrics().overhead(metrics::Stage::kCredential, Monotonic::now() - start);
   std::optional<policy::Reason> refused = policy::Reason::kCredentialUnavailable;

@@ -48,7 +48,7 @@ audit::DecisionRecord Decisions::record(const policy::Facts& facts, const policy
   const GuestIdentity& identity = view_->guest->identity();
   audit::DecisionRecord made{
       .id = DecisionId::make(),
-      .subject = {&identity.name, identity.epoch, &identity.labels},
+      .subject = {&identity.name, identity.epoch, view_->labels.get()},
       .layer = facts.layer,
       .decision = decision,
       .generation = decided_with_->generation(),
@@ -125,7 +125,7 @@ void Decisions::end(const Ending& ending) {
   const GuestIdentity& identity = view_->guest->identity();
   const Egress& egress = worker_.egress();
   worker_.audit().append(audit::EndRecord{.id = *allowed_id_,
-                                          .subject = {&identity.name, identity.epoch, &identity.labels},
+                                          .subject = {&identity.name, identity.epoch, view_->labels.get()},
                                           .layer = facts_.layer,
                                           .host = facts_.host ? std::string_view(facts_.host->text()) : "",
                                           .port = destination_.port,
@@ -144,7 +144,7 @@ void Decisions::end(const Ending& ending) {
 void Decisions::report(std::string_view name, std::string_view detail) {
   const GuestIdentity& identity = view_->guest->identity();
   worker_.audit().append(audit::EventRecord{
-      .event = name, .subject = {&identity.name, identity.epoch, &identity.labels}, .detail = detail});
+      .event = name, .subject = {&identity.name, identity.epoch, view_->labels.get()}, .detail = detail});
 }
 
 void Decisions::decide_again() {

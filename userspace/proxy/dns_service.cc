@@ -146,7 +146,7 @@ DecisionId DnsService::record_denial(GuestView& view, const HostName* name, cons
   const GuestIdentity& identity = view.guest->identity();
   home_.count_decision(view, policy::Layer::kDns, denial);
   return home_.audit().deny({.id = DecisionId::make(),
-                             .subject = {&identity.name, identity.epoch, &identity.labels},
+                             .subject = {&identity.name, identity.epoch, view.labels.get()},
                              .layer = policy::Layer::kDns,
                              .decision = denial,
                              .generation = view.policy->generation(),

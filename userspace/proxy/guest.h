@@ -1,6 +1,6 @@
 // Guest: one boot of one guest, as all workers share it. Identity and names never change; the counts are atomics,
 // because a guest's limits hold over all workers together (invariant 10). What only one worker needs (policy, sessions,
-// checked addresses) is in that worker's GuestView.
+// checked addresses), and what changes while they run (labels), is in that worker's GuestView.
 #pragma once
 
 #include <sys/types.h>
@@ -23,7 +23,6 @@ struct GuestIdentity {
   Slot slot{};
   Epoch epoch{};
   GuestName name;
-  Labels labels;
   uid_t owner = 0;  ///< whoever asked for it
   IpAddress ipv4;
   IpAddress ipv6;

@@ -70,6 +70,8 @@ struct GuestView {
   }
   /// When it last stood still: now, or before every other time if it never did.
   [[nodiscard]] Monotonic::time_point stood_still() const { return frozen_ ? Monotonic::now() : stood_still_; }
+  /// Of the guest, in force with `policy`. Never null.
+  std::shared_ptr<const Labels> labels = std::make_shared<const Labels>();
   /// Alerts behind denials, as ICMP errors have a rate (RFC 1812 4.3.2.8): past it a guest that hammers gets RST alone.
   net::RateLimit alerts{400, std::chrono::seconds(1)};
 

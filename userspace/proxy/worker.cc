@@ -71,11 +71,12 @@ Result<> Worker::serve(Fd listener) {
   return {};
 }
 
-void Worker::add_guest(std::shared_ptr<Guest> guest, std::shared_ptr<const policy::GuestPolicy> policy,
-                       metrics::GuestSeries series) {
+void Worker::add_guest(std::shared_ptr<Guest> guest, std::shared_ptr<const Labels> labels,
+                       std::shared_ptr<const policy::GuestPolicy> policy, metrics::GuestSeries series) {
   const auto slot = static_cast<std::uint32_t>(guest->identity().slot);
   auto view = std::make_shared<GuestView>();
   view->guest = std::move(guest);
+  view->labels = std::move(labels);
   view->policy = std::move(policy);
   view->series = series;
   view->origin_pool = std::make_unique<OriginPool>(wheel_);
@@ -93,9 +94,11 @@ void Worker::remove_guest(Slot slot) {
   for (Decisions* each : decided) each->close(audit::Outcome::kGuestGone);
 }
 
-void Worker::replace_policy(Slot slot, std::shared_ptr<const policy::GuestPolicy> policy) {
+void Worker::replace_policy(Slot slot, std::shared_ptr<const Labels> labels,
+                            std::shared_ptr<const policy::GuestPolicy> policy) {
   const auto view = guest(slot);
   if (!view) return;
+  view->labels = std::move(labels);
   view->policy = std::move(policy);
   view->known_placeholders.reset();
   const std::vector<Decisions*> decided(view->decided.begin(), view->decided.end());
@@ -118,9 +121,10 @@ void Worker::revoke_credential(std::string_view name) {
   }
 }
 
-asio::awaitable<Result<credentials::Lease>> Worker::lease_of(const policy::CredentialSpec& spec,
-                                                             const GuestIdentity& guest, Deadline deadline) {
-  return ask_keyring(keyring_->lease_of(spec, {guest.name, guest.epoch, guest.labels}, deadline));
+asio::awaitable<Result<credentials::Lease>> Worker::lease_of(const policy::CredentialSpec& spec, const GuestView& guest,
+                                                             Deadline deadline) {
+  const GuestIdentity& identity = guest.guest->identity();
+  return ask_keyring(keyring_->lease_of(spec, {identity.name, identity.epoch, *guest.labels}, deadline));
 }
 
 asio::awaitable<Result<std::shared_ptr<const Secret>>> Worker::secret_of(const policy::CredentialSpec& spec,

@@ -61,12 +61,14 @@ class Worker {
   Result<> serve(Fd listener);
   void add_pipe(Pipe pipe) { relays_->pipes().add(std::move(pipe)); }
 
-  void add_guest(std::shared_ptr<Guest> guest, std::shared_ptr<const policy::GuestPolicy> policy,
-                 metrics::GuestSeries series);
+  void add_guest(std::shared_ptr<Guest> guest, std::shared_ptr<const Labels> labels,
+                 std::shared_ptr<const policy::GuestPolicy> policy, metrics::GuestSeries series);
   /// Closes the guest's sessions.
   void remove_guest(Slot slot);
-  /// A new generation: every live session of the guest is decided again.
-  void replace_policy(Slot slot, std::shared_ptr<const policy::GuestPolicy> policy);
+  /// A new generation, or other labels, by which other policies select the guest: each of its live sessions is decided
+  /// again.
+  void replace_policy(Slot slot, std::shared_ptr<const Labels> labels,
+                      std::shared_ptr<const policy::GuestPolicy> policy);
   /// The guest stands still; it runs on.
   void guest_frozen(Slot slot);
   void guest_thawed(Slot slot);
@@ -109,7 +111,7 @@ class Worker {
   /// What goes into a request of this guest; `spec` outlives the call. kUnavailable, which is written to the log (once
   /// a second at most).
   boost::asio::awaitable<Result<credentials::Lease>> lease_of(const policy::CredentialSpec& spec,
-                                                              const GuestIdentity& guest, Deadline deadline);
+                                                              const GuestView& guest, Deadline deadline);
   /// What the credential's source gives. As above.
   boost::asio::awaitable<Result<std::shared_ptr<const Secret>>> secret_of(const policy::CredentialSpec& spec,
                                                                           Deadline deadline);

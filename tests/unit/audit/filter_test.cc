@@ -48,6 +48,8 @@ TEST_CASE("each_condition_accepts_what_it_names_and_refuses_the_rest") {
   CHECK_FALSE(Filter{.layer = "dns"}.matches(text));
   CHECK(Filter{.type = "decision"}.matches(text));
   CHECK_FALSE(Filter{.type = "end"}.matches(text));
+  CHECK(Filter{.reason = "rule"}.matches(text));
+  CHECK_FALSE(Filter{.reason = "name"}.matches(text));
   CHECK(Filter{.decisions = {"review", "deny"}}.matches(text));
   CHECK_FALSE(Filter{.decisions = {"allow"}}.matches(text));
 }

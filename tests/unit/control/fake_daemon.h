@@ -103,6 +103,15 @@ class FakeBackend : public Backend {
     called("resume " + name.text());
     co_return moved(name, std::nullopt);
   }
+  asio::awaitable<Result<GuestAnswer>> label_guest(Caller, GuestName name, LabelChange change) override {
+    called("label " + name.text() + " " + change_text(change));
+    const std::lock_guard lock(shared_.mutex);
+    const auto guest = std::ranges::find(shared_.guests, name, &GuestInfo::name);
+    if (guest == shared_.guests.end()) co_return fail(Errc::kNotFound, "there is no guest " + name.text());
+    for (const std::string& key : change.remove) guest->labels.erase(key);
+    for (const auto& [key, value] : change.set) guest->labels.insert_or_assign(key, value);
+    co_return GuestAnswer{.guest = *guest, .warning = shared_.warning};
+  }
   asio::awaitable<Result<std::unique_ptr<ExecChannel>>> exec(Caller, GuestName name) override {
     called("exec " + name.text());
     {

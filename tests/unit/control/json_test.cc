@@ -24,6 +24,15 @@ TEST_CASE("a_time_is_read_as_it_is_written_and_in_no_other_way") {
   }
 }
 
+TEST_CASE("a_change_of_labels_is_read_as_it_is_written") {
+  const LabelChange change{.set = {{"role", "agent"}, {"team", "a \"b\""}}, .remove = {"old", "older"}};
+  const auto again = decode_label_change(encode_label_change(change));
+  REQUIRE(again.has_value());
+  CHECK(again->set == change.set);
+  CHECK(again->remove == change.remove);
+  CHECK(change_text(change) == R"(role=agent,team=a "b",old-,older-)");
+}
+
 TEST_CASE("a_rotation_is_read_as_it_is_written") {
   const Rotation lasting{.changed = true, .expires = std::nullopt};
   CHECK(encode_rotation(lasting) == R"({"api_version":"v1","changed":true,"expires":""})");

@@ -51,13 +51,18 @@ TEST_CASE("streams_the_records_that_match_and_ends") {
   CHECK(read_log(daemon, "decision=deny") == std::vector{record(2, "deny"), record(3, "deny")});
   CHECK(read_log(daemon, "decision=deny,allow&last=1") == std::vector{record(3, "deny")});
   CHECK(read_log(daemon, "guest=b").empty());
+  CHECK(read_log(daemon, "reason=name").size() == 3);
+  CHECK(read_log(daemon, "reason=port").empty());
+  const std::string asked = R"({"schema_version":1,"seq":4,"time":"2025-01-31T12:00:00.000000Z","type":"review"})";
+  append(daemon, asked);
+  CHECK(read_log(daemon, "type=review") == std::vector{asked});
 }
 
 TEST_CASE("refuses_filters_it_does_not_know") {
   FakeDaemon daemon;
   append(daemon, record(1, "allow"));
   for (const std::string query : {"color=red", "decision=perhaps", "last=0", "last=x", "layer=l7", "type=x",
-                                  "since=now", "follow=yes", "guest=A"}) {
+                                  "since=now", "follow=yes", "guest=A", "reason=nmae"}) {
     CAPTURE(query);
     CHECK(refused(daemon, query).code == Errc::kInvalid);
   }

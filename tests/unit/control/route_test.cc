@@ -47,8 +47,8 @@ TEST_CASE("everything_that_changes_something_needs_admin_but_a_verdict") {
   for (const char* method : {"POST", "DELETE", "PUT", "PATCH"}) {
     for (const char* path :
          {"/v1/reload", "/v1/policies", "/v1/guests", "/v1/guests/a", "/v1/guests/a/attach", "/v1/guests/a/exec",
-          "/v1/guests/a/pause", "/v1/guests/a/resume", "/v1/status", "/v1/log", "/v1/credentials", "/v1/credentials/a",
-          "/v1/credentials/a/rotate", "/v1/credentials/a/test"}) {
+          "/v1/guests/a/pause", "/v1/guests/a/resume", "/v1/guests/a/labels", "/v1/status", "/v1/log",
+          "/v1/credentials", "/v1/credentials/a", "/v1/credentials/a/rotate", "/v1/credentials/a/test"}) {
       const auto match = find_route(method, *parse_request_target(path));
       if (match) CHECK(match->role == Role::kAdmin);
     }

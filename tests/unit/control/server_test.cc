@@ -292,7 +292,8 @@ TEST_CASE("policies_that_do_not_load_come_back_with_their_problems") {
                                          .severity = "error",
                                          .message = "unknown key",
                                          .hint = "did you mean",
-                                         .text = "a.yaml:3:7: error"}}};
+                                         .text = "a.yaml:3:7: error",
+                                         .page = "policies/diagnostics.md#e0102"}}};
   const Reply reply = daemon.ask("POST", "/v1/policies", R"({"files":[{"name":"a.yaml","text":"x"}]})");
   CHECK(reply.status == 400);
   CHECK(daemon.shared.calls_now() == std::vector<std::string>{"apply a.yaml=x"});
@@ -302,6 +303,7 @@ TEST_CASE("policies_that_do_not_load_come_back_with_their_problems") {
   CHECK(answer->generation == 4);
   REQUIRE(answer->problems.size() == 1);
   CHECK(answer->problems[0].text == "a.yaml:3:7: error");
+  CHECK(answer->problems[0].page == "policies/diagnostics.md#e0102");
   CHECK(answer->problems[0].column == 7);
 }
 

@@ -78,6 +78,35 @@ class Person {
 
 }  // namespace
 
+TEST_CASE("one_credential_is_shown_as_the_list_has_it") {
+  FakeDaemon daemon;
+  daemon.locked()->credentials = {{.name = "bot",
+                                   .source = "store",
+                                   .hosts = {"api.test"},
+                                   .kinds = {"bearer"},
+                                   .state = "missing",
+                                   .error = "nothing is stored",
+                                   .file = "c.yaml",
+                                   .line = 3},
+                                  {.name = "other", .source = "file", .state = "ok", .file = "c.yaml", .line = 9}};
+  const Ran table = run_with(daemon, {"credential", "get", "bot"});
+  CHECK(table.status == 0);
+  CHECK(table.out.starts_with("NAME"));
+  CHECK(table.out.contains("missing: nothing is stored"));
+  CHECK_FALSE(table.out.contains("other"));
+  CHECK(run_with(daemon, {"credential", "get", "bot", "-o", "name"}).out == "bot\n");
+  const Ran json = run_with(daemon, {"credential", "get", "other", "-o", "json"});
+  CHECK(json.out.starts_with(R"({"api_version":"v1","credential":{)"));
+  CHECK(json.out.contains(R"("name":"other")"));
+  CHECK_FALSE(json.out.contains("bot"));
+  CHECK(run_with(daemon, {"credential", "get", "bot", "-o", "yaml"}).out.contains("name: bot"));
+  const Ran none = run_with(daemon, {"credential", "get", "nobody"});
+  CHECK(none.status == 5);
+  CHECK(none.err == "enforcerctl: no credential 'nobody' is loaded\n");
+  CHECK(run_with(daemon, {"credential", "get"}).status == 2);
+  CHECK(daemon.shared.calls_now().empty());  // nothing but the list was asked for
+}
+
 TEST_CASE("a_value_comes_from_standard_input_or_a_file_without_its_newline") {
   FakeDaemon daemon;
   const Ran fed = run_fed(daemon, "S3CR3T-CANARY\n", {"credential", "set", "bot", "-"});

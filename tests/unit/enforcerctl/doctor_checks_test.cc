@@ -75,6 +75,7 @@ TEST_CASE("doctor_wants_linux_6_1") {
 TEST_CASE("doctor_knows_a_bpffs_and_a_kvm_from_others") {
   CHECK(verdict_of(check_bpffs("/proc")) == Verdict::kWarn);
   CHECK(verdict_of(check_bpffs("/nonexistent")) == Verdict::kWarn);
+  CHECK(check_bpffs("/nonexistent").mends.size() == 1);
   using config::Accelerator;
   CHECK(verdict_of(check_kvm("/nonexistent", Accelerator::kAuto, "")) == Verdict::kWarn);
   CHECK(verdict_of(check_kvm("/nonexistent", Accelerator::kKvm, "")) == Verdict::kFail);
@@ -141,6 +142,8 @@ TEST_CASE("doctor_looks_at_the_clock_the_disks_and_the_groups") {
   groups.reviewer.reset();
   CHECK(verdict_of(check_groups(groups)) == Verdict::kWarn);
   CHECK(check_groups(groups).found.contains("enforcer-reviewer"));
+  REQUIRE(check_groups(groups).mends.size() == 1);
+  CHECK(check_groups(groups).mends.front().what.starts_with("make enforcer-reviewer,"));
 }
 
 TEST_CASE("doctor_prints_its_checks_and_exits_with_3_when_one_failed") {
@@ -156,11 +159,12 @@ TEST_CASE("doctor_prints_its_checks_and_exits_with_3_when_one_failed") {
     names.insert(check.at("name"));
     failed = failed || check.at("verdict") == "fail";
     CHECK((check.at("verdict") == "ok") == check.at("advice").get<std::string>().empty());
+    CHECK((check.at("verdict") != "ok" || check.at("fixable") == false));
   }
   CHECK(json.at("failed") == failed);
   CHECK(table.status == (failed ? 3 : 0));
   for (const char* name : {"enforcerd", "enforcer-hostd", "audit log", "policies", "kernel", "bpffs", "KVM", "images",
-                           "workspaces", "clock", "audit space", "state space", "groups"}) {
+                           "workspaces", "clock", "folders", "audit folder", "audit space", "state space", "groups"}) {
     CAPTURE(name);
     CHECK(names.contains(name));
   }
@@ -171,4 +175,5 @@ TEST_CASE("doctor_prints_its_checks_and_exits_with_3_when_one_failed") {
   CHECK(alone.out.contains("systemctl start enforcerd"));
   CHECK_FALSE(alone.out.contains("enforcer-hostd   "));
   CHECK(run_with(daemon, {"doctor", "extra"}).status == 2);
+  CHECK(run_with(daemon, {"doctor", "--fix", "--guest", "g1"}).status == 2);
 }

@@ -84,6 +84,26 @@ TEST_CASE("values_are_offered_by_what_they_are") {
   CHECK(shell_quoted("it's $(x)") == R"('it'\''s $(x)')");
 }
 
+TEST_CASE("forms_that_a_verb_does_not_take_are_not_offered") {
+  const auto cases = offer_cases(verb_tree());
+  const auto forms_of = [&](std::string_view path) {
+    // As the scripts do: the first that fits.
+    const auto found = std::ranges::find_if(cases, [&](const OfferCase& known) {
+      return (known.path == path || known.path == "*") && std::ranges::find(known.options, "-o") != known.options.end();
+    });
+    REQUIRE(found != cases.end());
+    return found->offer;
+  };
+  CHECK(forms_of("status") == "words json jsonl table yaml");
+  CHECK(forms_of("guest list") == "words json jsonl name table wide yaml");
+  CHECK(forms_of("credential list") == "words json jsonl name table yaml");
+  CHECK(forms_of("policy test") == "words json jsonl junit table tap yaml");
+  CHECK(forms_of("guest") == "words json jsonl junit name table tap wide yaml");  // of one of those below
+  for (const OfferCase& known : cases) {
+    if (known.path != "*") CHECK(std::ranges::find(known.options, "--socket") == known.options.end());
+  }
+}
+
 TEST_CASE("every_verb_is_in_each_script_and_on_the_page") {
   const Verb root = verb_tree();
   const std::string page = tool_page(root);

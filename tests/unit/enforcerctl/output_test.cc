@@ -66,6 +66,12 @@ TEST_CASE("every_type_of_record_has_its_line") {
       R"({"type":"end","host":"a.example","port":443,"bytes_up":5,"bytes_down":6,"duration_ms":7,"outcome":"completed"})";
   CHECK(line(end).empty());  // only when asked for
   CHECK(any_record_line(CapturedTerminal(), end).contains("5 up, 6 down, 7 ms"));
+  const std::string verdict = line(
+      R"({"type":"review","review_id":"7f","change":"approved","guest":"a","host":"a.example","port":443,"action":"DELETE /x",)"
+      R"("policy":"p","rule":"r","by":"eve\u001b","approvals":1,"approvals_needed":2})");
+  CHECK(verdict.contains("approved http  DELETE /x on a.example:443"));
+  CHECK(verdict.contains(" p/r "));
+  CHECK(verdict.contains("by eve\\x1b, 1 of 2 approvals"));
   CHECK(line(R"({"type":"new"})").contains("unknown type"));
 }
 

@@ -144,6 +144,57 @@ TEST_CASE("guests_are_paused_and_resumed") {
         std::vector<std::string>{"pause vm 120", "pause vm 900", "resume vm", "pause none 900"});
 }
 
+TEST_CASE("log_knows_the_reasons_there_are") {
+  FakeDaemon daemon;
+  std::ofstream(daemon.shared.audit_path) << R"({"type":"decision","decision":"deny","reason":"name","host":"a.test"})"
+                                          << "\n"
+                                          << R"({"type":"decision","decision":"deny","reason":"port","host":"b.test"})"
+                                          << "\n"
+                                          << R"({"type":"review","change":"asked","host":"c.test","review_id":"7f"})"
+                                          << "\n";
+  const Ran named = run_with(daemon, {"log", "--reason", "port"});
+  CHECK(named.status == 0);
+  CHECK(named.out.contains("b.test"));
+  CHECK_FALSE(named.out.contains("a.test"));
+  CHECK_FALSE(named.out.contains("c.test"));
+  const Ran reviews = run_with(daemon, {"log", "--type", "review"});
+  CHECK(reviews.out.contains("c.test"));
+  CHECK_FALSE(reviews.out.contains("b.test"));
+  const Ran misspelt = run_with(daemon, {"log", "--reason", "prot"});
+  CHECK(misspelt.status == 2);
+  CHECK(misspelt.err == "enforcerctl: --reason prot: there is no such reason; did you mean 'port'?\n");
+}
+
+TEST_CASE("labels_of_a_guest_are_changed_by_words") {
+  FakeDaemon daemon;
+  daemon.locked()->guests = {control::testing::guest_info("vm")};
+  Ran ran = run_with(daemon, {"guest", "label", "vm", "team=x", "dash-=1", "role-"});
+  CHECK(ran.status == 0);
+  CHECK(ran.out == "vm: dash-=1,team=x; no policy selects it: everything is denied\n");
+  daemon.locked()->guests.front().policies = {"web", "work"};
+  CHECK(run_with(daemon, {"guest", "label", "vm", "team=a b", "dash--"}).out == "vm: team=a b; web,work\n");
+  CHECK(run_with(daemon, {"guest", "label", "vm", "team-"}).out == "vm: no labels; web,work\n");
+  CHECK(run_with(daemon, {"guest", "label", "vm", "a=1", "-o", "json"}).out.contains(R"("labels":{"a":"1"})"));
+  CHECK(run_with(daemon, {"guest", "label", "none", "a=1"}).status == 5);
+  CHECK(daemon.shared.calls_now() == std::vector<std::string>{"label vm dash-=1,team=x,role-",
+                                                              "label vm team=a b,dash--", "label vm team-",
+                                                              "label vm a=1", "label none a=1"});
+  for (const std::vector<std::string>& wrong : {std::vector<std::string>{},
+                                                {"team"},
+                                                {"=x"},
+                                                {"-"},
+                                                {"a=1", "a=2"},
+                                                {"a=1", "a-"},
+                                                {"a-", "a-"},
+                                                {"a=1,b=2"}}) {
+    std::vector<std::string> words{"guest", "label", "vm"};
+    words.insert(words.end(), wrong.begin(), wrong.end());
+    CAPTURE(words.back());
+    CHECK(run_with(daemon, words).status == 2);
+  }
+  CHECK(run_with(daemon, {"guest", "label", "VM", "a=1"}).status == 2);
+}
+
 TEST_CASE("ca_of_a_guest_is_shown_and_exported") {
   FakeDaemon daemon;
   CHECK(run_with(daemon, {"ca", "show", "vm"}).status == 5);

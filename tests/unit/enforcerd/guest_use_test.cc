@@ -39,7 +39,8 @@ class QuietWorker {
     proxy::GuestIdentity identity{.slot = Slot{slot}, .epoch = Epoch{1}, .name = name};
     auto guest =
         std::make_shared<proxy::Guest>(std::move(identity), config_.limits, *std::move(names), *std::move(authority));
-    worker_->add_guest(std::move(guest), policy::Snapshot::deny_everything(1)->for_guest(name, {}),
+    worker_->add_guest(std::move(guest), std::make_shared<const Labels>(),
+                       policy::Snapshot::deny_everything(1)->for_guest(name, {}),
                        metrics::GuestSeries{1});  // as all guests of `run` share one
   }
   void decide(std::uint32_t slot, policy::Layer layer, policy::Action action) {

@@ -35,6 +35,8 @@ std::vector<Request> all_requests() {
           AttachGuest{~0ULL, name("c1"), kLabels, 0, "/run/netns/c1"},
           DeleteGuest{3, name("c1"), Slot{0xffffff}},
           DeleteGuest{3, name("c1"), Slot{0}},
+          LabelGuest{6, Slot{7}, Epoch{0xabc}, kLabels, {"old", "older"}},
+          LabelGuest{6, Slot{7}, Epoch{0xabc}, {}, {}},
           FreezeGuest{4, Slot{7}, Epoch{0xabc}, kMaxFreeze},
           ThawGuest{5, Slot{7}, Epoch{0xabc}}};
 }
@@ -78,6 +80,16 @@ std::vector<Wrong> wrong_values() {
           {"labels", {{"a", 1}}},
           {"labels", {{"", "x"}}},
           {"labels", {{"a", "line\nbreak"}}},
+          {"set", json::array()},
+          {"set", {{"a", 1}}},
+          {"set", {{"", "x"}}},
+          {"set", {{"a", std::string(129, 'x')}}},
+          {"remove", json::object()},
+          {"remove", {1}},
+          {"remove", {""}},
+          {"remove", {"line\nbreak"}},
+          {"remove", {std::string(129, 'x')}},
+          {"remove", std::vector<std::string>(65, "x")},
           {"image", "../mini"},
           {"image", 1},
           {"memory_mib", 63},
@@ -164,6 +176,19 @@ void check_every_field(const Message& message, Decode decode) {
   json extra = good;
   extra["extra"] = 1;
   CHECK_FALSE(decode(extra.dump()));
+}
+
+TEST_CASE("a_label_is_set_or_removed_and_not_both") {
+  const auto decoded = [](Labels set, std::vector<std::string> remove) {
+    return decode_request(encode(LabelGuest{1, Slot{7}, Epoch{0xabc}, std::move(set), std::move(remove)})).has_value();
+  };
+  CHECK(decoded({{"a", "1"}}, {"b"}));
+  CHECK_FALSE(decoded({{"a", "1"}}, {"b", "a"}));
+  Labels most;
+  for (int i = 0; i < 64; ++i) most.emplace("k" + std::to_string(i), std::string(128, 'x'));
+  CHECK(decoded(most, {}));
+  most.emplace("one", "more");
+  CHECK_FALSE(decoded(most, {}));
 }
 
 TEST_CASE("messages_survive_encoding_and_decoding") {

@@ -1,0 +1,33 @@
+// What `doctor` looks at of the folders that the daemons share: whose they are decides what enforcerd can write, and
+// what it cannot replace under hostd's hands.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+
+#include "config/paths.h"
+#include "enforcerctl/doctor_checks.h"
+
+namespace enforcer::ctl {
+
+struct Account {
+  uid_t uid = 0;
+  gid_t gid = 0;
+  friend bool operator==(const Account&, const Account&) = default;
+};
+
+/// Who enforcerd runs as: whoever made its control socket, where only root and enforcerd can have made it; else the
+/// user `fallback` of this host. None: neither is there. Never root.
+[[nodiscard]] std::optional<Account> account_of_enforcerd(const config::Paths& paths,
+                                                          const char* fallback = "enforcer");
+
+/// Those that enforcer-hostd makes. They are mended as it does.
+[[nodiscard]] Check check_folders(const config::Paths& paths, const std::optional<Account>& enforcerd);
+
+/// The folder of the audit log at `path`. It is made, or given back to enforcerd, where root alone can write the folder
+/// around it and it holds nothing but that log.
+[[nodiscard]] Check check_audit_folder(const std::string& path, const std::optional<Account>& enforcerd);
+
+}  // namespace enforcer::ctl
