@@ -1,11 +1,8 @@
 """A lab whose guests are those of the image `docker`, built once into the build folder from Debian's packages: a minute, and root."""
 
-import hashlib
-import os
-import pathlib
 import shutil
+import subprocess
 
-from lib import images
 from lib.expect import Skip
 from lib.lab import REPOSITORY, build_folder
 from lib.processes import wait_for
@@ -18,26 +15,11 @@ COMMAND_SECONDS = 300
 
 
 def docker_image():
-    """The folder with the image. It is built when it is missing or was made of something else than what is here now."""
-    output = f"{build_folder()}/images"
-    made_of, stamp = _digest(), pathlib.Path(f"{output}/docker.made-of")
-    if not (os.path.exists(f"{output}/docker/image.json") and stamp.exists() and stamp.read_text() == made_of):
-        if missing := [program for program in ("mmdebstrap", "mkfs.erofs") if not shutil.which(program)]:
-            raise Skip(f"{', '.join(missing)} missing: deploy/install-packages image-root")
-        print("building the image docker")
-        images.build("docker", output, seconds=IMAGE_SECONDS)
-        stamp.write_text(made_of)
-    return reachable(output)
-
-
-def _digest():
-    """Of all that goes into the image but the packages, of which any will do."""
-    folder, digest = pathlib.Path(f"{REPOSITORY}/vm-images"), hashlib.sha256()
-    for path in [folder / "build", *sorted(folder.glob("builder/*.py")), *sorted(folder.glob("profiles/**/*")), pathlib.Path(images.init())]:
-        if path.is_file():
-            digest.update(f"{path} {path.stat().st_mode}\n".encode() + path.read_bytes())
-    digest.update("".join(sorted(path.name for path in pathlib.Path(images.KERNEL_ROOT).glob("boot/vmlinuz-*"))).encode())
-    return digest.hexdigest()
+    """The folder with the image. deploy/guest-image knows whether what is there is still what would be built."""
+    if missing := [program for program in ("mmdebstrap", "mkfs.erofs") if not shutil.which(program)]:
+        raise Skip(f"{', '.join(missing)} missing: deploy/install-packages image-root")
+    subprocess.run([f"{REPOSITORY}/deploy/guest-image", "docker", build_folder()], check=True, timeout=IMAGE_SECONDS)
+    return reachable(f"{build_folder()}/images")
 
 
 class DockerLab(WorkspaceLab):

@@ -18,13 +18,13 @@ def command(profile, output, *more):
     return [f"{REPOSITORY}/vm-images/build", profile, "--output", output, "--init", init(), "--kernel-root", KERNEL_ROOT, *more]
 
 
-def try_build(profile, output, *more, seconds=SECONDS, **options):
+def try_build(profile, output, *more, **options):
     """The finished process with its output; options: as for subprocess.run."""
-    return subprocess.run(command(profile, output, *more), capture_output=True, text=True, timeout=seconds, **options)
+    return subprocess.run(command(profile, output, *more), capture_output=True, text=True, timeout=SECONDS, **options)
 
 
-def build(profile, output, environment=None, seconds=SECONDS):
+def build(profile, output, environment=None):
     """The same, which must succeed. environment: instead of ours."""
-    done = try_build(profile, output, seconds=seconds, env=environment)
+    done = try_build(profile, output, env=environment)
     if done.returncode != 0:
         raise AssertionError(f"vm-images/build {profile}: {done.stdout}{done.stderr}")
