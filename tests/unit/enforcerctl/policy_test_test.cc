@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "../temporary_folder.h"
 #include "run_with.h"
 
 using namespace enforcer;

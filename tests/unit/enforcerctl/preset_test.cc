@@ -8,6 +8,7 @@
 #include <set>
 
 #include "../control/fake_daemon.h"
+#include "../temporary_folder.h"
 #include "base/files.h"
 #include "enforcerctl/policy_draft.h"
 #include "enforcerctl/preset_rules.h"
@@ -16,7 +17,6 @@
 
 using namespace enforcer;
 using namespace enforcer::ctl;
-using control::testing::TemporaryFolder;
 
 namespace {
 

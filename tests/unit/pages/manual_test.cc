@@ -5,9 +5,9 @@
 
 #include <array>
 #include <cstdio>
-#include <filesystem>
 #include <fstream>
 
+#include "../temporary_folder.h"
 #include "pages/pages.h"
 #include "pages/reference.h"
 
@@ -26,25 +26,10 @@ std::pair<int, std::string> run(const std::string& command) {
 }
 
 /// A folder with the pages that is gone afterwards.
-class Folder {
- public:
-  Folder() {
-    char name[] = "/tmp/enforcer-manual-XXXXXX";
-    REQUIRE(mkdtemp(name) != nullptr);
-    path_ = name;
-    for (const Page& page : manual_pages()) std::ofstream(path_ + "/" + page.path) << page.text;
+struct ManualPages : TemporaryFolder {
+  ManualPages() {
+    for (const Page& page : manual_pages()) write(page.path, page.text);
   }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  [[nodiscard]] std::string file(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
 };
 
 /// Bold letters are written twice, with a backspace between.
@@ -68,7 +53,7 @@ bool has_mandoc() {
 
 TEST_CASE("mandoc_has_nothing_to_say_about_the_manual_pages") {
   if (!has_mandoc()) return;
-  const Folder folder;
+  const ManualPages folder;
   for (const Page& page : manual_pages()) {
     // Pages are the same for every build of a version, so they have no date.
     const auto [status, said] =
@@ -81,7 +66,7 @@ TEST_CASE("mandoc_has_nothing_to_say_about_the_manual_pages") {
 
 TEST_CASE("a_manual_page_shows_every_key_as_it_is_written") {
   if (!has_mandoc()) return;
-  const Folder folder;
+  const ManualPages folder;
   const auto shows = [&](const std::string& name, const std::vector<Section>& sections) {
     const std::string text = without_overstrikes(run("mandoc -T utf8 -O width=200 " + folder.file(name)).second);
     for (const Section& section : sections) {

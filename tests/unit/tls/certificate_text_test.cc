@@ -2,14 +2,12 @@
 #include "tls/certificate_text.h"
 
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
+
+#include "../temporary_folder.h"
 
 namespace enforcer::tls {
 namespace {
@@ -25,14 +23,12 @@ std::string output_of(const std::string& command) {
 
 /// The certificate in PEM; its file is at `path` until the end.
 struct Made {
-  explicit Made(const std::string& subject) : path("/tmp/enforcer-unit-tls-" + std::to_string(getpid()) + ".pem") {
+  explicit Made(const std::string& subject) {
     pem = output_of("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -utf8 -subj '" +
                     subject + "' -keyout /dev/null 2>/dev/null");
-    std::ofstream(path) << pem;
+    path = folder.write("certificate.pem", pem);
   }
-  ~Made() { std::filesystem::remove(path); }
-  Made(const Made&) = delete;
-  Made& operator=(const Made&) = delete;
+  TemporaryFolder folder;
   std::string path, pem;
 };
 
