@@ -35,6 +35,12 @@ const Preset& shipped_preset(std::string_view name) {
   return **found;
 }
 
+PresetValues example_values(const Preset& preset) {
+  PresetValues values;
+  for (const PresetParameter& parameter : preset.parameters) values.emplace(parameter.name, parameter.example);
+  return values;
+}
+
 PresetRules example_rules(const Preset& preset) {
   const auto rules = rules_of(preset, example_values(preset));
   REQUIRE_MESSAGE(rules, (rules ? "" : rules.error().message));

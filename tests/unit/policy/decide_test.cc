@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "fixture.h"
+#include "policy/compile.h"
 
 namespace enforcer::policy::test {
 namespace {
