@@ -3,22 +3,18 @@
 
 #include <doctest/doctest.h>
 
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 
+#include "../shell.h"
 #include "../temporary_folder.h"
 
 namespace enforcer::tls {
 namespace {
 
 std::string output_of(const std::string& command) {
-  std::string text;
-  FILE* pipe = popen(command.c_str(), "r");
-  REQUIRE(pipe != nullptr);
-  for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) text += static_cast<char>(c);
-  REQUIRE(pclose(pipe) == 0);
-  return text;
+  const ShellAnswer answer = shell(command);
+  REQUIRE(answer.status == 0);
+  return answer.out;
 }
 
 /// The certificate in PEM; its file is at `path` until the end.
