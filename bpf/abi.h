@@ -1,5 +1,6 @@
 /* The contract between the BPF programs and userspace: map keys and values, the packet mark, verdicts and drop reasons.
- * Read by both compilers; a change here is a change of kEnforcerAbi, and hostd refuses maps pinned by another version.
+ * Read by both compilers; a change here is a change of ENFORCER_ABI_VERSION, and hostd refuses maps that another
+ * version has pinned.
  *
  * Byte order: every address and port in these structures is in network byte order, every other field in host order.
  */

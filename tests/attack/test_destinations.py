@@ -1,7 +1,4 @@
-"""Destinations: addresses where names belong, addresses that no name may lead to, and ports that no rule means.
-
-The lab: ok.test passes through, mitm.test is intercepted and allowed over clear HTTP too, every name of one label below wild.test is
-allowed."""
+"""Destinations: addresses where names belong, addresses that no name may lead to, and ports that no rule means."""
 
 import re
 import socket
@@ -9,21 +6,12 @@ import socket
 from lib.expect import equal, refused_at_once
 from lib.guest import exchange
 from lib.hostile import LITERALS, METADATA_NAMES, SPELLINGS
-from lib.lab import RULE, Lab, policy
-from lib.naming import blamed, each, get, passes_everywhere, refused_hello, refused_hosts, refused_queries
+from lib.lab import RULE, policy
+from lib.naming import GOOD, NAMES, blamed, each, get, naming_lab, passes_everywhere, refused_hello, refused_hosts, refused_queries
 from lib.oracles import ask, ask_clear, denies, dialled, is_refusal, opened, served
 from lib.processes import wait_for
 from lib.runner import hang_guard
 from lib.tls_hello import client_hello, server_name
-
-NAMES = ("ok.test", f"mitm.test {RULE}", f"mitm.test:80 {RULE}", "*.wild.test")
-ONE_WORKER = {"workers": 1}  # each has its own answers from the DNS
-GOOD = "93.184.216.37"  # the origin of any name below wild.test
-
-
-def lab(*allow, more="", **options):
-    """more: the text that follows the allow rules."""
-    return Lab(policy(*(allow or NAMES)) + more, config={**ONE_WORKER, "limits": {"dnsPerSecond": 2000}}, **options)
 
 
 def test_67_addresses_where_names_belong_and_names_where_addresses_belong():
@@ -40,7 +28,7 @@ def test_67_addresses_where_names_belong_and_names_where_addresses_belong():
         ("ok.test:https", "E0204"), ("ok.test:65536", "E0204"), ("93.184.216.34:0x50", "E0204"),
     ]
     literal = "93.184.216.36"
-    with lab(*NAMES, f"{literal}:7 tcp") as made:
+    with naming_lab(*NAMES, f"{literal}:7 tcp") as made:
         text = policy(*[target for target, _ in targets], name="wrong")
         path = f"{made.folder}/wrong.yaml"
         with open(path, "w") as file:
@@ -73,7 +61,7 @@ def test_72_addresses_as_names():
                "dst_metadata": ["100.100.100.200", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1"],
                "address": ["93.184.216.34", "64:ff9b::5db8:d822"]}
     block = '"[64:ff9b::/96]:7", "0.0.0.0/0:7"'
-    with lab() as made:
+    with naming_lab() as made:
         made.guest.trust_enforcer()
         for number, name in enumerate(LITERALS + SPELLINGS):
             each(refused_hello, made, [name], "name_invalid", to=(("ok.test", "mitm.test")[number % 2],))
@@ -107,7 +95,7 @@ def test_72_addresses_as_names():
 def test_78_right_host_and_wrong_port():
     """A rule is a name, a port and what is spoken there: TLS on 443, clear HTTP on 80, what it says itself elsewhere."""
     ports = (1, 22, 25, 442, 444, 853, 3306, 8080, 8443, 65535)
-    with lab(*NAMES, f"evil.test:8443 {RULE}", guests=("g1", "g2")) as made:
+    with naming_lab(*NAMES, f"evil.test:8443 {RULE}", guests=("g1", "g2")) as made:
         made.guest.trust_enforcer()
         for name, closed in (("ok.test", (80, *ports)), ("mitm.test", ports), ("a.wild.test", (80, *ports)), ("evil.test", (80, 443))):
             address = made.guest.resolve(name)
@@ -161,7 +149,7 @@ def test_79_cloud_metadata():
     """By every address and name it is known under. A rule opens private space, and not this."""
     inside = ("*.inside.test private: true", "*.inside.test:80 private: true", "metadata.google.internal private: true")
     blocks = '    - {name: blocks, to: ["0.0.0.0/0:80", "[::/0]:80"], protocol: tcp, broad: true, private: true}\n'
-    with lab(*NAMES, *inside) as made:
+    with naming_lab(*NAMES, *inside) as made:
         made.guest.trust_enforcer()
         for address, _ in METADATA:  # they exist, and are the host's own
             made.host.ip(f"addr add {address} dev lo")
@@ -283,7 +271,7 @@ GLOBAL = [
 
 def test_81_every_special_range():
     """The whole of both registries. What is global is dialled: the world has these addresses, nobody listens there, and says so."""
-    with lab() as made:
+    with naming_lab() as made:
         made.canary(("0.0.0.0", 443), ("::", 443))
         links = set(re.findall(r"^\d+: ([^:@]+)", made.host.run(["ip", "-o", "link"]).stdout, re.MULTILINE))
         equal(links, {"lo", "to-world"}, "the host has no other way out than the world of this test")

@@ -1,8 +1,5 @@
 """Spellings: one name in many of them, and those that are no name. Each is tried as a DNS query, as the server name of a TLS hello and as
-an HTTP Host, over TLS and in the clear, wherever it can stand there.
-
-The lab: ok.test passes through, mitm.test is intercepted and allowed over clear HTTP too, every name of one label below wild.test is
-allowed."""
+an HTTP Host, over TLS and in the clear, wherever it can stand there."""
 
 import random
 import re
@@ -12,27 +9,18 @@ from lib import dns_client
 from lib.expect import equal, refused_at_once
 from lib.guest import exchange
 from lib.hostile import ENCODED, FOREIGN
-from lib.lab import RULE, Lab, policy
-from lib.naming import blamed, each, get, passes_everywhere, refused_hello, refused_hosts, refused_queries
+from lib.lab import RULE, policy
+from lib.naming import GOOD, NAMES, blamed, each, get, naming_lab, passes_everywhere, refused_hello, refused_hosts, refused_queries
 from lib.oracles import ask, ask_clear, denies, opened, refused_everywhere, served
 from lib.runner import hang_guard
 from lib.tls_hello import client_hello, extension, server_name
-
-NAMES = ("ok.test", f"mitm.test {RULE}", f"mitm.test:80 {RULE}", "*.wild.test")
-ONE_WORKER = {"workers": 1}  # each has its own answers from the DNS
-GOOD = "93.184.216.37"  # the origin of any name below wild.test
-
-
-def lab(*allow, more="", **options):
-    """more: the text that follows the allow rules."""
-    return Lab(policy(*(allow or NAMES)) + more, config={**ONE_WORKER, "limits": {"dnsPerSecond": 2000}}, **options)
 
 
 def test_68_nul_inside_a_name():
     """Whoever compares the whole and whoever stops at NUL read two names."""
     names = [b"evil\0.ok.test", b"ok.test\0", b"ok.test\0.evil.test", b"\0ok.test", b"ok\0.test", b"mitm.test\0", b"mitm.test\0.evil.test",
              b"evil.test\0mitm.test", b"evil\0.mitm.test", b"\0", b"a\0.wild.test"]
-    with lab() as made:
+    with naming_lab() as made:
         made.guest.trust_enforcer()
         each(refused_hello, made, names, "name_invalid")
         refused_queries(made, names)
@@ -51,7 +39,7 @@ def test_69_dots_too_many_and_too_few():
     invalid = [b".", b"..", b"...", b".ok.test", b"..ok.test", b"ok..test", b"ok.test..", b"ok.test...", b".ok.test.", b".mitm.test",
                b"mitm..test", b"mitm.test.."]
     other = [b"ok", b"mitm", b"test", b"test.", b"localhost", b"other.test.", b"evil.test."]
-    with lab(more=deny) as made:
+    with naming_lab(more=deny) as made:
         made.guest.trust_enforcer()
         each(refused_hello, made, invalid, "name_invalid")
         refused_hello(made, b"", "tls_malformed")
@@ -84,7 +72,7 @@ def test_70_large_and_small_letters():
     """Twenty spellings for each kind of rule, and rules that are spelled so themselves."""
     deny = '  deny:\n    - {name: no, to: ["nO.WilD.teST"]}\n'
     allow = ("OK.Test", f"mItM.tEsT {RULE}", f"MITM.test:80 {RULE}", "*.Wild.TEST", "TCP.test:7 tcp")
-    with lab(*allow, more=deny) as made:
+    with naming_lab(*allow, more=deny) as made:
         made.guest.trust_enforcer()
         known = {name: made.guest.resolve(name) for name in ("ok.test", "mitm.test", "a.wild.test", "tcp.test")}
         for name, address in known.items():
@@ -120,7 +108,7 @@ def test_70_large_and_small_letters():
 @hang_guard(240)
 def test_71_names_beyond_ascii():
     """A name is its A-label, whatever it would look like: nothing is mapped, and what people are shown is xn--."""
-    with lab(*NAMES, "xn--bcher-kva.test") as made:
+    with naming_lab(*NAMES, "xn--bcher-kva.test") as made:
         made.guest.trust_enforcer()
         for number, name in enumerate(FOREIGN):
             each(refused_hello, made, [name], "name_invalid", to=(("ok.test", "mitm.test")[number % 2],))
@@ -184,7 +172,7 @@ def test_73_where_labels_begin_and_end():
     narrow = policy(f"mitm.test {RULE}", f"mitm.test:80 {RULE}", *BOUNDARIES)
     matching = [name for names, _ in BOUNDARIES.values() for name in names]
     looking_so = [name for _, names in BOUNDARIES.values() for name in names]
-    with lab("**.test broad: true", f"mitm.test {RULE}") as made:
+    with naming_lab("**.test broad: true", f"mitm.test {RULE}") as made:
         made.guest.trust_enforcer()
         for name in matching + looking_so:
             made.world.records[name] = [GOOD]
@@ -229,7 +217,7 @@ def test_74_more_than_a_host_in_host():
     inside = [host for host in hosts if not set(host) & set(b" \t/?#")]
     authorities = [b"mitm.test@no.test", b"no.test@mitm.test", b"mitm%2etest", b"mitm.test:443,no.test", b"mitm.test\\no.test",
                    b"mitm.test:", b"@mitm.test"]
-    with lab() as made:
+    with naming_lab() as made:
         made.guest.trust_enforcer()
         refused_hosts(made, hosts, "host_invalid")
         with denies(made, "host_invalid", 2 * len(authorities)):
@@ -265,7 +253,7 @@ def test_75_names_too_long():
     long = [long_name(size) for size in (254, 255, 256, 257, 300, 1000, 16_000, 60_000)]
     labels = [b"a" * size + b".wild.test" for size in (64, 65, 127, 128, 191, 192, 255, 256, 10_000)]
     assert [len(name) for name in long] == [254, 255, 256, 257, 300, 1000, 16_000, 60_000]
-    with lab(*NAMES, "**.deep.test") as made:
+    with naming_lab(*NAMES, "**.deep.test") as made:
         made.guest.trust_enforcer()
         each(refused_hello, made, long + labels, "name_invalid")
         most = b"a" * 65_200

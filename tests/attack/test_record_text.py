@@ -1,6 +1,4 @@
-"""What guests write, in records, logs and on terminals: escaped, without their secrets, and without harm to who reads it.
-
-The lab: ok.test passes through, mitm.test is intercepted, both are allowed over clear HTTP too; tcp.test:7 is plain TCP."""
+"""What guests write, in records, logs and on terminals: escaped, without their secrets, and without harm to who reads it."""
 
 import contextlib
 import json
@@ -16,19 +14,12 @@ from lib.audit_log import audit_bytes, decided, numbered, printable
 from lib.expect import equal, refused_at_once
 from lib.guest import exchange
 from lib.hostile import HOSTILE
-from lib.lab import RULE, Lab, policy
+from lib.lab import policy
 from lib.oracles import ask, ask_clear, served
 from lib.processes import Process, wait_for
+from lib.recording import TOKEN, recording_lab
 from lib.runner import hang_guard
 from lib.tls_hello import client_hello, extension, server_name
-
-NAMES = ("ok.test", "ok.test:80", f"mitm.test {RULE}", f"mitm.test:80 {RULE}", "tcp.test:7 tcp")
-EAGER = {"limits": {"dnsPerSecond": 10_000, "decisionsPerMinute": 1_000_000, "requestsPerMinute": 1_000_000}}
-TOKEN = "T0PS3CR3T"
-
-
-def lab(*allow, config=None, **options):
-    return Lab(policy(*(allow or NAMES)), config={**EAGER, **(config or {})}, **options)
 
 
 @contextlib.contextmanager
@@ -77,7 +68,7 @@ def hostile_attempts(made, text):
 
 @hang_guard(240)
 def test_173_control_characters_in_every_field():
-    with lab() as made:
+    with recording_lab() as made:
         for at in range(0, len(HOSTILE), 6):  # identical denials share a record, which takes its second
             attempts = {(text, which): attempt for text in HOSTILE[at:at + 6] for which, attempt in hostile_attempts(made, text).items()}
             with recorded(made, len(attempts), f"{HOSTILE[at:at + 6]}"):
@@ -150,7 +141,7 @@ def quiet(seen, words):
 
 @hang_guard(180)
 def test_174_escape_sequences_for_the_reviewers_terminal():
-    with lab() as made:
+    with recording_lab() as made:
         for text in HOSTILE[:9]:
             for attempt in hostile_attempts(made, text).values():
                 attempt()
@@ -195,7 +186,7 @@ def test_174_escape_sequences_for_the_reviewers_terminal():
 @hang_guard(150)
 def test_180_secrets_of_the_guest_itself():
     """Values of queries, user names and passwords, cookies, fields, bodies; in requests that are allowed, refused and malformed."""
-    with lab() as made:
+    with recording_lab() as made:
         made.guest.trust_enforcer()
         token = TOKEN.encode()
         targets = [b"/?token=%s", b"/?%s", b"/?a=1&token=%s&b", b"/?token=%s=%s", b"/?a[]=%s", b"/a?a=1;token=%s", b"/a?token%%3D%s",
@@ -262,7 +253,7 @@ ODD = [
 @hang_guard(150)
 def test_181_records_with_missing_and_odd_fields():
     """A guest's own, from attempts that end before there is anything to say; then lines in the file that no daemon wrote."""
-    with lab(config={**EAGER, "deadlines": {"classify": "1s"}}) as made:
+    with recording_lab(config={"deadlines": {"classify": "1s"}}) as made:
         pid = made.enforcer.enforcerd.pid
         cut = [b"", b"\x16", b"\x16\x03\x01", client_hello(server_name("ok.test"))[:60], b"G", b"GET", b"GET /", b"GET / HTTP/1.1\r\n",
                b"GET / HTTP/1.1\r\nHost:", b"\0", b"\r\n",

@@ -1,6 +1,4 @@
-"""What was done is what is written, in records and in counters, and nothing of it is cut or counted elsewhere.
-
-The lab: ok.test passes through, mitm.test is intercepted, both are allowed over clear HTTP too; tcp.test:7 is plain TCP."""
+"""What was done is what is written, in records and in counters, and nothing of it is cut or counted elsewhere."""
 
 import contextlib
 import hashlib
@@ -18,27 +16,20 @@ from lib.drops import drop_counts
 from lib.expect import equal, refused_at_once
 from lib.frames import FAMILIES
 from lib.guest import exchange, read_response
-from lib.lab import RULE, Lab, policy
+from lib.lab import RULE
 from lib.links import RawLink
 from lib.oracles import ask, ask_clear, is_refusal, served
 from lib.processes import wait_for
+from lib.recording import EAGER, TOKEN, recording_lab
 from lib.runner import hang_guard
 from lib.tls_hello import client_hello, server_name
-
-NAMES = ("ok.test", "ok.test:80", f"mitm.test {RULE}", f"mitm.test:80 {RULE}", "tcp.test:7 tcp")
-EAGER = {"limits": {"dnsPerSecond": 10_000, "decisionsPerMinute": 1_000_000, "requestsPerMinute": 1_000_000}}
-TOKEN = "T0PS3CR3T"
-
-
-def lab(*allow, config=None, **options):
-    return Lab(policy(*(allow or NAMES)), config={**EAGER, **(config or {})}, **options)
 
 
 @hang_guard(150)
 def test_176_long_values_whose_end_matters():
     rule = 'mitm.test http: [{methods: [GET], paths: ["/public/**"]}]'
     tail, head = "/../../secret/admin", "/public/"
-    with lab(rule, "ok.test", "ok.test:80", "**.wild.test") as made:
+    with recording_lab(rule, "ok.test", "ok.test:80", "**.wild.test") as made:
         made.guest.trust_enforcer()
         equal(made.guest.curl("https://mitm.test/public/x").status, 200)
         made.world.witness.clear()
@@ -89,7 +80,8 @@ def test_176_long_values_whose_end_matters():
 
 @hang_guard(150)
 def test_177_connections_on_the_wire_and_records_one_to_one():
-    with lab("ok.test", "cdn.test", "ok.test:80", f"mitm.test {RULE}", f"mitm.test:80 {RULE}", "tcp.test:7 tcp", watch_audit=True) as made:
+    with recording_lab("ok.test", "cdn.test", "ok.test:80", f"mitm.test {RULE}", f"mitm.test:80 {RULE}", "tcp.test:7 tcp",
+                       watch_audit=True) as made:
         guest = made.guest
         trust = ssl.create_default_context(cafile=made.world.authority.certificate)
         guest.trust_enforcer()
@@ -157,8 +149,8 @@ def test_177_connections_on_the_wire_and_records_one_to_one():
 
 @hang_guard(150)
 def test_178_labels_that_a_guest_would_choose():
-    with lab("ok.test", "ok.test:80", "*.wild.test", f"mitm.test {RULE}", f"mitm.test:80 {RULE}",
-             config={"limits": {**EAGER["limits"], "distinctNamesPerHour": 100_000}}) as made:
+    with recording_lab("ok.test", "ok.test:80", "*.wild.test", f"mitm.test {RULE}", f"mitm.test:80 {RULE}",
+                       config={"limits": {**EAGER["limits"], "distinctNamesPerHour": 100_000}}) as made:
         made.guest.trust_enforcer()
         address = {name: made.guest.resolve(name) for name in ("ok.test", "mitm.test")}
 
@@ -208,7 +200,7 @@ def counters(made, slot):
 def test_179_frames_that_are_not_counted():
     """Every frame in one verdict, every drop under one reason, and what one guest sends in another's name on its own account."""
     steered, neighbour, delivered, rejected, dropped = range(5)
-    with lab(guests=("g1", "g2")) as made, RawLink(made) as link:
+    with recording_lab(guests=("g1", "g2")) as made, RawLink(made) as link:
         inner = gateway(made)
         ends = {name: far_end(made, guest) for name, guest in made.guests.items()}
         slots = {name: int(end[1:]) for name, end in ends.items()}

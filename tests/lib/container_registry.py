@@ -1,13 +1,11 @@
 """A registry of containers' images in the world: Debian's docker-registry behind nginx, which serves only who has its password."""
 
-import contextlib
 import ctypes
 import os
 import shutil
 
 from lib.expect import Skip
 from lib.nginx_server import Nginx
-from lib.processes import wait_for
 from lib.world import SECRET
 
 NAME, USER = "registry.test", "lab"
@@ -43,18 +41,9 @@ class ContainerRegistry:
             file.write(f"{USER}:{bcrypt(SECRET)}\n")
         with open(f"{self.folder}/config.yml", "w") as file:
             file.write(_CONFIG.format(folder=self.folder, port=PORT))
-        self.process = lab.world.start_process(["docker-registry", "serve", f"{self.folder}/config.yml"], "registry.log")
-        wait_for(self._serves, seconds=30, what="the registry to serve")
+        process = lab.world.start_process(["docker-registry", "serve", f"{self.folder}/config.yml"], "registry.log")
+        lab.world.wait_for_program(process, PORT, "/v2/", 401, seconds=30)
         self.front = Nginx(lab, {NAME: {"/": f"http://127.0.0.1:{PORT}"}})
-
-    def _serves(self):
-        assert self.process.alive(), self.process.output()
-        with contextlib.suppress(OSError), self.lab.world.netns.socket() as client:
-            client.settimeout(10)
-            client.connect(("127.0.0.1", PORT))
-            client.sendall(b"GET /v2/ HTTP/1.0\r\nHost: localhost\r\n\r\n")
-            return b" 401 " in client.recv(100)
-        return False
 
     def requests(self, **match):
         """What has arrived: requests(method="GET", status=200)."""

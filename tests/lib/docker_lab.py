@@ -4,7 +4,6 @@ import shutil
 
 from lib import images
 from lib.expect import Skip
-from lib.lab import build_folder
 from lib.processes import wait_for
 from lib.reachable import reachable
 from lib.workspace_lab import WorkspaceLab
@@ -18,9 +17,7 @@ def docker_image():
     """The folder with the image."""
     if missing := [program for program in ("mmdebstrap", "mkfs.erofs") if not shutil.which(program)]:
         raise Skip(f"{', '.join(missing)} missing: deploy/install-packages image-root")
-    output = f"{build_folder()}/images"
-    images.keep("docker", output, IMAGE_SECONDS)
-    return reachable(output)
+    return reachable(images.keep("docker", IMAGE_SECONDS))
 
 
 class DockerLab(WorkspaceLab):

@@ -1,9 +1,7 @@
 """Guests' images, built by vm-images/build with the init of the build that is tested."""
 
 import fcntl
-import hashlib
 import os
-import pathlib
 import subprocess
 
 from lib.lab import REPOSITORY, build_folder
@@ -21,36 +19,26 @@ def command(profile, output, *more):
     return [f"{REPOSITORY}/vm-images/build", profile, "--output", output, "--init", init(), "--kernel-root", KERNEL_ROOT, *more]
 
 
-def try_build(profile, output, *more, seconds=SECONDS, **options):
+def try_build(profile, output, *more, **options):
     """The finished process with its output; options: as for subprocess.run."""
-    return subprocess.run(command(profile, output, *more), capture_output=True, text=True, timeout=seconds, **options)
+    return subprocess.run(command(profile, output, *more), capture_output=True, text=True, timeout=SECONDS, **options)
 
 
-def build(profile, output, environment=None, seconds=SECONDS):
+def build(profile, output, environment=None):
     """The same, which must succeed. environment: instead of ours."""
-    done = try_build(profile, output, seconds=seconds, env=environment)
+    done = try_build(profile, output, env=environment)
     if done.returncode != 0:
         raise AssertionError(f"vm-images/build {profile}: {done.stdout}{done.stderr}")
 
 
-def keep(profile, output, seconds=SECONDS):
-    """The same, unless what is there was made of the same things. Tests that want it at once wait for one of them to build it."""
+def keep(profile, seconds=SECONDS):
+    """The folder of images of the build that is tested, in which this one is as fresh as deploy/guest-image wants it. Tests that want it at
+    once wait for one of them to build it."""
+    output = f"{build_folder()}/images"
     os.makedirs(output, exist_ok=True)
-    stamp = pathlib.Path(f"{output}/{profile}.made-of")
     with open(f"{output}/{profile}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        made_of = _made_of()
-        if not (os.path.exists(f"{output}/{profile}/image.json") and stamp.exists() and stamp.read_text() == made_of):
-            print(f"building the image {profile}")
-            build(profile, output, seconds=seconds)
-            stamp.write_text(made_of)
-
-
-def _made_of():
-    """A digest of all that goes into an image but the packages, of which any will do."""
-    folder, digest = pathlib.Path(f"{REPOSITORY}/vm-images"), hashlib.sha256()
-    for path in [folder / "build", *sorted(folder.glob("builder/*.py")), *sorted(folder.glob("profiles/**/*")), pathlib.Path(init())]:
-        if path.is_file():
-            digest.update(f"{path} {path.stat().st_mode}\n".encode() + path.read_bytes())
-    digest.update("".join(sorted(path.name for path in pathlib.Path(KERNEL_ROOT).glob("boot/vmlinuz-*"))).encode())
-    return digest.hexdigest()
+        done = subprocess.run([f"{REPOSITORY}/deploy/guest-image", profile, build_folder()], capture_output=True, text=True, timeout=seconds)
+    if done.returncode != 0:
+        raise AssertionError(f"deploy/guest-image {profile}: {done.stdout}{done.stderr}")
+    return output

@@ -1,11 +1,23 @@
 """A name said in each way that a guest has: as a DNS query, as the server name of a TLS hello, as the Host of a request over TLS and in the
-clear; and refused in each, or taken in each."""
+clear; and refused in each, or taken in each. With a lab to say it in."""
 
 from lib import dns_client
 from lib.expect import equal
 from lib.guest import exchange
+from lib.lab import RULE, Lab, policy
 from lib.oracles import ask, ask_clear, denies, is_refusal, opened
 from lib.tls_hello import client_hello, server_name
+
+NAMES = ("ok.test", f"mitm.test {RULE}", f"mitm.test:80 {RULE}", "*.wild.test")
+GOOD = "93.184.216.37"  # the origin of any name below wild.test
+
+
+def naming_lab(*allow, more="", **options):
+    """ok.test passes through, mitm.test is intercepted and allowed over clear HTTP too, every name of one label below wild.test is
+    allowed; or what `allow` says. more: the text that follows the allow rules. One worker, because each has its own answers from the
+    DNS."""
+    return Lab(policy(*(allow or NAMES)) + more, config={"workers": 1, "limits": {"dnsPerSecond": 2000}}, **options)
+
 
 def get(host):
     return b"GET / HTTP/1.1\r\nHost: " + host + b"\r\nConnection: close\r\n\r\n"

@@ -1,11 +1,9 @@
 """A package registry of the world: verdaccio, offline, behind nginx. It is installed once, into the build folder."""
 
-import contextlib
 import json
 import os
 
 from lib.npm_package import installed
-from lib.processes import wait_for
 
 VERSION = "6.1.6"  # the last that starts with Node 18 and 20
 PORT = 4873
@@ -36,17 +34,8 @@ class NpmRegistry:
             file.write(_CONFIG.format(folder=self.folder))
         argv = ["env", f"HOME={self.folder}", "node", verdaccio, "--config", f"{self.folder}/config.yaml",
                 "--listen", self.place]
-        self.process = lab.world.start_process(argv, "registry.log")
-        wait_for(self._serves, seconds=90, what="the registry to serve")
-
-    def _serves(self):
-        assert self.process.alive(), self.process.output()
-        with contextlib.suppress(OSError), self.lab.world.netns.socket() as client:
-            client.settimeout(30)
-            client.connect(("127.0.0.1", PORT))
-            client.sendall(b"GET /-/ping HTTP/1.0\r\nHost: localhost\r\n\r\n")
-            return b" 200 " in client.recv(100)
-        return False
+        process = lab.world.start_process(argv, "registry.log")
+        lab.world.wait_for_program(process, PORT, "/-/ping", 200, seconds=90)
 
     def publish(self, folder):
         """From inside the world, straight to the server."""

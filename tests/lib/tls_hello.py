@@ -36,9 +36,6 @@ def client_hello(*extensions, record_size=16384):
     return b"".join(b"\x16\x03\x01" + struct.pack("!H", len(piece)) + piece for piece in pieces)
 
 
-ALERT_ACCESS_DENIED = b"\x15\x03\x03\x00\x02\x02\x31"
-
-
 def is_access_denied(data):
     """A fatal alert access_denied(49), whatever record version it carries."""
     return len(data) >= 7 and data[0] == 0x15 and data[3:7] == b"\x00\x02\x02\x31"

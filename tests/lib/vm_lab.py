@@ -3,7 +3,7 @@
 import json
 
 from lib import images
-from lib.lab import Lab, build_folder, policy
+from lib.lab import Lab, policy
 from lib.processes import wait_for
 from lib.reachable import reachable
 
@@ -12,10 +12,8 @@ BOOT_SECONDS = 120  # of a loaded machine under TCG; an idle one takes three
 
 def vm_lab(*allow, credentials=None, **config):
     """A lab without attached guests that can boot the image `mini`. credentials: as for Lab."""
-    output = f"{build_folder()}/images"
-    images.keep("mini", output)
     return Lab(policy=policy(*allow) if allow else "", guests=(), credentials=credentials,
-               config={"images": {"roots": [reachable(output)]}, **config})
+               config={"images": {"roots": [reachable(images.keep("mini"))]}, **config})
 
 
 def run(lab, *arguments, **options):

@@ -4,6 +4,7 @@ The addresses matter: Enforcer refuses every destination that is not globally ro
 ranges would make every negative test pass for the wrong reason.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -148,6 +149,18 @@ class World:
         process = Process(argv, f"{self.folder}/{log}", namespace or self.netns)
         self.processes.append(process)
         return process
+
+    def wait_for_program(self, process, port, target, status, seconds):
+        """Until it answers so on the loopback of the world."""
+        def answers():
+            assert process.alive(), process.output()
+            with contextlib.suppress(OSError), self.netns.socket() as client:
+                client.settimeout(seconds / 3)
+                client.connect(("127.0.0.1", port))
+                client.sendall(f"GET {target} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+                return f" {status} ".encode() in client.recv(100)
+            return False
+        wait_for(answers, seconds, f"{target} of port {port} to be answered with {status}")
 
     def _write_hosts(self):
         with open(self._hosts, "w") as file:

@@ -6,7 +6,7 @@
 //
 // So each line vouches for its own content, and through `prev` for every line before it. `hash` tells exactly which
 // line somebody edited; `prev` finds one whose `hash` was made anew; the number tells a line that is missing from one
-// that was put in. The first record there ever was has kNoHash before it. Rotated files that are gone leave a chain
+// that was put in. The first record there ever was has ChainHash() before it. Rotated files that are gone leave a chain
 // that begins with a later number, nothing more: what is left still proves itself.
 //
 // There is no key in it. Who may write the files may also make the whole chain anew, head file (head.h) included, and

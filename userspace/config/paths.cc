@@ -2,11 +2,8 @@
 
 namespace enforcer::config {
 
-std::string Paths::gateway_netns_name() const {
-  return "enforcer-" + instance_;
-}
 std::string Paths::gateway_netns() const {
-  return "/run/netns/" + gateway_netns_name();
+  return "/run/netns/enforcer-" + instance_;
 }
 std::string Paths::bpffs() const {
   return "/sys/fs/bpf/enforcer/" + instance_;

@@ -13,9 +13,8 @@ class Paths {
 
   [[nodiscard]] const std::string& instance() const { return instance_; }
 
-  [[nodiscard]] std::string gateway_netns() const;       ///< /run/netns/enforcer-<instance>
-  [[nodiscard]] std::string gateway_netns_name() const;  ///< enforcer-<instance>
-  [[nodiscard]] std::string bpffs() const;               ///< /sys/fs/bpf/enforcer/<instance>, 0700
+  [[nodiscard]] std::string gateway_netns() const;  ///< /run/netns/enforcer-<instance>
+  [[nodiscard]] std::string bpffs() const;          ///< /sys/fs/bpf/enforcer/<instance>, 0700
 
   [[nodiscard]] std::string run_dir() const;         ///< /run/enforcer/<instance>
   [[nodiscard]] std::string hostd_socket() const;    ///< run_dir/hostd.sock

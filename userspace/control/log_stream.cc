@@ -6,6 +6,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <charconv>
 
+#include "audit/filter.h"
 #include "audit/reader.h"
 #include "base/text.h"
 #include "control/json.h"
@@ -17,6 +18,13 @@ namespace {
 
 /// How soon a follower sees a new record.
 constexpr auto kPollInterval = std::chrono::milliseconds(200);
+
+enum class Follow { kNo, kYes };
+
+struct LogQuery {
+  audit::Filter filter;
+  Follow follow = Follow::kNo;
+};
 
 std::unexpected<Error> bad_field(std::string_view name, std::string_view why) {
   return fail(Errc::kInvalid, fmt::format("query field \"{}\" {}", escape_untrusted(name, 64), why));
@@ -99,13 +107,14 @@ asio::awaitable<void> send_records(Service& service, Stream& stream, audit::Read
   co_await end_lines(stream);
 }
 
-}  // namespace
-
+/// kInvalid: a field that there is not, or a malformed value.
 Result<LogQuery> parse_log_query(const Target& target) {
   LogQuery query;
   for (const auto& [name, value] : target.query) TRY_VOID(take_field(query, name, value));
   return query;
 }
+
+}  // namespace
 
 asio::awaitable<void> stream_log(Service& service, Stream& stream, Target target) {
   auto query = parse_log_query(target);

@@ -24,7 +24,7 @@ namespace enforcer::dns {
 enum class Transport : std::uint8_t { kUdp, kTcp };
 
 /// Query types with a meaning here; any other number is possible.
-enum class Type : std::uint16_t { kA = 1, kSoa = 6, kPtr = 12, kAaaa = 28, kHttps = 65 };
+enum class Type : std::uint16_t { kA = 1, kSoa = 6, kAaaa = 28, kHttps = 65 };
 
 enum class ResponseCode : std::uint16_t {
   kNoError = 0,

@@ -235,12 +235,6 @@ Result<PresetValues> parse_preset_values(std::string_view text) {
   return values;
 }
 
-PresetValues example_values(const Preset& preset) {
-  PresetValues values;
-  for (const PresetParameter& parameter : preset.parameters) values.emplace(parameter.name, parameter.example);
-  return values;
-}
-
 std::vector<const PresetParameter*> missing_values(const Preset& preset, const PresetValues& values) {
   std::vector<const PresetParameter*> missing;
   for (const PresetParameter& parameter : preset.parameters) {

@@ -20,9 +20,6 @@ using PresetValues = std::map<std::string, std::vector<std::string>>;
 /// "hosts=a,b" or, with more parameters, "repos=acme/*;refs=refs/heads/x". kInvalid: it is neither, or names one twice.
 Result<PresetValues> parse_preset_values(std::string_view text);
 
-/// The examples of all parameters.
-[[nodiscard]] PresetValues example_values(const Preset& preset);
-
 /// Parameters that have neither a value here nor a default.
 [[nodiscard]] std::vector<const PresetParameter*> missing_values(const Preset& preset, const PresetValues& values);
 

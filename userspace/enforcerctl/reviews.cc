@@ -20,17 +20,12 @@ bool ends_so(std::string_view id, std::string_view ending) {
   return std::ranges::equal(id, ending, {}, ascii::lower, ascii::lower);
 }
 
-}  // namespace
-
-std::string short_id(std::string_view id) {
-  return std::string(id.size() <= kShownEnding ? id : id.substr(id.size() - kShownEnding));
-}
-
 Result<std::vector<control::ReviewInfo>> all_reviews(const Tool& tool) {
   const std::string body = TRY(tool.ask("GET", "/v1/reviews"));
   return control::decode_reviews(body);
 }
 
+/// The one that ends with `text`, in either case.
 Result<control::ReviewInfo> pick_review(const std::vector<control::ReviewInfo>& reviews, std::string_view text) {
   if (text.size() < kShortestEnding) {
     return fail(Errc::kInvalid,
@@ -48,6 +43,12 @@ Result<control::ReviewInfo> pick_review(const std::vector<control::ReviewInfo>& 
   }
   if (found == nullptr) return fail(Errc::kNotFound, fmt::format("no review '{}'", escape_untrusted(text, 64)));
   return *found;
+}
+
+}  // namespace
+
+std::string short_id(std::string_view id) {
+  return std::string(id.size() <= kShownEnding ? id : id.substr(id.size() - kShownEnding));
 }
 
 Result<control::ReviewInfo> find_review(const Tool& tool, std::string_view text) {

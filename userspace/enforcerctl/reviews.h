@@ -15,14 +15,6 @@ namespace enforcer::ctl {
 inline constexpr std::size_t kShownEnding = 8;
 inline constexpr std::size_t kShortestEnding = 6;
 
-/// Every review that the daemon remembers, newest first.
-Result<std::vector<control::ReviewInfo>> all_reviews(const Tool& tool);
-
-/// The one that `text` names: a whole id, or its end, in either case. kNotFound; kConflict: more than one ends so;
-/// kInvalid: too short.
-Result<control::ReviewInfo> pick_review(const std::vector<control::ReviewInfo>& reviews, std::string_view text);
-Result<control::ReviewInfo> find_review(const Tool& tool, std::string_view text);
-
 /// A verdict about the request of `seen` and no other: the daemon's answer, JSON. Errors as of Backend::decide_review.
 Result<std::string> send_verdict(const Tool& tool, control::ReviewDecision::Say say, const control::ReviewInfo& seen,
                                  std::string comment);

@@ -1,31 +1,21 @@
 #include "enforcerctl/support_bundle.h"
 
 #include <fmt/format.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/utsname.h>
 
-#include <array>
-#include <cstdio>
 #include <filesystem>
-#include <memory>
 #include <utility>
 
-#include "base/files.h"
 #include "config/config.h"
 #include "config/masking.h"
+#include "enforcerctl/daemon_metrics.h"
+#include "enforcerctl/host_facts.h"
 #include "enforcerctl/verbs.h"
-#include "net/socket.h"
 #include "policy/loader.h"
 
 namespace enforcer::ctl {
 namespace {
 
 namespace files = std::filesystem;
-
-constexpr auto kMetricsPatience = std::chrono::seconds(5);
-constexpr std::size_t kMostMetrics = std::size_t{16} << 20;
-constexpr std::size_t kMostFact = std::size_t{64} << 10;
 
 /// Remembers what a verb says.
 class BundleTerminal : public Terminal {
@@ -69,60 +59,6 @@ void add_configuration(std::vector<ArchiveFile>& bundle, std::string_view kind, 
   }
 }
 
-/// GET /metrics of the daemon's own listener.
-Result<std::string> fetch_metrics(const Endpoint& listener) {
-  const Deadline deadline = Deadline::after(kMetricsPatience);
-  const auto wait_for = [&](int socket, short events) -> Result<> {
-    pollfd entry{.fd = socket, .events = events, .revents = 0};
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline.remaining());
-    if (poll(&entry, 1, static_cast<int>(left.count())) > 0) return {};
-    return fail(Errc::kTimeout, fmt::format("{} does not answer", listener.to_string()));
-  };
-  const Fd socket = TRY(net::start_connect(listener));
-  TRY_VOID(wait_for(socket.get(), POLLOUT));
-  TRY_VOID(net::finish_connect(socket.get()));
-  constexpr std::string_view kRequest = "GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n";
-  if (send(socket.get(), kRequest.data(), kRequest.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(kRequest.size())) {
-    return fail_errno("the metrics listener");
-  }
-  std::string answer;
-  std::array<char, 16 * 1024> buffer;
-  while (answer.size() < kMostMetrics) {
-    TRY_VOID(wait_for(socket.get(), POLLIN));
-    const ssize_t size = recv(socket.get(), buffer.data(), buffer.size(), 0);
-    if (size < 0) return fail_errno("the metrics listener");
-    if (size == 0) break;
-    answer.append(buffer.data(), static_cast<std::size_t>(size));
-  }
-  return answer;
-}
-
-std::string system_facts() {
-  utsname system{};
-  uname(&system);
-  std::string text = fmt::format("{} {} {} {}\n", system.sysname, system.release, system.version, system.machine);
-  for (const std::string path : {"/etc/os-release", "/proc/meminfo", "/proc/loadavg", "/proc/uptime",
-                                 "/proc/pressure/memory", "/sys/kernel/security/lsm",
-                                 "/proc/sys/kernel/unprivileged_bpf_disabled", "/proc/sys/net/core/bpf_jit_enable"}) {
-    const auto content = read_file(path, kMostFact, LastLink::kFollow);
-    text += fmt::format("\n# {}\n{}", path, content ? *content : content.error().message + "\n");
-  }
-  return text;
-}
-
-/// What the service manager knows. Only these properties: an environment may hold anything.
-std::string unit_states() {
-  constexpr auto kCommand =
-      "systemctl show --no-pager --property=Id,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,"
-      "ActiveEnterTimestamp,MemoryCurrent,TasksCurrent enforcerd.service enforcer-hostd.service 2>&1";
-  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(kCommand, "re"), pclose);
-  if (!pipe) return "systemctl cannot be run\n";
-  std::string text;
-  std::array<char, 4096> buffer;
-  while (const std::size_t size = fread(buffer.data(), 1, buffer.size(), pipe.get())) text.append(buffer.data(), size);
-  return printable_lines(text);
-}
-
 }  // namespace
 
 std::vector<ArchiveFile> collect_bundle(const Tool& tool, unsigned records) {
@@ -149,7 +85,7 @@ std::vector<ArchiveFile> collect_bundle(const Tool& tool, unsigned records) {
   const config::Config config = loaded.config ? *loaded.config : config::Config();
   add_configuration(bundle, "policies", config.policies);
   add_configuration(bundle, "credential-specs", config.credentials);
-  const auto metrics = fetch_metrics(config.metrics.listen);
+  const auto metrics = daemon_metrics(config.metrics.listen);
   bundle.push_back({"metrics.txt", metrics ? *metrics : metrics.error().message + "\n"});
   bundle.push_back({"system.txt", system_facts()});
   bundle.push_back({"units.txt", unit_states()});

@@ -51,13 +51,6 @@ std::string_view to_string(Accelerator accelerator) {
   return accelerator == Accelerator::kKvm ? "kvm" : "tcg";
 }
 
-Result<AcceleratorChoice> parse_accelerator_choice(std::string_view text) {
-  if (text == "auto") return AcceleratorChoice::kAuto;
-  if (text == "kvm") return AcceleratorChoice::kKvm;
-  if (text == "tcg") return AcceleratorChoice::kTcg;
-  return fail(Errc::kInvalid, fmt::format("accelerator must be auto, kvm or tcg, not '{}'", text));
-}
-
 Result<std::optional<gid_t>> kvm_group() {
   struct stat status{};
   if (::stat(kKvmDevice, &status) != 0)

@@ -25,8 +25,6 @@ enum class AcceleratorChoice { kAuto, kKvm, kTcg };
 inline constexpr std::chrono::seconds kKvmProofTime{10};
 
 [[nodiscard]] std::string_view to_string(Accelerator accelerator);  ///< "kvm", "tcg": QEMU's names
-/// "auto", "kvm" or "tcg"; anything else is kInvalid.
-[[nodiscard]] Result<AcceleratorChoice> parse_accelerator_choice(std::string_view text);
 
 /// The group a process needs to open /dev/kvm, or none when everybody may. kUnavailable with the reason: no such
 /// device, or only root may open it.

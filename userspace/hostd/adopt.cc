@@ -33,15 +33,7 @@ Result<> Guests::adopt() {
 }
 
 Result<> Guests::adopt_one(GuestRecord record) {
-  Guest guest{.record = std::move(record),
-              .addresses = {},
-              .wire = {},
-              .netns = {},
-              .join = {},
-              .vm = {},
-              .boot = {},
-              .pause = {},
-              .announced = false};
+  Guest guest{.record = std::move(record)};
   const bool machine = std::holds_alternative<Machine>(guest.record.kind);
   if (auto adopted = machine ? adopt_machine(guest) : adopt_attached(guest); !adopted) {
     if (guest.vm) end_machine(guest);

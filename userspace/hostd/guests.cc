@@ -80,14 +80,7 @@ Result<Guests::Guest*> Guests::add(const Request& request, std::variant<Machine,
                          .ipv6 = addresses.ipv6,
                          .interface_index = 0,
                          .kind = std::move(kind)},
-              .addresses = addresses,
-              .wire = {},
-              .netns = {},
-              .join = {},
-              .vm = {},
-              .boot = {},
-              .pause = {},
-              .announced = false};
+              .addresses = addresses};
   return &guests_.emplace(slot, std::move(guest)).first->second;
 }
 

@@ -125,14 +125,14 @@ class Guests {
   };
   struct Guest {
     GuestRecord record;
-    host::GuestAddresses addresses;
-    std::optional<host::GuestLink> wire;
+    host::GuestAddresses addresses = {};
+    std::optional<host::GuestLink> wire = {};
     // Of a microVM only:
-    std::optional<host::Netns> netns;
-    std::optional<host::TapJoin> join;
-    std::optional<host::MicroVm> vm;
-    std::optional<Boot> boot;
-    std::optional<Pause> pause;
+    std::optional<host::Netns> netns = {};
+    std::optional<host::TapJoin> join = {};
+    std::optional<host::MicroVm> vm = {};
+    std::optional<Boot> boot = {};
+    std::optional<Pause> pause = {};
     std::vector<host::Virtiofsd> servers = {};  ///< of its workspaces
     std::size_t servers_ended = 0;              ///< of them, when that was last looked at
     host::GuestCgroups cgroups = {};

@@ -9,16 +9,7 @@
 #include "abi.h"
 
 namespace enforcer::net {
-
-SocketAddress to_socket_address(const Endpoint& endpoint) {
-  SocketAddress address;
-  auto& v6 = reinterpret_cast<sockaddr_in6&>(address.storage);
-  v6.sin6_family = AF_INET6;
-  v6.sin6_port = htons(static_cast<std::uint16_t>(endpoint.port));
-  std::memcpy(&v6.sin6_addr, endpoint.address.bytes().data(), 16);
-  address.length = sizeof v6;
-  return address;
-}
+namespace {
 
 Endpoint to_endpoint(const sockaddr_storage& storage) {
   if (storage.ss_family == AF_INET) {
@@ -29,6 +20,18 @@ Endpoint to_endpoint(const sockaddr_storage& storage) {
   std::array<std::uint8_t, 16> bytes{};
   std::memcpy(bytes.data(), &v6.sin6_addr, 16);
   return {IpAddress(bytes), Port{ntohs(v6.sin6_port)}};
+}
+
+}  // namespace
+
+SocketAddress to_socket_address(const Endpoint& endpoint) {
+  SocketAddress address;
+  auto& v6 = reinterpret_cast<sockaddr_in6&>(address.storage);
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = htons(static_cast<std::uint16_t>(endpoint.port));
+  std::memcpy(&v6.sin6_addr, endpoint.address.bytes().data(), 16);
+  address.length = sizeof v6;
+  return address;
 }
 
 Result<Endpoint> original_destination(int socket) {

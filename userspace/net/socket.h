@@ -21,7 +21,6 @@ struct SocketAddress {
   [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
 };
 [[nodiscard]] SocketAddress to_socket_address(const Endpoint& endpoint);
-[[nodiscard]] Endpoint to_endpoint(const sockaddr_storage& storage);
 
 /// What the guest dialled: a transparent socket's own address is the original destination.
 Result<Endpoint> original_destination(int socket);

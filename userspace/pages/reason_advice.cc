@@ -151,8 +151,6 @@ ReasonAdvice advice_on(policy::Reason reason) {
       return {"http",
               "[EnforcerSecretLeakBlocked](../deploy/runbooks/EnforcerSecretLeakBlocked.md): the origin echoes what it "
               "is sent."};
-    case kGuestGone:
-      return {"l4, tls, http", "Nothing."};
     case kDatapath:
       return {"-", "The field `drop` says which of [the datapath's drop reasons](../bpf/README.md#drop-reasons)."};
     case kInternal:

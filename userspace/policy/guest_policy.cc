@@ -15,9 +15,6 @@ std::uint64_t GuestPolicy::generation() const {
 bool GuestPolicy::selected() const {
   return compiled_->selected;
 }
-bool GuestPolicy::audit_mode() const {
-  return compiled_->audit;
-}
 const LimitOverrides& GuestPolicy::limits() const {
   return compiled_->limits;
 }

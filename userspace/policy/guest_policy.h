@@ -38,8 +38,7 @@ class GuestPolicy {
   GuestPolicy& operator=(const GuestPolicy&) = delete;
 
   [[nodiscard]] std::uint64_t generation() const;  ///< of the snapshot it was made from
-  [[nodiscard]] bool selected() const;    ///< at least one Policy selects the guest; otherwise everything is denied
-  [[nodiscard]] bool audit_mode() const;  ///< every selecting Policy says `mode: audit`
+  [[nodiscard]] bool selected() const;  ///< at least one Policy selects the guest; otherwise everything is denied
   [[nodiscard]] const LimitOverrides& limits() const;
   /// The rules that can decide about this guest, guardrails included, sorted by policy and rule.
   [[nodiscard]] const std::vector<const RuleInfo*>& rules() const;

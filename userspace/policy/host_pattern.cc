@@ -25,6 +25,14 @@ Split split(std::string_view pattern) {
   return {pattern.substr(0, star), pattern.substr(star + 1)};
 }
 
+/// Does a label pattern ("abc", "*", "a*c") match the literal label?
+bool label_matches(std::string_view pattern, std::string_view label) {
+  if (!has_wildcard(pattern)) return pattern == label;
+  const Split parts = split(pattern);
+  return label.size() > parts.prefix.size() + parts.suffix.size() && label.starts_with(parts.prefix) &&
+         label.ends_with(parts.suffix);
+}
+
 /// Every label that `other` matches is matched by `pattern`.
 bool label_covers(std::string_view pattern, std::string_view other) {
   if (pattern == "*") return true;
@@ -62,13 +70,6 @@ std::string replaced(std::string_view label, std::string_view by) {
 }
 
 }  // namespace
-
-bool label_matches(std::string_view pattern, std::string_view label) {
-  if (!has_wildcard(pattern)) return pattern == label;
-  const Split parts = split(pattern);
-  return label.size() > parts.prefix.size() + parts.suffix.size() && label.starts_with(parts.prefix) &&
-         label.ends_with(parts.suffix);
-}
 
 std::expected<HostPattern, TargetProblem> HostPattern::parse(std::string_view text) {
   const auto problem = [&](Code code, std::string_view why, std::string hint = {}) {

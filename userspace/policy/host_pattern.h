@@ -55,7 +55,4 @@ class HostPattern {
   int wildcards_ = 0;  ///< labels with a wildcard, not counting the leading `**`
 };
 
-/// True when a label pattern ("abc", "*", "a*c") matches the literal label.
-[[nodiscard]] bool label_matches(std::string_view pattern, std::string_view label);
-
 }  // namespace enforcer::policy

@@ -75,7 +75,6 @@ namespace enforcer::policy {
   X(kOriginTimeout, "origin_timeout", "the origin did not answer in time")                                    \
   X(kOriginProtocol, "upstream_proto", "the origin answered something that is not the protocol")              \
   X(kSecretReflected, "secret_reflected", "the response would have carried the credential back")              \
-  X(kGuestGone, "guest_gone", "the guest was removed")                                                        \
   X(kDatapath, "datapath", "dropped by the kernel datapath; the drop reason says why")                        \
   X(kInternal, "internal", "an internal failure, which denies")
 

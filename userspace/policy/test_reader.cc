@@ -80,6 +80,46 @@ void read_host(const YamlNode& node, Draft& draft, Reader& reader) {
   }
 }
 
+/// "api.github.com:443" or "[2001:db8::1]:443"
+void take_connect(std::string_view text, Place place, PolicyTest& into, Reader& reader) {
+  into.text = text;
+  take_target(text, place, into, reader);
+}
+
+/// "GET https://api.github.com/repos/acme/w"
+void take_request(std::string_view text, Place place, PolicyTest& into, Reader& reader) {
+  into.text = text;
+  const auto space = text.find(' ');
+  const std::string_view url = space == std::string_view::npos ? "" : text.substr(space + 1);
+  const bool clear = url.starts_with("http://");
+  if (space == 0 || (!clear && !url.starts_with("https://"))) {
+    reader.report(place, Code::kBadValue, fmt::format("'{}' is not a request", escape_untrusted(text, 128)),
+                  "write GET https://api.github.com/repos");
+    return;
+  }
+  RequestFacts& request = into.request.emplace();
+  request.transport = clear ? RequestFacts::Transport::kClear : RequestFacts::Transport::kTls;
+  request.method = text.substr(0, space);
+  std::string_view rest = url.substr(url.find("//") + 2);
+  rest = rest.substr(0, rest.find('#'));
+  const auto end = rest.find_first_of("/?");
+  std::string authority(rest.substr(0, end));
+  rest.remove_prefix(std::min(end, rest.size()));
+  const auto mark = rest.find('?');
+  if (mark != std::string_view::npos) request.query = rest.substr(mark + 1);
+  request.path = rest.empty() || mark == 0 ? "/" : rest.substr(0, mark);
+  if (!is_normalised_path(request.path)) {
+    reader.report(place, Code::kBadValue,
+                  fmt::format("'{}' is not a normalised path", escape_untrusted(request.path, 128)),
+                  "rules see paths without '//', dot segments and needless escapes");
+  }
+  const auto colon = authority.rfind(':');
+  const auto bracket = authority.rfind(']');
+  const bool has_port = colon != std::string::npos && (bracket == std::string::npos || bracket < colon);
+  if (!has_port) authority += clear ? ":80" : ":443";
+  take_target(authority, place, into, reader);
+}
+
 void take_git(std::string_view text, Place place, PolicyTest& into, Reader& reader) {
   into.text = text;
   auto question = git_question(text);
@@ -98,14 +138,14 @@ constexpr Field<Draft> kTestFields[] = {
      [](const YamlNode& n, Draft& draft, Reader& r) {
        ask(draft, n.place);
        const auto text = read_text(n, "connect", r);
-       if (text) parse_connect(*text, n.place, draft.test, r);
+       if (text) take_connect(*text, n.place, draft.test, r);
      }},
     {"request", Need::kOptional, shape::text("METHOD URL", "^[^ ]+ https?://").like("GET https://api.github.com/repos"),
      "Asks about one request.",
      [](const YamlNode& n, Draft& draft, Reader& r) {
        ask(draft, n.place);
        const auto text = read_text(n, "request", r);
-       if (text) parse_request(*text, n.place, draft.test, r);
+       if (text) take_request(*text, n.place, draft.test, r);
      }},
     {"aws", Need::kOptional, shape::text("service:Action", ":").like("cloudformation:DeleteStack"),
      "Asks as a client of AWS would.",
@@ -168,44 +208,6 @@ void check_qualifiers(const YamlNode& item, Reader& reader) {
 
 std::vector<FieldShape> test_fields() {
   return fields_of<kTestFields>();
-}
-
-void parse_connect(std::string_view text, Place place, PolicyTest& into, Reader& reader) {
-  into.text = text;
-  take_target(text, place, into, reader);
-}
-
-void parse_request(std::string_view text, Place place, PolicyTest& into, Reader& reader) {
-  into.text = text;
-  const auto space = text.find(' ');
-  const std::string_view url = space == std::string_view::npos ? "" : text.substr(space + 1);
-  const bool clear = url.starts_with("http://");
-  if (space == 0 || (!clear && !url.starts_with("https://"))) {
-    reader.report(place, Code::kBadValue, fmt::format("'{}' is not a request", escape_untrusted(text, 128)),
-                  "write GET https://api.github.com/repos");
-    return;
-  }
-  RequestFacts& request = into.request.emplace();
-  request.transport = clear ? RequestFacts::Transport::kClear : RequestFacts::Transport::kTls;
-  request.method = text.substr(0, space);
-  std::string_view rest = url.substr(url.find("//") + 2);
-  rest = rest.substr(0, rest.find('#'));
-  const auto end = rest.find_first_of("/?");
-  std::string authority(rest.substr(0, end));
-  rest.remove_prefix(std::min(end, rest.size()));
-  const auto mark = rest.find('?');
-  if (mark != std::string_view::npos) request.query = rest.substr(mark + 1);
-  request.path = rest.empty() || mark == 0 ? "/" : rest.substr(0, mark);
-  if (!is_normalised_path(request.path)) {
-    reader.report(place, Code::kBadValue,
-                  fmt::format("'{}' is not a normalised path", escape_untrusted(request.path, 128)),
-                  "rules see paths without '//', dot segments and needless escapes");
-  }
-  const auto colon = authority.rfind(':');
-  const auto bracket = authority.rfind(']');
-  const bool has_port = colon != std::string::npos && (bracket == std::string::npos || bracket < colon);
-  if (!has_port) authority += clear ? ":80" : ":443";
-  take_target(authority, place, into, reader);
 }
 
 void read_tests(const YamlNode& node, PolicyDocument& document, Reader& reader) {

@@ -13,10 +13,4 @@ namespace enforcer::policy {
 
 void read_tests(const YamlNode& node, PolicyDocument& document, Reader& reader);
 
-/// A test's question in one line, from the text of a `connect` or of a `request`. Errors are reported at `place`.
-/// "api.github.com:443" or "[2001:db8::1]:443"
-void parse_connect(std::string_view text, Place place, PolicyTest& into, Reader& reader);
-/// "GET https://api.github.com/repos/acme/w"
-void parse_request(std::string_view text, Place place, PolicyTest& into, Reader& reader);
-
 }  // namespace enforcer::policy

@@ -32,6 +32,14 @@ json labels_json(const Labels& labels) {
   return object;
 }
 
+/// By its name, as in FieldFact: is its value a secret, or may it be one?
+bool holds_secret(std::string_view field) {
+  // Authorization and Cookie, and parts of the names that people give to such fields.
+  constexpr std::array<std::string_view, 9> kParts = {"authorization", "cookie",  "token",      "secret", "api-key",
+                                                      "apikey",        "passwor", "credential", "-auth"};
+  return std::ranges::any_of(kParts, [field](std::string_view part) { return field.contains(part); });
+}
+
 json field_json(const policy::FieldFact& field) {
   return {{"name", escape_untrusted(field.name)},
           {"value", holds_secret(field.name) ? fmt::format("[{} octets, not shown]", field.value.size())
@@ -76,13 +84,6 @@ std::string one_line(const json& value) {
 }
 
 }  // namespace
-
-bool holds_secret(std::string_view field) {
-  // Authorization and Cookie, and parts of the names that people give to such fields.
-  constexpr std::array<std::string_view, 9> kParts = {"authorization", "cookie",  "token",      "secret", "api-key",
-                                                      "apikey",        "passwor", "credential", "-auth"};
-  return std::ranges::any_of(kParts, [field](std::string_view part) { return field.contains(part); });
-}
 
 json to_json(const Ticket& ticket) {
   json out;

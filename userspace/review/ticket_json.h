@@ -27,7 +27,4 @@ namespace enforcer::review {
 /// fields and the start of the body are left empty: whoever decides asks for the ticket itself.
 [[nodiscard]] std::string json_line(const Ticket& ticket, std::size_t limit);
 
-/// A field of a request whose value is or may be a secret, by its name as in FieldFact.
-[[nodiscard]] bool holds_secret(std::string_view field);
-
 }  // namespace enforcer::review

@@ -7,16 +7,8 @@
 
 namespace enforcer::tls {
 
-/// RFC 8446 6.2.
-enum class AlertDescription : std::uint8_t {
-  kUnexpectedMessage = 10,
-  kHandshakeFailure = 40,
-  kAccessDenied = 49,
-  kDecodeError = 50,
-  kInternalError = 80,
-  kUnrecognizedName = 112,
-  kNoApplicationProtocol = 120,
-};
+/// RFC 8446 6.2; those that are sent.
+enum class AlertDescription : std::uint8_t { kAccessDenied = 49, kDecodeError = 50 };
 
 using AlertRecord = std::array<std::uint8_t, 7>;
 

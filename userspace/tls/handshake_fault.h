@@ -32,9 +32,4 @@ enum class HandshakeFault : std::uint8_t {
 /// As records and metrics have it; a closed set.
 [[nodiscard]] std::string_view label(HandshakeFault fault);
 
-/// Did the peer show a certificate that we do not accept?
-[[nodiscard]] constexpr bool is_certificate_fault(HandshakeFault fault) {
-  return fault >= HandshakeFault::kCertificateExpired;
-}
-
 }  // namespace enforcer::tls

@@ -42,7 +42,6 @@ class ServerFlight {
   FlightVerdict server_bytes(Bytes arrived);
 
   [[nodiscard]] bool settled() const { return settled_; }
-  [[nodiscard]] bool retry_requested() const { return retries_ > 0; }
   /// A constant text once a call said kClose.
   [[nodiscard]] std::string_view why() const { return why_; }
 

@@ -3,8 +3,6 @@
 
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <memory>
@@ -13,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "../temporary_folder.h"
 #include "audit/lines.h"
 #include "audit/log.h"
 #include "audit/record.h"
@@ -24,25 +23,8 @@ inline const GuestName& guest() {
   return name;
 }
 
-class Folder {
- public:
-  Folder() {
-    char name[] = "/tmp/audit-unit-XXXXXX";
-    REQUIRE(mkdtemp(name) != nullptr);
-    path_ = name;
-  }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  [[nodiscard]] const std::string& path() const { return path_; }
-  [[nodiscard]] std::string log() const { return path_ + "/audit.jsonl"; }
-
- private:
-  std::string path_;
+struct Folder : TemporaryFolder {
+  [[nodiscard]] std::string log() const { return file("audit.jsonl"); }
 };
 
 inline std::string read_file(const std::string& path) {

@@ -6,33 +6,17 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+
+#include "../temporary_folder.h"
 
 namespace enforcer {
 namespace {
 
 namespace fs = std::filesystem;
 
-struct FilesFolder {
-  FilesFolder() {
-    char name[] = "/tmp/enforcer-unit-files-XXXXXX";
-    REQUIRE(mkdtemp(name) != nullptr);
-    path = name;
-  }
-  ~FilesFolder() { fs::remove_all(path); }
-  [[nodiscard]] std::string at(std::string_view name) const { return path + "/" + std::string(name); }
-  std::string path;
-};
-
 constexpr mode_t kPrivate = 0600;
-
-mode_t mode_of(const std::string& path) {
-  struct stat status{};
-  REQUIRE(lstat(path.c_str(), &status) == 0);
-  return status.st_mode & 07777;
-}
 
 Error refusal_to_read(const std::string& path, LastLink link = LastLink::kFollow) {
   const auto text = read_file(path, 100, link);
@@ -43,8 +27,8 @@ Error refusal_to_read(const std::string& path, LastLink link = LastLink::kFollow
 }  // namespace
 
 TEST_CASE("a_file_is_read_whole_up_to_its_limit") {
-  const FilesFolder folder;
-  const std::string path = folder.at("a");
+  const TemporaryFolder folder;
+  const std::string path = folder.file("a");
   for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{99}, std::size_t{100}}) {
     CAPTURE(size);
     std::string content(size, 'a');
@@ -68,27 +52,27 @@ TEST_CASE("what_holds_less_than_its_size_says_is_read_as_it_is") {
 }
 
 TEST_CASE("only_regular_files_are_read_and_links_only_where_they_may_be_there") {
-  const FilesFolder folder;
-  CHECK(refusal_to_read(folder.at("none")).code == Errc::kNotFound);
-  CHECK(refusal_to_read(folder.at("none")).message == folder.at("none") + ": no such file");
-  CHECK(refusal_to_read(folder.path).message == folder.path + ": not a regular file");
-  REQUIRE(mkfifo(folder.at("fifo").c_str(), kPrivate) == 0);
-  CHECK(refusal_to_read(folder.at("fifo")).message == folder.at("fifo") + ": not a regular file");
-  std::ofstream(folder.at("real")) << "content";
-  fs::create_symlink(folder.at("real"), folder.at("link"));
-  CHECK(read_file(folder.at("link"), 100, LastLink::kFollow).value() == "content");
-  CHECK(refusal_to_read(folder.at("link"), LastLink::kRefuse).code != Errc::kNotFound);
+  const TemporaryFolder folder;
+  CHECK(refusal_to_read(folder.file("none")).code == Errc::kNotFound);
+  CHECK(refusal_to_read(folder.file("none")).message == folder.file("none") + ": no such file");
+  CHECK(refusal_to_read(folder.path()).message == folder.path() + ": not a regular file");
+  REQUIRE(mkfifo(folder.file("fifo").c_str(), kPrivate) == 0);
+  CHECK(refusal_to_read(folder.file("fifo")).message == folder.file("fifo") + ": not a regular file");
+  std::ofstream(folder.file("real")) << "content";
+  fs::create_symlink(folder.file("real"), folder.file("link"));
+  CHECK(read_file(folder.file("link"), 100, LastLink::kFollow).value() == "content");
+  CHECK(refusal_to_read(folder.file("link"), LastLink::kRefuse).code != Errc::kNotFound);
 }
 
 TEST_CASE("a_file_is_replaced_whole_with_its_mode") {
-  const FilesFolder folder;
-  const std::string path = folder.at("a");
+  const TemporaryFolder folder;
+  const std::string path = folder.file("a");
   for (const Survives crash : {Survives::kProgram, Survives::kHost}) {
     for (const mode_t mode : {mode_t{0600}, mode_t{0640}}) {
       for (const std::string& content : {std::string("new"), std::string(), std::string(100'000, 'x')}) {
         REQUIRE(write_atomically(path, content, mode, crash));
         CHECK(read_file(path, 100'000, LastLink::kRefuse).value() == content);
-        CHECK(mode_of(path) == mode);
+        CHECK(folder.mode("a") == mode);
         CHECK_FALSE(fs::exists(path + ".new"));
       }
     }
@@ -96,26 +80,26 @@ TEST_CASE("a_file_is_replaced_whole_with_its_mode") {
 }
 
 TEST_CASE("what_a_crash_left_aside_is_written_over_and_a_link_there_is_not_followed") {
-  const FilesFolder folder;
-  const std::string path = folder.at("a");
+  const TemporaryFolder folder;
+  const std::string path = folder.file("a");
   std::ofstream(path + ".new") << "half of something longer";
   REQUIRE(chmod((path + ".new").c_str(), 0666) == 0);
   REQUIRE(write_atomically(path, "whole", kPrivate, Survives::kHost));
   CHECK(read_file(path, 100, LastLink::kRefuse).value() == "whole");
-  CHECK(mode_of(path) == kPrivate);
+  CHECK(folder.mode("a") == kPrivate);
 
-  std::ofstream(folder.at("other")) << "untouched";
-  fs::create_symlink(folder.at("other"), path + ".new");
+  std::ofstream(folder.file("other")) << "untouched";
+  fs::create_symlink(folder.file("other"), path + ".new");
   CHECK_FALSE(write_atomically(path, "more", kPrivate, Survives::kHost));
-  CHECK(read_file(folder.at("other"), 100, LastLink::kRefuse).value() == "untouched");
+  CHECK(read_file(folder.file("other"), 100, LastLink::kRefuse).value() == "untouched");
   CHECK(read_file(path, 100, LastLink::kRefuse).value() == "whole");
   CHECK(fs::is_symlink(path + ".new"));  // what is not ours stays
-  CHECK_FALSE(write_atomically(folder.at("none/a"), "x", kPrivate, Survives::kProgram));
+  CHECK_FALSE(write_atomically(folder.file("none/a"), "x", kPrivate, Survives::kProgram));
 }
 
 TEST_CASE("what_could_not_be_written_whole_leaves_nothing") {
-  const FilesFolder folder;
-  const std::string path = folder.at("a");
+  const TemporaryFolder folder;
+  const std::string path = folder.file("a");
   REQUIRE(write_atomically(path, "old", kPrivate, Survives::kHost));
   rlimit before{};
   REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);

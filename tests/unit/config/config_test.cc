@@ -3,13 +3,12 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <set>
 
+#include "../temporary_folder.h"
 #include "config/paths.h"
 
 namespace enforcer::config {
@@ -255,19 +254,15 @@ TEST_CASE("a_policy_lowers_limits_and_never_raises_them") {
 TEST_CASE("a_named_file_must_exist_and_must_not_be_writable_by_others") {
   CHECK(load_config("/nonexistent/enforcer.yaml").diagnostics.at(0).to_string() ==
         "/nonexistent/enforcer.yaml:1:1: error[E0001]: No such file or directory");
-  char folder[] = "/tmp/unit-config-XXXXXX";
-  REQUIRE(mkdtemp(folder) != nullptr);
-  const std::string path = std::string(folder) + "/enforcer.yaml";
-  std::ofstream(path) << "instance: x\n";
-  REQUIRE(chmod(path.c_str(), 0644) == 0);
+  const TemporaryFolder folder;
+  const std::string path = folder.write("enforcer.yaml", "instance: x\n", 0644);
   const ConfigOutcome good = load_config(path);
   REQUIRE(good.config);
   CHECK(good.config->instance == "x");
   REQUIRE(chmod(path.c_str(), 0666) == 0);
   CHECK(load_config(path).diagnostics.at(0).to_string() ==
         path + ":1:1: error[E0001]: is writable by others than its owner: chmod go-w");
-  CHECK(load_config(folder).diagnostics.at(0).message != "");
-  std::filesystem::remove_all(folder);
+  CHECK(load_config(folder.path()).diagnostics.at(0).message != "");
 }
 
 TEST_CASE("every_path_is_derived_from_the_instance") {

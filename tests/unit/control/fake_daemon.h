@@ -11,11 +11,12 @@
 #include <algorithm>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <fstream>
 #include <functional>
 #include <future>
 #include <thread>
 
+#include "../eventually.h"
+#include "../temporary_folder.h"
 #include "control/client.h"
 #include "control/server.h"
 #include "fake_state.h"
@@ -243,6 +244,7 @@ inline constexpr gid_t kAdminGroup = 4'100'003;
 class FakeDaemon {
  public:
   explicit FakeDaemon(const std::function<void(ServerOptions&)>& adjust = {}) {
+    REQUIRE(chmod(folder.path().c_str(), 0711) == 0);  // other accounts connect, too
     shared.audit_path = folder.file("audit.jsonl");
     ServerOptions options{.socket_path = folder.file("enforcerd.sock"),
                           .groups = {.viewer = kViewerGroup, .reviewer = kReviewerGroup, .admin = kAdminGroup}};
@@ -314,17 +316,6 @@ inline void as_user(uid_t uid, gid_t gid, std::vector<gid_t> groups, const std::
     REQUIRE(syscall(SYS_setresuid, uid, uid, uid) == 0);
     body();
   }).join();
-}
-
-/// Waits for something another thread does.
-inline bool eventually(const std::function<bool()>& condition,
-                       std::chrono::seconds patience = std::chrono::seconds(10)) {
-  const Deadline deadline = Deadline::after(patience);
-  while (!deadline.passed()) {
-    if (condition()) return true;
-    poll(nullptr, 0, 5);
-  }
-  return condition();
 }
 
 inline constexpr std::string_view kAgentPolicy = R"(apiVersion: enforcer.dev/v1

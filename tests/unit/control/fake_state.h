@@ -2,14 +2,11 @@
 #pragma once
 
 #include <doctest/doctest.h>
-#include <sys/stat.h>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <deque>
-#include <filesystem>
-#include <fstream>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -20,28 +17,6 @@
 #include "sample_ticket.h"
 
 namespace enforcer::control::testing {
-
-/// A folder that everybody may pass through and that goes with the object.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = "/tmp/enforcer-unit-control-XXXXXX";
-    REQUIRE(mkdtemp(pattern.data()) != nullptr);
-    chmod(pattern.c_str(), 0711);
-    path_ = pattern;
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  [[nodiscard]] std::string file(std::string_view name) const { return path_ + "/" + std::string(name); }
-  std::string write(std::string_view name, std::string_view text) const {
-    std::ofstream(file(name)) << text;
-    return file(name);
-  }
-
- private:
-  std::string path_;
-};
 
 /// What the guest side of an exec does: gets each frame from the client, and may answer with frames.
 using Script = std::function<std::vector<hostproto::Frame>(const hostproto::Frame&)>;

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "control/json.h"
+#include "control/route.h"
 #include "fake_daemon.h"
 
 using namespace enforcer;

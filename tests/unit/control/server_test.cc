@@ -7,6 +7,7 @@
 
 #include <cstring>
 
+#include "../temporary_folder.h"
 #include "control/json.h"
 #include "fake_daemon.h"
 

@@ -54,7 +54,7 @@ constexpr std::string_view kXml = R"(<AssumeRoleResponse xmlns="https://sts.amaz
   <ResponseMetadata><RequestId>c6104cbe-af31-11e0-8154-cbc7ccf896c7</RequestId></ResponseMetadata>
 </AssumeRoleResponse>)";
 
-constexpr std::string_view kJson = R"({"AssumeRoleResponse":{"AssumeRoleResult":{
+constexpr std::string_view kJsonAnswer = R"({"AssumeRoleResponse":{"AssumeRoleResult":{
   "AssumedRoleUser":{"Arn":"arn:aws:sts::1:assumed-role/demo/x","AssumedRoleId":"A:x"},
   "Credentials":{"AccessKeyId":"ASIAEXAMPLE","Expiration":1.7802756E9,"SecretAccessKey":"sec/ret","SessionToken":"tok+en=="},
   "PackedPolicySize":null,"SourceIdentity":null},"ResponseMetadata":{"RequestId":"r"}}})";
@@ -118,17 +118,17 @@ TEST_CASE("keys_come_as_xml") {
 }
 
 TEST_CASE("keys_come_as_json") {
-  const auto value = read_assume_role_answer(answered(200, kJson), kJune);
+  const auto value = read_assume_role_answer(answered(200, kJsonAnswer), kJune);
   REQUIRE(value.has_value());
   CHECK(value->secret->reveal() == "ASIAEXAMPLE\nsec/ret\ntok+en==");
   CHECK(value->expires == kJune + std::chrono::hours(1));
-  CHECK(keys_of(with(std::string(kJson), "1.7802756E9", "1780275600")) == "ASIAEXAMPLE\nsec/ret\ntok+en==");
-  CHECK(keys_of(with(std::string(kJson), "1.7802756E9", "\"2026-06-01T01:00:00Z\"")) ==
+  CHECK(keys_of(with(std::string(kJsonAnswer), "1.7802756E9", "1780275600")) == "ASIAEXAMPLE\nsec/ret\ntok+en==");
+  CHECK(keys_of(with(std::string(kJsonAnswer), "1.7802756E9", "\"2026-06-01T01:00:00Z\"")) ==
         "ASIAEXAMPLE\nsec/ret\ntok+en==");
 }
 
 TEST_CASE("what_is_no_keys_is_an_error_without_a_byte_of_it") {
-  const std::string json(kJson);
+  const std::string json(kJsonAnswer);
   const std::string xml(kXml);
   for (const std::string& body :
        {std::string(),

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "../temporary_folder.h"
 #include "credentials/helper_packet.h"
 #include "scratch.h"
 
@@ -77,7 +78,7 @@ class Driven {
   std::uint64_t number_ = 0;
 };
 
-pid_t written_pid(const Scratch& scratch, std::string_view name) {
+pid_t written_pid(const TemporaryFolder& scratch, std::string_view name) {
   REQUIRE(eventually([&] { return scratch.read(name).ends_with('\n'); }));
   return static_cast<pid_t>(std::stol(scratch.read(name)));
 }
@@ -85,9 +86,10 @@ pid_t written_pid(const Scratch& scratch, std::string_view name) {
 }  // namespace
 
 TEST_CASE("a_command_gives_a_value_and_an_expiry_when_it_says_one") {
-  const Scratch scratch;
-  Driven helper({{"plain", {"/bin/echo", "tok en"}},
-                 {"json", {scratch.program("j", R"(echo '{"value": "t", "expires": "2100-01-01T00:00:00Z"}')")}}});
+  const TemporaryFolder scratch;
+  Driven helper(
+      {{"plain", {"/bin/echo", "tok en"}},
+       {"json", {write_script(scratch, "j", R"(echo '{"value": "t", "expires": "2100-01-01T00:00:00Z"}')")}}});
   auto said = helper.ask("plain");
   CHECK(said.outcome == Outcome::kValue);
   CHECK(said.text == "tok en");
@@ -99,12 +101,13 @@ TEST_CASE("a_command_gives_a_value_and_an_expiry_when_it_says_one") {
 
 TEST_CASE("a_command_runs_without_shell_environment_input_or_descriptors") {
   setenv("ENFORCER_TEST_TOKEN", "S3CR3T-CANARY", 1);
-  const Scratch scratch;
-  const std::string program = scratch.program(
-      "p", "exec 2>&1; env > " + scratch.at("env") + "; ls -l /proc/self/fd > " + scratch.at("fds") + "; cat > " +
-               scratch.at("stdin") + "; grep -E '^(NoNewPrivs|SigBlk|SigIgn)' /proc/self/status > " +
-               scratch.at("status") + "; ulimit -c > " + scratch.at("core") + "; pwd > " + scratch.at("pwd") +
-               "; echo \"$1\"");
+  const TemporaryFolder scratch;
+  const std::string program =
+      write_script(scratch, "p",
+                   "exec 2>&1; env > " + scratch.file("env") + "; ls -l /proc/self/fd > " + scratch.file("fds") +
+                       "; cat > " + scratch.file("stdin") +
+                       "; grep -E '^(NoNewPrivs|SigBlk|SigIgn)' /proc/self/status > " + scratch.file("status") +
+                       "; ulimit -c > " + scratch.file("core") + "; pwd > " + scratch.file("pwd") + "; echo \"$1\"");
   Driven helper({{"a", {program, "$(id); `id`; *"}}});
   CHECK(helper.ask("a").text == "$(id); `id`; *");
   const std::string environment = scratch.read("env");
@@ -122,13 +125,13 @@ TEST_CASE("a_command_runs_without_shell_environment_input_or_descriptors") {
 }
 
 TEST_CASE("a_name_that_no_credential_file_has_runs_nothing") {
-  const Scratch scratch;
-  Driven helper({{"known", {scratch.program("p", "touch " + scratch.at("ran") + "; echo v")}}});
+  const TemporaryFolder scratch;
+  Driven helper({{"known", {write_script(scratch, "p", "touch " + scratch.file("ran") + "; echo v")}}});
   CHECK(helper.ask("unknown").outcome == Outcome::kNoSuchCredential);
   CHECK(helper.ask("KNOWN").outcome == Outcome::kNoSuchCredential);
-  CHECK_FALSE(std::filesystem::exists(scratch.at("ran")));
+  CHECK_FALSE(std::filesystem::exists(scratch.file("ran")));
   CHECK(helper.ask("known").text == "v");
-  CHECK(std::filesystem::exists(scratch.at("ran")));
+  CHECK(std::filesystem::exists(scratch.file("ran")));
 }
 
 TEST_CASE("what_is_no_request_ends_the_helper") {
@@ -146,12 +149,13 @@ TEST_CASE("what_is_no_request_ends_the_helper") {
 }
 
 TEST_CASE("a_command_that_is_told_something_reads_one_line_and_what_it_prints_is_nobodys_business") {
-  const Scratch scratch;
+  const TemporaryFolder scratch;
   const auto notice = [&](std::string name, const std::string& body) {
-    return ExecSource{.name = name, .argv = {scratch.program(name, body)}, .purpose = ExecSource::Purpose::kNotice};
+    return ExecSource{
+        .name = name, .argv = {write_script(scratch, name, body)}, .purpose = ExecSource::Purpose::kNotice};
   };
   Driven helper({{"value", {"/bin/echo", "v"}}}, {.deadline = std::chrono::milliseconds(2000)},
-                {notice("told", "cat > " + scratch.at("line") + "; printf 'two\nlines\n'"), notice("deaf", "exit 0"),
+                {notice("told", "cat > " + scratch.file("line") + "; printf 'two\nlines\n'"), notice("deaf", "exit 0"),
                  notice("failing", "exit 3"), notice("slow", "sleep 60")});
   // The longest there is: the command need not read it, and nobody stands by while it does.
   const std::string longest = std::string(kMaxInput - 1, 'x') + "\n";
@@ -173,7 +177,7 @@ TEST_CASE("a_command_that_is_told_something_reads_one_line_and_what_it_prints_is
 }
 
 TEST_CASE("a_command_of_the_configuration_runs_whatever_the_credential_files_say") {
-  const Scratch scratch;
+  const TemporaryFolder scratch;
   const std::vector<ExecSource> always = {
       {.name = "told", .argv = {"/bin/true"}, .purpose = ExecSource::Purpose::kNotice}};
   const ExecLoader broken = []() -> Result<std::vector<ExecSource>> { return fail(Errc::kInvalid, "broken"); };
@@ -183,9 +187,9 @@ TEST_CASE("a_command_of_the_configuration_runs_whatever_the_credential_files_say
 }
 
 TEST_CASE("the_table_is_loaded_for_each_request_and_the_last_good_one_stays") {
-  const Scratch scratch;
+  const TemporaryFolder scratch;
   scratch.write("table", "/bin/echo one");
-  Driven helper([path = scratch.at("table")]() -> Result<std::vector<ExecSource>> {
+  Driven helper([path = scratch.file("table")]() -> Result<std::vector<ExecSource>> {
     std::ifstream file(path);
     std::string program;
     std::string argument;
@@ -200,19 +204,19 @@ TEST_CASE("the_table_is_loaded_for_each_request_and_the_last_good_one_stays") {
 }
 
 TEST_CASE("commands_that_fail_are_told_by_how_they_failed_and_never_by_what_they_printed") {
-  const Scratch scratch;
-  Driven helper({{"exit", {scratch.program("exit", "echo S3CR3T-CANARY; echo why >&2; exit 3")}},
-                 {"signal", {scratch.program("signal", "echo S3CR3T-CANARY; kill -SEGV $$")}},
-                 {"garbage", {scratch.program("garbage", "echo '{\"value\": S3CR3T-CANARY'")}},
+  const TemporaryFolder scratch;
+  Driven helper({{"exit", {write_script(scratch, "exit", "echo S3CR3T-CANARY; echo why >&2; exit 3")}},
+                 {"signal", {write_script(scratch, "signal", "echo S3CR3T-CANARY; kill -SEGV $$")}},
+                 {"garbage", {write_script(scratch, "garbage", "echo '{\"value\": S3CR3T-CANARY'")}},
                  {"empty", {"/bin/true"}},
-                 {"lines", {scratch.program("lines", "echo S3CR3T-CANARY; echo S3CR3T-CANARY")}},
-                 {"big", {scratch.program("big", "head -c 70000 /dev/zero | tr '\\0' x")}},
+                 {"lines", {write_script(scratch, "lines", "echo S3CR3T-CANARY; echo S3CR3T-CANARY")}},
+                 {"big", {write_script(scratch, "big", "head -c 70000 /dev/zero | tr '\\0' x")}},
                  {"endless", {"/usr/bin/yes"}},
-                 {"absent", {scratch.at("absent")}},
+                 {"absent", {scratch.file("absent")}},
                  {"relative", {"echo", "v"}},
                  {"none", {}},
                  {"text", {scratch.write("text", "echo v", 0700)}},
-                 {"fits", {scratch.program("fits", "head -c 65536 /dev/zero | tr '\\0' x; echo")}}});
+                 {"fits", {write_script(scratch, "fits", "head -c 65536 /dev/zero | tr '\\0' x; echo")}}});
   const auto failed = [&](const std::string& name) {
     const auto said = helper.ask(name);
     CHECK(said.outcome == Outcome::kFailed);
@@ -226,18 +230,19 @@ TEST_CASE("commands_that_fail_are_told_by_how_they_failed_and_never_by_what_they
   CHECK(failed("lines") == "its command: the value has a line break inside");
   CHECK(failed("big") == "its command printed more than 65536 bytes");
   CHECK(failed("endless") == "its command printed more than 65536 bytes");
-  CHECK(failed("absent") == scratch.at("absent") + " cannot be run: No such file or directory");
+  CHECK(failed("absent") == scratch.file("absent") + " cannot be run: No such file or directory");
   CHECK(failed("relative") == "its command does not begin with an absolute path");
   CHECK(failed("none") == "its command does not begin with an absolute path");
-  CHECK(failed("text") == scratch.at("text") + " cannot be run: Exec format error");  // no shell tries its luck
+  CHECK(failed("text") == scratch.file("text") + " cannot be run: Exec format error");  // no shell tries its luck
   CHECK(helper.ask("fits").text == std::string(65536, 'x'));
 }
 
 TEST_CASE("a_command_that_sleeps_is_killed_at_the_deadline_with_its_children") {
-  const Scratch scratch;
+  const TemporaryFolder scratch;
   Driven helper({{"slow",
-                  {scratch.program("slow", "sleep 600 & echo $! > " + scratch.at("child") + "; echo $$ > " +
-                                               scratch.at("self") + "; trap '' TERM; wait; sleep 600")}},
+                  {write_script(scratch, "slow",
+                                "sleep 600 & echo $! > " + scratch.file("child") + "; echo $$ > " +
+                                    scratch.file("self") + "; trap '' TERM; wait; sleep 600")}},
                  {"quick", {"/bin/echo", "v"}}},
                 {.deadline = std::chrono::milliseconds(1500)});
   const auto slow = helper.request("slow");
@@ -253,8 +258,8 @@ TEST_CASE("a_command_that_sleeps_is_killed_at_the_deadline_with_its_children") {
 }
 
 TEST_CASE("a_grandchild_that_keeps_the_pipe_open_is_not_waited_for_and_killed") {
-  const Scratch scratch;
-  Driven helper({{"a", {scratch.program("p", "sleep 600 & echo $! > " + scratch.at("child") + "; echo v")}}});
+  const TemporaryFolder scratch;
+  Driven helper({{"a", {write_script(scratch, "p", "sleep 600 & echo $! > " + scratch.file("child") + "; echo v")}}});
   const auto began = Monotonic::now();
   CHECK(helper.ask("a").text == "v");
   CHECK(Monotonic::now() - began < std::chrono::seconds(8));
@@ -262,21 +267,21 @@ TEST_CASE("a_grandchild_that_keeps_the_pipe_open_is_not_waited_for_and_killed") 
 }
 
 TEST_CASE("only_so_many_commands_run_or_wait_at_once") {
-  const Scratch scratch;
+  const TemporaryFolder scratch;
   // Each one waits until the test lets it go on, and says that it runs.
-  const std::string gate = "touch $1; while [ ! -e " + scratch.at("open") + " ]; do sleep 0.02; done; echo v";
-  const std::string program = scratch.program("p", gate);
+  const std::string gate = "touch $1; while [ ! -e " + scratch.file("open") + " ]; do sleep 0.02; done; echo v";
+  const std::string program = write_script(scratch, "p", gate);
   std::vector<ExecSource> sources;
-  for (const std::string name : {"a", "b", "c", "d"}) sources.push_back({name, {program, scratch.at("ran-" + name)}});
+  for (const std::string name : {"a", "b", "c", "d"}) sources.push_back({name, {program, scratch.file("ran-" + name)}});
   Driven helper(sources, {.at_once = 2, .waiting = 1});
   for (const std::string name : {"a", "b", "c", "d"}) helper.request(name);
   CHECK(helper.reply()->text == "too many commands are waiting");
-  CHECK(eventually([&] { return std::filesystem::exists(scratch.at("ran-b")); }));
-  CHECK_FALSE(std::filesystem::exists(scratch.at("ran-c")));
+  CHECK(eventually([&] { return std::filesystem::exists(scratch.file("ran-b")); }));
+  CHECK_FALSE(std::filesystem::exists(scratch.file("ran-c")));
   scratch.write("open", "");
   for (int i = 0; i < 3; ++i) CHECK(helper.reply()->text == "v");
-  CHECK(std::filesystem::exists(scratch.at("ran-c")));
-  CHECK_FALSE(std::filesystem::exists(scratch.at("ran-d")));
+  CHECK(std::filesystem::exists(scratch.file("ran-c")));
+  CHECK_FALSE(std::filesystem::exists(scratch.file("ran-d")));
 }
 
 TEST_CASE("the_helper_cannot_be_read_by_its_own_user_and_leaves_no_core") {
@@ -293,15 +298,15 @@ TEST_CASE("the_helper_cannot_be_read_by_its_own_user_and_leaves_no_core") {
 }
 
 TEST_CASE("enforcerds_death_ends_the_helper_and_what_it_runs") {
-  const Scratch scratch;
+  const TemporaryFolder scratch;
   // In the place of enforcerd: a process that starts a helper, lets it run a command, and is killed without warning.
-  const std::string program = scratch.program("p", "echo $$ > " + scratch.at("command") + "; exec sleep 600");
+  const std::string program = write_script(scratch, "p", "echo $$ > " + scratch.file("command") + "; exec sleep 600");
   const pid_t enforcerd = fork();
   if (enforcerd == 0) {
     auto helper =
         Helper::start([&] { return Result<std::vector<ExecSource>>(std::vector<ExecSource>{{"a", {program}}}); });
     if (!helper) _exit(1);
-    std::ofstream(scratch.at("helper")) << helper->pid() << "\n";
+    std::ofstream(scratch.file("helper")) << helper->pid() << "\n";
     const std::string packet = encode_request({1, "a"});
     send(helper->socket(), packet.data(), packet.size(), 0);
     while (true) pause();

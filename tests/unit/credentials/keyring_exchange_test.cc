@@ -35,7 +35,7 @@ struct ExchangeRig {
                                 {.deadline = std::chrono::seconds(5)});
     REQUIRE(helper.has_value());
     helper_pid = helper->pid();
-    keyring.emplace(asking.io, asking.client, Folders{.store = asking.scratch.at("store")}, Environment::take({}),
+    keyring.emplace(asking.io, asking.client, Folders{.store = asking.scratch.file("store")}, Environment::take({}),
                     *std::move(helper));
   }
   ~ExchangeRig() {
@@ -106,7 +106,7 @@ TEST_CASE("keys_of_a_role_are_renewed_for_each_guest_when_it_asks") {
   CHECK(rig.renewed(bot) == "another");
   CHECK(numbering.server.heard().size() == 2);  // nobody has asked for others yet
   CHECK(rig.leased(bot, "g1") == "ASIA3\ns3\nt");
-  std::filesystem::remove(rig.asking.scratch.at("secret"));
+  std::filesystem::remove(rig.asking.scratch.file("secret"));
   CHECK(rig.renewed(bot).contains("no such file"));
   CHECK(rig.leased(bot, "g1").starts_with("error: "));
 }

@@ -7,6 +7,7 @@
 
 #include <boost/asio/detached.hpp>
 
+#include "../temporary_folder.h"
 #include "credentials/command_source.h"
 #include "credentials/helper_packet.h"
 #include "scratch.h"
@@ -27,7 +28,7 @@ class Rig {
  public:
   Rig() {
     auto helper = Helper::start(
-        [folder = scratch.at("")]() -> Result<std::vector<ExecSource>> {
+        [folder = scratch.file("")]() -> Result<std::vector<ExecSource>> {
           std::vector<ExecSource> sources;
           for (const auto& entry : std::filesystem::directory_iterator(folder)) {
             const std::string name = entry.path().filename();
@@ -36,11 +37,13 @@ class Rig {
           return sources;
         },
         {.deadline = std::chrono::seconds(5)},
-        {{.name = "told", .argv = {scratch.program("told.sh", "cat >> " + scratch.at("told"))}, .purpose = kNotice},
+        {{.name = "told",
+          .argv = {write_script(scratch, "told.sh", "cat >> " + scratch.file("told"))},
+          .purpose = kNotice},
          {.name = "deaf", .argv = {"/bin/false"}, .purpose = kNotice}});
     REQUIRE(helper.has_value());
     helper_pid = helper->pid();
-    keyring.emplace(io, client, Folders{.store = scratch.at("store")}, Environment::take({}), *std::move(helper));
+    keyring.emplace(io, client, Folders{.store = scratch.file("store")}, Environment::take({}), *std::move(helper));
   }
   ~Rig() {
     keyring.reset();
@@ -49,7 +52,7 @@ class Rig {
 
   /// A command that counts its runs in FOLDER/NAME.runs and prints what the shell text says.
   policy::CredentialSpec command(const std::string& name, const std::string& text) const {
-    const std::string path = scratch.program(name, "echo run >> " + scratch.at(name + ".runs") + "\n" + text);
+    const std::string path = write_script(scratch, name, "echo run >> " + scratch.file(name + ".runs") + "\n" + text);
     return spec(name, {.kind = Kind::kExec, .argv = {path}});
   }
   [[nodiscard]] std::ptrdiff_t runs(const std::string& name) const {
@@ -76,7 +79,7 @@ class Rig {
     });
   }
 
-  const Scratch scratch;
+  const TemporaryFolder scratch;
   asio::io_context io;
   pid_t helper_pid = 0;
   // Nothing here is asked over a network.
@@ -135,9 +138,9 @@ TEST_CASE("who_cannot_wait_for_a_slow_command_gets_an_error_and_the_next_one_the
 TEST_CASE("a_value_is_renewed_before_it_ends_and_used_meanwhile") {
   Rig rig;
   // From its second run on, the command waits until the test lets it go on.
-  const auto brief =
-      rig.command("brief", "if [ -e " + rig.scratch.at("second") + " ]; then while [ ! -e " + rig.scratch.at("open") +
-                               " ]; do sleep 0.02; done; fi\ntouch " + rig.scratch.at("second") + "\n" + in_seconds(6));
+  const auto brief = rig.command("brief", "if [ -e " + rig.scratch.file("second") + " ]; then while [ ! -e " +
+                                              rig.scratch.file("open") + " ]; do sleep 0.02; done; fi\ntouch " +
+                                              rig.scratch.file("second") + "\n" + in_seconds(6));
   const std::string first = rig.text(brief);
   CHECK(rig.text(brief) == first);
   CHECK(rig.runs("brief") == 1);
@@ -189,7 +192,7 @@ TEST_CASE("a_forgotten_value_is_asked_for_again_and_so_is_one_of_another_command
 
 TEST_CASE("a_failure_that_is_forgotten_does_not_keep_the_command_from_being_asked_again") {
   Rig rig;
-  const auto heals = rig.command("heals", "if [ -e " + rig.scratch.at("healed") + " ]; then echo v; else exit 1; fi");
+  const auto heals = rig.command("heals", "if [ -e " + rig.scratch.file("healed") + " ]; then echo v; else exit 1; fi");
   CHECK(rig.text(heals).starts_with("error: "));
   rig.scratch.write("healed", "");
   CHECK(rig.text(heals).starts_with("error: "));  // the control: it is left alone for a while
@@ -217,7 +220,7 @@ TEST_CASE("a_renewed_value_is_compared_with_the_one_that_was_given_last") {
   CHECK(renewed(file) == "the same");
   rig.keyring->forget("bot");
   CHECK(renewed(file) == "another");
-  std::filesystem::remove(rig.scratch.at("token"));
+  std::filesystem::remove(rig.scratch.file("token"));
   CHECK(renewed(file).starts_with("error: credential bot (credentials.yaml:7): "));
 
   const auto stored = spec("stored", {.kind = Kind::kStored});
@@ -304,7 +307,7 @@ TEST_CASE("keys_that_have_ended_are_unavailable_whatever_their_file_says") {
   CHECK(rig.until([&] { return rig.text(keys).starts_with("error: "); }));
   CHECK(rig.keyring->state_of(keys).kind == State::Kind::kFailing);
   CHECK(rig.keyring->end_of(keys) == end);
-  auto other = file_spec(rig.scratch.at("none"));
+  auto other = file_spec(rig.scratch.file("none"));
   other.inject = keys.inject;
   CHECK_FALSE(rig.keyring->end_of(other).has_value());
   rig.scratch.write("keys", in(60));

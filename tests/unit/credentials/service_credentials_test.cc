@@ -1,6 +1,7 @@
 // What the service manager gave, and what is said when it did not.
 #include "credentials/service_credentials.h"
 
+#include "../temporary_folder.h"
 #include "scratch.h"
 
 using namespace enforcer;
@@ -21,11 +22,11 @@ std::string given_text(ServiceCredentials& source, const std::string& name) {
 }  // namespace
 
 TEST_CASE("a_credential_of_systemd_is_a_file_of_its_folder") {
-  const Scratch scratch;
-  std::filesystem::create_directory(scratch.at("given"));
+  const TemporaryFolder scratch;
+  std::filesystem::create_directory(scratch.file("given"));
   scratch.write("given/model-key", "token\n", 0400);
   scratch.write("outside", std::string(kCanary), 0400);
-  ServiceCredentials source(scratch.at("given"));
+  ServiceCredentials source(scratch.file("given"));
   CHECK(given_text(source, "model-key") == "token");
   CHECK(source.look(given_spec("absent"))->error().code == Errc::kNotFound);
   CHECK(given_text(source, "absent") ==
@@ -36,7 +37,7 @@ TEST_CASE("a_credential_of_systemd_is_a_file_of_its_folder") {
     CHECK(source.look(given_spec(name))->error().code == Errc::kInvalid);
   }
   scratch.write("given/bad", "S3CR3T\nCANARY", 0400);
-  CHECK(given_text(source, "bad") == "error: " + scratch.at("given/bad") + ": the value has a line break inside");
+  CHECK(given_text(source, "bad") == "error: " + scratch.file("given/bad") + ": the value has a line break inside");
 }
 
 TEST_CASE("without_a_folder_of_systemd_there_is_nothing_and_what_to_do_is_said") {

@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "../temporary_folder.h"
 #include "credentials/environment.h"
 #include "credentials/file_source.h"
 #include "scratch.h"
@@ -25,7 +26,7 @@ std::string file_text(FileSource& source, const std::string& path) {
 }  // namespace
 
 TEST_CASE("a_file_gives_its_content_without_one_newline") {
-  const Scratch scratch;
+  const TemporaryFolder scratch;
   FileSource source;
   CHECK(file_text(source, scratch.write("a", "secret")) == "secret");
   CHECK(file_text(source, scratch.write("a", "secret\n")) == "secret");
@@ -35,7 +36,7 @@ TEST_CASE("a_file_gives_its_content_without_one_newline") {
 }
 
 TEST_CASE("attack_151_a_file_with_line_breaks_or_controls_is_no_value") {
-  const Scratch scratch;
+  const TemporaryFolder scratch;
   FileSource source;
   const auto refused = [&](std::string_view text, std::string_view why) {
     const std::string path = scratch.write("a", text);
@@ -55,7 +56,7 @@ TEST_CASE("attack_151_a_file_with_line_breaks_or_controls_is_no_value") {
 }
 
 TEST_CASE("a_file_that_others_can_read_or_write_is_refused_with_what_to_do") {
-  const Scratch scratch;
+  const TemporaryFolder scratch;
   FileSource source;
   for (const mode_t mode : {0600, 0400, 0640, 0440}) {
     CHECK(file_text(source, scratch.write("a", "v", mode)) == "v");
@@ -72,22 +73,22 @@ TEST_CASE("a_file_that_others_can_read_or_write_is_refused_with_what_to_do") {
 }
 
 TEST_CASE("only_regular_files_are_opened_and_no_link_is_followed") {
-  const Scratch scratch;
+  const TemporaryFolder scratch;
   FileSource source;
   const std::string file = scratch.write("file", kCanary);
-  REQUIRE(symlink(file.c_str(), scratch.at("link").c_str()) == 0);
-  REQUIRE(mkfifo(scratch.at("fifo").c_str(), 0600) == 0);
+  REQUIRE(symlink(file.c_str(), scratch.file("link").c_str()) == 0);
+  REQUIRE(mkfifo(scratch.file("fifo").c_str(), 0600) == 0);
   CHECK(file_text(source, file) == kCanary);
-  CHECK(file_text(source, scratch.at("link")).contains("is a symbolic link: name the file itself"));
-  CHECK(file_text(source, scratch.at("fifo")).contains("not a regular file"));
-  CHECK(file_text(source, scratch.at("")).contains("not a regular file"));
+  CHECK(file_text(source, scratch.file("link")).contains("is a symbolic link: name the file itself"));
+  CHECK(file_text(source, scratch.file("fifo")).contains("not a regular file"));
+  CHECK(file_text(source, scratch.file("")).contains("not a regular file"));
   CHECK(file_text(source, "/dev/null").contains("not a regular file"));
-  const auto missing = source.look(file_spec(scratch.at("missing")));
+  const auto missing = source.look(file_spec(scratch.file("missing")));
   CHECK(missing->error().code == Errc::kNotFound);
 }
 
 TEST_CASE("a_rotated_file_is_read_at_the_next_request") {
-  const Scratch scratch;
+  const TemporaryFolder scratch;
   FileSource source;
   boost::asio::io_context io;
   const std::string path = scratch.write("a", "one\n");
@@ -102,7 +103,7 @@ TEST_CASE("a_rotated_file_is_read_at_the_next_request") {
 
   SUBCASE("renamed_into_place") {
     scratch.write("b", "two\n");
-    std::filesystem::rename(scratch.at("b"), path);
+    std::filesystem::rename(scratch.file("b"), path);
     CHECK(secret()->reveal() == "two");
   }
   SUBCASE("written_in_place_with_the_same_size_at_once") {
@@ -123,7 +124,7 @@ TEST_CASE("a_rotated_file_is_read_at_the_next_request") {
 }
 
 TEST_CASE("a_file_that_does_not_change_is_read_once") {
-  const Scratch scratch;
+  const TemporaryFolder scratch;
   FileSource source;
   const std::string path = scratch.write("a", "one");
   const auto look = [&] { return (*source.look(file_spec(path)))->secret; };

@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include "../temporary_folder.h"
 #include "credentials/sealed_text.h"
 #include "scratch.h"
 
@@ -27,11 +28,6 @@ policy::CredentialSpec key_pair_spec() {
   made.inject.push_back({.as = policy::CredentialSpec::Injection::As::kSigV4});
   return made;
 }
-mode_t mode_of(const std::string& path) {
-  struct stat file{};
-  REQUIRE(stat(path.c_str(), &file) == 0);
-  return file.st_mode & 07777;
-}
 Secret octets_of_key(char first) {
   std::string key(kSealKeySize, '\0');
   for (std::size_t i = 0; i < key.size(); ++i) key[i] = static_cast<char>(first + static_cast<char>(i));
@@ -45,29 +41,29 @@ std::string unsealed(const Secret& key, std::string_view name, std::string_view 
 }  // namespace
 
 TEST_CASE("the_store_keeps_values_for_its_owner_alone") {
-  const Scratch scratch;
-  Store store(scratch.at("credentials"), std::nullopt);
+  const TemporaryFolder scratch;
+  Store store(scratch.file("credentials"), std::nullopt);
   CHECK(stored_text(store) == "error: nothing is stored: 'enforcerctl credential set bot'");
   CHECK(store.erase("bot").error().code == Errc::kNotFound);
-  CHECK_FALSE(std::filesystem::exists(scratch.at("credentials.key")));  // looking makes nothing
+  CHECK_FALSE(std::filesystem::exists(scratch.file("credentials.key")));  // looking makes nothing
 
   REQUIRE(put(store, "one"));
   CHECK(stored_text(store) == "one");
-  CHECK(mode_of(scratch.at("credentials/bot")) == 0600);
-  CHECK(mode_of(scratch.at("credentials.key")) == 0600);
-  CHECK(mode_of(scratch.at("credentials")) == 0700);
+  CHECK(scratch.mode("credentials/bot") == 0600);
+  CHECK(scratch.mode("credentials.key") == 0600);
+  CHECK(scratch.mode("credentials") == 0700);
 
   REQUIRE(put(store, "two"));
   CHECK(stored_text(store) == "two");
-  Store again(scratch.at("credentials"), std::nullopt);
+  Store again(scratch.file("credentials"), std::nullopt);
   CHECK(stored_text(again) == "two");  // after a restart
   REQUIRE(store.erase("bot"));
   CHECK(store.look(spec("bot", {.kind = Kind::kStored}))->error().code == Errc::kNotFound);
 }
 
 TEST_CASE("the_store_writes_nowhere_else") {
-  const Scratch scratch;
-  Store store(scratch.at("credentials"), std::nullopt);
+  const TemporaryFolder scratch;
+  Store store(scratch.file("credentials"), std::nullopt);
   for (const std::string name : {"", ".", "..", "../x", "a/b", ".hidden", "a b", "a\n"}) {
     CAPTURE(name);
     CHECK(put(store, "v", name).error().code == Errc::kInvalid);
@@ -75,21 +71,21 @@ TEST_CASE("the_store_writes_nowhere_else") {
   }
   CHECK(put(store, "v", "a.b_c-D9").has_value());
   // A folder that others can enter, or that is a link to somewhere else.
-  std::filesystem::create_directory(scratch.at("open"));
-  chmod(scratch.at("open").c_str(), 0755);
-  Store open(scratch.at("open"), std::nullopt);
+  std::filesystem::create_directory(scratch.file("open"));
+  chmod(scratch.file("open").c_str(), 0755);
+  Store open(scratch.file("open"), std::nullopt);
   CHECK(put(open, "v").error().message.contains("mode 0700"));
-  REQUIRE(symlink(scratch.at("credentials").c_str(), scratch.at("link").c_str()) == 0);
-  Store link(scratch.at("link"), std::nullopt);
+  REQUIRE(symlink(scratch.file("credentials").c_str(), scratch.file("link").c_str()) == 0);
+  Store link(scratch.file("link"), std::nullopt);
   CHECK(put(link, "v").error().code == Errc::kDenied);
   // What a crash left is replaced, not written through.
-  REQUIRE(symlink("/dev/full", scratch.at("credentials/.a.new").c_str()) == 0);
+  REQUIRE(symlink("/dev/full", scratch.file("credentials/.a.new").c_str()) == 0);
   CHECK(put(store, "v", "a").has_value());
 }
 
 TEST_CASE("no_byte_of_a_value_is_on_the_disk") {
-  const Scratch scratch;
-  Store store(scratch.at("credentials"), std::nullopt);
+  const TemporaryFolder scratch;
+  Store store(scratch.file("credentials"), std::nullopt);
   REQUIRE(put(store, kCanary));
   const std::string file = scratch.read("credentials/bot");
   CHECK(file.size() == 8 + 12 + kCanary.size() + 16);
@@ -102,8 +98,8 @@ TEST_CASE("no_byte_of_a_value_is_on_the_disk") {
 }
 
 TEST_CASE("the_key_is_made_once_and_never_written_again") {
-  const Scratch scratch;
-  Store store(scratch.at("credentials"), std::nullopt);
+  const TemporaryFolder scratch;
+  Store store(scratch.file("credentials"), std::nullopt);
   REQUIRE(put(store, "v"));
   const std::string key = scratch.read("credentials.key");
   REQUIRE(put(store, "w"));
@@ -121,11 +117,11 @@ TEST_CASE("the_key_is_made_once_and_never_written_again") {
 }
 
 TEST_CASE("a_value_under_another_key_is_an_error_that_says_what_to_do") {
-  const Scratch scratch;
-  REQUIRE(put(*std::make_unique<Store>(scratch.at("credentials"), std::nullopt), kCanary));
+  const TemporaryFolder scratch;
+  REQUIRE(put(*std::make_unique<Store>(scratch.file("credentials"), std::nullopt), kCanary));
   const std::string key = scratch.read("credentials.key");
   const auto said = [&] {
-    Store store(scratch.at("credentials"), std::nullopt);
+    Store store(scratch.file("credentials"), std::nullopt);
     return stored_text(store);
   };
   CHECK(said() == kCanary);
@@ -133,23 +129,23 @@ TEST_CASE("a_value_under_another_key_is_an_error_that_says_what_to_do") {
   other[0] = static_cast<char>(other[0] ^ 1);
   scratch.write("credentials.key", other);
   CHECK(said() ==
-        "error: " + scratch.at("credentials/bot") +
+        "error: " + scratch.file("credentials/bot") +
             ": it cannot be decrypted: the key is another one than it was stored under, or the file was changed or "
             "renamed: 'enforcerctl credential set bot' again");
-  std::filesystem::remove(scratch.at("credentials.key"));
-  CHECK(said().contains("it cannot be decrypted: " + scratch.at("credentials.key") + ": no such file"));
+  std::filesystem::remove(scratch.file("credentials.key"));
+  CHECK(said().contains("it cannot be decrypted: " + scratch.file("credentials.key") + ": no such file"));
   scratch.write("credentials.key", key);
   CHECK(said() == kCanary);
   // A new key is in force without a restart, for what is set from then on.
-  Store store(scratch.at("credentials"), std::nullopt);
+  Store store(scratch.file("credentials"), std::nullopt);
   scratch.write("credentials.key", other);
   REQUIRE(put(store, "new"));
   CHECK(stored_text(store) == "new");
 }
 
 TEST_CASE("a_stored_file_that_was_changed_renamed_or_is_plain_is_no_value") {
-  const Scratch scratch;
-  Store store(scratch.at("credentials"), std::nullopt);
+  const TemporaryFolder scratch;
+  Store store(scratch.file("credentials"), std::nullopt);
   REQUIRE(put(store, kCanary));
   const std::string file = scratch.read("credentials/bot");
   for (std::size_t at = 0; at < file.size(); ++at) {
@@ -171,33 +167,33 @@ TEST_CASE("a_stored_file_that_was_changed_renamed_or_is_plain_is_no_value") {
 }
 
 TEST_CASE("the_service_managers_key_goes_before_our_own") {
-  const Scratch scratch;
-  std::filesystem::create_directory(scratch.at("given"));
-  Store ours(scratch.at("credentials"), scratch.at("given"));
+  const TemporaryFolder scratch;
+  std::filesystem::create_directory(scratch.file("given"));
+  Store ours(scratch.file("credentials"), scratch.file("given"));
   REQUIRE(put(ours, "v", "old"));  // none was given
-  CHECK(std::filesystem::exists(scratch.at("credentials.key")));
+  CHECK(std::filesystem::exists(scratch.file("credentials.key")));
   scratch.write("given/enforcer-store-key", std::string(32, 'k'), 0400);
-  Store store(scratch.at("credentials"), scratch.at("given"));
+  Store store(scratch.file("credentials"), scratch.file("given"));
   CHECK(stored_text(store, "old").contains("the key is another one"));
   REQUIRE(put(store, "v"));
   CHECK(stored_text(store) == "v");
   CHECK(unsealed(*Secret::copy_of(std::string(32, 'k')), "bot", scratch.read("credentials/bot")) == "v");
   // One that cannot be used is not passed over for a lesser one.
   scratch.write("given/enforcer-store-key", std::string(31, 'k'), 0400);
-  Store broken(scratch.at("credentials"), scratch.at("given"));
+  Store broken(scratch.file("credentials"), scratch.file("given"));
   CHECK(stored_text(broken).contains("has 32 bytes"));
   CHECK(stored_text(broken, "old").contains("has 32 bytes"));
   CHECK_FALSE(put(broken, "v").has_value());
 
-  std::filesystem::remove(scratch.at("credentials.key"));
+  std::filesystem::remove(scratch.file("credentials.key"));
   scratch.write("given/enforcer-store-key", std::string(32, 'k'), 0400);
   REQUIRE(put(store, "v"));
-  CHECK_FALSE(std::filesystem::exists(scratch.at("credentials.key")));
+  CHECK_FALSE(std::filesystem::exists(scratch.file("credentials.key")));
 }
 
 TEST_CASE("what_is_stored_has_the_shape_that_the_credential_wants") {
-  const Scratch scratch;
-  Store store(scratch.at("credentials"), std::nullopt);
+  const TemporaryFolder scratch;
+  Store store(scratch.file("credentials"), std::nullopt);
   const auto keys = key_pair_spec();
   const auto set = [&](std::string_view text) { return store.set(keys, *Secret::copy_of(text)); };
   CHECK(set("only-an-id").error().message == "the secret access key is missing");
@@ -231,8 +227,8 @@ TEST_CASE("a_sealed_text_is_what_others_make_of_the_same") {
 }
 
 TEST_CASE("the_largest_value_can_be_stored") {
-  const Scratch scratch;
-  Store store(scratch.at("credentials"), std::nullopt);
+  const TemporaryFolder scratch;
+  Store store(scratch.file("credentials"), std::nullopt);
   const std::string big(Secret::kMaxSize, 'x');
   REQUIRE(put(store, big));
   CHECK(stored_text(store) == big);

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <mutex>
 
+#include "../temporary_folder.h"
 #include "../tls/pki.h"
 #include "credentials/https_client.h"
 #include "net/socket.h"
@@ -177,7 +178,7 @@ struct Asking {
     return run(client.ask(std::move(request), Deadline::after(patience)));
   }
 
-  Scratch scratch;
+  TemporaryFolder scratch;
   boost::asio::io_context io;
   std::unique_ptr<net::Poller> poller = net::Poller::make(io).value();
   net::TimerWheel wheel;

@@ -78,11 +78,11 @@ TEST_CASE("a_token_file_that_cannot_be_used_is_named_and_nobody_is_asked") {
   ToyHttps server([](const std::string&) { return kv_reply("p1"); });
   Asking asking(server);
   VaultSource source(asking.client);
-  const auto missing = vault_spec(asking.scratch.at("none"));
+  const auto missing = vault_spec(asking.scratch.file("none"));
   const auto value = asking.run(source.read(missing, Deadline::after(std::chrono::seconds(20))));
   REQUIRE_FALSE(value.has_value());
   CHECK(value.error().code == Errc::kUnavailable);  // not kNotFound: that would be the secret
-  CHECK(value.error().message.contains(asking.scratch.at("none")));
+  CHECK(value.error().message.contains(asking.scratch.file("none")));
   const auto open = vault_spec(asking.scratch.write("open", "hvs.good", 0644));
   CHECK(read_once(asking, source, open).contains("everybody can read it"));
   CHECK(server.connections() == 0);

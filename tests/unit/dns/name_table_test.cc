@@ -9,10 +9,10 @@
 #include <atomic>
 #include <csignal>
 #include <filesystem>
-#include <fstream>
 #include <thread>
 #include <vector>
 
+#include "../temporary_folder.h"
 #include "dns_bytes.h"
 
 using namespace enforcer;
@@ -23,29 +23,12 @@ namespace {
 
 const SyntheticBlocks kBlocks{*Cidr::parse("198.18.0.0/15"), *Cidr::parse("fd77:5::/64")};
 
-/// A folder of its own for each test.
-struct Folder {
-  Folder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "dns-name-table-XXXXXX").string();
-    REQUIRE(mkdtemp(pattern.data()) != nullptr);
-    path = pattern;
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  [[nodiscard]] std::string file() const { return path + "/names"; }
-  [[nodiscard]] std::string contents() const {
-    std::ifstream in(file());
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
-  void write(std::string_view text) const { std::ofstream(file()) << text; }
-  std::string path;
-};
-
 HostName name(std::string_view text) {
   return *HostName::parse(text);
 }
 
-std::unique_ptr<NameTable> open_table(const Folder& folder) {
-  auto table = NameTable::open(kBlocks, folder.file());
+std::unique_ptr<NameTable> open_table(const TemporaryFolder& folder) {
+  auto table = NameTable::open(kBlocks, folder.file("names"));
   if (!table) FAIL(table.error().message);
   return *std::move(table);
 }
@@ -61,7 +44,7 @@ std::string issue(NameTable& table, std::string_view text) {
 }  // namespace
 
 TEST_CASE("each_name_gets_one_address_of_each_family_for_ever") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const auto table = open_table(folder);
   CHECK(issue(*table, "ok.test") == "198.18.0.1");
   CHECK(issue(*table, "cdn.test") == "198.18.0.2");
@@ -75,7 +58,7 @@ TEST_CASE("each_name_gets_one_address_of_each_family_for_ever") {
 }
 
 TEST_CASE("an_address_that_was_not_issued_has_no_name") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const auto table = open_table(folder);
   issue(*table, "ok.test");
   for (const char* address :
@@ -91,27 +74,27 @@ TEST_CASE("an_address_that_was_not_issued_has_no_name") {
 }
 
 TEST_CASE("invariant_11_a_restart_finds_every_address_again") {
-  const Folder folder;
+  const TemporaryFolder folder;
   {
     const auto table = open_table(folder);
     issue(*table, "ok.test");
     issue(*table, "cdn.test");
   }
-  CHECK(folder.contents() == "198.18.0.1 fd77:5::1 ok.test\n198.18.0.2 fd77:5::2 cdn.test\n");
+  CHECK(folder.read("names") == "198.18.0.1 fd77:5::1 ok.test\n198.18.0.2 fd77:5::2 cdn.test\n");
   const auto table = open_table(folder);
   CHECK(table->name_of(ip("198.18.0.1")) == name("ok.test"));
   CHECK(issue(*table, "cdn.test") == "198.18.0.2");
   CHECK(issue(*table, "new.test") == "198.18.0.3");
-  CHECK(folder.contents().ends_with("\n198.18.0.3 fd77:5::3 new.test\n"));
+  CHECK(folder.read("names").ends_with("\n198.18.0.3 fd77:5::3 new.test\n"));
 }
 
 TEST_CASE("a_torn_last_line_is_dropped_and_its_address_is_issued_again") {
-  const Folder folder;
-  folder.write("198.18.0.1 fd77:5::1 ok.test\n198.18.0.2 fd77:5::2 torn.te");
+  const TemporaryFolder folder;
+  folder.write("names", "198.18.0.1 fd77:5::1 ok.test\n198.18.0.2 fd77:5::2 torn.te");
   const auto table = open_table(folder);
   CHECK(table->size() == 1);
   CHECK(issue(*table, "cdn.test") == "198.18.0.2");
-  CHECK(folder.contents() == "198.18.0.1 fd77:5::1 ok.test\n198.18.0.2 fd77:5::2 cdn.test\n");
+  CHECK(folder.read("names") == "198.18.0.1 fd77:5::1 ok.test\n198.18.0.2 fd77:5::2 cdn.test\n");
 }
 
 TEST_CASE("anything_else_that_is_not_what_we_wrote_is_refused_with_its_line") {
@@ -122,38 +105,36 @@ TEST_CASE("anything_else_that_is_not_what_we_wrote_is_refused_with_its_line") {
         "198.018.0.2 fd77:5::2 cdn.test\n", "198.18.0.2 fd77:5::3 cdn.test\n", "198.18.0.2 cdn.test\n",
         "198.18.0.2 fd77:5::02 cdn.test\n"}) {
     CAPTURE(second);
-    const Folder folder;
-    folder.write("198.18.0.1 fd77:5::1 ok.test\n" + std::string(second));
-    const auto table = NameTable::open(kBlocks, folder.file());
+    const TemporaryFolder folder;
+    folder.write("names", "198.18.0.1 fd77:5::1 ok.test\n" + std::string(second));
+    const auto table = NameTable::open(kBlocks, folder.file("names"));
     REQUIRE_FALSE(table.has_value());
     CHECK(table.error().code == Errc::kInvalid);
-    CHECK(table.error().message.starts_with(folder.file() + ":2: "));
+    CHECK(table.error().message.starts_with(folder.file("names") + ":2: "));
   }
 }
 
 TEST_CASE("a_file_from_another_block_is_refused") {
-  const Folder folder;
-  folder.write("198.18.0.1 fd77:5::1 ok.test\n");
-  CHECK_FALSE(NameTable::open({*Cidr::parse("10.99.0.0/16"), kBlocks.ipv6}, folder.file()).has_value());
-  CHECK_FALSE(NameTable::open({kBlocks.ipv4, *Cidr::parse("fd77:6::/64")}, folder.file()).has_value());
-  CHECK(NameTable::open(kBlocks, folder.file()).has_value());
+  const TemporaryFolder folder;
+  folder.write("names", "198.18.0.1 fd77:5::1 ok.test\n");
+  CHECK_FALSE(NameTable::open({*Cidr::parse("10.99.0.0/16"), kBlocks.ipv6}, folder.file("names")).has_value());
+  CHECK_FALSE(NameTable::open({kBlocks.ipv4, *Cidr::parse("fd77:6::/64")}, folder.file("names")).has_value());
+  CHECK(NameTable::open(kBlocks, folder.file("names")).has_value());
 }
 
 TEST_CASE("refuses_a_link_a_folder_and_a_block_that_is_too_small") {
-  const Folder folder;
-  std::filesystem::create_symlink("/etc/hostname", folder.file());
-  CHECK_FALSE(NameTable::open(kBlocks, folder.file()).has_value());
-  CHECK_FALSE(NameTable::open(kBlocks, folder.path).has_value());
-  CHECK_FALSE(NameTable::open({*Cidr::parse("198.18.0.0/20"), kBlocks.ipv6}, folder.path + "/small").has_value());
-  CHECK_FALSE(NameTable::open({kBlocks.ipv4, *Cidr::parse("fd77:5::/116")}, folder.path + "/small").has_value());
-  CHECK(NameTable::open({*Cidr::parse("198.18.0.0/19"), kBlocks.ipv6}, folder.path + "/enough").has_value());
-  struct stat status{};
-  REQUIRE(stat((folder.path + "/enough").c_str(), &status) == 0);
-  CHECK((status.st_mode & 0777) == 0600);
+  const TemporaryFolder folder;
+  std::filesystem::create_symlink("/etc/hostname", folder.file("names"));
+  CHECK_FALSE(NameTable::open(kBlocks, folder.file("names")).has_value());
+  CHECK_FALSE(NameTable::open(kBlocks, folder.path()).has_value());
+  CHECK_FALSE(NameTable::open({*Cidr::parse("198.18.0.0/20"), kBlocks.ipv6}, folder.file("small")).has_value());
+  CHECK_FALSE(NameTable::open({kBlocks.ipv4, *Cidr::parse("fd77:5::/116")}, folder.file("small")).has_value());
+  CHECK(NameTable::open({*Cidr::parse("198.18.0.0/19"), kBlocks.ipv6}, folder.file("enough")).has_value());
+  CHECK(folder.mode("enough") == 0600);
 }
 
 TEST_CASE("invariant_10_a_full_table_issues_nothing_more_and_keeps_what_it_has") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const auto table = open_table(folder);
   for (std::size_t i = 1; i <= NameTable::kCapacity; ++i)
     REQUIRE(table->issue(name(fmt::format("n{}.test", i)))->has_value());
@@ -164,7 +145,7 @@ TEST_CASE("invariant_10_a_full_table_issues_nothing_more_and_keeps_what_it_has")
 }
 
 TEST_CASE("invariant_8_a_name_that_cannot_be_written_down_gets_no_address") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const auto table = open_table(folder);
   issue(*table, "ok.test");
   // The file may grow by 5 more bytes: the next line is torn.
@@ -172,19 +153,19 @@ TEST_CASE("invariant_8_a_name_that_cannot_be_written_down_gets_no_address") {
   rlimit before{};
   REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
   rlimit tight = before;
-  tight.rlim_cur = folder.contents().size() + 5;
+  tight.rlim_cur = folder.read("names").size() + 5;
   REQUIRE(setrlimit(RLIMIT_FSIZE, &tight) == 0);
   const auto torn = table->issue(name("cdn.test"));
   REQUIRE(setrlimit(RLIMIT_FSIZE, &before) == 0);
   std::signal(SIGXFSZ, handler);
   CHECK_FALSE(torn.has_value());
   CHECK_FALSE(table->name_of(ip("198.18.0.2")).has_value());
-  CHECK(folder.contents() == "198.18.0.1 fd77:5::1 ok.test\n");
+  CHECK(folder.read("names") == "198.18.0.1 fd77:5::1 ok.test\n");
   CHECK(issue(*table, "new.test") == "198.18.0.2");
 }
 
 TEST_CASE("readers_in_other_threads_see_only_whole_names") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const auto table = open_table(folder);
   std::atomic<std::size_t> issued = 0;
   std::atomic<int> wrong = 0;

@@ -2,11 +2,11 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "../temporary_folder.h"
 #include "audit/log.h"
 #include "audit/record.h"
 #include "captured_terminal.h"
@@ -15,26 +15,6 @@ using namespace enforcer;
 using namespace enforcer::ctl::testing;
 
 namespace {
-
-class LogFolder {
- public:
-  LogFolder() {
-    std::string pattern = "/tmp/enforcer-unit-audit-XXXXXX";
-    REQUIRE(mkdtemp(pattern.data()) != nullptr);
-    path_ = pattern;
-  }
-  ~LogFolder() { std::filesystem::remove_all(path_); }
-  LogFolder(const LogFolder&) = delete;
-  LogFolder& operator=(const LogFolder&) = delete;
-  [[nodiscard]] std::string file(const std::string& name) const { return path_ + "/" + name; }
-  std::string write(const std::string& name, const std::string& text) const {
-    std::ofstream(file(name)) << text;
-    return file(name);
-  }
-
- private:
-  std::string path_;
-};
 
 void write_events(const std::string& path, int count, WallClock::time_point first = WallClock::now()) {
   auto log = audit::Log::open({.path = path});
@@ -63,7 +43,7 @@ void overwrite(const std::string& path, const std::vector<std::string>& lines) {
 }  // namespace
 
 TEST_CASE("audit_verify_prints_the_head_of_a_whole_log_and_takes_it_back") {
-  const LogFolder folder;
+  const TemporaryFolder folder;
   const std::string path = folder.file("audit.jsonl");
   write_events(path, 5);
   const Ran whole = run({"audit", "verify", path});
@@ -79,7 +59,7 @@ TEST_CASE("audit_verify_prints_the_head_of_a_whole_log_and_takes_it_back") {
 }
 
 TEST_CASE("audit_verify_names_the_file_the_line_the_record_and_what_is_wrong") {
-  const LogFolder folder;
+  const TemporaryFolder folder;
   const std::string path = folder.file("audit.jsonl");
   write_events(path, 5);
   auto lines = file_lines(path);
@@ -105,7 +85,7 @@ TEST_CASE("audit_verify_names_the_file_the_line_the_record_and_what_is_wrong") {
 }
 
 TEST_CASE("audit_verify_without_a_path_takes_the_log_of_the_configuration_and_wants_its_head_file") {
-  const LogFolder folder;
+  const TemporaryFolder folder;
   const std::string path = folder.file("audit.jsonl");
   const std::string config = folder.write("enforcer.yaml", "audit: {path: " + path + "}\n");
   write_events(path, 3);
@@ -123,7 +103,7 @@ TEST_CASE("audit_verify_without_a_path_takes_the_log_of_the_configuration_and_wa
 }
 
 TEST_CASE("audit_export_writes_a_span_that_verifies_by_itself") {
-  const LogFolder folder;
+  const TemporaryFolder folder;
   const std::string path = folder.file("audit.jsonl");
   const auto begin = WallClock::time_point(std::chrono::sys_days(std::chrono::year(2025) / 1 / 31));
   write_events(path, 10, begin);

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 
+#include "../temporary_folder.h"
 #include "run_with.h"
 
 using namespace enforcer;

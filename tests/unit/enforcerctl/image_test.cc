@@ -3,11 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "../temporary_folder.h"
 #include "base/digest.h"
 #include "captured_terminal.h"
 
@@ -16,37 +15,19 @@ using namespace enforcer::ctl::testing;
 
 namespace {
 
-class ImagesFolder {
- public:
-  ImagesFolder() {
-    std::string pattern = "/tmp/enforcer-unit-images-XXXXXX";
-    REQUIRE(mkdtemp(pattern.data()) != nullptr);
-    path_ = pattern;
-  }
-  ~ImagesFolder() { std::filesystem::remove_all(path_); }
-  ImagesFolder(const ImagesFolder&) = delete;
-  ImagesFolder& operator=(const ImagesFolder&) = delete;
-  [[nodiscard]] const std::string& path() const { return path_; }
-  void put(const std::string& name, const std::string& text) const {
-    const std::filesystem::path file = path_ + "/" + name;
-    std::filesystem::create_directories(file.parent_path());
-    std::ofstream(file) << text;
-  }
+struct ImagesFolder : TemporaryFolder {
   /// An image that is whole.
   void make_image(const std::string& name, const std::string& packages = "{}") const {
     nlohmann::json files;
     for (const std::string& file : {std::string("vmlinuz"), std::string("initramfs")}) {
       const std::string text = name + "'s " + file;
-      put(name + "/" + file, text);
+      write(name + "/" + file, text);
       files[file] = {{"size", text.size()}, {"sha256", sha256_hex(text)}};
     }
-    put(name + "/image.json",
-        fmt::format(R"({{"profile":"{}","kernel_version":"6.1","memory_mib":512,"files":{},"packages":{}}})", name,
-                    files.dump(), packages));
+    write(name + "/image.json",
+          fmt::format(R"({{"profile":"{}","kernel_version":"6.1","memory_mib":512,"files":{},"packages":{}}})", name,
+                      files.dump(), packages));
   }
-
- private:
-  std::string path_;
 };
 
 bool says(const std::string& text, std::string_view part) {
@@ -57,8 +38,8 @@ TEST_CASE("image_list_shows_each_image_and_none_of_a_build_that_runs") {
   const ImagesFolder images;
   images.make_image("mini");
   images.make_image("agent", R"({"git":"1:2","curl":"7"})");
-  images.put(".agent.x.new/vmlinuz", "half");
-  images.put("a file", "");
+  images.write(".agent.x.new/vmlinuz", "half");
+  images.write("a file", "");
   const auto table = run({"image", "list", "--root", images.path()});
   CHECK(table.status == 0);
   CHECK(table.out.starts_with("NAME"));
@@ -89,7 +70,7 @@ TEST_CASE("image_list_without_images_says_how_one_is_made") {
 TEST_CASE("broken_image_is_listed_with_its_problem") {
   const ImagesFolder images;
   images.make_image("mini");
-  images.put("broken/image.json", R"({"profile":"mini"})");
+  images.write("broken/image.json", R"({"profile":"mini"})");
   const auto ran = run({"image", "list", "--root", images.path()});
   CHECK(ran.status == 3);
   CHECK(says(ran.out, "broken"));
@@ -108,7 +89,7 @@ TEST_CASE("image_show_says_which_file_is_another_one") {
   CHECK(says(whole.out, sha256_hex("mini's vmlinuz")));
   CHECK(says(whole.err, "profile mini, kernel 6.1, 512 MiB of memory for a guest"));
 
-  images.put("mini/vmlinuz", "Mini's vmlinuz");
+  images.write("mini/vmlinuz", "Mini's vmlinuz");
   const auto changed = run({"image", "show", "mini", "--root", images.path(), "-o", "json"});
   CHECK(changed.status == 3);
   const auto files = nlohmann::json::parse(changed.out)["files"];
@@ -116,7 +97,7 @@ TEST_CASE("image_show_says_which_file_is_another_one") {
   CHECK(files[1]["problem"] == "another content");
   CHECK_FALSE(files[0].contains("problem"));
 
-  images.put("mini/vmlinuz", "mini");
+  images.write("mini/vmlinuz", "mini");
   CHECK(says(run({"image", "show", "mini", "--root", images.path()}).out, "4 bytes"));
   std::filesystem::remove(images.path() + "/mini/vmlinuz");
   CHECK(says(run({"image", "show", "mini", "--root", images.path()}).out, "missing: No such file or directory"));

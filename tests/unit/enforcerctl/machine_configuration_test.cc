@@ -7,10 +7,10 @@
 #include <map>
 
 #include "../control/fake_daemon.h"
+#include "../temporary_folder.h"
 
 using namespace enforcer;
 using namespace enforcer::ctl;
-using control::testing::TemporaryFolder;
 
 namespace {
 

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "../temporary_folder.h"
 #include "enforcerctl/policy_difference.h"
 #include "enforcerctl/text_diff.h"
 #include "log_lines.h"

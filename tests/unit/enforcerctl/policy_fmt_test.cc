@@ -1,6 +1,7 @@
 // policy fmt: what it prints, writes and finds.
 #include <sys/stat.h>
 
+#include "../temporary_folder.h"
 #include "redirected.h"
 #include "run_with.h"
 

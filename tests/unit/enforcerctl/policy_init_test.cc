@@ -8,11 +8,11 @@
 #include <nlohmann/json.hpp>
 
 #include "../control/fake_daemon.h"
+#include "../temporary_folder.h"
 #include "captured_terminal.h"
 
 using namespace enforcer;
 using namespace enforcer::ctl::testing;
-using control::testing::TemporaryFolder;
 
 namespace {
 

@@ -1,11 +1,10 @@
 // policy test: every form of its answer, read back by somebody else where there is somebody.
 #include <fmt/format.h>
-#include <sys/wait.h>
 
-#include <array>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "../shell.h"
+#include "../temporary_folder.h"
 #include "run_with.h"
 
 using namespace enforcer;
@@ -32,16 +31,6 @@ spec:
 )";
 
 constexpr std::string_view kFailing = "    - {connect: \"api.test:443\", expect: deny, rule: wiki}\n";
-
-/// What the program says about the file, and how it ended; "" where there is no such program.
-std::pair<std::string, int> told(const std::string& command) {
-  std::string out;
-  FILE* pipe = popen((command + " 2>&1").c_str(), "r");
-  REQUIRE(pipe != nullptr);
-  std::array<char, 4096> buffer;
-  while (const std::size_t size = fread(buffer.data(), 1, buffer.size(), pipe)) out.append(buffer.data(), size);
-  return {out, WEXITSTATUS(pclose(pipe))};
-}
 
 }  // namespace
 
@@ -110,8 +99,8 @@ cases = list(suite)
 assert len(cases) == 4 and cases[3][0].tag == "failure" and cases[3].get("line") == "16"
 assert "<&>'#\"%C3%BC" in cases[2].get("name"), cases[2].attrib
 )");
-  const auto [said, status] = told("python3 " + script + " " + folder.write("out.xml", ran.out));
-  CHECK_MESSAGE(status == 0, said);
+  const ShellAnswer read = shell("python3 " + script + " " + folder.write("out.xml", ran.out) + " 2>&1");
+  CHECK_MESSAGE(read.status == 0, read.out);
 }
 
 TEST_CASE("policy_test_speaks_tap_that_prove_reads") {
@@ -124,16 +113,16 @@ TEST_CASE("policy_test_speaks_tap_that_prove_reads") {
   const std::string bad = folder.write("bad.yaml", std::string(kTested) + std::string(kFailing));
   const Ran failed = run({"policy", "test", bad, "-o", "tap"});
   CHECK(failed.out.contains("not ok 4 - "));
-  if (told("command -v prove").second != 0) {
+  if (shell("command -v prove").status != 0) {
     fmt::print("SKIP: there is no prove(1) here\n");
     return;
   }
-  const auto yes = told("prove -e cat " + folder.write("good.t", passed.out));
-  CHECK_MESSAGE(yes.second == 0, yes.first);
-  CHECK(yes.first.contains("Tests=3"));
-  const auto no = told("prove -e cat " + folder.write("bad.t", failed.out));
-  CHECK(no.second != 0);
-  CHECK_MESSAGE(no.first.contains("Failed 1/4 subtests"), no.first);
+  const ShellAnswer yes = shell("prove -e cat " + folder.write("good.t", passed.out) + " 2>&1");
+  CHECK_MESSAGE(yes.status == 0, yes.out);
+  CHECK(yes.out.contains("Tests=3"));
+  const ShellAnswer no = shell("prove -e cat " + folder.write("bad.t", failed.out) + " 2>&1");
+  CHECK(no.status != 0);
+  CHECK_MESSAGE(no.out.contains("Failed 1/4 subtests"), no.out);
 }
 
 TEST_CASE("policy_test_of_a_policy_without_tests_says_so") {

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "../control/fake_daemon.h"
+#include "../temporary_folder.h"
 #include "base/files.h"
 #include "enforcerctl/policy_draft.h"
 #include "enforcerctl/preset_rules.h"
@@ -16,7 +17,6 @@
 
 using namespace enforcer;
 using namespace enforcer::ctl;
-using control::testing::TemporaryFolder;
 
 namespace {
 
@@ -33,6 +33,12 @@ const Preset& shipped_preset(std::string_view name) {
   const auto found = find_preset(shipped_presets(), name);
   REQUIRE(found);
   return **found;
+}
+
+PresetValues example_values(const Preset& preset) {
+  PresetValues values;
+  for (const PresetParameter& parameter : preset.parameters) values.emplace(parameter.name, parameter.example);
+  return values;
 }
 
 PresetRules example_rules(const Preset& preset) {

@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "../control/fake_state.h"
+#include "../temporary_folder.h"
 #include "enforcerctl/guest_probe.h"
 #include "tls/authority.h"
 

@@ -2,6 +2,7 @@
 #include "enforcerctl/support_bundle.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -9,6 +10,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "../temporary_folder.h"
 #include "run_with.h"
 
 using namespace enforcer;

@@ -1,6 +1,7 @@
 // The verbs against a real control server.
 #include <doctest/doctest.h>
 
+#include "../temporary_folder.h"
 #include "run_with.h"
 
 using namespace enforcer;

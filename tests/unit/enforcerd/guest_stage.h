@@ -8,12 +8,12 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_future.hpp>
-#include <filesystem>
 #include <future>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "../temporary_folder.h"
 #include "audit/log.h"
 #include "config/config.h"
 #include "enforcerd/guest_channels.h"
@@ -25,10 +25,7 @@ namespace enforcer::enforcerd {
 class GuestStage {
  public:
   explicit GuestStage(std::size_t count = 1, std::chrono::milliseconds patience = hostproto::kHelloPatience) {
-    std::string pattern = "/tmp/enforcer-unit-enforcerd-XXXXXX";
-    REQUIRE(mkdtemp(pattern.data()) != nullptr);
-    folder_ = pattern;
-    log_ = audit::Log::open({.path = folder_ + "/audit.jsonl"}).value();
+    log_ = audit::Log::open({.path = folder_.file("audit.jsonl")}).value();
     worker_ = proxy::Worker::make(config_, *log_).value();
     std::vector<Fd> sockets;
     for (std::size_t i = 0; i < count; ++i) {
@@ -43,7 +40,6 @@ class GuestStage {
   ~GuestStage() {
     worker_->stop();
     thread_.join();
-    std::filesystem::remove_all(folder_);
   }
   GuestStage(const GuestStage&) = delete;
   GuestStage& operator=(const GuestStage&) = delete;
@@ -101,7 +97,7 @@ class GuestStage {
   std::shared_ptr<GuestChannels> channels;
 
  private:
-  std::string folder_;
+  TemporaryFolder folder_;
   config::Config config_;
   std::unique_ptr<audit::Log> log_;
   std::unique_ptr<proxy::Worker> worker_;

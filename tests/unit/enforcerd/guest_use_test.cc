@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "../temporary_folder.h"
 #include "audit/log.h"
 #include "config/config.h"
 #include "policy/snapshot.h"
@@ -15,23 +16,19 @@ namespace {
 class QuietWorker {
  public:
   QuietWorker() {
-    std::string pattern = "/tmp/enforcer-unit-enforcerd-XXXXXX";
-    REQUIRE(mkdtemp(pattern.data()) != nullptr);
-    folder_ = pattern;
-    log_ = audit::Log::open({.path = folder_ + "/audit.jsonl"}).value();
+    log_ = audit::Log::open({.path = folder_.file("audit.jsonl")}).value();
     worker_ = proxy::Worker::make(config_, *log_).value();
   }
   ~QuietWorker() {
     worker_.reset();
     log_.reset();
-    std::filesystem::remove_all(folder_);
   }
   QuietWorker(const QuietWorker&) = delete;
   QuietWorker& operator=(const QuietWorker&) = delete;
 
   void add(std::uint32_t slot, const char* text) {
     const GuestName name = GuestName::parse(text).value();
-    const std::string stem = folder_ + "/" + text;
+    const std::string stem = folder_.file(text);
     std::filesystem::create_directories(stem);
     auto names = dns::NameTable::open({config_.guests.synthetic_ipv4, config_.guests.synthetic_ipv6}, stem + "/names");
     auto authority = tls::CertificateAuthority::open_or_make(stem, name);
@@ -51,7 +48,7 @@ class QuietWorker {
   [[nodiscard]] proxy::Worker& worker() { return *worker_; }
 
  private:
-  std::string folder_;
+  TemporaryFolder folder_;
   config::Config config_;
   std::unique_ptr<audit::Log> log_;
   std::unique_ptr<proxy::Worker> worker_;

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "../temporary_folder.h"
 #include "base/digest.h"
 
 using namespace enforcer;
@@ -30,22 +31,16 @@ std::string policy_named(const std::string& name, const std::string& host) {
 class Shelf {
  public:
   Shelf() {
-    std::string pattern = "/tmp/enforcer-unit-store-XXXXXX";
-    REQUIRE(mkdtemp(pattern.data()) != nullptr);
-    folder_ = pattern;
     fs::create_directory(configured());
     config_.policies = {configured()};
     config_.credentials = {};
   }
-  ~Shelf() {
-    fs::remove_all(folder_);
-    fs::remove_all(paths().state_dir());
-  }
+  ~Shelf() { fs::remove_all(paths().state_dir()); }
   Shelf(const Shelf&) = delete;
   Shelf& operator=(const Shelf&) = delete;
 
-  [[nodiscard]] std::string configured() const { return folder_ + "/policies"; }
-  [[nodiscard]] config::Paths paths() const { return config::Paths::of(fs::path(folder_).filename().string()); }
+  [[nodiscard]] std::string configured() const { return folder_.file("policies"); }
+  [[nodiscard]] config::Paths paths() const { return config::Paths::of(fs::path(folder_.path()).filename().string()); }
   void write(const std::string& name, const std::string& text) const {
     std::ofstream(configured() + "/" + name) << text;
     fs::permissions(configured() + "/" + name, fs::perms::owner_read | fs::perms::owner_write);
@@ -53,7 +48,7 @@ class Shelf {
   [[nodiscard]] PolicyStore store() const { return {config_, paths()}; }
 
  private:
-  std::string folder_;
+  TemporaryFolder folder_;
   config::Config config_;
 };
 
@@ -266,16 +261,14 @@ TEST_CASE("which_sources_hold_credentials_is_known") {
   const std::string credential =
       "apiVersion: enforcer.dev/v1\nkind: Credential\nmetadata: {name: x}\nspec: {source: {store: true}, inject: [{to: "
       "[a.test], as: bearer}]}\n";
-  std::string folder = "/tmp/enforcer-unit-history-XXXXXX";
-  REQUIRE(mkdtemp(folder.data()) != nullptr);
+  const TemporaryFolder folder;
   {
-    GenerationHistory history(folder);
+    GenerationHistory history(folder.path());
     REQUIRE(history.keep(
         1, {.what = "apply"},
         {{"a", policy_named("a", "a.test")}, {"b", policy_named("b", "b.test") + "---\n" + credential}, {"c", "{"}}));
   }
-  const GenerationHistory again(folder);
-  fs::remove_all(folder);
+  const GenerationHistory again(folder.path());
   std::string held;
   for (const SourceSummary& summary : again.all().back().summaries) held += summary.holds_credentials ? "1" : "0";
   CHECK(held == "011");

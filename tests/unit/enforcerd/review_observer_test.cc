@@ -10,11 +10,10 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "../temporary_folder.h"
 #include "enforcerd/review_notifier.h"
 
 namespace enforcer::enforcerd {
@@ -29,17 +28,12 @@ using review::Change;
 class KeptLog {
  public:
   KeptLog() {
-    REQUIRE(mkdtemp(folder_) != nullptr);
     auto opened = audit::Log::open({.path = path()});
     REQUIRE(opened.has_value());
     log_ = *std::move(opened);
   }
-  ~KeptLog() {
-    log_.reset();
-    std::filesystem::remove_all(folder_);
-  }
   audit::Log& log() { return *log_; }
-  [[nodiscard]] std::string path() const { return std::string(folder_) + "/audit.jsonl"; }
+  [[nodiscard]] std::string path() const { return folder_.file("audit.jsonl"); }
   [[nodiscard]] std::vector<json> records() const {
     std::vector<json> all;
     std::ifstream file(path());
@@ -48,7 +42,7 @@ class KeptLog {
   }
 
  private:
-  char folder_[32] = "/tmp/enforcer-review-XXXXXX";
+  TemporaryFolder folder_;
   std::unique_ptr<audit::Log> log_;
 };
 

@@ -1,25 +1,18 @@
 #include "host/accelerator.h"
 
 #include <doctest/doctest.h>
-#include <unistd.h>
 
-#include <filesystem>
 #include <fstream>
+
+#include "../temporary_folder.h"
 
 namespace enforcer::host {
 namespace {
 
 struct MemoryFile {
-  std::string path = "/tmp/accelerator-test-" + std::to_string(::getpid());
-  ~MemoryFile() { std::filesystem::remove(path); }
+  TemporaryFolder folder;
+  std::string path = folder.file("accelerator");
 };
-
-TEST_CASE("accelerator_choice_is_one_of_three_words") {
-  CHECK(*parse_accelerator_choice("auto") == AcceleratorChoice::kAuto);
-  CHECK(*parse_accelerator_choice("kvm") == AcceleratorChoice::kKvm);
-  CHECK(*parse_accelerator_choice("tcg") == AcceleratorChoice::kTcg);
-  CHECK_FALSE(parse_accelerator_choice("kvm:tcg"));
-}
 
 TEST_CASE("tcg_asked_for_is_tcg_without_a_reason") {
   const MemoryFile memory;

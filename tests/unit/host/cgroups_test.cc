@@ -9,12 +9,12 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <optional>
 #include <sstream>
 
+#include "../temporary_folder.h"
 #include "host/confined_process.h"
 
 namespace enforcer::host {
@@ -127,9 +127,8 @@ TEST_CASE("processes_of_a_guest_are_in_its_cgroups_from_their_start") {
 }
 
 TEST_CASE("cgroup_that_cannot_be_made_is_a_complaint_and_the_others_are_made") {
-  char name[] = "/tmp/enforcer-unit-cgroups-XXXXXX";
-  REQUIRE(::mkdtemp(name) != nullptr);
-  const std::string root = name;
+  const TemporaryFolder folder;
+  const std::string& root = folder.path();
   std::filesystem::create_directories(root + "/pids");
   const auto places = CgroupPlaces::from("x",
                                          fmt::format("1 1 0:1 / {0}/missing rw - cgroup cgroup rw,memory\n"
@@ -140,7 +139,6 @@ TEST_CASE("cgroup_that_cannot_be_made_is_a_complaint_and_the_others_are_made") {
   CHECK(made.cgroups.folders() == std::vector<std::string>{root + "/pids/enforcer-x-1"});
   CHECK(made.complaint.starts_with("cannot make " + root + "/missing/enforcer-x-1"));
   CHECK(made.cgroups.remove());
-  std::filesystem::remove_all(root);
 }
 
 TEST_CASE("limit_of_tasks_holds") {

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <map>
 
+#include "../temporary_folder.h"
 #include "base/digest.h"
 
 namespace enforcer::host {
@@ -25,9 +26,6 @@ struct ImageRoot {
     write("initramfs", "programs");
     describe();
   }
-  ~ImageRoot() { std::filesystem::remove_all(path); }
-  ImageRoot(const ImageRoot&) = delete;
-  ImageRoot& operator=(const ImageRoot&) = delete;
   [[nodiscard]] std::string folder() const { return path + "/mini"; }
   void put(const std::string& name, std::string_view text) const {
     std::ofstream(folder() + "/" + name, std::ios::trunc) << text;
@@ -55,7 +53,8 @@ struct ImageRoot {
     return image ? "" : image.error().message.substr(0, image.error().message.find("; build it"));
   }
 
-  std::string path = "/tmp/image-test-" + std::to_string(::getpid());
+  TemporaryFolder own;
+  std::string path = own.path();
   std::map<std::string, std::string> contents;
 };
 

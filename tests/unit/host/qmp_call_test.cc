@@ -1,5 +1,5 @@
-// QEMU's monitor is played by the test, and later by QEMU itself (pause_test.cc): what is hostile here never waits,
-// never grows and never counts as done.
+// QEMU's monitor is played by the test, and later by QEMU itself (guest_pause_test.cc): what is hostile here never
+// waits, never grows and never counts as done.
 #include "host/qmp_call.h"
 
 #include <doctest/doctest.h>

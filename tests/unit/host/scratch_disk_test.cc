@@ -7,15 +7,16 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 #include <utility>
+
+#include "../temporary_folder.h"
 
 namespace enforcer::host {
 namespace {
 
 struct ScratchFolder {
-  ~ScratchFolder() { std::filesystem::remove_all(path); }
-  std::string path = "/tmp/scratch-disk-test-" + std::to_string(::getpid());
+  TemporaryFolder own;
+  std::string path = own.file("disks");
 };
 
 TEST_CASE("scratch_disk_has_its_size_and_no_name_and_takes_no_room") {
@@ -48,12 +49,11 @@ TEST_CASE("two_scratch_disks_are_not_one") {
 
 TEST_CASE("what_a_killed_maker_left_is_removed_and_a_link_in_its_place_is_not_followed") {
   const ScratchFolder folder;
-  const ScratchFolder elsewhere{folder.path + "-victim"};
+  const std::string elsewhere = folder.own.write("victim", "untouched");
   std::filesystem::create_directory(folder.path);
-  std::ofstream(elsewhere.path) << "untouched";
-  std::filesystem::create_symlink(elsewhere.path, folder.path + "/disk.new");
+  std::filesystem::create_symlink(elsewhere, folder.path + "/disk.new");
   CHECK(make_scratch_disk(folder.path, 64, 0));
-  CHECK(std::filesystem::file_size(elsewhere.path) == 9);
+  CHECK(std::filesystem::file_size(elsewhere) == 9);
   CHECK(std::filesystem::is_empty(folder.path));
 }
 

@@ -13,7 +13,6 @@
 
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -21,6 +20,7 @@
 #include <thread>
 #include <vector>
 
+#include "../temporary_folder.h"
 #include "host/microvm.h"
 #include "host/process.h"
 
@@ -66,14 +66,10 @@ pid_t worker_of(pid_t parent) {
 
 struct Share {
   Share() {
-    char name[] = "/tmp/enforcer-unit-virtiofsd-XXXXXX";
-    REQUIRE(::mkdtemp(name) != nullptr);
-    root = name;
     REQUIRE(::chmod(root.c_str(), 0755) == 0);
     REQUIRE(::mkdir((root + "/work").c_str(), 0700) == 0);
     REQUIRE(::chown((root + "/work").c_str(), kOwner.uid, kOwner.gid) == 0);
   }
-  ~Share() { fs::remove_all(root); }
 
   [[nodiscard]] Result<std::pair<Virtiofsd, Fd>> start(hostproto::Workspace::Access access,
                                                        Account owner = kOwner) const {
@@ -87,7 +83,8 @@ struct Share {
                             Deadline::after(kStartTime));
   }
 
-  std::string root;
+  TemporaryFolder own;
+  std::string root = own.path();
 };
 
 /// The kernel makes none in a chroot (unshare(2), EPERM).

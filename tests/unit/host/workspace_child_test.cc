@@ -12,12 +12,13 @@
 
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
 #include <thread>
+
+#include "../temporary_folder.h"
 
 namespace enforcer::host {
 namespace {
@@ -30,20 +31,17 @@ constexpr Account kKim{54321, 54322};
 
 struct KimsHome {
   KimsHome() {
-    char name[] = "/tmp/enforcer-unit-workspace-child-XXXXXX";
-    REQUIRE(::mkdtemp(name) != nullptr);
-    root = name;
     REQUIRE(::chmod(root.c_str(), 0755) == 0);
     for (const char* folder : {"/kim", "/kim/hangs"}) {
       REQUIRE(::mkdir((root + folder).c_str(), 0700) == 0);
       REQUIRE(::chown((root + folder).c_str(), kKim.uid, kKim.gid) == 0);
     }
   }
-  ~KimsHome() { fs::remove_all(root); }
   [[nodiscard]] Result<Fd> open(const std::string& path, std::chrono::milliseconds most = 20s) const {
     return open_workspace_in_time({root + path, kReadWrite}, kKim, {root}, Deadline::after(most));
   }
-  std::string root;
+  TemporaryFolder own;
+  std::string root = own.path();
 };
 
 bool root_looks() {

@@ -12,9 +12,10 @@
 
 #include <algorithm>
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+
+#include "../temporary_folder.h"
 
 namespace enforcer::host {
 namespace {
@@ -34,14 +35,10 @@ bool root_can_act() {
 /// <root>/alice, hers and 0700, and beside it things that nobody may share.
 struct Homes {
   Homes() {
-    char name[] = "/tmp/enforcer-unit-workspace-XXXXXX";
-    REQUIRE(::mkdtemp(name) != nullptr);
-    root = fs::canonical(name);
     REQUIRE(::chmod(root.c_str(), 0755) == 0);
     make("/alice", kAlice, 0700);
     make("/alice/project", kAlice, 0755);
   }
-  ~Homes() { fs::remove_all(root); }
 
   void make(const std::string& path, const Account& owner, mode_t mode) const {
     REQUIRE(::mkdir((root + path).c_str(), 0700) == 0);
@@ -59,7 +56,8 @@ struct Homes {
     return opened ? Errc::kIo : opened.error().code;
   }
 
-  std::string root;
+  TemporaryFolder own;
+  std::string root = fs::canonical(own.path());
 };
 
 TEST_CASE("owner_shares_a_folder_below_a_root_and_gets_that_very_folder") {

@@ -12,18 +12,16 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "../temporary_folder.h"
 #include "base/fd.h"
 #include "host/microvm.h"
 
 namespace enforcer::hostd {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr uid_t kService = 64777;
 constexpr host::Account kKim{54321, 54322};
@@ -31,14 +29,11 @@ constexpr gid_t kAdmins = 54399;
 
 struct Place {
   Place() {
-    char name[] = "/tmp/enforcer-unit-caller-XXXXXX";
-    REQUIRE(mkdtemp(name) != nullptr);
-    REQUIRE(chmod(name, 0777) == 0);
-    folder = name;
+    REQUIRE(chmod(own.path().c_str(), 0777) == 0);
     control = {.path = folder + "/enforcerd.sock", .enforcerd_uid = kService, .admins = kAdmins};
   }
-  ~Place() { fs::remove_all(folder); }
-  std::string folder;
+  TemporaryFolder own;
+  std::string folder = own.path();
   ControlSocket control;
 };
 

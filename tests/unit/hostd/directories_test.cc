@@ -7,6 +7,8 @@
 
 #include <filesystem>
 
+#include "../temporary_folder.h"
+
 namespace enforcer::hostd {
 namespace {
 
@@ -17,16 +19,12 @@ const Owner kOwner{.uid = kEnforcerd, .gid = kEnforcerd};
 
 /// The folders of an instance that nobody else has, and a folder of the host's; gone at the end.
 struct Host {
-  Host() {
-    char name[] = "/tmp/enforcer-unit-hostd-XXXXXX";
-    REQUIRE(mkdtemp(name) != nullptr);
-    outside = name;
-  }
   ~Host() {
-    for (const auto& folder : {paths.run_dir(), paths.state_dir(), outside}) fs::remove_all(folder);
+    for (const auto& folder : {paths.run_dir(), paths.state_dir()}) fs::remove_all(folder);
   }
   config::Paths paths = config::Paths::of(fmt::format("unit-hostd-{}", getpid()));
-  std::string outside;
+  TemporaryFolder own;
+  std::string outside = own.path();
 };
 
 struct stat status_of(const std::string& path) {

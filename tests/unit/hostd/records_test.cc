@@ -6,11 +6,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
+#include "../temporary_folder.h"
 #include "hostd/directories.h"
 
 namespace enforcer::hostd {
@@ -18,16 +18,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using enum hostproto::Workspace::Access;
-
-struct Folder {
-  Folder() {
-    char name[] = "/tmp/enforcer-unit-hostd-XXXXXX";
-    REQUIRE(mkdtemp(name) != nullptr);
-    path = name;
-  }
-  ~Folder() { fs::remove_all(path); }
-  std::string path;
-};
 
 /// Records are root's alone, and open() insists.
 bool is_root() {
@@ -50,7 +40,7 @@ GuestRecord attached(std::uint32_t slot) {
 
 TEST_CASE("records_survive_a_restart") {
   if (!is_root()) return;
-  const Folder folder;
+  const TemporaryFolder folder;
   GuestRecord machine = attached(2);
   machine.kind = Machine{.image = "mini",
                          .memory_mib = 256,
@@ -64,7 +54,7 @@ TEST_CASE("records_survive_a_restart") {
                          .cgroups = {"/sys/fs/cgroup/memory/enforcer-x-2", "/sys/fs/cgroup/pids/enforcer-x-2"}};
   const Machine original = std::get<Machine>(machine.kind);
   {
-    auto records = Records::open(folder.path);
+    auto records = Records::open(folder.path());
     REQUIRE(records);
     REQUIRE(records->save(attached(1)));
     REQUIRE(records->save(machine));
@@ -77,7 +67,7 @@ TEST_CASE("records_survive_a_restart") {
     REQUIRE(records->save(attached(3)));
     records->remove(Slot{3});
   }
-  auto records = Records::open(folder.path);
+  auto records = Records::open(folder.path());
   REQUIRE(records);
   auto loaded = records->load();
   REQUIRE(loaded.size() == 4);
@@ -106,10 +96,10 @@ TEST_CASE("records_survive_a_restart") {
 
 TEST_CASE("a_record_that_says_nothing_of_lifetime_or_workspaces_is_of_a_guest_that_stays_and_shares_nothing") {
   if (!is_root()) return;
-  const Folder folder;
-  auto records = Records::open(folder.path);
+  const TemporaryFolder folder;
+  auto records = Records::open(folder.path());
   REQUIRE(records);
-  std::ofstream(folder.path + "/guest-6.json")
+  std::ofstream(folder.file("guest-6.json"))
       << R"({"slot":6,"epoch":"0000000000000001","name":"g6","labels":{},"owner":0,"ipv4":"100.64.0.9",)"
       << R"("ipv6":"fd77:e::9","interface_index":3,"machine":{"image":"mini","memory_mib":256,"cpus":1,)"
       << R"("accelerator":"tcg","running":true,"paused":false,"pid":12,"start_time":34}})";
@@ -122,57 +112,57 @@ TEST_CASE("a_record_that_says_nothing_of_lifetime_or_workspaces_is_of_a_guest_th
 
 TEST_CASE("invariant_9_a_slot_is_never_given_out_twice") {
   if (!is_root()) return;
-  const Folder folder;
+  const TemporaryFolder folder;
   for (std::uint32_t expected = 1; expected <= 6; ++expected) {
-    auto records = Records::open(folder.path);  // a restart each time
+    auto records = Records::open(folder.path());  // a restart each time
     REQUIRE(records);
     CHECK(*records->next_slot() == Slot{expected});
     REQUIRE(records->save(attached(expected)));
     records->remove(Slot{expected});
   }
-  std::ofstream(folder.path + "/last-slot") << 0xffffff;
-  auto records = Records::open(folder.path);
+  std::ofstream(folder.file("last-slot")) << 0xffffff;
+  auto records = Records::open(folder.path());
   REQUIRE(records);
   CHECK_FALSE(records->next_slot());
   // What cannot be read is not taken for the beginning.
   for (const char* broken : {"12x", ""}) {
     CAPTURE(broken);
-    std::ofstream(folder.path + "/last-slot") << broken;
+    std::ofstream(folder.file("last-slot")) << broken;
     const auto slot = records->next_slot();
     REQUIRE_FALSE(slot);
-    CHECK(slot.error().message == folder.path + "/last-slot does not hold a number");
+    CHECK(slot.error().message == folder.file("last-slot") + " does not hold a number");
   }
-  fs::remove(folder.path + "/last-slot");
-  fs::create_directory(folder.path + "/last-slot");
+  fs::remove(folder.file("last-slot"));
+  fs::create_directory(folder.file("last-slot"));
   CHECK_FALSE(records->next_slot());
-  fs::remove(folder.path + "/last-slot");
+  fs::remove(folder.file("last-slot"));
   CHECK(*records->next_slot() == Slot{1});  // control: there was none yet
 }
 
 TEST_CASE("broken_records_are_removed_and_the_others_kept") {
   if (!is_root()) return;
-  const Folder folder;
-  auto records = Records::open(folder.path);
+  const TemporaryFolder folder;
+  auto records = Records::open(folder.path());
   REQUIRE(records);
   REQUIRE(records->save(attached(1)));
   REQUIRE(records->save(attached(2)));
-  std::ofstream(folder.path + "/guest-3.json") << "{";
-  std::ofstream(folder.path + "/guest-4.json") << R"({"slot": 4})";
-  fs::copy_file(folder.path + "/guest-2.json", folder.path + "/guest-5.json");  // says slot 2
-  fs::resize_file(folder.path + "/guest-2.json", 20);
+  std::ofstream(folder.file("guest-3.json")) << "{";
+  std::ofstream(folder.file("guest-4.json")) << R"({"slot": 4})";
+  fs::copy_file(folder.file("guest-2.json"), folder.file("guest-5.json"));  // says slot 2
+  fs::resize_file(folder.file("guest-2.json"), 20);
   CHECK(records->load().size() == 1);
-  CHECK_FALSE(fs::exists(folder.path + "/guest-3.json"));
-  CHECK_FALSE(fs::exists(folder.path + "/guest-5.json"));
-  CHECK(fs::exists(folder.path + "/guest-1.json"));
+  CHECK_FALSE(fs::exists(folder.file("guest-3.json")));
+  CHECK_FALSE(fs::exists(folder.file("guest-5.json")));
+  CHECK(fs::exists(folder.file("guest-1.json")));
 }
 
 TEST_CASE("a_record_that_does_not_say_when_its_guest_was_made_is_good") {
   if (!is_root()) return;
-  const Folder folder;
-  auto records = Records::open(folder.path);
+  const TemporaryFolder folder;
+  auto records = Records::open(folder.path());
   REQUIRE(records);
   REQUIRE(records->save(attached(1)));
-  const std::string path = folder.path + "/guest-1.json";
+  const std::string path = folder.file("guest-1.json");
   std::stringstream text;
   text << std::ifstream(path).rdbuf();
   const std::string line = "  \"created\": 1700000000,\n";
@@ -188,32 +178,32 @@ TEST_CASE("a_record_that_does_not_say_when_its_guest_was_made_is_good") {
 
 TEST_CASE("only_one_hostd_runs_for_an_instance") {
   if (!is_root()) return;
-  const Folder folder;
+  const TemporaryFolder folder;
   {
-    const auto first = Records::open(folder.path);
+    const auto first = Records::open(folder.path());
     REQUIRE(first);
-    const auto second = Records::open(folder.path);
+    const auto second = Records::open(folder.path());
     REQUIRE_FALSE(second);
     CHECK(second.error().code == Errc::kConflict);
   }
-  CHECK(Records::open(folder.path));
+  CHECK(Records::open(folder.path()));
 }
 
 TEST_CASE("refuses_a_folder_that_is_not_roots_alone") {
   if (!is_root()) return;
-  const Folder folder;
-  REQUIRE(Records::open(folder.path));
-  REQUIRE(chmod(folder.path.c_str(), 0770) == 0);
-  CHECK_FALSE(Records::open(folder.path));
-  REQUIRE(chmod(folder.path.c_str(), 0700) == 0);
-  REQUIRE(chown(folder.path.c_str(), 65534, 65534) == 0);
-  CHECK_FALSE(Records::open(folder.path));
-  const Folder other;
-  fs::create_directory(other.path + "/real");
-  fs::permissions(other.path + "/real", fs::perms::owner_all);
-  fs::create_directory_symlink(other.path + "/real", other.path + "/link");
-  CHECK(Records::open(other.path + "/real"));
-  CHECK_FALSE(Records::open(other.path + "/link"));
+  const TemporaryFolder folder;
+  REQUIRE(Records::open(folder.path()));
+  REQUIRE(chmod(folder.path().c_str(), 0770) == 0);
+  CHECK_FALSE(Records::open(folder.path()));
+  REQUIRE(chmod(folder.path().c_str(), 0700) == 0);
+  REQUIRE(chown(folder.path().c_str(), 65534, 65534) == 0);
+  CHECK_FALSE(Records::open(folder.path()));
+  const TemporaryFolder other;
+  fs::create_directory(other.file("real"));
+  fs::permissions(other.file("real"), fs::perms::owner_all);
+  fs::create_directory_symlink(other.file("real"), other.file("link"));
+  CHECK(Records::open(other.file("real")));
+  CHECK_FALSE(Records::open(other.file("link")));
 }
 
 TEST_CASE("enforcerds_user_is_a_name_or_numbers_and_never_root") {

@@ -1,24 +1,19 @@
 #include "boot_parameters.h"
 
 #include <doctest/doctest.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include <string>
 
+#include "../temporary_folder.h"
+
 using namespace enforcer::guest;
+using enforcer::TemporaryFolder;
 
 namespace {
 
 BootParameters parameters_of(const std::string& command_line) {
-  char path[] = "/tmp/enforcer-command-line-XXXXXX";
-  const int file = ::mkstemp(path);
-  REQUIRE(file >= 0);
-  REQUIRE(::write(file, command_line.data(), command_line.size()) == static_cast<ssize_t>(command_line.size()));
-  ::close(file);
-  BootParameters parameters = read_boot_parameters(path);
-  ::unlink(path);
-  return parameters;
+  const TemporaryFolder folder;
+  return read_boot_parameters(folder.write("cmdline", command_line).c_str());
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "../temporary_folder.h"
 #include "base/deadline.h"
 #include "files.h"
 
@@ -40,8 +41,8 @@ TEST_CASE("program_that_does_not_end_is_killed_with_its_children") {
 }
 
 TEST_CASE("text_is_replaced_whole_and_a_link_is_not_followed") {
-  const std::filesystem::path folder = std::filesystem::temp_directory_path() / "enforcer-init-files";
-  std::filesystem::remove_all(folder);
+  const TemporaryFolder made;
+  const std::filesystem::path folder = made.path();
   REQUIRE(replace_text(folder / "below/file", "one"));
   CHECK(read_text(folder / "below/file") == "one");
   std::filesystem::permissions(folder / "below/file", std::filesystem::perms::owner_read);
@@ -57,5 +58,4 @@ TEST_CASE("text_is_replaced_whole_and_a_link_is_not_followed") {
   CHECK(std::filesystem::read_symlink(folder / "link") == "nowhere");
   CHECK_FALSE(replace_text("/proc/nosuch/file", "x"));
   CHECK(read_text("/nonexistent").empty());
-  std::filesystem::remove_all(folder);
 }

@@ -1,50 +1,22 @@
 // The manual pages, judged by mandoc.
 #include <doctest/doctest.h>
-#include <stdlib.h>
-#include <sys/wait.h>
 
-#include <array>
 #include <cstdio>
-#include <filesystem>
 #include <fstream>
 
+#include "../shell.h"
+#include "../temporary_folder.h"
 #include "pages/pages.h"
 #include "pages/reference.h"
 
 namespace enforcer::pages::test {
 namespace {
 
-/// (exit status, output).
-std::pair<int, std::string> run(const std::string& command) {
-  std::string output;
-  FILE* pipe = popen(command.c_str(), "r");
-  REQUIRE(pipe != nullptr);
-  std::array<char, 4096> piece{};
-  while (const std::size_t size = fread(piece.data(), 1, piece.size(), pipe)) output.append(piece.data(), size);
-  const int status = pclose(pipe);
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, output};
-}
-
 /// A folder with the pages that is gone afterwards.
-class Folder {
- public:
-  Folder() {
-    char name[] = "/tmp/enforcer-manual-XXXXXX";
-    REQUIRE(mkdtemp(name) != nullptr);
-    path_ = name;
-    for (const Page& page : manual_pages()) std::ofstream(path_ + "/" + page.path) << page.text;
+struct ManualPages : TemporaryFolder {
+  ManualPages() {
+    for (const Page& page : manual_pages()) write(page.path, page.text);
   }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  [[nodiscard]] std::string file(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
 };
 
 /// Bold letters are written twice, with a backspace between.
@@ -61,29 +33,29 @@ std::string without_overstrikes(const std::string& text) {
 }
 
 bool has_mandoc() {
-  if (run("command -v mandoc").first == 0) return true;
+  if (shell("command -v mandoc").status == 0) return true;
   std::puts("SKIP: mandoc is not installed");
   return false;
 }
 
 TEST_CASE("mandoc_has_nothing_to_say_about_the_manual_pages") {
   if (!has_mandoc()) return;
-  const Folder folder;
+  const ManualPages folder;
   for (const Page& page : manual_pages()) {
     // Pages are the same for every build of a version, so they have no date.
-    const auto [status, said] =
-        run("mandoc -T lint -W warning " + folder.file(page.path) + " | grep -v 'missing date'");
+    const std::string said =
+        shell("mandoc -T lint -W warning " + folder.file(page.path) + " | grep -v 'missing date'").out;
     CHECK_MESSAGE(said.empty(), said);
   }
   std::ofstream(folder.file("broken.5")) << ".TH X 5\n.SH NAME\n.nosuchmacro\n";
-  CHECK(run("mandoc -T lint -W warning " + folder.file("broken.5")).second.contains("nosuchmacro"));
+  CHECK(shell("mandoc -T lint -W warning " + folder.file("broken.5")).out.contains("nosuchmacro"));
 }
 
 TEST_CASE("a_manual_page_shows_every_key_as_it_is_written") {
   if (!has_mandoc()) return;
-  const Folder folder;
+  const ManualPages folder;
   const auto shows = [&](const std::string& name, const std::vector<Section>& sections) {
-    const std::string text = without_overstrikes(run("mandoc -T utf8 -O width=200 " + folder.file(name)).second);
+    const std::string text = without_overstrikes(shell("mandoc -T utf8 -O width=200 " + folder.file(name)).out);
     for (const Section& section : sections) {
       for (const Key& key : section.keys) CHECK_MESSAGE(text.contains(key.name + " ("), name << ": " << key.name);
     }

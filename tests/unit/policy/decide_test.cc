@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "fixture.h"
+#include "policy/compile.h"
 
 namespace enforcer::policy::test {
 namespace {
@@ -169,7 +170,7 @@ TEST_CASE("audit_mode_says_what_it_would_have_done_and_guardrails_still_deny") {
       "mode: audit, allow: [{name: a, to: [a.test]}], deny: [{name: d, to: [d.test]}], "
       "review: [{name: r, to: [r.test]}]");
   const auto policy = agent_policy({audit, guardrail_with("deny: [{name: bad, to: ['**.evil.test']}]")});
-  CHECK(policy->audit_mode());
+  CHECK(policy->compiled().audit);
   check(*policy, {{"tls a.test:443", "allow passthrough p/a"},
                   {"dns x.test", "allow audit_mode p/audit-mode would deny dns_name"},
                   {"l4 x.test:22", "allow classify audit_mode p/audit-mode would deny name"},
@@ -183,7 +184,7 @@ TEST_CASE("audit_mode_says_what_it_would_have_done_and_guardrails_still_deny") {
   check(*agent_policy({audit, guardrail_with("ceiling: [{name: c, to: [a.test]}]")}),
         {{"tls x.test:443", "deny rule g/ceiling"}});
   const auto both = agent_policy({audit, policy_with("allow: [{name: e, to: [e.test]}]", "z")});
-  CHECK_FALSE(both->audit_mode());  // enforce beats audit
+  CHECK_FALSE(both->compiled().audit);  // enforce beats audit
   check(*both, {{"tls x.test:443", "deny name"},
                 {"tls a.test:443", "allow passthrough p/a"},
                 {"tls e.test:443", "allow passthrough z/e"}});

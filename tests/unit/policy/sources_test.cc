@@ -3,34 +3,12 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 
+#include "../temporary_folder.h"
 #include "policy/loader.h"
 
 namespace enforcer::policy {
 namespace {
-
-/// A folder of its own, removed at the end.
-class Folder {
- public:
-  Folder() {
-    char name[] = "/tmp/unit-policy-sources-XXXXXX";
-    REQUIRE(mkdtemp(name) != nullptr);
-    path_ = name;
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  [[nodiscard]] std::string path(const std::string& name = "") const {
-    return name.empty() ? path_ : path_ + "/" + name;
-  }
-  std::string write(const std::string& name, const std::string& text, mode_t mode = 0644) const {
-    std::ofstream(path(name)) << text;
-    REQUIRE(chmod(path(name).c_str(), mode) == 0);
-    return path(name);
-  }
-
- private:
-  std::string path_;
-};
 
 std::string refusal(const std::vector<std::string>& paths, SourceUse use = SourceUse::kEnforce) {
   const auto sources = read_sources(paths, use);
@@ -38,38 +16,38 @@ std::string refusal(const std::vector<std::string>& paths, SourceUse use = Sourc
 }
 
 TEST_CASE("files_and_folders_are_read_sorted_and_each_file_once") {
-  const Folder folder;
+  const TemporaryFolder folder;
   folder.write("b.yaml", "b");
   folder.write("a.yml", "a");
   folder.write("c.txt", "c");
   folder.write(".hidden.yaml", "h");
   const std::string extra = folder.write("b.yaml~", "old");
-  const auto sources = read_sources({folder.path("b.yaml"), folder.path()});
+  const auto sources = read_sources({folder.file("b.yaml"), folder.path()});
   REQUIRE(sources);
   REQUIRE(sources->size() == 2);
-  CHECK(sources->at(0).name == folder.path("a.yml"));
+  CHECK(sources->at(0).name == folder.file("a.yml"));
   CHECK(sources->at(1).text == "b");
 }
 
 TEST_CASE("a_path_that_could_be_swapped_or_written_by_others_is_refused") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const std::string good = folder.write("good.yaml", "x");
   CHECK(refusal({good}).empty());  // the control
 
-  REQUIRE(symlink(good.c_str(), folder.path("link.yaml").c_str()) == 0);
-  CHECK(refusal({folder.path("link.yaml")}) ==
-        folder.path("link.yaml") + ": is a symbolic link, which is not followed");
-  CHECK(refusal({folder.path()}) == folder.path("link.yaml") + ": is a symbolic link, which is not followed");
-  CHECK(refusal({folder.path("link.yaml")}, SourceUse::kInspect) ==
-        folder.path("link.yaml") + ": is a symbolic link, which is not followed");
-  std::filesystem::remove(folder.path("link.yaml"));
+  REQUIRE(symlink(good.c_str(), folder.file("link.yaml").c_str()) == 0);
+  CHECK(refusal({folder.file("link.yaml")}) ==
+        folder.file("link.yaml") + ": is a symbolic link, which is not followed");
+  CHECK(refusal({folder.path()}) == folder.file("link.yaml") + ": is a symbolic link, which is not followed");
+  CHECK(refusal({folder.file("link.yaml")}, SourceUse::kInspect) ==
+        folder.file("link.yaml") + ": is a symbolic link, which is not followed");
+  std::filesystem::remove(folder.file("link.yaml"));
 
   for (const mode_t mode : {0664, 0646, 0666}) {
     const std::string open = folder.write("open.yaml", "x", mode);
     CHECK(refusal({open}) == open + ": is writable by others than its owner: chmod go-w");
     CHECK(refusal({open}, SourceUse::kInspect).empty());
   }
-  std::filesystem::remove(folder.path("open.yaml"));
+  std::filesystem::remove(folder.file("open.yaml"));
 
   REQUIRE(chmod(folder.path().c_str(), 0777) == 0);
   CHECK(refusal({folder.path()}) == folder.path() + ": is writable by others than its owner: chmod go-w");
@@ -85,26 +63,26 @@ TEST_CASE("a_path_that_could_be_swapped_or_written_by_others_is_refused") {
 }
 
 TEST_CASE("only_regular_files_of_at_most_one_mebibyte_are_read") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const std::string limit = folder.write("limit.yaml", std::string(1 << 20, '#'));
   CHECK(refusal({limit}).empty());
   const std::string large = folder.write("large.yaml", std::string((1 << 20) + 1, '#'));
   CHECK(refusal({large}) == large + ": is larger than 1 MiB");
-  const std::string fifo = folder.path("fifo.yaml");
+  const std::string fifo = folder.file("fifo.yaml");
   REQUIRE(mkfifo(fifo.c_str(), 0600) == 0);
   CHECK(refusal({fifo}) == fifo + ": is neither a regular file nor a folder");
-  REQUIRE(mkdir(folder.path("inner.yaml").c_str(), 0755) == 0);
-  CHECK(refusal({folder.path()}) == fifo + ": is neither a regular file nor a folder; " + folder.path("inner.yaml") +
+  REQUIRE(mkdir(folder.file("inner.yaml").c_str(), 0755) == 0);
+  CHECK(refusal({folder.path()}) == fifo + ": is neither a regular file nor a folder; " + folder.file("inner.yaml") +
                                         ": is a folder inside a folder of policies; " + large +
                                         ": is larger than 1 MiB");
 }
 
 TEST_CASE("a_missing_path_is_said_to_be_missing") {
-  const Folder folder;
-  const auto sources = read_sources({folder.path("none.yaml")});
+  const TemporaryFolder folder;
+  const auto sources = read_sources({folder.file("none.yaml")});
   REQUIRE_FALSE(sources);
   CHECK(sources.error().code == Errc::kNotFound);
-  CHECK(sources.error().message == folder.path("none.yaml") + ": No such file or directory");
+  CHECK(sources.error().message == folder.file("none.yaml") + ": No such file or directory");
   CHECK(read_sources({folder.path()})->empty());  // an empty folder is no policy, and no error
 }
 

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <thread>
 
+#include "../temporary_folder.h"
 #include "guest_side.h"
 #include "pki.h"
 
@@ -16,9 +17,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-std::string complaint(const Scratch& scratch, std::string_view name = "g1") {
-  const auto opened = CertificateAuthority::open_or_make(scratch.path, guest(name));
-  return opened ? "" : opened.error().message.substr(scratch.path.size());
+std::string complaint(const TemporaryFolder& scratch, std::string_view name = "g1") {
+  const auto opened = CertificateAuthority::open_or_make(scratch.path(), guest(name));
+  return opened ? "" : opened.error().message.substr(scratch.path().size());
 }
 
 std::string common_name(X509_NAME* name) {
@@ -59,29 +60,29 @@ std::vector<std::pair<int, std::string>> names_of(X509* certificate) {
 }  // namespace
 
 TEST_CASE("a_guest_ca_is_made_once_and_loaded_after_that") {
-  const Scratch scratch;
-  const auto made = CertificateAuthority::open_or_make(scratch.path, guest("g1")).value();
+  const TemporaryFolder scratch;
+  const auto made = CertificateAuthority::open_or_make(scratch.path(), guest("g1")).value();
   CHECK(scratch.mode("ca.pem") == 0640);
   CHECK(scratch.mode("ca.key") == 0600);
   CHECK(scratch.read("ca.pem") == made->certificate_pem());
   const std::string key = scratch.read("ca.key");
 
-  const auto loaded = CertificateAuthority::open_or_make(scratch.path, guest("g1")).value();
+  const auto loaded = CertificateAuthority::open_or_make(scratch.path(), guest("g1")).value();
   CHECK(loaded->certificate_pem() == made->certificate_pem());
   CHECK(scratch.read("ca.key") == key);
-  CHECK(std::distance(std::filesystem::directory_iterator(scratch.path), {}) == 2);  // nothing left aside
+  CHECK(std::distance(std::filesystem::directory_iterator(scratch.path()), {}) == 2);  // nothing left aside
 
-  CHECK(CertificateAuthority::remove(scratch.path));
-  CHECK(std::filesystem::is_empty(scratch.path));
-  CHECK(CertificateAuthority::remove(scratch.path));
-  const auto again = CertificateAuthority::open_or_make(scratch.path, guest("g1")).value();
+  CHECK(CertificateAuthority::remove(scratch.path()));
+  CHECK(std::filesystem::is_empty(scratch.path()));
+  CHECK(CertificateAuthority::remove(scratch.path()));
+  const auto again = CertificateAuthority::open_or_make(scratch.path(), guest("g1")).value();
   CHECK(again->certificate_pem() != made->certificate_pem());
 }
 
 TEST_CASE("a_guest_ca_may_sign_leaves_and_no_cas") {
-  const Scratch scratch;
+  const TemporaryFolder scratch;
   const std::string longest(40, 'g');
-  const auto authority = CertificateAuthority::open_or_make(scratch.path, guest(longest)).value();
+  const auto authority = CertificateAuthority::open_or_make(scratch.path(), guest(longest)).value();
   const Certificate certificate = certificate_from(authority->certificate_pem());
   CHECK(common_name(X509_get_subject_name(certificate.get())) == "Enforcer CA for guest " + longest);
   CHECK((X509_get_extension_flags(certificate.get()) & (EXFLAG_CA | EXFLAG_SS | EXFLAG_INVALID)) ==
@@ -95,8 +96,8 @@ TEST_CASE("a_guest_ca_may_sign_leaves_and_no_cas") {
 }
 
 TEST_CASE("a_broken_ca_is_refused_with_its_path_and_never_replaced") {
-  const Scratch scratch;
-  const Scratch other;
+  const TemporaryFolder scratch;
+  const TemporaryFolder other;
   REQUIRE(complaint(scratch) == "");
   REQUIRE(complaint(other, "g2") == "");
   const std::string pem = scratch.read("ca.pem");
@@ -127,7 +128,7 @@ TEST_CASE("a_broken_ca_is_refused_with_its_path_and_never_replaced") {
 }
 
 TEST_CASE("a_ca_that_ended_or_is_none_is_refused") {
-  const Scratch scratch;
+  const TemporaryFolder scratch;
   const auto with = [&](const Wish& wish) {
     const Certified made = certify(wish);
     const std::unique_ptr<BIO, Freed<BIO_free>> bio(BIO_new(BIO_s_mem()));
@@ -149,7 +150,7 @@ TEST_CASE("a_ca_that_ended_or_is_none_is_refused") {
 }
 
 TEST_CASE("a_crash_between_the_two_files_is_mended") {
-  const Scratch scratch;
+  const TemporaryFolder scratch;
   REQUIRE(complaint(scratch) == "");
   const std::string key = scratch.read("ca.key");
   REQUIRE(unlink(scratch.file("ca.pem").c_str()) == 0);
@@ -160,7 +161,7 @@ TEST_CASE("a_crash_between_the_two_files_is_mended") {
 }
 
 TEST_CASE("a_folder_that_is_not_there_is_an_error") {
-  const Scratch scratch;
+  const TemporaryFolder scratch;
   const auto opened = CertificateAuthority::open_or_make(scratch.file("none"), guest("g1"));
   REQUIRE_FALSE(opened);
   CHECK(opened.error().code == Errc::kIo);
@@ -212,8 +213,8 @@ TEST_CASE("serial_numbers_are_128_random_bits") {
 }
 
 TEST_CASE("several_workers_issue_by_one_ca_at_once") {
-  const Scratch scratch;
-  const auto authority = CertificateAuthority::open_or_make(scratch.path, guest("g1")).value();
+  const TemporaryFolder scratch;
+  const auto authority = CertificateAuthority::open_or_make(scratch.path(), guest("g1")).value();
   const LeafKey key = LeafKey::make().value();
   const Certificate ca = certificate_from(authority->certificate_pem());
   std::atomic<int> good = 0;

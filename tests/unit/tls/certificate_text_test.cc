@@ -2,37 +2,29 @@
 #include "tls/certificate_text.h"
 
 #include <doctest/doctest.h>
-#include <unistd.h>
 
-#include <cstdio>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
+
+#include "../shell.h"
+#include "../temporary_folder.h"
 
 namespace enforcer::tls {
 namespace {
 
 std::string output_of(const std::string& command) {
-  std::string text;
-  FILE* pipe = popen(command.c_str(), "r");
-  REQUIRE(pipe != nullptr);
-  for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) text += static_cast<char>(c);
-  REQUIRE(pclose(pipe) == 0);
-  return text;
+  const ShellAnswer answer = shell(command);
+  REQUIRE(answer.status == 0);
+  return answer.out;
 }
 
 /// The certificate in PEM; its file is at `path` until the end.
 struct Made {
-  explicit Made(const std::string& subject) : path("/tmp/enforcer-unit-tls-" + std::to_string(getpid()) + ".pem") {
+  explicit Made(const std::string& subject) {
     pem = output_of("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -utf8 -subj '" +
                     subject + "' -keyout /dev/null 2>/dev/null");
-    std::ofstream(path) << pem;
+    path = folder.write("certificate.pem", pem);
   }
-  ~Made() { std::filesystem::remove(path); }
-  Made(const Made&) = delete;
-  Made& operator=(const Made&) = delete;
+  TemporaryFolder folder;
   std::string path, pem;
 };
 

@@ -3,10 +3,10 @@
 
 #include <openssl/pem.h>
 
+#include "../temporary_folder.h"
 #include "base/ids.h"
 #include "loop.h"
 #include "openssl_peer.h"
-#include "scratch.h"
 #include "tls/authority.h"
 #include "tls/leaf_cache.h"
 #include "tls/stream.h"
@@ -26,12 +26,12 @@ inline Certificate certificate_from(const std::string& pem) {
 }
 
 struct GuestSide {
-  Scratch scratch;
+  TemporaryFolder scratch;
   GuestName name = guest("g1");
   Epoch epoch{7};
   HostName ok = host("ok.test");
   std::shared_ptr<const CertificateAuthority> authority =
-      CertificateAuthority::open_or_make(scratch.path, name).value();
+      CertificateAuthority::open_or_make(scratch.path(), name).value();
   LeafCache leaves{authority, LeafKey::make().value()};
   std::unique_ptr<ServerContext> context = ServerContext::make().value();
 

@@ -1,6 +1,7 @@
 // What a test of the origin's leg needs: a trusted CA, and an OpenSSL server with any certificate.
 #pragma once
 
+#include "../temporary_folder.h"
 #include "guest_side.h"
 #include "pki.h"
 
@@ -14,7 +15,7 @@ struct Met {
 };
 
 struct OriginSide {
-  Scratch scratch;
+  TemporaryFolder scratch;
   Certified authority = certify_authority("trusted");
   Certified leaf = certify({.issuer = &authority});
   std::unique_ptr<ClientContext> context =
