@@ -13,6 +13,7 @@
 
 #include "base/deadline.h"
 #include "control/api.h"
+#include "control/refusals.h"
 #include "control/server.h"
 
 namespace enforcer::control {
@@ -25,7 +26,8 @@ using Stream = beast::basic_stream<asio::local::stream_protocol>;
 inline constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 
 struct Service {
-  Service(Backend& b, ServerOptions o) : backend(b), options(std::move(o)) {}
+  Service(asio::io_context& context, Backend& b, ServerOptions o)
+      : backend(b), options(std::move(o)), refusals(std::make_shared<Refusals>(context, b)) {}
 
   Backend& backend;
   const ServerOptions options;
@@ -34,7 +36,8 @@ struct Service {
   std::set<Stream*> viewers;    ///< of those who may only look, so that they cannot keep the others out
   std::set<Stream*> strangers;  ///< open connections of those who have none
 
-  // Refusals are written to the log once a second at most, or a stranger could fill the journal.
+  const std::shared_ptr<Refusals> refusals;  ///< as the audit log has them
+  // Refusals are written to the daemon's log once a second at most, or a stranger could fill the journal.
   Deadline next_refusal_line = Deadline::after(std::chrono::nanoseconds::zero());
   std::uint64_t refusals_unlogged = 0;
 };

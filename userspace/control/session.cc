@@ -70,6 +70,7 @@ std::expected<Admitted, Answer> admit(Service& service, const Peer& peer, Role r
   const auto& head = parser.get();
   const auto refuse = [&](Role needed) {
     log_refusal(service, peer, role, head.method_string(), head.target());
+    service.refusals->add(peer, role, needed, head.method_string(), head.target());
     return std::unexpected(Answer{
         403, encode_error("denied", fmt::format("not permitted for uid {}: this needs {}", peer.uid, needs(needed))),
         ""});

@@ -42,6 +42,9 @@ class FakeBackend : public Backend {
     status.audit.path = "/var/log/audit.jsonl";
     co_return status;
   }
+  void record_refusal(std::string_view detail, std::uint64_t count) override {
+    called("refused " + std::to_string(count) + ": " + std::string(detail));
+  }
   std::shared_ptr<const policy::Snapshot> snapshot() const override {
     const std::lock_guard lock(shared_.mutex);
     return shared_.snapshot;
