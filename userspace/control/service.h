@@ -8,6 +8,7 @@
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -60,6 +61,8 @@ struct Answer {
   unsigned status = 200;
   std::string body;
   std::string allow;  ///< the Allow header of a 405
+  /// A guest for one command, which has nobody when whoever asked for it does not hear of it.
+  std::optional<GuestName> made_for_caller{};
 };
 [[nodiscard]] Answer answer_error(const Error& error);
 
