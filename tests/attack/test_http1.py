@@ -264,7 +264,8 @@ def test_115_method_in_the_query():
             equal(curl(made, f"{host}/hello?_method=POST", "-X", "POST").status, 200, host)
         seen = len(targets(made))
         for query in ("_method=DELETE", "_method=delete", "a=b&_METHOD=DELETE", "%5Fmethod=%44ELETE", "x;_method=DELETE",
-                      "_method[]=DELETE", "_method=POST&_method=DELETE", "X-HTTP-Method-Override=DELETE", "x_http_method=PUT", "X-Method-Override=PATCH"):
+                      "_method[]=DELETE", "_method=POST&_method=DELETE", "X-HTTP-Method-Override=DELETE", "x_http_method=PUT",
+                      "X-Method-Override=PATCH"):
             for host in ("https://mitm.test", "http://mitm.test"):
                 with denies(made, "request"):
                     equal(curl(made, f"{host}/hello?{query}", "-g", "-X", "POST").status, 403, query)
