@@ -6,8 +6,8 @@ namespace asio = boost::asio;
 
 BodyPart::Next Http1BodySource::next_part() {
   if (!ahead_) ahead_ = reader_->next(Bytes(buffered_).subspan(used_));
-  const bool there = !ahead_->data.empty() || ahead_->state == http::BodyReader::State::kComplete;
-  return there ? BodyPart::Next::kBuffered : BodyPart::Next::kUnknown;
+  if (!ahead_->data.empty()) return BodyPart::Next::kBuffered;
+  return ahead_->state == http::BodyReader::State::kComplete ? BodyPart::Next::kEnd : BodyPart::Next::kUnknown;
 }
 
 asio::awaitable<BodyPart> Http1BodySource::next() {
