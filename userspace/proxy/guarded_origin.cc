@@ -164,9 +164,9 @@ Trailers GuardedOrigin::trailers() {
   return trailers;
 }
 
-/// Something may be held back of what is there, so more of it can only be told where nothing is changed.
+/// What is there may be held back until more comes, unless all of the body is there.
 BodyPart::Next GuardedOrigin::next_part() {
-  return BodyPart::Next::kUnknown;
+  return origin_.next_part() == BodyPart::Next::kLast ? BodyPart::Next::kBuffered : BodyPart::Next::kUnknown;
 }
 
 void GuardedOrigin::become_tunnel() {
@@ -224,8 +224,9 @@ BodyPart GuardedOrigin::search_end() {
 BodyPart GuardedOrigin::passed(Bytes data) {
   if (found_ && findings() > 0) std::exchange(found_, nullptr)();
   const bool whole = !decoder_ && !frames_ && !messages_ && scanner_.held() == 0;
-  const bool last = next_ == BodyPart::Next::kEnd && whole;
-  return {.kind = BodyPart::Kind::kData, .data = data, .next = last ? BodyPart::Next::kEnd : BodyPart::Next::kUnknown};
+  BodyPart part{.kind = BodyPart::Kind::kData, .data = data};
+  if (next_ == BodyPart::Next::kEnd) part.next = whole ? BodyPart::Next::kEnd : BodyPart::Next::kBuffered;
+  return part;
 }
 
 }  // namespace enforcer::proxy

@@ -56,7 +56,7 @@ asio::awaitable<BodyPart> Http2Stream::read() {
 
 BodyPart::Next Http2Stream::next_part() const {
   if (malformed_ || interrupted_) return BodyPart::Next::kUnknown;
-  if (!arrived_.empty()) return BodyPart::Next::kBuffered;
+  if (!arrived_.empty()) return body_ended_ ? BodyPart::Next::kLast : BodyPart::Next::kBuffered;
   if (!body_ended_) return BodyPart::Next::kUnknown;
   return trailers_.empty() ? BodyPart::Next::kEnd : BodyPart::Next::kBuffered;
 }

@@ -30,7 +30,8 @@ struct BodyPart {
   enum class Next : std::uint8_t {
     kUnknown,
     kBuffered,  ///< the next part is there already
-    kEnd,       ///< and it is the end, without trailers
+    kLast,      ///< and the end right behind it
+    kEnd,       ///< the next part is the end, without trailers
   };
   Next next = Next::kUnknown;
 };
