@@ -254,6 +254,34 @@ def test_115_method_in_a_field():
                 equal(curl(made, "https://mitm.test/", "-X", method).status, 403, method)
 
 
+def test_115_method_in_the_query():
+    """What a rule says about methods holds for the one that an origin may read in the query, inside TLS and in the clear."""
+    allow = 'http: [{methods: [POST], paths: ["/**"]}]'
+    with lab(f"mitm.test {allow}", f"mitm.test:80 {allow}") as made:
+        made.guest.trust_enforcer()
+        for host in ("https://mitm.test", "http://mitm.test"):
+            equal(curl(made, f"{host}/hello?method=DELETE", "-X", "POST").status, 200, host)  # the control: no such parameter
+            equal(curl(made, f"{host}/hello?_method=POST", "-X", "POST").status, 200, host)
+        seen = len(targets(made))
+        for query in ("_method=DELETE", "_method=delete", "a=b&_METHOD=DELETE", "%5Fmethod=%44ELETE", "x;_method=DELETE",
+                      "_method[]=DELETE", "_method=POST&_method=DELETE", "X-HTTP-Method-Override=DELETE", "x_http_method=PUT",
+                      "X-Method-Override=PATCH"):
+            for host in ("https://mitm.test", "http://mitm.test"):
+                with denies(made, "request"):
+                    equal(curl(made, f"{host}/hello?{query}", "-g", "-X", "POST").status, 403, query)
+        equal(len(targets(made)), seen)
+
+
+def test_115_method_in_the_query_of_what_is_denied_by_name():
+    deny = "  deny:\n    - {name: deletions, to: [mitm.test], http: [{methods: [DELETE]}]}\n"
+    with Lab(policy('mitm.test http: [{paths: ["/**"]}]', extra=deny)) as made:
+        made.guest.trust_enforcer()
+        equal(curl(made, "https://mitm.test/hello", "-X", "POST").status, 200)
+        for method, path in (("DELETE", "/hello"), ("POST", "/hello?_method=DELETE"), ("GET", "/hello?X-HTTP-Method-Override=delete")):
+            with denies(made, "rule"):
+                equal(curl(made, f"https://mitm.test{path}", "-X", method).status, 403, path)
+
+
 @hang_guard(150)
 def test_116_fields_that_route_inside_the_origin():
     with lab() as made:

@@ -93,7 +93,7 @@ class Session final : public Http2Codec::Events {
     if (request == nullptr) return codec_->reset(stream, Http2Error::kProtocol);
     check_request(*request);
     codec_->respond(stream, {{":status", "200"}}, Http2End::kMoreFollows);
-    codec_->offer(stream, as_bytes(kBody));
+    codec_->offer(stream, as_bytes(kBody), Http2End::kMoreFollows);
     codec_->end_body(stream, {{"x", "y"}});
   }
   void trailers_came(StreamId /*stream*/, Http2Fields trailers) override { (void)http2_trailers(trailers); }

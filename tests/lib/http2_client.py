@@ -22,6 +22,7 @@ class Stream:
         self.interim, self.fields, self.trailers = [], None, None
         self.data, self.sent = bytearray(), 0  # of the bodies
         self.ended, self.reset = False, None
+        self.end_came_with = None  # octets of the DATA frame that said so; "head" or "trailers"
 
     @property
     def status(self):
@@ -247,6 +248,8 @@ class Http2Client:
         stream = self.streams.get(number)
         if stream is None:
             return
+        if flags & h2.END_STREAM:
+            stream.end_came_with = "trailers" if stream.fields is not None else "head"
         if stream.fields is not None:
             stream.trailers = fields
         elif dict(fields)[":status"].startswith("1"):
@@ -260,6 +263,7 @@ class Http2Client:
         payload = payload[1:size - payload[0]] if flags & h2.PADDED else payload
         if stream:
             stream.data += payload
+            stream.end_came_with = len(payload) if flags & h2.END_STREAM else None
             stream.ended = stream.ended or bool(flags & h2.END_STREAM)
         if not (self.replenish and size):
             return b""

@@ -31,6 +31,7 @@ class Request:
         self.connection, self.stream, self.fields = connection, stream, fields
         self.digest, self.size = hashlib.md5(), 0
         self.ended, self.reset, self.trailers = False, None, None
+        self.end_came_with = None  # octets of the DATA frame that said so, or "head"
 
     def field(self, name):
         """All values of a field, in order, as one text; None: it is not there."""
@@ -163,11 +164,13 @@ class Connection:
         request = self.requests.get(getattr(event, "stream_id", None))
         if isinstance(event, RequestReceived):
             request = self.requests[event.stream_id] = Request(self, event.stream_id, list(event.headers))
+            request.end_came_with = "head" if event.stream_ended else None
             self.origin.requests.append(request)
             self._answer(lambda: self.origin.begun(self, request))
         elif isinstance(event, DataReceived):
             request.digest.update(event.data)
             request.size += len(event.data)
+            request.end_came_with = len(event.data) if event.stream_ended else None
             if event.flow_controlled_length:
                 self.h2.increment_flow_control_window(event.flow_controlled_length)
                 if self.origin.reads(request) and not event.stream_ended:

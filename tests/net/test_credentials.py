@@ -53,6 +53,27 @@ def test_invariant_6_the_origin_gets_the_secret_and_nothing_else_does():
             assert_absent(SECRET, text, where)
 
 
+def test_answers_that_are_searched_come_as_they_are_there():
+    """What the origin sent whole is one TLS record; what it goes on sending is not waited for."""
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+    with Lab(policy(RULE), credentials=BEARER) as lab:
+        lab.guest.trust_enforcer()
+        with lab.guest.tls("cred.test") as client:
+            client.sendall(f"GET /raw/{answer.hex()} HTTP/1.1\r\nHost: cred.test\r\n\r\n".encode())
+            record = client.recv(65536)  # one at most
+            assert record.endswith(b"\r\n\r\nhello"), record
+        with lab.guest.tls("cred.test") as client:
+            client.sendall(b"GET /held/searched HTTP/1.1\r\nHost: cred.test\r\n\r\n")
+            begun = b""
+            while b"first" not in begun:
+                begun += client.recv(65536)
+            assert b"second" not in begun, begun
+            equal(lab.guest.curl("https://cred.test/release/searched").status, 200)
+            while not begun.endswith(b"0\r\n\r\n"):
+                begun += client.recv(65536)
+            assert b"second" in begun, begun
+
+
 def test_guests_own_credentials_are_replaced_in_every_spelling():
     with Lab(policy(RULE), credentials=BEARER) as lab:
         lab.guest.trust_enforcer()

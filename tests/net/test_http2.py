@@ -280,6 +280,59 @@ def test_guest_that_has_all_octets_and_leaves_broke_nothing_off():
         equal(outcomes, {"/endless": "completed", "/held/cut": "guest_reset"})
 
 
+def test_end_of_a_request_comes_with_its_last_octets():
+    """An END_STREAM of its own is a frame more, and keeps an origin waiting that reads to the end before it answers."""
+    with lab(config=ONE_WORKER) as (made, origin):
+        with speak(made.guest, "h2.test") as client:
+            equal(client.ask(path="/none/asked").status, 200)
+            equal(origin.request("/none/asked").end_came_with, "head")
+            for size in (1, 16384, 100_000):
+                equal(client.ask("POST", f"/up/{size}", body=b"x" * size).status, 200)
+                request = origin.request(f"/up/{size}")
+                equal(request.size, size)
+                assert request.end_came_with, f"{size} octets, and then {request.end_came_with}"
+            late = client.request("POST", "/up/late", body=b"all of it", end=False)  # the control: an end that is known later
+            wait_for(lambda: origin.request("/up/late").size, what="the octets without their end")
+            client.write(late, b"")
+            equal(client.answer(late).status, 200)
+            equal(origin.request("/up/late").end_came_with, 0)
+        for path, options in (("/counted", []), ("/chunked", ["-H", "Transfer-Encoding: chunked"])):
+            reply = made.guest.curl(f"https://h2.test{path}", "--http1.1", "--data-binary", "x" * 1000, *options)
+            equal((reply.status, origin.request(path).size), (200, 1000))
+            assert origin.request(path).end_came_with, path
+        equal([connection.fault for connection in origin.connections], [None] * len(origin.connections))
+
+
+def test_end_of_an_answer_comes_with_its_last_octets():
+    with lab(config=ONE_WORKER) as (made, origin):
+        for host in ("h2.test", "mitm.test"):
+            with speak(made.guest, host) as client:
+                for size in (1, 16384, 100_000):
+                    answer = client.ask(path=f"/bytes/{size}")
+                    equal(len(answer.data), size, host)
+                    assert answer.end_came_with, f"{size} octets from {host}, and then {answer.end_came_with}"
+                equal(client.ask("HEAD", "/bytes/10").end_came_with, "head", host)
+        with speak(made.guest, "h2.test") as client:
+            equal(client.ask(path="/trailers").end_came_with, "trailers")
+            held = client.request(path="/held/end")
+            client.wait(lambda: held.data, "the first octets")
+            assert held.end_came_with is None, held
+            origin.finish(origin.request("/held/end"))
+            equal((bytes(client.answer(held).data), held.end_came_with), (b"first\nsecond\n", 7))
+            denied = client.ask(path="/bytes/1", authority="other.test")  # an answer of ours
+            equal(denied.status, 421)
+            equal(denied.end_came_with, len(denied.data))
+
+
+def test_next_request_behind_a_whole_answer_finds_the_connection_to_the_origin():
+    """A guest that counts octets asks again as soon as it has them, and one connection is enough for all it asks."""
+    with lab(config=ONE_WORKER) as (made, _), speak(made.guest, "mitm.test") as client:
+        for size in range(1000, 1050):
+            stream = client.request(path=f"/bytes/{size}")
+            client.wait(lambda stream=stream, size=size: len(stream.data) == size, "all octets of the answer")
+        equal(len(made.world.events(event="handshake", sni="mitm.test")), 1)
+
+
 def test_connection_that_goes_away_takes_its_streams_along():
     with lab() as (made, origin):
         with speak(made.guest, "h2.test") as client:

@@ -78,6 +78,22 @@ def test_each_request_is_decided_and_recorded():
         assert "s3cret" not in open(lab.enforcer.audit_path).read()
 
 
+def test_client_of_a_registry_is_told_in_its_own_words():
+    """The OCI distribution specification, "Error Codes": Docker shows these, and looks for them in `application/json` only."""
+    with Lab(policy(READ_ONLY)) as lab:
+        lab.guest.trust_enforcer()
+        for path, type_of_body in (("/v2/library/alpine/blobs/uploads/", "application/json"), ("/v2/other", "application/problem+json")):
+            refused = lab.guest.curl(f"https://mitm.test{path}", "-d", "x=1")
+            equal(refused.status, 403, path)
+            assert f"< content-type: {type_of_body}\r\n".lower() in refused.talk.lower(), refused.talk
+            problem, record = json.loads(refused.body), denied(lab, method="POST", path=path)
+            equal(problem["decision_id"], record["decision_id"])
+            equal("errors" in problem, type_of_body == "application/json", path)
+            if "errors" in problem:
+                said = f"Denied by policy: {problem['detail']} (request), decision {problem['decision_id']}"
+                equal(problem["errors"], [{"code": "DENIED", "message": said}])
+
+
 def test_invariant_1_no_origin_is_contacted_before_a_request_is_allowed():
     with Lab(policy(READ_ONLY)) as lab:
         lab.guest.trust_enforcer()

@@ -155,10 +155,12 @@ def pull_that_is_not_allowed_fails_and_says_why(lab, registry):
     lab.docker_ok(f"tag {MADE} registry.test/other/made:1")
     lab.docker_ok(f"tag {MADE} other.test/lab/made:1")
     for command, words in (("pull other.test/lab/made:2", "lookup other.test"), ("push other.test/lab/made:1", "lookup other.test"),
-                           ("pull registry.test/other/made:1", "Denied by policy"), ("push registry.test/other/made:1", "Denied by policy"),
+                           ("pull registry.test/other/made:1", "denied: Denied by policy: "),
+                           ("push registry.test/other/made:1", "denied: Denied by policy: "),
                            ("pull registry.test/lab/nosuch:1", "manifest unknown")):  # the last one is the registry's own answer
         done = lab.docker(command)
         assert done.returncode != 0 and words in done.stderr, (command, done)
+        assert "{" not in done.stderr, f"what Docker shows is no sentence: {done.stderr}"
     equal([r for r in registry.requests() if "/other/" in r["target"]], [], "requests for what is not allowed")
     equal(lab.world.connections("other.test"), [], "connections to a host that is not allowed")
     lab.enforcer.wait_record(type="decision", decision="deny", host="registry.test", guest="g1")

@@ -212,6 +212,25 @@ def test_run_that_is_killed_leaves_nothing():
 
 
 @hang_guard(300)
+def test_run_that_ends_while_its_guest_is_made_leaves_nothing():
+    """However it ends, and without waiting for hostd, which may take its time."""
+    with vm_lab() as lab:
+        for name, how, status in (("box", signal.SIGTERM, 143), ("crate", signal.SIGKILL, -9)):
+            lab.enforcer.hostd.signal(signal.SIGSTOP)
+            try:
+                with started(tool(lab, "run", "--name", name, "--", *SLEEPS), stdout=subprocess.PIPE, text=True) as running:
+                    wait_for(lambda name=name: f"guest {name} is created" in lab.enforcer.enforcerd.output(), 20, "enforcerd to be asked")
+                    running.send_signal(how)
+                    equal(running.wait(timeout=10), status, f"exit status after {how.name}")
+            finally:
+                lab.enforcer.hostd.signal(signal.SIGCONT)
+            wait_for(lambda name=name: f"guest {name} was made for" in lab.enforcer.enforcerd.output(), 60, "the guest to be made")
+            wait_for(lambda name=name: shown(lab, name) is None, 30, "the guest to be gone", interval=0.5)
+        kept = run(lab, "--name", "box", "--", "echo", "here")  # the control
+        equal((kept.returncode, kept.stdout), (0, "here\n"), kept.stderr)
+
+
+@hang_guard(300)
 def test_guest_of_a_killed_run_is_ended_by_the_enforcerd_after_this_one():
     """What was made for one command is known again after a restart, and ended when that command does not come back."""
     with vm_lab() as lab:

@@ -35,6 +35,9 @@ constexpr bool is_printable(char c) {
 constexpr char lower(char c) {
   return is_upper(c) ? static_cast<char>(c - 'A' + 'a') : c;
 }
+constexpr char upper(char c) {
+  return is_lower(c) ? static_cast<char>(c - 'a' + 'A') : c;
+}
 
 /// Of a hexadecimal digit in either case: 0-15; -1 for anything else.
 constexpr int hex_value(char c) {

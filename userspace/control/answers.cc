@@ -185,7 +185,12 @@ Answer answer_texts(Service& service, const Target& target, const std::string* n
 asio::awaitable<Answer> answer_create(Service& service, Caller caller, std::string body) {
   auto request = decode_create(body);
   if (!request) co_return answer_error(request.error());
-  co_return made(co_await service.backend.create_guest(caller, *std::move(request)));
+  std::optional<GuestName> for_caller;
+  if (request->ephemeral) for_caller = request->name;
+  const auto outcome = co_await service.backend.create_guest(caller, *std::move(request));
+  Answer answer = made(outcome);
+  if (outcome) answer.made_for_caller = std::move(for_caller);
+  co_return answer;
 }
 
 asio::awaitable<Answer> answer_one_guest(Service& service, Caller caller, Endpoint endpoint, GuestName name,

@@ -275,6 +275,9 @@ class Backend {
 
   virtual asio::awaitable<Result<Status>> status() = 0;
 
+  /// Writes to the audit log that callers were refused for want of a role, so often. `detail`: one line for people.
+  virtual void record_refusal(std::string_view detail, std::uint64_t count) = 0;
+
   /// The policies in force; null before the first successful load (everything is denied).
   [[nodiscard]] virtual std::shared_ptr<const policy::Snapshot> snapshot() const = 0;
 

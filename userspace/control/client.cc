@@ -26,6 +26,7 @@ constexpr std::size_t kMaxReply = std::size_t{64} * 1024 * 1024;
 constexpr std::size_t kMaxHead = 16 * 1024;
 /// A record is a few KiB; a line without end is not one.
 constexpr std::size_t kMaxLine = 1024 * 1024;
+constexpr std::chrono::milliseconds kGivenUpIsAsked{100};
 
 /// Waits until the socket can be read or written; the deadline is optional only for a stream that follows.
 Result<> wait_for(int socket, short events, const std::optional<Deadline>& deadline) {
@@ -140,6 +141,16 @@ Result<Reply> whole_reply(Incoming& incoming, Deadline deadline) {
   return Reply{.status = incoming.status(), .body = std::move(incoming.body())};
 }
 
+/// The same for somebody who may give up meanwhile.
+Result<Reply> whole_reply(Incoming& incoming, Deadline deadline, const std::function<bool()>& given_up) {
+  while (true) {
+    if (given_up()) return fail(Errc::kUnavailable, "interrupted");
+    const auto nap = std::min<std::chrono::nanoseconds>(kGivenUpIsAsked, deadline.remaining());
+    auto reply = whole_reply(incoming, Deadline::after(nap));
+    if (reply || reply.error().code != Errc::kTimeout || deadline.passed()) return reply;
+  }
+}
+
 /// Moves the whole lines of `text` behind `lines`.
 void take_lines(std::string& text, std::vector<std::string>& lines) {
   std::size_t begin = 0;
@@ -153,7 +164,7 @@ void take_lines(std::string& text, std::vector<std::string>& lines) {
 }  // namespace
 
 Result<Reply> Client::request(std::string_view method, std::string_view target, std::string_view body,
-                              Deadline deadline) const {
+                              Deadline deadline, const std::function<bool()>& given_up) const {
   const Fd socket = TRY(connect_to(path_, deadline));
   std::string more = "Connection: close\r\n";
   if (!body.empty()) more += fmt::format("Content-Type: {}\r\n", method == "PUT" ? "text/plain" : "application/json");
@@ -161,7 +172,7 @@ Result<Reply> Client::request(std::string_view method, std::string_view target, 
   TRY_VOID(send_all(socket.get(), head_of(method, target, more), deadline));
   TRY_VOID(send_all(socket.get(), body, deadline));  // by itself: a body may be a secret, which is not copied
   Incoming incoming(socket.get());
-  return whole_reply(incoming, deadline);
+  return given_up ? whole_reply(incoming, deadline, given_up) : whole_reply(incoming, deadline);
 }
 
 struct LineStream::Connection {

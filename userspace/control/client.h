@@ -51,8 +51,10 @@ class Client {
 
   /// Any answer is a Reply, also one that refuses (json.h: decode_error). kUnavailable: nobody answers on the socket;
   /// kTimeout; kIo: what came is not HTTP, or more than 64 MiB.
-  Result<Reply> request(std::string_view method, std::string_view target, std::string_view body,
-                        Deadline deadline) const;
+  /// `given_up`, where there is one, is asked several times a second; true ends it with kUnavailable, and the
+  /// connection: the server may be at it all the same.
+  Result<Reply> request(std::string_view method, std::string_view target, std::string_view body, Deadline deadline,
+                        const std::function<bool()>& given_up = {}) const;
 
   /// A streamed answer, once its head is there. A refusal is its decoded error.
   Result<LineStream> open_lines(std::string_view target, Deadline head) const;

@@ -63,7 +63,7 @@ class Server::Acceptor : public std::enable_shared_from_this<Acceptor> {
       : context_(context),
         acceptor_(context),
         pause_(context),
-        service_(std::make_shared<Service>(backend, std::move(options))) {}
+        service_(std::make_shared<Service>(context, backend, std::move(options))) {}
 
   Result<> listen() {
     Fd listener = TRY(listen_on(service_->options.socket_path));
@@ -84,6 +84,7 @@ class Server::Acceptor : public std::enable_shared_from_this<Acceptor> {
     boost::system::error_code ignored;
     acceptor_.close(ignored);
     pause_.cancel();
+    service_->refusals->end_period();
     for (const auto* open : {&service_->callers, &service_->viewers, &service_->strangers}) {
       for (Stream* stream : *open) stream->socket().shutdown(asio::socket_base::shutdown_both, ignored);
     }

@@ -5,7 +5,8 @@
 // (log_stream.cc), and exec becomes a stream of frames (exec_relay.cc).
 //
 // Anybody on the host may connect, so strangers (role none) get little: a bound of their own on connections, one 403, a
-// close, and at most one line a second in the daemon's log. They cannot use up the connections of those with a role.
+// close, at most one line a second in the daemon's log, and a few records a minute (control/refusals.h). They cannot
+// use up the connections of those with a role.
 #pragma once
 
 #include <chrono>

@@ -8,11 +8,13 @@
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 
 #include "base/deadline.h"
 #include "control/api.h"
+#include "control/refusals.h"
 #include "control/server.h"
 
 namespace enforcer::control {
@@ -25,7 +27,8 @@ using Stream = beast::basic_stream<asio::local::stream_protocol>;
 inline constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 
 struct Service {
-  Service(Backend& b, ServerOptions o) : backend(b), options(std::move(o)) {}
+  Service(asio::io_context& context, Backend& b, ServerOptions o)
+      : backend(b), options(std::move(o)), refusals(std::make_shared<Refusals>(context, b)) {}
 
   Backend& backend;
   const ServerOptions options;
@@ -34,7 +37,8 @@ struct Service {
   std::set<Stream*> viewers;    ///< of those who may only look, so that they cannot keep the others out
   std::set<Stream*> strangers;  ///< open connections of those who have none
 
-  // Refusals are written to the log once a second at most, or a stranger could fill the journal.
+  const std::shared_ptr<Refusals> refusals;  ///< as the audit log has them
+  // Refusals are written to the daemon's log once a second at most, or a stranger could fill the journal.
   Deadline next_refusal_line = Deadline::after(std::chrono::nanoseconds::zero());
   std::uint64_t refusals_unlogged = 0;
 };
@@ -57,6 +61,8 @@ struct Answer {
   unsigned status = 200;
   std::string body;
   std::string allow;  ///< the Allow header of a 405
+  /// A guest for one command, which has nobody when whoever asked for it does not hear of it.
+  std::optional<GuestName> made_for_caller{};
 };
 [[nodiscard]] Answer answer_error(const Error& error);
 

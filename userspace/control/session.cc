@@ -70,6 +70,7 @@ std::expected<Admitted, Answer> admit(Service& service, const Peer& peer, Role r
   const auto& head = parser.get();
   const auto refuse = [&](Role needed) {
     log_refusal(service, peer, role, head.method_string(), head.target());
+    service.refusals->add(peer, role, needed, head.method_string(), head.target());
     return std::unexpected(Answer{
         403, encode_error("denied", fmt::format("not permitted for uid {}: this needs {}", peer.uid, needs(needed))),
         ""});
@@ -161,8 +162,17 @@ class Session {
     const After after = request.keep_alive() ? After::kNextRequest : After::kClose;
     Answer done = co_await answer(service_, caller, std::move(admitted.match), std::move(admitted.target),
                                   std::move(request.body()));
+    const auto made_for_caller = std::move(done.made_for_caller);
     const bool sent = co_await send_answer(service_, stream_, std::move(done), after);
+    if (!sent && made_for_caller) co_await undo(caller, *made_for_caller);
     co_return sent ? after : After::kClose;
+  }
+
+  /// Whoever asked was killed while the guest was made. One that is gone before it hears has no command to bring.
+  asio::awaitable<void> undo(Caller caller, GuestName made) {
+    log_info("control: guest {} was made for uid {} pid {}, who is gone", made.text(), caller.uid, caller.pid);
+    const auto deleted = co_await service_.backend.delete_guest(caller, std::move(made));
+    if (!deleted) log_warning("control: {}", deleted.error().message);
   }
 
   [[nodiscard]] Caller who() {

@@ -22,9 +22,9 @@ Result<control::Client> Tool::client() const {
 }
 
 Result<std::string> Tool::ask(std::string_view method, std::string_view target, std::string_view body,
-                              std::chrono::seconds patience) const {
+                              std::chrono::seconds patience, const std::function<bool()>& given_up) const {
   const control::Client daemon = TRY(client());
-  auto reply = TRY(daemon.request(method, target, body, Deadline::after(patience)));
+  auto reply = TRY(daemon.request(method, target, body, Deadline::after(patience), given_up));
   if (!reply.ok()) return std::unexpected(control::decode_error(reply.status, reply.body));
   return std::move(reply.body);
 }

@@ -1,6 +1,7 @@
 // What every verb has: the terminal, the options all verbs share, and the way to the daemon.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -44,8 +45,9 @@ class Tool {
   [[nodiscard]] Result<control::Client> client() const;
 
   /// One request whose answer is expected to be good: its body, or the refusal's Error. `patience` covers all of it.
+  /// `given_up`: as in control::Client::request().
   Result<std::string> ask(std::string_view method, std::string_view target, std::string_view body = {},
-                          std::chrono::seconds patience = kPatience) const;
+                          std::chrono::seconds patience = kPatience, const std::function<bool()>& given_up = {}) const;
 
   /// JSON as the daemon or we made it, with its newline; with -o yaml, a YAML document of it.
   void print_json(std::string_view body) const;

@@ -109,16 +109,18 @@ int run_in_own_guest(const Tool& tool, const RunOptions& options, const SignalWa
   std::optional<OwnGuest> own;
   {
     const Progress progress(tool, fmt::format("booting {} ({})", name.text(), request->image));
-    const auto made = tool.ask("POST", "/v1/guests", control::encode_create(*request), kBootPatience);
+    const auto ended = [&] { return (signal = signals.take_ending()) != 0; };
+    // What was made for one command the daemon takes back when nobody waits for it any more; what is to stay it does
+    // not.
+    const auto given_up = request->ephemeral ? std::function<bool()>(ended) : nullptr;
+    const auto made = tool.ask("POST", "/v1/guests", control::encode_create(*request), kBootPatience, given_up);
+    if (!made && signal != 0) return 128 + signal;
     // After a timeout nobody knows whether it was made: better to delete one that is not there than to leave one. A
     // name that somebody chose may be another guest's.
     const bool unknown = !made && made.error().code == Errc::kTimeout && options.name.empty();
     if (made || unknown) own.emplace(tool, name);
     if (!made) return own_failure(tool, made.error());
-    const auto running = wait_until_running(tool, name, Deadline::after(kBootPatience), [&] {
-      signal = signals.take_ending();
-      return signal != 0;
-    });
+    const auto running = wait_until_running(tool, name, Deadline::after(kBootPatience), ended);
     if (!running && signal == 0) return own_failure(tool, running.error());
   }
   if (signal != 0) return 128 + signal;

@@ -51,6 +51,10 @@ asio::awaitable<Result<control::GuestAnswer>> Daemon::answer_about(GuestName nam
   co_return control::GuestAnswer{info_of(*entry, use_of(use, entry->announced.slot)), std::move(warning)};
 }
 
+void Daemon::record_refusal(std::string_view detail, std::uint64_t count) {
+  record_event("control_refused", nullptr, detail, count);
+}
+
 asio::awaitable<Result<control::Status>> Daemon::status() {
   control::Status status{.version = ENFORCER_VERSION, .instance = config_.instance};
   status.uptime = std::chrono::duration_cast<std::chrono::seconds>(Monotonic::now() - started_);

@@ -49,6 +49,7 @@ class Daemon final : public HostEvents, public control::Backend {
 
   // control::Backend
   boost::asio::awaitable<Result<control::Status>> status() override;
+  void record_refusal(std::string_view detail, std::uint64_t count) override;
   [[nodiscard]] std::shared_ptr<const policy::Snapshot> snapshot() const override { return policies_.current(); }
   [[nodiscard]] std::string audit_path() const override { return config_.audit.path; }
   boost::asio::awaitable<Result<std::vector<control::GuestInfo>>> guests() override;

@@ -351,16 +351,16 @@ void Http2Codec::interim(StreamId stream, const std::vector<HeaderField>& fields
   nghttp2_submit_headers(session_.get(), NGHTTP2_FLAG_NONE, stream, nullptr, pairs.data(), pairs.size(), nullptr);
 }
 
-void Http2Codec::offer(StreamId stream, Bytes data) {
+void Http2Codec::offer(StreamId stream, Bytes data, Http2End end) {
   const auto found = outgoing_.find(stream);
   if (found == outgoing_.end()) return;
-  found->second.pending = data;
+  found->second = {.pending = data, .ended = end == Http2End::kEndsHere, .trailers = {}};
   nghttp2_session_resume_data(session_.get(), stream);
 }
 
 void Http2Codec::withdraw(StreamId stream) {
   const auto found = outgoing_.find(stream);
-  if (found != outgoing_.end()) found->second.pending = {};
+  if (found != outgoing_.end()) found->second = {};  // no end either: what is cut short must not look whole
 }
 
 void Http2Codec::end_body(StreamId stream, std::vector<HeaderField> trailers) {

@@ -98,8 +98,10 @@ class Http2Codec {
   void respond(StreamId stream, const std::vector<HeaderField>& fields, Http2End end);
   void interim(StreamId stream, const std::vector<HeaderField>& fields);
 
-  /// More of the body; `data` stays valid until data_taken(), stream_closed() or withdraw().
-  void offer(StreamId stream, Bytes data);
+  /// More of the body; `data` stays valid until data_taken(), stream_closed() or withdraw(). kEndsHere: END_STREAM goes
+  /// with its last octet, and end_body() is not called.
+  void offer(StreamId stream, Bytes data, Http2End end);
+  /// What was offered and not taken is not sent, nor an end behind it.
   void withdraw(StreamId stream);
   void end_body(StreamId stream, std::vector<HeaderField> trailers);
   /// So many octets of the stream's body were passed on.

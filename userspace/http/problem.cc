@@ -36,8 +36,10 @@ std::string_view phrase(unsigned status) {
   }
 }
 
-std::string problem_json(unsigned status, const Problem& problem) {
-  nlohmann::ordered_json json;
+using Json = nlohmann::ordered_json;
+
+Json members_of(unsigned status, const Problem& problem) {
+  Json json;
   json["type"] = problem.reason.empty() ? "about:blank" : fmt::format("urn:enforcer:denied:{}", problem.reason);
   json["status"] = status;
   const auto add = [&json](const char* key, std::string_view value) {
@@ -54,8 +56,22 @@ std::string problem_json(unsigned status, const Problem& problem) {
   add("path", escape_untrusted(problem.path));
   add("hint", problem.hint);
   add("review_id", problem.review_id);
-  using Json = nlohmann::ordered_json;
-  return json.dump(-1, ' ', true, Json::error_handler_t::replace) + "\n";
+  return json;
+}
+
+/// For clients that show their users one line.
+std::string one_line(const Problem& problem) {
+  std::string line = fmt::format("{}: {}", problem.title, problem.detail);
+  if (!problem.reason.empty()) line += fmt::format(" ({})", problem.reason);
+  if (!problem.decision_id.empty()) line += fmt::format(", decision {}", problem.decision_id);
+  if (!problem.review_id.empty()) line += fmt::format(", review {}", problem.review_id);
+  return line;
+}
+
+/// What a registry calls it (OCI distribution specification, "Error Codes"; UNAVAILABLE is Docker's own).
+std::string_view registry_code(unsigned status) {
+  if (status == 429) return "TOOMANYREQUESTS";
+  return status < 500 ? "DENIED" : "UNAVAILABLE";
 }
 
 /// What gRPC calls it (google.rpc.Code; the mapping of statuses is the protocol's own where it has one).
@@ -99,12 +115,10 @@ void add_decision(ResponseHead& head, const Problem& problem) {
   head.fields.push_back({"enforcer-decision", fmt::format("deny; id={}", problem.decision_id)});
 }
 
-}  // namespace
-
-Answer make_problem_answer(unsigned status, const Problem& problem) {
+Answer json_answer(unsigned status, const Problem& problem, std::string_view type, const Json& json) {
   Answer answer{.head = {.status = status, .phrase = std::string(phrase(status)), .fields = {}, .body = {}},
-                .body = problem_json(status, problem)};
-  answer.head.fields = {{"Content-Type", "application/problem+json"}, {"Cache-Control", "no-store"}};
+                .body = json.dump(-1, ' ', true, Json::error_handler_t::replace) + "\n"};
+  answer.head.fields = {{"Content-Type", std::string(type)}, {"Cache-Control", "no-store"}};
   add_decision(answer.head, problem);
   if (problem.retry_after > 0) answer.head.fields.push_back({"Retry-After", std::to_string(problem.retry_after)});
   if (problem.method == "HEAD") {
@@ -116,17 +130,38 @@ Answer make_problem_answer(unsigned status, const Problem& problem) {
   return answer;
 }
 
+}  // namespace
+
+Answer make_problem_answer(unsigned status, const Problem& problem) {
+  return json_answer(status, problem, "application/problem+json", members_of(status, problem));
+}
+
+Answer make_registry_answer(unsigned status, const Problem& problem) {
+  Json json = members_of(status, problem);
+  json["errors"] = {{{"code", registry_code(status)}, {"message", one_line(problem)}}};
+  return json_answer(status, problem, "application/json", json);
+}
+
 Answer make_grpc_answer(unsigned status, const Problem& problem) {
   Answer answer{.head = {.status = 200, .phrase = "OK", .fields = {}, .body = {}}, .body = {}};
-  std::string message = fmt::format("{}: {}", problem.title, problem.detail);
-  if (!problem.reason.empty()) message += fmt::format(" ({})", problem.reason);
-  if (!problem.decision_id.empty()) message += fmt::format(", decision {}", problem.decision_id);
-  if (!problem.review_id.empty()) message += fmt::format(", review {}", problem.review_id);
   answer.head.fields = {{"content-type", "application/grpc"},
                         {"grpc-status", std::to_string(grpc_status(status))},
-                        {"grpc-message", grpc_message(message)}};
+                        {"grpc-message", grpc_message(one_line(problem))}};
   add_decision(answer.head, problem);
   return answer;
+}
+
+bool is_registry_call(const RequestHead& head) {
+  constexpr std::string_view kApi = "/v2/";
+  const std::string_view path = head.path.path;
+  if (path == kApi || path == kApi.substr(0, 3) || path == "/v2/_catalog") return true;
+  if (!path.starts_with(kApi)) return false;
+  // Names of repositories have slashes, and what is asked of them stands behind.
+  for (const std::string_view asked : {"/manifests/", "/blobs/", "/tags/list", "/referrers/"}) {
+    const auto found = path.rfind(asked);
+    if (found != std::string_view::npos && found >= kApi.size()) return true;
+  }
+  return false;
 }
 
 bool is_grpc(const RequestHead& head) {

@@ -39,6 +39,13 @@ struct Answer {
 /// gRPC protocol over HTTP/2), with the detail as the message.
 [[nodiscard]] Answer make_grpc_answer(unsigned status, const Problem& problem);
 
+/// The same for a client of a registry of container images: it shows what stands in `errors`, and looks there only
+/// where the type is `application/json`. 5xx it answers by itself.
+[[nodiscard]] Answer make_registry_answer(unsigned status, const Problem& problem);
+
+/// Is this a call of a registry? (OCI distribution specification, "Endpoints": below `/v2/`, which others have, too)
+[[nodiscard]] bool is_registry_call(const RequestHead& head);
+
 /// Is this a gRPC request? (`content-type: application/grpc`, also with `+proto` and the like)
 [[nodiscard]] bool is_grpc(const RequestHead& head);
 

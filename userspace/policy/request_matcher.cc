@@ -4,6 +4,7 @@
 
 #include "policy/glob.h"
 #include "policy/loose_path.h"
+#include "policy/method_override.h"
 #include "policy/parameters.h"
 
 namespace enforcer::policy {
@@ -98,14 +99,29 @@ bool path_fits(const std::string& pattern, const std::string& path, Leaning lean
   return path_matches(loosely(pattern), loosely(path), letters);
 }
 
+/// The origin may serve what the query says in place of what the head says: an allow wants both among its methods, an
+/// objection is met by either, and by what may be any method.
+Truth method_fits(const HttpMatcher& matcher, const RequestFacts& request, Leaning leaning) {
+  const bool objecting = leaning == Leaning::kObjecting;
+  const auto named = [&](const std::string& method) {
+    return std::ranges::find(matcher.methods, method) != matcher.methods.end();
+  };
+  const bool said = matcher.methods.empty() || named(request.method);
+  if (matcher.methods.empty() || said == objecting || !request.query) return truth_of(said);
+  const std::vector<std::string> instead = overriding_methods(*request.query);
+  if (recorded(request) && !instead.empty()) return Truth::kCannotTell;
+  const auto met = [&](const std::string& method) { return method.empty() || named(method); };
+  return truth_of(objecting ? std::ranges::any_of(instead, met) : std::ranges::all_of(instead, named));
+}
+
 }  // namespace
 
 Truth matches(const HttpMatcher& matcher, const RequestFacts& request, Leaning leaning) {
-  const bool method =
-      matcher.methods.empty() || std::ranges::find(matcher.methods, request.method) != matcher.methods.end();
-  if (!method) return Truth::kNo;
+  const Truth method = method_fits(matcher, request, leaning);
+  if (method == Truth::kNo) return Truth::kNo;
   const auto fits_path = [&](const std::string& pattern) { return path_fits(pattern, request.path, leaning); };
   if (!matcher.paths.empty() && !std::ranges::any_of(matcher.paths, fits_path)) return Truth::kNo;
+  if (is_unknown(method)) return method;
   const bool query_unknown = recorded(request) && request.query && !matcher.query.empty();
   if (query_unknown || (recorded(request) && !matcher.headers.empty())) return Truth::kCannotTell;
   const auto fits_header = [&](const NamedPattern& wanted) { return header_matches(wanted, request.fields, leaning); };

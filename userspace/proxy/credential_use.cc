@@ -38,7 +38,10 @@ class SignedBody final : public BodySource {
         co_return BodyPart{.kind = BodyPart::Kind::kMalformed};
       if (part.kind != BodyPart::Kind::kData) co_return part;
       if (!signer_.take(part.data, out_) || !hold()) co_return BodyPart{.kind = BodyPart::Kind::kMalformed};
-      if (!out_.empty()) co_return BodyPart{.kind = BodyPart::Kind::kData, .data = out_};
+      if (out_.empty()) continue;
+      const bool last = part.next == BodyPart::Next::kEnd && signer_.finish();
+      const auto next = last ? BodyPart::Next::kEnd : BodyPart::Next::kUnknown;
+      co_return BodyPart{.kind = BodyPart::Kind::kData, .data = out_, .next = next};
     }
   }
 

@@ -101,8 +101,7 @@ asio::awaitable<void> Exchange::send_request(const OutgoingRequest& request) {
 
 asio::awaitable<void> Exchange::send_body(const OutgoingRequest& request) {
   if (request.body) {
-    const bool sent =
-        co_await origin_.write_body(*request.body, BodyPart::Next::kBuffered) && co_await origin_.end_body({});
+    const bool sent = co_await origin_.write_body(*request.body, BodyPart::Next::kEnd) && co_await origin_.end_body({});
     sending_ = sent && sending_ == Sending::kUnderWay ? Sending::kSent : Sending::kFailed;
     progressed(BodyTransfer::Step::kReading);
     co_return;

@@ -164,9 +164,9 @@ Trailers GuardedOrigin::trailers() {
   return trailers;
 }
 
-/// Something may be held back of what is there, so more of it can only be told where nothing is changed.
+/// What is there may be held back until more comes, unless all of the body is there.
 BodyPart::Next GuardedOrigin::next_part() {
-  return BodyPart::Next::kUnknown;
+  return origin_.next_part() == BodyPart::Next::kLast ? BodyPart::Next::kBuffered : BodyPart::Next::kUnknown;
 }
 
 void GuardedOrigin::become_tunnel() {
@@ -182,6 +182,7 @@ asio::awaitable<BodyPart> GuardedOrigin::read_body() {
     if (part.kind == BodyPart::Kind::kMalformed || part.kind == BodyPart::Kind::kBroken) co_return part;
     ended_ = part.kind == BodyPart::Kind::kEnd;
     arrived_ = part.data;
+    next_ = part.next;
   }
 }
 
@@ -214,13 +215,18 @@ BodyPart GuardedOrigin::search() {
 BodyPart GuardedOrigin::search_end() {
   if (std::exchange(flushed_, true)) return {.kind = BodyPart::Kind::kEnd};
   if (decoder_ && !decoder_->complete()) return {.kind = BodyPart::Kind::kMalformed};
-  const BodyPart part = passed(frames_ ? frames_->finish() : messages_ ? messages_->finish() : scanner_.finish());
-  return part.data.empty() ? BodyPart{.kind = BodyPart::Kind::kEnd} : part;
+  BodyPart part = passed(frames_ ? frames_->finish() : messages_ ? messages_->finish() : scanner_.finish());
+  if (part.data.empty()) return {.kind = BodyPart::Kind::kEnd};
+  if (origin_.trailers().empty()) part.next = BodyPart::Next::kEnd;
+  return part;
 }
 
 BodyPart GuardedOrigin::passed(Bytes data) {
   if (found_ && findings() > 0) std::exchange(found_, nullptr)();
-  return {.kind = BodyPart::Kind::kData, .data = data};
+  const bool whole = !decoder_ && !frames_ && !messages_ && scanner_.held() == 0;
+  BodyPart part{.kind = BodyPart::Kind::kData, .data = data};
+  if (next_ == BodyPart::Next::kEnd) part.next = whole ? BodyPart::Next::kEnd : BodyPart::Next::kBuffered;
+  return part;
 }
 
 }  // namespace enforcer::proxy

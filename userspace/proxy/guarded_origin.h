@@ -69,10 +69,11 @@ class GuardedOrigin final : public OriginSide {
   std::optional<credentials::GrpcScanner> messages_;     ///< in its place in the answer to a call
   bool called_ = false;                                  ///< the request is a call of gRPC
   std::optional<http::ContentDecoder> decoder_;
-  Bytes arrived_;                      ///< and was not searched yet
-  std::vector<std::uint8_t> decoded_;  ///< room for it
-  bool flushed_ = false;               ///< what was held back is passed on
-  bool ended_ = false;                 ///< the origin's body
+  Bytes arrived_;                                   ///< and was not searched yet
+  BodyPart::Next next_ = BodyPart::Next::kUnknown;  ///< behind it
+  std::vector<std::uint8_t> decoded_;               ///< room for it
+  bool flushed_ = false;                            ///< what was held back is passed on
+  bool ended_ = false;                              ///< the origin's body
 };
 
 }  // namespace enforcer::proxy

@@ -6,8 +6,9 @@ namespace asio = boost::asio;
 
 BodyPart::Next Http1BodySource::next_part() {
   if (!ahead_) ahead_ = reader_->next(Bytes(buffered_).subspan(used_));
-  const bool there = !ahead_->data.empty() || ahead_->state == http::BodyReader::State::kComplete;
-  return there ? BodyPart::Next::kBuffered : BodyPart::Next::kUnknown;
+  const bool complete = ahead_->state == http::BodyReader::State::kComplete;
+  if (!ahead_->data.empty()) return complete ? BodyPart::Next::kLast : BodyPart::Next::kBuffered;
+  return complete ? BodyPart::Next::kEnd : BodyPart::Next::kUnknown;
 }
 
 asio::awaitable<BodyPart> Http1BodySource::next() {

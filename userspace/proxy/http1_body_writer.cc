@@ -11,7 +11,7 @@ asio::awaitable<bool> Http1BodyWriter::write(Bytes data, BodyPart::Next next) {
   } else {
     held_.insert(held_.end(), data.begin(), data.end());
   }
-  if (next == BodyPart::Next::kBuffered && held_.size() < net::kBodyReadSize) co_return true;
+  if (next != BodyPart::Next::kUnknown && held_.size() < net::kBodyReadSize) co_return true;
   co_return co_await flush();
 }
 

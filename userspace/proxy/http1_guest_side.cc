@@ -32,7 +32,7 @@ std::string Http1GuestSide::begin(const http::ResponseHead& head, RequestRead re
 
 asio::awaitable<bool> Http1GuestSide::send_head(const http::ResponseHead& head, RequestRead read, BodyPart::Next next) {
   const std::string text = begin(head, read);
-  if (next == BodyPart::Next::kBuffered) {
+  if (next != BodyPart::Next::kUnknown) {
     writer_.hold(text);
     co_return true;
   }

@@ -44,10 +44,11 @@ asio::awaitable<bool> Http2GuestStream::send_interim(const http::ResponseHead& h
 }
 
 asio::awaitable<bool> Http2GuestStream::send_head(const http::ResponseHead& head, RequestRead /*read*/,
-                                                  BodyPart::Next /*next*/) {
+                                                  BodyPart::Next next) {
   if (!open()) co_return false;
   using Kind = http::BodyFraming::Kind;
-  body_follows_ = head.body.kind == Kind::kChunked || head.body.kind == Kind::kUntilClose || head.body.length > 0;
+  const bool has_body = head.body.kind == Kind::kChunked || head.body.kind == Kind::kUntilClose || head.body.length > 0;
+  body_follows_ = has_body && next != BodyPart::Next::kEnd;
   const auto fields = http::http2_fields(head);
   for (const http::HeaderField& field : fields) written_ += field.name.size() + field.value.size();
   connection().codec().respond(id(), fields, body_follows_ ? http::Http2End::kMoreFollows : http::Http2End::kEndsHere);
@@ -55,8 +56,8 @@ asio::awaitable<bool> Http2GuestStream::send_head(const http::ResponseHead& head
   co_return true;
 }
 
-asio::awaitable<bool> Http2GuestStream::write_body(Bytes data, BodyPart::Next /*next*/) {
-  const bool sent = co_await write(data);
+asio::awaitable<bool> Http2GuestStream::write_body(Bytes data, BodyPart::Next next) {
+  const bool sent = co_await write(data, next);
   if (sent) written_ += data.size();
   co_return sent;
 }
@@ -71,7 +72,7 @@ asio::awaitable<bool> Http2GuestStream::end_body(const Trailers& trailers) {
 
 asio::awaitable<bool> Http2GuestStream::send_answer(const http::Answer& answer, RequestRead read) {
   if (!co_await send_head(answer.head, read, BodyPart::Next::kBuffered)) co_return false;
-  if (!co_await write_body(as_bytes(answer.body), BodyPart::Next::kUnknown)) co_return false;
+  if (!co_await write_body(as_bytes(answer.body), BodyPart::Next::kEnd)) co_return false;
   co_return co_await end_body({});
 }
 

@@ -106,8 +106,8 @@ asio::awaitable<bool> Http2OriginSide::send_head(const http::RequestHead& head) 
   co_return true;
 }
 
-asio::awaitable<bool> Http2OriginSide::write_body(Bytes data, BodyPart::Next /*next*/) {
-  const bool sent = co_await write(data);
+asio::awaitable<bool> Http2OriginSide::write_body(Bytes data, BodyPart::Next next) {
+  const bool sent = co_await write(data, next);
   if (sent) written_ += data.size();
   co_return sent;
 }

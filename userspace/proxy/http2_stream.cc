@@ -51,15 +51,22 @@ asio::awaitable<BodyPart> Http2Stream::read() {
     co_await reading_.wait();
   }
   reading_now_.swap(arrived_);
-  co_return BodyPart{BodyPart::Kind::kData, reading_now_,
-                     body_ended_ ? BodyPart::Next::kBuffered : BodyPart::Next::kUnknown};
+  co_return BodyPart{BodyPart::Kind::kData, reading_now_, next_part()};
 }
 
-asio::awaitable<bool> Http2Stream::write(Bytes data) {
+BodyPart::Next Http2Stream::next_part() const {
+  if (malformed_ || interrupted_) return BodyPart::Next::kUnknown;
+  if (!arrived_.empty()) return body_ended_ ? BodyPart::Next::kLast : BodyPart::Next::kBuffered;
+  if (!body_ended_) return BodyPart::Next::kUnknown;
+  return trailers_.empty() ? BodyPart::Next::kEnd : BodyPart::Next::kBuffered;
+}
+
+asio::awaitable<bool> Http2Stream::write(Bytes data, BodyPart::Next next) {
   if (data.empty()) co_return open();
   if (!open()) co_return false;
   taken_ = false;
-  connection_.codec().offer(id_, data);
+  end_said_ = next == BodyPart::Next::kEnd;
+  connection_.codec().offer(id_, data, end_said_ ? http::Http2End::kEndsHere : http::Http2End::kMoreFollows);
   connection_.kick();
   while (!taken_ && open()) co_await writing_.wait();
   if (!taken_ && !closed_) connection_.codec().withdraw(id_);
@@ -67,7 +74,9 @@ asio::awaitable<bool> Http2Stream::write(Bytes data) {
 }
 
 asio::awaitable<bool> Http2Stream::end(Trailers trailers) {
+  if (end_said_) co_return co_await wait_for_end_sent();
   if (!open()) co_return false;
+  end_said_ = true;
   connection_.codec().end_body(id_, std::move(trailers));
   connection_.kick();
   co_return co_await wait_for_end_sent();

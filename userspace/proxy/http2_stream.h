@@ -25,11 +25,9 @@ class Http2Stream {
 
   boost::asio::awaitable<BodyPart> read();
   /// Whether read() will have to wait.
-  [[nodiscard]] BodyPart::Next next_part() const {
-    const bool there = !malformed_ && !interrupted_ && (!arrived_.empty() || body_ended_);
-    return there ? BodyPart::Next::kBuffered : BodyPart::Next::kUnknown;
-  }
-  boost::asio::awaitable<bool> write(Bytes data);
+  [[nodiscard]] BodyPart::Next next_part() const;
+  /// kEnd: END_STREAM goes with the last octet, and end() only waits.
+  boost::asio::awaitable<bool> write(Bytes data, BodyPart::Next next);
   /// Nothing more from us; waits until that has left.
   boost::asio::awaitable<bool> end(Trailers trailers);
   /// The same where the head said it already.
@@ -68,6 +66,7 @@ class Http2Stream {
   std::uint64_t read_ = 0;
   bool wide_ = false;
   bool body_ended_ = false;
+  bool end_said_ = false;  ///< the codec knows that nothing follows
   bool end_sent_ = false;
   bool taken_ = true;
   bool malformed_ = false;

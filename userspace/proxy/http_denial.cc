@@ -17,8 +17,15 @@ http::Problem problem_of(const policy::Facts& facts, policy::Reason reason) {
 }
 
 http::Answer answer_of(Dialect dialect, unsigned status, const http::Problem& problem) {
-  return dialect == Dialect::kGrpc ? http::make_grpc_answer(status, problem)
-                                   : http::make_problem_answer(status, problem);
+  switch (dialect) {
+    case Dialect::kGrpc:
+      return http::make_grpc_answer(status, problem);
+    case Dialect::kRegistry:
+      return http::make_registry_answer(status, problem);
+    case Dialect::kProblem:
+      break;
+  }
+  return http::make_problem_answer(status, problem);
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ namespace enforcer::proxy {
 [[nodiscard]] unsigned status_of(policy::Reason reason);
 
 /// What a denied or failed request is answered with, in the form that this kind of client reads.
-enum class Dialect : std::uint8_t { kProblem, kGrpc };
+enum class Dialect : std::uint8_t { kProblem, kGrpc, kRegistry };
 
 /// `review_id`: of the review that waits, or that ended like this; empty: there was none.
 [[nodiscard]] http::Answer denial_answer(Dialect dialect, const policy::Facts& facts, const policy::Decision& denial,

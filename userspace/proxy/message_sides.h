@@ -26,8 +26,13 @@ struct BodyPart {
     kBroken,     ///< it ended before the body did, or the wait was interrupted
   };
   Kind kind = Kind::kBroken;
-  Bytes data{};                                            ///< kData: valid until the next call
-  enum class Next : std::uint8_t { kUnknown, kBuffered };  ///< kBuffered: the next part is there already
+  Bytes data{};  ///< kData: valid until the next call
+  enum class Next : std::uint8_t {
+    kUnknown,
+    kBuffered,  ///< the next part is there already
+    kLast,      ///< and the end right behind it
+    kEnd,       ///< the next part is the end, without trailers
+  };
   Next next = Next::kUnknown;
 };
 
@@ -44,7 +49,8 @@ class BodySource {
 class BodySink {
  public:
   virtual ~BodySink() = default;
-  /// `next` as the part has it: what is to be followed at once may wait for it.
+  /// `next` as the part has it: what is to be followed at once may wait for it, and what is the last can say so.
+  /// end_body() follows all the same.
   virtual boost::asio::awaitable<bool> write_body(Bytes data, BodyPart::Next next) = 0;
   virtual boost::asio::awaitable<bool> end_body(const Trailers& trailers) = 0;
   /// Bytes written so far, heads and framing included.

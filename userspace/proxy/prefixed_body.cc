@@ -37,10 +37,17 @@ asio::awaitable<PrefixedBody::Kept> PrefixedBody::keep_part() {
     case BodyPart::Kind::kData:
       break;
   }
+  next_ = part.next;
   kept_.insert(kept_.end(), part.data.begin(), part.data.end());
   if (!guest_.hold_body(part.data.size())) co_return Kept::kGuestFull;
   held_ += part.data.size();
   co_return Kept::kMore;
+}
+
+BodyPart::Next PrefixedBody::behind_kept() {
+  if (given_ < kept_.size()) return BodyPart::Next::kBuffered;
+  if (last_ == BodyPart::Kind::kData) return next_;
+  return last_ == BodyPart::Kind::kEnd && trailers().empty() ? BodyPart::Next::kEnd : BodyPart::Next::kBuffered;
 }
 
 asio::awaitable<BodyPart> PrefixedBody::read_body() {
@@ -48,9 +55,7 @@ asio::awaitable<BodyPart> PrefixedBody::read_body() {
     // In pieces, each of which has a deadline of its own.
     const Bytes piece = Bytes(kept_).subspan(given_, std::min(kPiece, kept_.size() - given_));
     given_ += piece.size();
-    const bool next_is_there = given_ < kept_.size() || last_ != BodyPart::Kind::kData;
-    const auto next = next_is_there ? BodyPart::Next::kBuffered : BodyPart::Next::kUnknown;
-    co_return BodyPart{.kind = BodyPart::Kind::kData, .data = piece, .next = next};
+    co_return BodyPart{.kind = BodyPart::Kind::kData, .data = piece, .next = behind_kept()};
   }
   std::vector<std::uint8_t>().swap(kept_);
   given_ = 0;

@@ -38,13 +38,16 @@ class PrefixedBody final : public BodySource {
 
  private:
   void release();
+  /// What follows the pieces that were given back so far.
+  [[nodiscard]] BodyPart::Next behind_kept();
 
   BodySource& body_;
   Guest& guest_;
   std::vector<std::uint8_t> kept_;
-  std::size_t held_ = 0;                         ///< of them, what counts against the guest
-  std::size_t given_ = 0;                        ///< of them
-  BodyPart::Kind last_ = BodyPart::Kind::kData;  ///< of the parts that were kept
+  std::size_t held_ = 0;                            ///< of them, what counts against the guest
+  std::size_t given_ = 0;                           ///< of them
+  BodyPart::Kind last_ = BodyPart::Kind::kData;     ///< of the parts that were kept
+  BodyPart::Next next_ = BodyPart::Next::kUnknown;  ///< as the last of them had it
 };
 
 }  // namespace enforcer::proxy

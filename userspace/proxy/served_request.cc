@@ -70,6 +70,7 @@ asio::awaitable<After> ServedRequest::serve(http::RequestHead head) {
   facts_.request = std::make_shared<policy::RequestFacts>(facts_of(head, transport_));
   facts_.now = WallClock::now();
   raw_host_ = head.authority.host_text();
+  if (http::is_registry_call(head)) dialect_ = Dialect::kRegistry;
   if (guest_.speaks_http2()) {
     if (http::is_grpc(head)) dialect_ = Dialect::kGrpc;
     if (transport_ == Transport::kClear) speak_ = OriginLeg::Speak::kHttp2;

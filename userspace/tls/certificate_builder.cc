@@ -1,5 +1,6 @@
 #include "tls/certificate_builder.h"
 
+#include <openssl/ec.h>
 #include <openssl/rand.h>
 
 #include <array>
@@ -9,12 +10,21 @@
 
 namespace enforcer::tls {
 
+// OpenSSL writes a key that a provider made into a certificate by encoding it and decoding that again, which takes
+// 160 µs (OpenSSL 3.0). One that is held as an EC_KEY takes 4, and signs as fast.
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wdeprecated-declarations"
 Result<KeyHandle> make_key() {
   ERR_clear_error();
-  KeyHandle key(EVP_EC_gen("P-256"));
-  if (!key) return fail_openssl(Errc::kUnavailable, "cannot make a key");
+  EC_KEY* pair = EC_KEY_new_by_curve_name(NID_X9_62_prime256v1);
+  KeyHandle key(EVP_PKEY_new());
+  const bool good =
+      pair != nullptr && key && EC_KEY_generate_key(pair) == 1 && EVP_PKEY_set1_EC_KEY(key.get(), pair) == 1;
+  EC_KEY_free(pair);
+  if (!good) return fail_openssl(Errc::kUnavailable, "cannot make a key");
   return key;
 }
+#pragma clang diagnostic pop
 
 CertificateBuilder::CertificateBuilder() : certificate_(X509_new()), issuer_(certificate_.get()) {
   ERR_clear_error();

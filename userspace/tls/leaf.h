@@ -1,6 +1,6 @@
 // Leaf: the certificate a guest is shown for one name, with its key.
 //
-// Minting one is about 200 µs because the key is not made with it: all leaves of a process share one key (LeafKey),
+// Minting one is about 40 µs because the key is not made with it: all leaves of a process share one key (LeafKey),
 // which is never the CA's. Whoever has it can be any origin to any guest whose CA signed it, so it is never written
 // down.
 #pragma once

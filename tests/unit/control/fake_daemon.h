@@ -43,6 +43,9 @@ class FakeBackend : public Backend {
     status.audit.path = "/var/log/audit.jsonl";
     co_return status;
   }
+  void record_refusal(std::string_view detail, std::uint64_t count) override {
+    called("refused " + std::to_string(count) + ": " + std::string(detail));
+  }
   std::shared_ptr<const policy::Snapshot> snapshot() const override {
     const std::lock_guard lock(shared_.mutex);
     return shared_.snapshot;
@@ -82,6 +85,16 @@ class FakeBackend : public Backend {
   asio::awaitable<Result<GuestAnswer>> create_guest(Caller, CreateGuest request) override {
     called("create " + request.name.text() + " " + request.image + " " + std::to_string(request.memory_mib) +
            (request.ephemeral ? " ephemeral" : ""));
+    std::promise<void>* making = nullptr;
+    {
+      const std::lock_guard lock(shared_.mutex);
+      making = std::exchange(shared_.making, nullptr);
+    }
+    if (making != nullptr) {
+      making->set_value();
+      asio::steady_timer pause(context_, std::chrono::milliseconds(500));
+      co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+    }
     co_return made(request.name, "microvm");
   }
   asio::awaitable<Result<GuestAnswer>> attach_guest(Caller, AttachGuest request) override {

@@ -8,6 +8,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <deque>
 #include <functional>
+#include <future>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -35,7 +36,8 @@ struct Shared {
   CredentialTest test{.host = "a.test", .port = Port{443}, .path = "/", .status = 200};
   std::optional<Error> error;  ///< what every change answers instead
   LoadAnswer load{.loaded = true, .generation = 2, .problems = {}};
-  bool loads_slowly = false;  ///< it takes longer than a second
+  bool loads_slowly = false;             ///< it takes longer than a second
+  std::promise<void>* making = nullptr;  ///< told when a guest begins to be made, which then takes a moment
   std::shared_ptr<const policy::Snapshot> snapshot;
   std::vector<GenerationInfo> generations;
   std::map<std::uint64_t, std::vector<PolicyText>> texts;  ///< by generation; 5 is in force

@@ -222,6 +222,15 @@ TEST_CASE("compares_the_callers_role_with_the_routes") {
   const auto calls = daemon.shared.calls_now();
   CHECK(std::ranges::count(calls, "reload by 4200000") == 2);
   CHECK(std::ranges::count(calls, "reload by 0") == 1);
+  const auto refused = [&](std::string_view what) {
+    return std::ranges::count_if(
+        calls, [&](const std::string& call) { return call.starts_with("refused 1: ") && call.contains(what); });
+  };
+  CHECK(refused("GET /v1/status of uid 4200000 pid") == 2);
+  CHECK(refused("role none, and it needs viewer") == 4);  // strangers learn nothing of routes
+  CHECK(refused("role viewer, and it needs admin") == 1);
+  CHECK(refused("role reviewer, and it needs admin") == 1);
+  CHECK(refused("") == 6);
 }
 
 TEST_CASE("strangers_learn_nothing_and_take_nothing_from_others") {

@@ -79,6 +79,41 @@ TEST_CASE("the_answer_to_head_has_no_body") {
   CHECK_FALSE(head.contains("Content-Length: 0"));
 }
 
+TEST_CASE("a_client_of_a_registry_finds_what_it_shows_among_errors") {
+  const Answer answer = make_registry_answer(403, kProblem);
+  CHECK(answer.head.status == 403);
+  CHECK(values_of(answer.head.fields, "content-type") == std::vector<std::string_view>{"application/json"});
+  CHECK(values_of(answer.head.fields, "enforcer-decision").size() == 1);
+  const auto json = nlohmann::json::parse(answer.body);
+  REQUIRE(json["errors"].is_array());
+  REQUIRE(json["errors"].size() == 1);
+  CHECK(json["errors"][0]["code"] == "DENIED");
+  CHECK(json["errors"][0]["message"] ==
+        "Denied by policy: No rule allows this. (rule), decision 01J8ZQ5R3M8Q2V7W9X0Y1Z2A3B");
+  CHECK(json["rule"] == "coding-agent/closed");  // and everything that others are told
+  CHECK(nlohmann::json::parse(make_registry_answer(429, kProblem).body)["errors"][0]["code"] == "TOOMANYREQUESTS");
+  CHECK_FALSE(nlohmann::json::parse(make_problem_answer(403, kProblem).body).contains("errors"));  // the control
+}
+
+TEST_CASE("registry_calls_are_known_by_their_path") {
+  const auto is = [](std::string path) {
+    RequestHead head{.method = "GET", .authority = *parse_authority("a.test"), .path = {}, .fields = {}, .body = {}};
+    head.path.path = std::move(path);
+    return is_registry_call(head);
+  };
+  for (const char* path :
+       {"/v2", "/v2/", "/v2/_catalog", "/v2/library/alpine/manifests/latest", "/v2/a/b/c/blobs/sha256:00",
+        "/v2/a/blobs/uploads/", "/v2/a/tags/list", "/v2/a/referrers/x"}) {
+    CAPTURE(path);
+    CHECK(is(path));
+  }
+  for (const char* path :
+       {"/", "/v1/", "/v2x", "/v2/users", "/v2/manifests/x", "/api/v2/a/blobs/x", "/v2/manifestsx/y"}) {
+    CAPTURE(path);
+    CHECK_FALSE(is(path));
+  }
+}
+
 TEST_CASE("a_grpc_client_is_told_by_a_status_of_its_own_in_the_head") {
   const Answer answer = make_grpc_answer(403, kProblem);
   CHECK(answer.head.status == 200);

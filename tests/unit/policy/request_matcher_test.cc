@@ -136,6 +136,44 @@ TEST_CASE("every_value_of_a_parameter_must_match_to_allow_and_any_to_deny") {
   }
 }
 
+TEST_CASE("attack_115_a_method_in_the_query_counts_like_the_one_in_the_head") {
+  const HttpMatcher reads{.methods = {"GET", "POST"}, .paths = {"/**"}};
+  const HttpMatcher deletions{.methods = {"DELETE"}};
+  CHECK(allows(reads, "POST /x"));
+  CHECK_FALSE(denies(deletions, "POST /x"));
+  for (const char* query :
+       {"_method=DELETE", "_method=delete", "a=1&_method=DELETE&b", "_METHOD=DELETE", "%5fmethod=%44ELETE",
+        "a=1;_method=DELETE", "_method=POST&_method=DELETE", "_method[]=DELETE", "-method=DELETE", "+_method=DELETE",
+        "X-HTTP-Method-Override=DELETE", "x_http_method_override=Delete", "X-HTTP-Method=DELETE",
+        "X-Method-Override=DELETE", "_method=+DELETE%20", "_method=%u0044ELETE"}) {
+    CAPTURE(query);
+    for (const char* method : {"POST /x?", "GET /x?"}) {
+      CHECK_FALSE(allows(reads, std::string(method) + query));
+      CHECK(denies(deletions, std::string(method) + query));
+    }
+    CHECK(denies(reads, std::string("POST /x?") + query));  // what the head says holds all the same
+  }
+  for (const char* query : {"_method=GET", "_method=get", "_method=POST&X-HTTP-Method=GET"}) {
+    CAPTURE(query);
+    CHECK(allows(reads, std::string("POST /x?") + query));
+    CHECK_FALSE(denies(deletions, std::string("POST /x?") + query));
+    CHECK_FALSE(allows(deletions, std::string("DELETE /x?") + query));
+  }
+  for (const char* query :
+       {"method=DELETE", "my_method=DELETE", "x=_method", "x=1%26_method=DELETE", "__method=DELETE"}) {
+    CAPTURE(query);
+    CHECK(allows(reads, std::string("POST /x?") + query));
+    CHECK_FALSE(denies(deletions, std::string("POST /x?") + query));
+  }
+  for (const char* query : {"_method", "_method=", "_method=%zz", "_method=%00DELETE"}) {  // may be anything
+    CAPTURE(query);
+    CHECK_FALSE(allows(reads, std::string("POST /x?") + query));
+    CHECK(denies(deletions, std::string("POST /x?") + query));
+  }
+  CHECK(allows({.paths = {"/**"}}, "POST /x?_method=DELETE"));  // a rule that names no methods asks for none
+  CHECK_FALSE(denies({.methods = {"DELETE"}, .paths = {"/y"}}, "POST /x?_method=DELETE"));
+}
+
 TEST_CASE("of_a_recorded_request_nothing_is_guessed_that_records_do_not_keep") {
   const auto recorded = [](const std::string& request) {
     RequestFacts made = *facts("https a.test:443 " + request).request;
@@ -155,6 +193,13 @@ TEST_CASE("of_a_recorded_request_nothing_is_guessed_that_records_do_not_keep") {
   CHECK(both(query, recorded("GET /x?q=*")) == Truth::kCannotTell);
   CHECK(both(query, recorded("GET /x")) == Truth::kNo);
   CHECK(both(HttpMatcher{.methods = {"GET"}, .paths = {"/x"}}, recorded("GET /x?q=*")) == Truth::kYes);
+  CHECK(both(HttpMatcher{.methods = {"PUT"}, .paths = {"/x"}}, recorded("GET /x?q=*")) == Truth::kNo);
+  const HttpMatcher reads{.methods = {"GET"}};
+  const HttpMatcher deletions{.methods = {"DELETE"}};
+  CHECK(matches(reads, recorded("GET /x?_method=*"), Leaning::kAllowing) == Truth::kCannotTell);
+  CHECK(matches(reads, recorded("GET /x?_method=*"), Leaning::kObjecting) == Truth::kYes);
+  CHECK(matches(deletions, recorded("GET /x?_method=*"), Leaning::kAllowing) == Truth::kNo);
+  CHECK(matches(deletions, recorded("GET /x?_method=*"), Leaning::kObjecting) == Truth::kCannotTell);
   const GitMatcher fetch{.repos = {"acme/w"}, .push = false};
   CHECK(both(fetch, recorded("GET /acme/w.git/info/refs?service=*")) == Truth::kCannotTell);
   CHECK(both(fetch, recorded("GET /acme/x.git/info/refs?service=*")) == Truth::kNo);
