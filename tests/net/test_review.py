@@ -258,6 +258,29 @@ def test_denied_by_a_reload_after_the_approval():
         equal(arrived(made), [])
 
 
+def test_approval_is_decided_again_when_the_rule_that_asked_has_expired_meanwhile():
+    """Nobody told the desk: there was no reload. Invariant 12: what people agreed to holds while the same rule asks."""
+    until = time.time() + 25
+    rules = (f'  review:\n    - {{name: ask, to: [ok.test], http: [{{methods: [DELETE]}}], '
+             f'expires: "{time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(until))}"}}\n'
+             '    - {name: later, to: [ok.test], http: [{methods: [DELETE], paths: ["/later/**"]}]}\n')
+    with held_lab(rule=rules, wait="60s") as made, Reviewer(made.enforcer).watching():
+        made.guest.trust_enforcer()
+        with asking(made.guest, url="https://ok.test/first") as (early,):
+            made.enforcer.ctl_ok("review", "approve", ticket_ids(made)[0], "-y")
+            equal(early.result().status, 200, "the control: approved while the rule asks")
+        with asking(made.guest, url="https://ok.test/later/a") as (later,), asking(made.guest, url="https://ok.test/other") as (other,):
+            waiting = pending(made.enforcer, 2)
+            assert time.time() < until, "the machine is too slow for this test"
+            wait_for(lambda: time.time() > until + 1, 30, "the rule to expire")
+            for ticket in waiting:
+                made.enforcer.ctl_ok("review", "approve", ticket["review_id"], "-y")
+            equal((later.result().status, json.loads(later.result().body)["reason"]), (403, "stale_approval"), "another rule asks now")
+            equal(other.result().status, 200, "nobody asks now, and the allow is there")
+        equal(sorted(event["target"] for event in arrived(made)), ["/first", "/other"])
+        made.enforcer.wait_record(type="decision", decision="deny", reason="stale_approval", rule="later")
+
+
 def test_request_expires_when_nobody_decides():
     with held_lab(timeout="2s") as made, Reviewer(made.enforcer).watching():
         made.guest.trust_enforcer()

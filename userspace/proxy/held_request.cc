@@ -87,6 +87,12 @@ review::Question HeldRequest::question(Bytes body) const {
           .fingerprint = review::fingerprint_of(guest.epoch, facts_, body, decision_.rule->review->text)};
 }
 
+std::optional<policy::Decision> HeldRequest::refused_at_once() const {
+  const Epoch epoch = conversation_.decisions().guest().identity().epoch;
+  const auto refusal = conversation_.worker().desk().refuses(epoch, facts_);
+  return refusal ? std::optional(deny(reason_of(*refusal))) : std::nullopt;
+}
+
 asio::awaitable<HeldRequest::Outcome> HeldRequest::wait(Bytes body, std::string_view raw_host) {
   Decisions& decisions = conversation_.decisions();
   Bell bell(conversation_.worker().io());

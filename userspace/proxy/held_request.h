@@ -25,6 +25,9 @@ class HeldRequest {
   HeldRequest(Conversation& conversation, const policy::Facts& facts, const policy::Decision& decision)
       : conversation_(conversation), facts_(facts), decision_(decision) {}
 
+  /// The denial of a request that would not be held, whatever its body is; none: it may be.
+  [[nodiscard]] std::optional<policy::Decision> refused_at_once() const;
+
   struct Gone {};        ///< the client: there is nobody to be told
   struct Unrecorded {};  ///< denied, because nothing can be recorded
   /// An allow, decided anew by the policy of now; or a denial, or the reason for one, that is still to be recorded.

@@ -96,6 +96,7 @@ asio::awaitable<After> ServedRequest::serve(http::RequestHead head) {
 /// An allow, or a denial that is still to be recorded and answered; nothing: it is over.
 asio::awaitable<std::optional<policy::Decision>> ServedRequest::ask_people(OutgoingRequest& request,
                                                                            policy::Decision decision) {
+  if (const auto refused = HeldRequest(conversation_, facts_, decision).refused_at_once()) co_return *refused;
   if (!request.body && request.head.body.kind != http::BodyFraming::Kind::kNone) {
     const std::size_t most = conversation_.worker().config().review.body_limit;
     if (!co_await read_whole_body(request, most, policy::Reason::kHoldBodyCap)) co_return std::nullopt;

@@ -72,6 +72,9 @@ class Desk {
   /// said yes). Its turn() may have something to say at once. `wake` is called, from any thread and perhaps a moment
   /// after the Hold is gone, whenever turn() may have something new to say; it must not call the desk.
   [[nodiscard]] std::expected<Hold, Refusal> hold(Question question, std::function<void()> wake);
+  /// Why hold() would refuse, whatever the body is: to be asked before that is read and hashed, for a guest that may
+  /// ask no more can do so as often as it likes. None: it may be held, or join a ticket that begins like it.
+  [[nodiscard]] std::optional<Refusal> refuses(Epoch epoch, const policy::Facts& facts) const;
 
   /// One waiting client. Destroying it is the client's leaving: the ticket goes on without it.
   class Hold {

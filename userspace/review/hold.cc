@@ -1,4 +1,7 @@
 // The client's side of the desk.
+#include <algorithm>
+#include <ranges>
+
 #include "review/ledger.h"
 
 namespace enforcer::review {
@@ -7,6 +10,13 @@ namespace {
 /// Identical requests that wait at the same time: what an impatient client has open. More of them are no use to it, for
 /// one will be sent.
 constexpr std::size_t kClientsPerTicket = 32;
+
+/// As far as it can be told without the body.
+bool begin_alike(const policy::Facts& one, const policy::Facts& other) {
+  return one.request->method == other.request->method && one.request->path == other.request->path &&
+         one.request->query == other.request->query && one.host == other.host && one.destination == other.destination &&
+         one.port == other.port;
+}
 
 }  // namespace
 
@@ -41,15 +51,21 @@ std::expected<Desk::Hold, Desk::Refusal> Desk::hold(Question question, std::func
   if (entry && entry->clients.size() >= kClientsPerTicket) return std::unexpected(Refusal::kQueueFull);
   if (entry) return Hold(std::make_unique<Hold::Place>(ledger_, std::move(entry), std::move(wake)));
 
-  if (!ledger_->open || ledger_->presences == 0) return std::unexpected(Refusal::kNoReviewer);
-  const auto pending = ledger_->pending.find(question.epoch);
-  if (pending != ledger_->pending.end() && pending->second >= ledger_->limits.pending_per_guest) {
-    return std::unexpected(Refusal::kQueueFull);
-  }
+  if (const auto refusal = ledger_->no_room(question.epoch)) return std::unexpected(*refusal);
   entry = moment.open(std::move(question));
   auto place = std::make_unique<Hold::Place>(ledger_, entry, std::move(wake));
   moment.announce(*entry, Change::kAsked);
   return Hold(std::move(place));
+}
+
+std::optional<Desk::Refusal> Desk::refuses(Epoch epoch, const policy::Facts& facts) const {
+  const std::lock_guard lock(ledger_->mutex);
+  const auto refusal = ledger_->no_room(epoch);
+  if (!refusal) return std::nullopt;
+  const bool may_join = std::ranges::any_of(ledger_->live | std::views::values, [&](const auto& entry) {
+    return entry->ticket.question->epoch == epoch && begin_alike(entry->ticket.question->facts, facts);
+  });
+  return may_join ? std::nullopt : refusal;
 }
 
 Desk::Hold::Hold(std::unique_ptr<Place> place) : place_(std::move(place)) {}

@@ -29,6 +29,14 @@ struct Entry {
 struct Desk::Ledger {
   Ledger(DeskLimits given, Observer& observer) : limits(given), outbox(observer) {}
 
+  /// Why this boot of a guest may open no ticket now.
+  [[nodiscard]] std::optional<Refusal> no_room(Epoch epoch) const {
+    if (!open || presences == 0) return Refusal::kNoReviewer;
+    const auto of_guest = pending.find(epoch);
+    const bool full = of_guest != pending.end() && of_guest->second >= limits.pending_per_guest;
+    return full ? std::optional(Refusal::kQueueFull) : std::nullopt;
+  }
+
   const DeskLimits limits;
   Outbox outbox;
 

@@ -126,6 +126,26 @@ TEST_CASE("an approval that its client did not take is a grant as well") {
   CHECK(again.turn() == Turn::kSend);
 }
 
+TEST_CASE("what would be refused is told before its body is known, and what may join is not") {
+  const auto refuses = [](const AttendedDesk& at, std::string_view path, Epoch epoch = Epoch{7}) {
+    return at.desk.refuses(epoch, facts_of(deletion(path)));
+  };
+  AttendedDesk at({.pending_per_guest = 1});
+  CHECK_FALSE(refuses(at, "/v1/stacks/a"));
+  Desk::Hold held = at.hold(question_of(kOneApproval));
+  CHECK(refuses(at, "/v1/stacks/b") == Desk::Refusal::kQueueFull);
+  CHECK_FALSE(at.desk.hold(question_of(kOneApproval, "/v1/stacks/b"), [] {}));  // as hold() says
+  CHECK_FALSE(refuses(at, "/v1/stacks/a"));                                     // the same again
+  CHECK_FALSE(refuses(at, "/v1/stacks/b", Epoch{8}));                           // another guest
+  REQUIRE(at.desk.approve(at.newest(), kAlice, ""));
+  CHECK_FALSE(refuses(at, "/v1/stacks/b"));  // nothing pends
+  at.somebody.reset();
+  CHECK(refuses(at, "/v1/stacks/b") == Desk::Refusal::kNoReviewer);
+  CHECK_FALSE(refuses(at, "/v1/stacks/a"));  // somebody has said yes
+  CHECK(held.turn() == Turn::kSend);
+  CHECK(refuses(at, "/v1/stacks/a") == Desk::Refusal::kNoReviewer);
+}
+
 TEST_CASE("what nobody decides expires at its time, not before") {
   AttendedDesk at;
   const auto before = Monotonic::now();
