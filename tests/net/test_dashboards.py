@@ -7,11 +7,11 @@ import subprocess
 from xml.etree import ElementTree
 
 from lib.dashboard_picture import draw
-from lib.dashboards import boards, expressions, families_in, lab, make_traffic, panels, shown, substituted
+from lib.dashboards import boards, expressions, families_in, lab, make_traffic, panels, shown, values, variables
 from lib.expect import equal
 from lib.lab import REPOSITORY
 from lib.processes import wait_for
-from lib.prometheus import RULES, Prometheus
+from lib.prometheus import FOREIGN, RULES, Prometheus
 from lib.runner import hang_guard
 
 RULE_TESTS = ("enforcer.rules.test.yml", "enforcer.trends.test.yml")
@@ -44,13 +44,27 @@ def test_every_panel_of_every_dashboard_shows_something_under_real_traffic():
                 assert not silent & QUIET, f"{uid}: a panel that shows nought has a line at nought: {silent}"
                 for variable in board["templating"]["list"]:
                     if variable["type"] == "query":
-                        selector, label = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"]).groups()
-                        values = prometheus.get(f"label/{label}/values", **{"match[]": substituted(selector)})
-                        assert values, f"{uid}: ${variable['name']} has no values: {selector}"
+                        assert values(variable, prometheus), f"{uid}: ${variable['name']} has no values"
             check_picture(bench, prometheus)
             for name in re.findall(r"record: (\S+)", read(f"{RULES}/enforcer.rules.yml")):
                 if name != "enforcer:denied:rate1d":  # which is recorded every other minute
                     assert prometheus.now(name), f"nothing is recorded as {name}"
+
+
+@hang_guard(90)
+def test_a_target_of_another_job_that_is_down_is_none_of_enforcers():
+    with lab() as bench, Prometheus(bench) as prometheus:
+        wait_for(lambda: prometheus.value(f'up{{job="{FOREIGN}"}}') == 0, 20, "the other job's target to be found down")
+        overview = boards()["enforcer-overview"]
+        equal(values(variables(overview)["job"], prometheus), ["enforcer"])
+        state = lambda: [line.points[-1][1] for line in shown(panel_of(overview, "enforcerd"), prometheus)]
+        equal(state(), [1.0])
+        bench.enforcer.enforcerd.kill()
+        wait_for(lambda: state() == [0.0], 20, "enforcerd to be shown as down")  # the control
+
+
+def panel_of(board, title):
+    return next(panel for panel in panels(board) if panel["title"] == title)
 
 
 def check_picture(bench, prometheus):
@@ -111,6 +125,17 @@ def test_promtool_accepts_configuration_rules_and_their_tests():
     equal({name for name in os.listdir(RULES) if ".test." in name}, set(RULE_TESTS), "files of tests")
 
 
+def test_pages_of_alerts_can_be_kept_elsewhere():
+    page = read(f"{REPOSITORY}/deploy/README.md")
+    command = re.search(r"^sed 's\|(\S+)\|(\S+)\|' (/usr/share/enforcer/prometheus)/enforcer.rules.yml > \S+$", page, re.MULTILINE)
+    base, elsewhere, folder = command.groups()
+    equal((base, folder), (RUNBOOK_BASE, "/usr/share/enforcer/prometheus"))
+    rules = read(f"{RULES}/enforcer.rules.yml")
+    done = subprocess.run(["sed", f"s|{base}|{elsewhere}|"], input=rules, capture_output=True, text=True, timeout=10)
+    equal(done.stdout.count(f"runbook_url: {elsewhere}/Enforcer"), rules.count("- alert: "))
+    assert base not in done.stdout
+
+
 def test_every_alert_has_a_test_that_fires_one_that_does_not_and_a_runbook():
     rules, tests = read(f"{RULES}/enforcer.rules.yml"), "".join(read(f"{RULES}/{name}") for name in RULE_TESTS)
     alerts = re.findall(r"- alert: (\w+)\n(.*?)(?=\n\n|\Z)", rules, re.DOTALL)
@@ -137,13 +162,25 @@ def test_dashboards_are_well_formed():
     equal(len({board["title"] for board in boards().values()}), len(UIDS), "different titles")
     for uid, board in boards().items():
         equal((board["uid"], board["schemaVersion"], board["tags"]), (uid, 38, ["enforcer"]))  # Grafana 9.3 to 11 read 38
-        equal([v["name"] for v in board["templating"]["list"]], ["datasource", "job", "instance", "guest"], uid)
+        check_variables(uid, board)
         equal([link["tags"] for link in board["links"]], [["enforcer"]], "a way to the other dashboards")
         check_places(board)
         titles = [panel["title"] for panel in panels(board)]
         equal(len(titles), len(set(titles)), f"{uid}: different titles")
         for panel in panels(board):
             check_panel(panel)
+
+
+def check_variables(uid, board):
+    found = variables(board)
+    equal(list(found), ["datasource", "job", "instance", "guest"], uid)
+    for name, variable in found.items():
+        assert variable["description"].endswith("."), f"{uid}: ${name} has no description"
+        if name != "guest":
+            equal(variable, variables(boards()[UIDS[0]])[name], f"{uid}: ${name} is the same in all dashboards")
+    assert found["job"]["allValue"] is None, "other jobs are none of Enforcer's: All is all that the query finds"
+    obeying = {panel["title"] for panel in panels(board) if "$guest" in "".join(target["expr"] for target in panel["targets"])}
+    equal(set(re.findall(r"'([^']+)'", found["guest"]["description"])), obeying, f"{uid}: the panels that obey $guest")
 
 
 def check_places(board):
@@ -163,7 +200,8 @@ def check_panel(panel):
     assert panel["fieldConfig"]["defaults"]["unit"], f"'{panel['title']}' has no unit"
     assert panel["datasource"]["uid"] == "${datasource}" and panel["targets"], panel["title"]
     for target in panel["targets"]:
-        chosen = 'ALERTS{job=~"$job"' if "ALERTS" in target["expr"] else 'job=~"$job", instance=~"$instance"'  # absent() has no instance
+        # An alert about a target that is absent has no instance.
+        chosen = 'ALERTS{job=~"$job", instance=~"$instance|"' if "ALERTS" in target["expr"] else 'job=~"$job", instance=~"$instance"'
         assert chosen in target["expr"], f"'{panel['title']}' is not of the job chosen"
         if families_in(target["expr"]) & {"enforcer_denied_total", "enforcer_datapath_drops_total"}:
             assert 'guest=~"$guest"' in target["expr"], f"'{panel['title']}' is not of the guest chosen"
