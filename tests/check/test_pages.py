@@ -76,8 +76,8 @@ def test_the_invariants_are_tested_where_the_concepts_say():
     for number, places in rows:
         named = re.findall(r"`([\w/.]+)`", places)
         assert named, f"invariant {number}"
-        for place in named if number == "6" else [*named, "net/test_invariants.py"]:
-            assert f"invariant_{number}_" in read(f"tests/{place}"), f"{place} has no test of invariant {number}"
+        for place in named if number == "6" else [*named, "tests/net/test_invariants.py"]:
+            assert f"invariant_{number}_" in read(place), f"{place} has no test of invariant {number}"
 
 
 def test_every_claim_about_a_peer_has_a_source_and_every_source_is_used():

@@ -12,8 +12,8 @@ from lib.expect import equal, refused_at_once, unreachable_at_once
 from lib.lab import REPOSITORY, Lab, policy
 
 FOLDER = f"{REPOSITORY}/deploy/grafana/dashboards"
-# What Grafana puts into a query. Intervals are short here, because a test is.
-VARIABLES = {"$__rate_interval": "30s", "$__range": "5m", "$job": "enforcer", "$instance": ".*", "$guest": ".*"}
+# What Grafana puts into a query, beside $job. Intervals are short here, because a test is.
+VARIABLES = {"$__rate_interval": "30s", "$__range": "5m", "$instance": ".*", "$guest": ".*"}
 ROW = "row"
 POINTS = 60  # of a line, at most
 
@@ -35,9 +35,29 @@ def expressions(board):
     return [target["expr"] for panel in panels(board) for target in panel["targets"]]
 
 
-def substituted(text):
+def variables(board):
+    """{name: variable}"""
+    return {variable["name"]: variable for variable in board["templating"]["list"]}
+
+
+def values(variable, prometheus):
+    """What a variable that asks Prometheus offers."""
+    selector, label = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"]).groups()
+    return prometheus.get(f"label/{label}/values", **{"match[]": substituted(selector, prometheus)})
+
+
+def all_jobs(prometheus):
+    """What Grafana puts for "All" of the variable job, which is the same in all dashboards."""
+    job = variables(boards()["enforcer-overview"])["job"]
+    return job["allValue"] or "(" + "|".join(values(job, prometheus)) + ")"
+
+
+def substituted(text, prometheus):
+    """A query as Grafana asks it while "All" is chosen everywhere."""
     for name in sorted(VARIABLES, key=len, reverse=True):
         text = text.replace(name, VARIABLES[name])
+    if "$job" in text:
+        text = text.replace("$job", all_jobs(prometheus))
     assert "$" not in text, f"a variable that is not known here: {text}"
     return text
 
@@ -59,7 +79,7 @@ def shown(panel, prometheus, seconds=30):
     """Everything that a panel shows of the last so many seconds."""
     lines = []
     for target in panel["targets"]:
-        expression = substituted(target["expr"])
+        expression = substituted(target["expr"], prometheus)
         if target["instant"]:
             found = [(labels, [(time.time(), value)]) for labels, value in prometheus.now(expression)]
         else:

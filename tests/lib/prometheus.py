@@ -12,6 +12,7 @@ from lib.processes import Process, wait_for
 
 RULES = f"{REPOSITORY}/deploy/prometheus"
 LISTEN = ("127.0.0.1", 9090)  # in the lab's own namespace
+FOREIGN = "node"              # a job that is none of Enforcer's; its target is down
 
 
 class Prometheus:
@@ -22,12 +23,13 @@ class Prometheus:
         with open(f"{lab.folder}/prometheus.yml", "w") as file:
             file.write(f"global: {{scrape_interval: 1s, evaluation_interval: 1s}}\nrule_files: ['{RULES}/enforcer.rules.yml']\n"
                        "scrape_configs:\n- job_name: enforcer\n"
-                       f"  static_configs: [{{targets: ['{METRICS[0]}:{METRICS[1]}']}}]\n")
+                       f"  static_configs: [{{targets: ['{METRICS[0]}:{METRICS[1]}']}}]\n"
+                       f"- job_name: {FOREIGN}\n  static_configs: [{{targets: ['127.0.0.1:1']}}]\n")
         self.process = Process(["prometheus", f"--config.file={lab.folder}/prometheus.yml", f"--storage.tsdb.path={lab.folder}/tsdb",
                                 f"--web.listen-address={LISTEN[0]}:{LISTEN[1]}"], f"{lab.folder}/prometheus.log", lab.host)
 
     def __enter__(self):
-        wait_for(lambda: self.value("up") == 1, 30, "the first scrape")
+        wait_for(lambda: self.value('up{job="enforcer"}') == 1, 30, "the first scrape")
         return self
 
     def __exit__(self, *_):

@@ -7,17 +7,18 @@ import subprocess
 from xml.etree import ElementTree
 
 from lib.dashboard_picture import draw
-from lib.dashboards import boards, expressions, families_in, lab, make_traffic, panels, shown, substituted
+from lib.dashboards import boards, expressions, families_in, lab, make_traffic, panels, shown, values, variables
 from lib.expect import equal
 from lib.lab import REPOSITORY
 from lib.processes import wait_for
-from lib.prometheus import RULES, Prometheus
+from lib.prometheus import FOREIGN, RULES, Prometheus
 from lib.runner import hang_guard
 
 ONE_SANITIZER = "look at the traffic of others by way of Prometheus"
 
 RULE_TESTS = ("enforcer.rules.test.yml", "enforcer.trends.test.yml")
 RUNBOOKS = f"{REPOSITORY}/deploy/runbooks"
+RUNBOOK_BASE = "file:///usr/share/enforcer/runbooks"  # where the package puts them
 UIDS = ("enforcer-datapath", "enforcer-decisions", "enforcer-overview", "enforcer-reviews")
 # Panels whose good state is nought.
 QUIET = {"Audit write errors"}
@@ -45,13 +46,27 @@ def test_every_panel_of_every_dashboard_shows_something_under_real_traffic():
                 assert not silent & QUIET, f"{uid}: a panel that shows nought has a line at nought: {silent}"
                 for variable in board["templating"]["list"]:
                     if variable["type"] == "query":
-                        selector, label = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"]).groups()
-                        values = prometheus.get(f"label/{label}/values", **{"match[]": substituted(selector)})
-                        assert values, f"{uid}: ${variable['name']} has no values: {selector}"
+                        assert values(variable, prometheus), f"{uid}: ${variable['name']} has no values"
             check_picture(bench, prometheus)
             for name in re.findall(r"record: (\S+)", read(f"{RULES}/enforcer.rules.yml")):
                 if name != "enforcer:denied:rate1d":  # which is recorded every other minute
                     assert prometheus.now(name), f"nothing is recorded as {name}"
+
+
+@hang_guard(90)
+def test_a_target_of_another_job_that_is_down_is_none_of_enforcers():
+    with lab() as bench, Prometheus(bench) as prometheus:
+        wait_for(lambda: prometheus.value(f'up{{job="{FOREIGN}"}}') == 0, 20, "the other job's target to be found down")
+        overview = boards()["enforcer-overview"]
+        equal(values(variables(overview)["job"], prometheus), ["enforcer"])
+        state = lambda: [line.points[-1][1] for line in shown(panel_of(overview, "enforcerd"), prometheus)]
+        equal(state(), [1.0])
+        bench.enforcer.enforcerd.kill()
+        wait_for(lambda: state() == [0.0], 20, "enforcerd to be shown as down")  # the control
+
+
+def panel_of(board, title):
+    return next(panel for panel in panels(board) if panel["title"] == title)
 
 
 def check_picture(bench, prometheus):
@@ -86,7 +101,8 @@ def test_alert_is_pending_when_a_daemon_is_killed():
         alert = lambda name: [a["state"] for a in prometheus.get("alerts")["alerts"] if a["labels"]["alertname"] == name]
         wait_for(lambda: not prometheus.get("alerts")["alerts"], 20, "no alert: before the first scrape there is no enforcerd")
         bench.enforcer.hostd.kill()
-        wait_for(lambda: alert("EnforcerFailClosed") == ["pending"], 20, "hostd's absence to be noticed")
+        wait_for(lambda: alert("EnforcerHostdDown") == ["pending"], 20, "hostd's absence to be noticed")
+        equal(alert("EnforcerFailClosed"), [], "alerts that guests have no network, which they have")
         bench.enforcer.enforcerd.kill()
         wait_for(lambda: alert("EnforcerDown") == ["pending"], 20, "enforcerd's absence to be noticed")
 
@@ -111,6 +127,17 @@ def test_promtool_accepts_configuration_rules_and_their_tests():
     equal({name for name in os.listdir(RULES) if ".test." in name}, set(RULE_TESTS), "files of tests")
 
 
+def test_pages_of_alerts_can_be_kept_elsewhere():
+    page = read(f"{REPOSITORY}/deploy/README.md")
+    command = re.search(r"^sed 's\|(\S+)\|(\S+)\|' (/usr/share/enforcer/prometheus)/enforcer.rules.yml > \S+$", page, re.MULTILINE)
+    base, elsewhere, folder = command.groups()
+    equal((base, folder), (RUNBOOK_BASE, "/usr/share/enforcer/prometheus"))
+    rules = read(f"{RULES}/enforcer.rules.yml")
+    done = subprocess.run(["sed", f"s|{base}|{elsewhere}|"], input=rules, capture_output=True, text=True, timeout=10)
+    equal(done.stdout.count(f"runbook_url: {elsewhere}/Enforcer"), rules.count("- alert: "))
+    assert base not in done.stdout
+
+
 def test_every_alert_has_a_test_that_fires_one_that_does_not_and_a_runbook():
     rules, tests = read(f"{RULES}/enforcer.rules.yml"), "".join(read(f"{RULES}/{name}") for name in RULE_TESTS)
     alerts = re.findall(r"- alert: (\w+)\n(.*?)(?=\n\n|\Z)", rules, re.DOTALL)
@@ -119,7 +146,7 @@ def test_every_alert_has_a_test_that_fires_one_that_does_not_and_a_runbook():
     for alert, text in alerts:
         assert re.search(rf"alertname: {alert}\n +exp_alerts:\n +- exp_labels", tests), f"no test in which {alert} fires"
         assert re.search(rf"alertname: {alert}}}", tests), f"no test in which {alert} does not fire"
-        for part in ("severity: (critical|warning)}", "summary: ", "description: ", f"runbook: /usr/share/enforcer/runbooks/{alert}.md"):
+        for part in ("severity: (critical|warning)}", "summary: ", "description: ", f"runbook_url: {RUNBOOK_BASE}/{alert}.md"):
             assert re.search(part, text), f"{alert} has no '{part}'"
         runbook = read(f"{RUNBOOKS}/{alert}.md")
         for heading in (f"# {alert}", "## What guests see", "## How to check", "## What to do"):
@@ -137,13 +164,25 @@ def test_dashboards_are_well_formed():
     equal(len({board["title"] for board in boards().values()}), len(UIDS), "different titles")
     for uid, board in boards().items():
         equal((board["uid"], board["schemaVersion"], board["tags"]), (uid, 38, ["enforcer"]))  # Grafana 9.3 to 11 read 38
-        equal([v["name"] for v in board["templating"]["list"]], ["datasource", "job", "instance", "guest"], uid)
+        check_variables(uid, board)
         equal([link["tags"] for link in board["links"]], [["enforcer"]], "a way to the other dashboards")
         check_places(board)
         titles = [panel["title"] for panel in panels(board)]
         equal(len(titles), len(set(titles)), f"{uid}: different titles")
         for panel in panels(board):
             check_panel(panel)
+
+
+def check_variables(uid, board):
+    found = variables(board)
+    equal(list(found), ["datasource", "job", "instance", "guest"], uid)
+    for name, variable in found.items():
+        assert variable["description"].endswith("."), f"{uid}: ${name} has no description"
+        if name != "guest":
+            equal(variable, variables(boards()[UIDS[0]])[name], f"{uid}: ${name} is the same in all dashboards")
+    assert found["job"]["allValue"] is None, "other jobs are none of Enforcer's: All is all that the query finds"
+    obeying = {panel["title"] for panel in panels(board) if "$guest" in "".join(target["expr"] for target in panel["targets"])}
+    equal(set(re.findall(r"'([^']+)'", found["guest"]["description"])), obeying, f"{uid}: the panels that obey $guest")
 
 
 def check_places(board):
@@ -163,7 +202,8 @@ def check_panel(panel):
     assert panel["fieldConfig"]["defaults"]["unit"], f"'{panel['title']}' has no unit"
     assert panel["datasource"]["uid"] == "${datasource}" and panel["targets"], panel["title"]
     for target in panel["targets"]:
-        chosen = 'ALERTS{job=~"$job"' if "ALERTS" in target["expr"] else 'job=~"$job", instance=~"$instance"'  # absent() has no instance
+        # An alert about a target that is absent has no instance.
+        chosen = 'ALERTS{job=~"$job", instance=~"$instance|"' if "ALERTS" in target["expr"] else 'job=~"$job", instance=~"$instance"'
         assert chosen in target["expr"], f"'{panel['title']}' is not of the job chosen"
         if families_in(target["expr"]) & {"enforcer_denied_total", "enforcer_datapath_drops_total"}:
             assert 'guest=~"$guest"' in target["expr"], f"'{panel['title']}' is not of the guest chosen"

@@ -1,6 +1,7 @@
 """enforcerctl support-bundle: what helps is in it, and nothing of a secret, in no spelling."""
 
 import os
+import re
 import stat
 import tarfile
 
@@ -43,6 +44,8 @@ def test_bundle_of_a_daemon_with_credentials_in_use_holds_none_of_them():
                             "config/1.yaml": b"originTrust", "metrics.txt": b"enforcer_build_info", "doctor.txt": b"enforcerd",
                             "system.txt": b"Linux", "version.json": b"tool"}.items():
             assert words in found[name], (name, found[name][:400])
+        for fact in (rb"^PRETTY_NAME=", rb"^MemTotal: +\d+ kB$", rb"^# /proc/loadavg\n\d+\.\d+ ", rb"^# /proc/uptime\n\d+\.\d+ "):
+            assert re.search(fact, found["system.txt"], re.MULTILINE), (fact, found["system.txt"])
         for name, data in found.items():
             equal(leaks(data, SECRET, pieces), [], f"what of the secret is in {name}")
 

@@ -27,30 +27,50 @@ Result<> write_aside(const Fd& file, const std::string& aside, std::string_view 
   return {};
 }
 
+Result<Fd> open_regular(const std::string& path, LastLink link, struct stat& status) {
+  const int no_link = link == LastLink::kRefuse ? O_NOFOLLOW : 0;
+  Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | no_link));  // a FIFO is not waited for
+  if (!file.valid() && errno == ENOENT) return fail(Errc::kNotFound, path + ": no such file");
+  if (!file.valid() || fstat(file.get(), &status) != 0) return fail_errno(path);
+  if (!S_ISREG(status.st_mode)) return fail(Errc::kInvalid, path + ": not a regular file");
+  return file;
+}
+
+/// Reads to the end of the file or of the text, whichever comes first: how much that was.
+Result<std::size_t> fill(const Fd& file, const std::string& path, std::string& text) {
+  std::size_t done = 0;
+  while (done < text.size()) {
+    const ssize_t count = read(file.get(), text.data() + done, text.size() - done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return fail_errno(path);
+    if (count == 0) break;
+    done += static_cast<std::size_t>(count);
+  }
+  return done;
+}
+
 }  // namespace
 
 Result<std::string> read_file(const std::string& path, std::size_t limit, LastLink link) {
-  const int no_link = link == LastLink::kRefuse ? O_NOFOLLOW : 0;
-  const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | no_link));  // a FIFO is not waited for
-  if (!file.valid() && errno == ENOENT) return fail(Errc::kNotFound, path + ": no such file");
   struct stat status{};
-  if (!file.valid() || fstat(file.get(), &status) != 0) return fail_errno(path);
-  if (!S_ISREG(status.st_mode)) return fail(Errc::kInvalid, path + ": not a regular file");
+  const Fd file = TRY(open_regular(path, link, status));
   // One more than there should be, so that what is too much shows. Those of sysfs hold less than their size says.
   std::string content(std::min(static_cast<std::size_t>(status.st_size), limit) + 1, '\0');
-  std::size_t done = 0;
-  while (done < content.size()) {
-    const ssize_t count = read(file.get(), content.data() + done, content.size() - done);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return fail_errno(path);
-    if (count == 0) {
-      content.resize(done);
-      return content;
-    }
-    done += static_cast<std::size_t>(count);
-  }
+  const std::size_t done = TRY(fill(file, path, content));
   if (done > limit) return fail(Errc::kInvalid, fmt::format("{}: larger than {} bytes", path, limit));
-  return fail(Errc::kIo, path + ": grew while it was read");
+  if (done == content.size()) return fail(Errc::kIo, path + ": grew while it was read");
+  content.resize(done);
+  return content;
+}
+
+Result<std::string> read_kernel_file(const std::string& path, std::size_t limit) {
+  struct stat status{};
+  const Fd file = TRY(open_regular(path, LastLink::kFollow, status));
+  std::string content(limit + 1, '\0');
+  const std::size_t done = TRY(fill(file, path, content));
+  if (done > limit) return fail(Errc::kInvalid, fmt::format("{}: larger than {} bytes", path, limit));
+  content.resize(done);
+  return content;
 }
 
 Result<> write_atomically(const std::string& path, std::string_view content, mode_t mode, Survives crash) {

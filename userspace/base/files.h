@@ -19,6 +19,10 @@ enum class LastLink : std::uint8_t { kFollow, kRefuse };
 /// in memory that was grown: where it is a key, the caller has but this one to wipe.
 Result<std::string> read_file(const std::string& path, std::size_t limit, LastLink link);
 
+/// Of a file that the kernel makes up while it is read, as those of /proc, whose size says nothing. kNotFound,
+/// kInvalid: as for read_file().
+Result<std::string> read_kernel_file(const std::string& path, std::size_t limit);
+
 /// What may crash in the middle, and leaves the old content or the new one.
 enum class Survives : std::uint8_t {
   kProgram,  ///< after a crash of the host there may be anything; costs no wait for a disk

@@ -21,7 +21,7 @@ std::string system_facts() {
   for (const std::string path : {"/etc/os-release", "/proc/meminfo", "/proc/loadavg", "/proc/uptime",
                                  "/proc/pressure/memory", "/sys/kernel/security/lsm",
                                  "/proc/sys/kernel/unprivileged_bpf_disabled", "/proc/sys/net/core/bpf_jit_enable"}) {
-    const auto content = read_file(path, kMostFact, LastLink::kFollow);
+    const auto content = read_kernel_file(path, kMostFact);
     text += fmt::format("\n# {}\n{}", path, content ? *content : content.error().message + "\n");
   }
   return text;

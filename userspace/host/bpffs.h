@@ -1,8 +1,8 @@
 // Where maps and links are pinned: one folder for each instance, with the version of the kernel/user contract in its
 // name, so that maps of another version are never mistaken for ours.
 //
-//   /sys/fs/bpf/enforcer/<instance>/abi-1/maps/guests          every map
-//   /sys/fs/bpf/enforcer/<instance>/abi-1/links/g7-ingress     every TCX link
+//   /sys/fs/bpf/enforcer/<instance>/abi-N/maps/guests          every map
+//   /sys/fs/bpf/enforcer/<instance>/abi-N/links/g7-ingress     every TCX link
 #pragma once
 
 #include <set>

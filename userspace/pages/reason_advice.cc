@@ -107,7 +107,9 @@ ReasonAdvice advice_on(policy::Reason reason) {
     case kReviewRejected:
       return {"http", "Ask whoever said no; the record has the name and the comment."};
     case kReviewExpired:
-      return {"http", "See that somebody is told: `review.notify`. The alert EnforcerReviewStale comes earlier."};
+      return {"http",
+              "See that somebody is told: `review.notify`. The alert EnforcerReviewStale comes five minutes after the "
+              "question, so for a shorter `timeout` only EnforcerReviewExpired does."};
     case kReviewSpent:
       return {"http", "Ask again: an agreement is for one request of one client."};
     case kStaleApproval:

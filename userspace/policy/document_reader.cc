@@ -181,8 +181,8 @@ constexpr Field<PolicyDocument> kPolicyFields[] = {
     {"guests", Need::kOptional, shape::object(fields_of<kSelectorFields>, "names or matchLabels"),
      "The guests that it is for, by `names` or by `matchLabels`. Left out, it selects nobody.", read_selector},
     {"mode", Need::kOptional, shape::choice(kModes),
-     "`audit` records what would be decided and blocks nothing but what a guardrail denies, what is malformed and what "
-     "leads to private space. Default `enforce`.",
+     "`audit` records what would be decided and blocks nothing but what a guardrail denies or reviews, what is "
+     "malformed or beyond a limit, and what leads to private space. Default `enforce`.",
      [](const YamlNode& n, PolicyDocument& d, Reader& r) { d.audit = read_choice(n, kModes, r) == 1; }},
     {"include", Need::kOptional, shape::list(kPresetEntry, "list of presets"),
      "Presets, which this version does not include; the tool prints their rules (enforcerctl preset show).",

@@ -51,6 +51,22 @@ TEST_CASE("what_holds_less_than_its_size_says_is_read_as_it_is") {
   CHECK(refusal_to_read("/proc/self/status").message == "/proc/self/status: grew while it was read");
 }
 
+TEST_CASE("what_the_kernel_makes_up_is_read_whole_up_to_a_limit") {
+  const auto text = read_kernel_file("/proc/meminfo", 64 * 1024);
+  REQUIRE(text);
+  CHECK(text->starts_with("MemTotal:"));
+  CHECK(text->ends_with('\n'));
+  CHECK(fs::file_size("/proc/meminfo") == 0);  // which is why read_file() does not do
+
+  const FilesFolder folder;
+  const std::string path = folder.at("a");
+  std::ofstream(path) << std::string(100, 'a');
+  CHECK(read_kernel_file(path, 100).value() == std::string(100, 'a'));
+  CHECK(read_kernel_file(path, 99).error().message == path + ": larger than 99 bytes");
+  CHECK(read_kernel_file(folder.at("none"), 99).error().code == Errc::kNotFound);
+  CHECK(read_kernel_file(folder.path, 99).error().code == Errc::kInvalid);
+}
+
 TEST_CASE("only_regular_files_are_read_and_links_only_where_they_may_be_there") {
   const TemporaryFolder folder;
   CHECK(refusal_to_read(folder.file("none")).code == Errc::kNotFound);

@@ -104,7 +104,7 @@ TEST_CASE("the_release_bot_works_on_its_own_repositories_with_a_credential_it_ne
   CHECK(ask(*snapshot, bot, "tls status.acme.example:443") == "allow passthrough requests/status-page");
 }
 
-TEST_CASE("the_cost_analyst_reads_costs_and_deletes_nothing") {
+TEST_CASE("the_cost_analyst_reads_costs_and_changes_nothing") {
   const auto snapshot = load_examples({"cost-explorer.yaml", "credentials.yaml"});
   const Labels analyst{{"role", "cost-analyst"}};
   const auto call = [&](const std::string& host, const std::string& action) {
@@ -117,6 +117,11 @@ TEST_CASE("the_cost_analyst_reads_costs_and_deletes_nothing") {
   CHECK(call("cloudformation.eu-west-1.amazonaws.com", "DescribeStacks") ==
         "allow passthrough cost-explorer/look-at-stacks");
   CHECK(call("cloudformation.eu-west-1.amazonaws.com", "DeleteStack") == "deny rule cost-explorer/no-deletions");
+  for (const char* action : {"CreateStack", "UpdateStack", "ExecuteChangeSet", "SetStackPolicy", "RollbackStack"}) {
+    CHECK_MESSAGE(call("cloudformation.eu-west-1.amazonaws.com", action) == "deny request", action);
+  }
+  CHECK(call("cloudformation.eu-west-1.amazonaws.com", "GetTemplate") ==
+        "allow passthrough cost-explorer/look-at-stacks");
   CHECK(call("cloudformation.eu-west-1.amazonaws.com", "deletestack") ==
         "deny action_unknown cost-explorer/no-deletions");
   CHECK(call("iam.amazonaws.com", "CreateAccessKey") == "deny rule control-plane/no-privileges");
