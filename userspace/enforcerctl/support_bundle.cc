@@ -58,6 +58,7 @@ void add_configuration(std::vector<ArchiveFile>& bundle, std::string_view kind, 
                                   config::masked_yaml(source.text))});
   }
 }
+
 }  // namespace
 
 std::vector<ArchiveFile> collect_bundle(const Tool& tool, unsigned records) {
