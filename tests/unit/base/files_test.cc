@@ -58,13 +58,13 @@ TEST_CASE("what_the_kernel_makes_up_is_read_whole_up_to_a_limit") {
   CHECK(text->ends_with('\n'));
   CHECK(fs::file_size("/proc/meminfo") == 0);  // which is why read_file() does not do
 
-  const FilesFolder folder;
-  const std::string path = folder.at("a");
+  const TemporaryFolder folder;
+  const std::string path = folder.file("a");
   std::ofstream(path) << std::string(100, 'a');
   CHECK(read_kernel_file(path, 100).value() == std::string(100, 'a'));
   CHECK(read_kernel_file(path, 99).error().message == path + ": larger than 99 bytes");
-  CHECK(read_kernel_file(folder.at("none"), 99).error().code == Errc::kNotFound);
-  CHECK(read_kernel_file(folder.path, 99).error().code == Errc::kInvalid);
+  CHECK(read_kernel_file(folder.file("none"), 99).error().code == Errc::kNotFound);
+  CHECK(read_kernel_file(folder.path(), 99).error().code == Errc::kInvalid);
 }
 
 TEST_CASE("only_regular_files_are_read_and_links_only_where_they_may_be_there") {
