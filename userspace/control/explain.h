@@ -58,7 +58,7 @@ struct ExplainedRule {
 struct ExplainedLayer {
   std::string layer;
   std::string decision;
-  std::string handling;
+  std::string handling;  ///< "classify", "passthrough", "intercept", "opaque"; empty at "dns" and "http"
   std::string reason;
   std::string description;
   std::string rule;  ///< "policy/rule", or empty
@@ -85,7 +85,7 @@ struct ExplainAnswer {
   std::string guest;  ///< empty: only labels were given
   std::uint64_t generation = 0;
   std::string decision;     ///< "allow", "review", "deny"
-  std::string handling;     ///< allow: "passthrough", "intercept" or "opaque"; else empty
+  std::string handling;     ///< "passthrough", "intercept" or "opaque"; empty: denied, clear HTTP, or a name alone
   std::string layer;        ///< where it was decided: "dns", "l4", "tls", "http"
   std::string reason;       ///< the label: "port"
   std::string description;  ///< the reason for people
