@@ -69,15 +69,19 @@ void print_verdict(const Tool& tool, const ExplainAnswer& answer) {
 
 void print_rules(const Tool& tool, const ExplainAnswer& answer) {
   Table matched({"ACTION", "RULE", "TARGET", "PLACE"});
+  Table perhaps({"ACTION", "RULE", "TARGET", "PLACE", "WHY"});
   Table nearly({"ACTION", "RULE", "TARGET", "PLACE", "STOPPED BY", "WHY"});
   for (const auto& rule : answer.rules) {
     if (rule.match == "matched") {
       matched.add({rule.action, rule.rule, rule.target, rule.place});
+    } else if (rule.match == "perhaps") {
+      perhaps.add({rule.action, rule.rule, rule.target, rule.place, rule.detail});
     } else {
       nearly.add({rule.action, rule.rule, rule.target, rule.place, rule.field, rule.detail});
     }
   }
   if (!matched.empty()) tool.terminal().out("\nrules that match\n" + matched.render(tool.common.headers));
+  if (!perhaps.empty()) tool.terminal().out("\nrules that may match\n" + perhaps.render(tool.common.headers));
   if (!nearly.empty()) tool.terminal().out("\nrules that nearly match\n" + nearly.render(tool.common.headers));
 }
 
