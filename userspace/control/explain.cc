@@ -64,6 +64,10 @@ void add_hints(ExplainAnswer& answer, const policy::Snapshot& snapshot, const Ex
   if (decision.reason == Reason::kActionUnknown) {
     answer.hints.emplace_back("what a request asks of AWS is in its headers or body, which explain does not have");
   }
+  const auto header = label(policy::Stopper::kHeader);
+  if (std::ranges::find(answer.rules, header, &ExplainedRule::field) != answer.rules.end()) {
+    answer.hints.emplace_back("what explain asks about has no header fields: with them it may come out differently");
+  }
   if (decision.allowed() && query.target.host) {
     answer.hints.push_back("the address is checked when the name is resolved, which explain does not do");
   }
@@ -169,10 +173,15 @@ ExplainAnswer explain(const policy::Snapshot& snapshot, const ExplainQuery& quer
   for (const AskedLayer& layer : asked) answer.layers.push_back(explained_layer(*guest_policy, layer));
   answer.rules = answer.layers.back().rules;
   if (decision.credential != nullptr && query.target.host) answer.injection = explained_injection(decision, query);
-  answer.changes = nearest_changes(*guest_policy, query, asked.back(), now, Deadline::after(kChangeTime));
+  NearestChange nearest = nearest_change(*guest_policy, query, asked.back(), now, Deadline::after(kChangeTime));
+  answer.changes = std::move(nearest.steps);
   add_hints(answer, snapshot, query, decision);
-  if (answer.changes.empty() && decision.action == policy::Action::kDeny)
-    answer.hints.emplace_back("no single change of a policy that was tried here would allow it");
+  if (decision.action == policy::Action::kDeny && !nearest.allows) {
+    answer.hints.push_back(
+        fmt::format("{}no single change of a policy that was tried here would allow it, pass the policies' tests and "
+                    "draw no warning",
+                    answer.changes.empty() ? "" : "beside that, "));
+  }
   return answer;
 }
 

@@ -48,7 +48,7 @@ struct ExplainedRule {
   std::string rule;    ///< "policy/rule"
   std::string place;   ///< "file:line"
   std::string action;  ///< the list it stands in
-  std::string match;   ///< "matched", "nearly"
+  std::string match;   ///< "matched", "perhaps", "nearly" (policy::Match)
   std::string field;   ///< nearly: what stopped it (policy::Stopper)
   std::string target;  ///< the entry of `to`
   std::string detail;
@@ -77,7 +77,7 @@ struct ExplainedInjection {
 struct ExplainedChange {
   std::string what;   ///< one sentence
   std::string place;  ///< "file:line" of what is changed, or empty
-  std::string yaml;   ///< the lines to write there
+  std::string yaml;   ///< the lines to write there, or empty
 };
 
 struct ExplainAnswer {
@@ -97,8 +97,8 @@ struct ExplainAnswer {
   std::vector<ExplainedRule> rules;    ///< of the layer that decides
   std::vector<ExplainedLayer> layers;  ///< that were asked, in their order; the last one decides
   std::optional<ExplainedInjection> injection;
-  /// Denied: the nearest change of policies with which the same question is allowed, in all its steps; empty where no
-  /// policy can allow it.
+  /// Denied: the nearest change of policies with which the same question is allowed, in all its steps; a step without
+  /// `yaml` is for a person to think about. Empty where no change that was tried is one.
   std::vector<ExplainedChange> changes;
   std::vector<std::string> hints;
 };

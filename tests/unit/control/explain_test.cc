@@ -205,8 +205,8 @@ TEST_CASE("explains_single_requests_with_the_credential_that_would_be_added") {
   const ExplainAnswer answer = ask("PUT https://issues.example/", {{"role", "bot"}});
   const auto near = std::ranges::find(answer.rules, "bot/read", &ExplainedRule::rule);
   REQUIRE(near != answer.rules.end());
-  CHECK(near->field == "request");
-  CHECK(near->detail == "'http' does not match the request");
+  CHECK(near->field == "method");
+  CHECK(near->detail == "method PUT is not in [GET]");
 }
 
 TEST_CASE("what_becomes_of_the_bytes_is_settled_before_the_request") {
