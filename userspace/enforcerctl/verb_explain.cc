@@ -37,7 +37,9 @@ Result<std::string> ask_daemon(const Tool& tool, const ExplainOptions& options, 
 Result<std::string> ask_files(const Tool& tool, const ExplainOptions& options, const Labels& labels,
                               const control::ExplainTarget& target) {
   const auto sources = TRY(read_policy_files(options.policy));
-  const policy::LoadOutcome outcome = policy::load(sources, 1);
+  // A test that fails is the best reason to ask.
+  const policy::LoadOutcome outcome =
+      policy::load(sources, 1, policy::Completeness::kWhole, policy::FailedTest::kWarns);
   for (const auto& diagnostic : outcome.diagnostics) tool.say(diagnostic.to_string());
   if (outcome.snapshot == nullptr) return fail(Errc::kInvalid, "the policies do not load, so they decide nothing");
   control::ExplainQuery query{.target = target, .guest = std::nullopt, .labels = labels};
@@ -149,7 +151,7 @@ void add_explain(CLI::App& root, CommandLine& line) {
        .more =
            "Layer by layer, with what would be added, and for a denial the nearest change that was found to allow it.\n"
            "Nothing is resolved or contacted. Without --guest the question is about a guest with just the labels\n"
-           "given. With --policy the files are asked instead of the daemon."});
+           "given. With --policy the files are asked instead of the daemon, tests of theirs that fail or not."});
   verb.add_option(
           "TARGET", options->words,
           "host, host:port, IP:port, URL, METHOD URL, aws SERVICE:Action REGION, git fetch HOST/OWNER/NAME, or git "
