@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "control/explain_layers.h"
 #include "control/nearest_change.h"
 #include "policy/credential_spec.h"
@@ -35,6 +37,17 @@ std::string_view handling_label(Handling handling) {
   return "";
 }
 
+/// What becomes of the bytes. At Layer::kHttp it was settled before: by the ClientHello, or by clear HTTP, which is
+/// always read and has no word of its own.
+std::string_view handling_of(const std::vector<AskedLayer>& asked) {
+  const AskedLayer& last = asked.back();
+  if (last.decision.action == policy::Action::kDeny) return "";
+  if (last.facts.layer != Layer::kHttp) return handling_label(last.decision.handling);
+  const bool inside_tls =
+      std::ranges::any_of(asked, [](const AskedLayer& layer) { return layer.facts.layer == Layer::kTls; });
+  return inside_tls ? handling_label(Handling::kIntercept) : "";
+}
+
 void add_hints(ExplainAnswer& answer, const policy::Snapshot& snapshot, const ExplainQuery& query,
                const Decision& decision) {
   if (decision.reason == Reason::kNoPolicy) {
@@ -51,15 +64,19 @@ void add_hints(ExplainAnswer& answer, const policy::Snapshot& snapshot, const Ex
   if (decision.reason == Reason::kActionUnknown) {
     answer.hints.emplace_back("what a request asks of AWS is in its headers or body, which explain does not have");
   }
+  const auto header = label(policy::Stopper::kHeader);
+  if (std::ranges::find(answer.rules, header, &ExplainedRule::field) != answer.rules.end()) {
+    answer.hints.emplace_back("what explain asks about has no header fields: with them it may come out differently");
+  }
   if (decision.allowed() && query.target.host) {
     answer.hints.push_back("the address is checked when the name is resolved, which explain does not do");
   }
 }
 
-/// A name no policy mentions, for a guest of which only the labels are given.
 /// For the search of a change, which holds up decisions about DNS.
 constexpr std::chrono::milliseconds kChangeTime{200};
 
+/// A name no policy mentions, for a guest of which only the labels are given.
 GuestName nameless() {
   const auto epoch = to_string(random_epoch());
   auto name = GuestName::parse("unnamed-" + epoch);
@@ -85,7 +102,7 @@ ExplainedLayer explained_layer(const GuestPolicy& policy, const AskedLayer& aske
   const Decision& decision = asked.decision;
   return {.layer = std::string(label(asked.facts.layer)),
           .decision = std::string(label(decision.action)),
-          .handling = std::string(handling_label(decision.handling)),
+          .handling = asked.facts.layer == Layer::kHttp ? "" : std::string(handling_label(decision.handling)),
           .reason = std::string(label(decision.reason)),
           .description = std::string(description(decision.reason)),
           .rule = full_name(decision.rule),
@@ -142,7 +159,7 @@ ExplainAnswer explain(const policy::Snapshot& snapshot, const ExplainQuery& quer
   if (query.guest) answer.guest = query.guest->text();
   answer.generation = snapshot.generation();
   answer.decision = label(decision.action);
-  answer.handling = handling_label(decision.handling);
+  answer.handling = handling_of(asked);
   answer.layer = label(asked.back().facts.layer);
   answer.reason = label(decision.reason);
   answer.description = description(decision.reason);
@@ -156,10 +173,15 @@ ExplainAnswer explain(const policy::Snapshot& snapshot, const ExplainQuery& quer
   for (const AskedLayer& layer : asked) answer.layers.push_back(explained_layer(*guest_policy, layer));
   answer.rules = answer.layers.back().rules;
   if (decision.credential != nullptr && query.target.host) answer.injection = explained_injection(decision, query);
-  answer.changes = nearest_changes(*guest_policy, query, asked.back(), now, Deadline::after(kChangeTime));
+  NearestChange nearest = nearest_change(*guest_policy, query, asked.back(), now, Deadline::after(kChangeTime));
+  answer.changes = std::move(nearest.steps);
   add_hints(answer, snapshot, query, decision);
-  if (answer.changes.empty() && decision.action == policy::Action::kDeny)
-    answer.hints.emplace_back("no single change of a policy that was tried here would allow it");
+  if (decision.action == policy::Action::kDeny && !nearest.allows) {
+    answer.hints.push_back(
+        fmt::format("{}no single change of a policy that was tried here would allow it, pass the policies' tests and "
+                    "draw no warning",
+                    answer.changes.empty() ? "" : "beside that, "));
+  }
   return answer;
 }
 

@@ -48,7 +48,7 @@ struct ExplainedRule {
   std::string rule;    ///< "policy/rule"
   std::string place;   ///< "file:line"
   std::string action;  ///< the list it stands in
-  std::string match;   ///< "matched", "nearly"
+  std::string match;   ///< "matched", "perhaps", "nearly" (policy::Match)
   std::string field;   ///< nearly: what stopped it (policy::Stopper)
   std::string target;  ///< the entry of `to`
   std::string detail;
@@ -58,7 +58,7 @@ struct ExplainedRule {
 struct ExplainedLayer {
   std::string layer;
   std::string decision;
-  std::string handling;
+  std::string handling;  ///< "classify", "passthrough", "intercept", "opaque"; empty at "dns" and "http"
   std::string reason;
   std::string description;
   std::string rule;  ///< "policy/rule", or empty
@@ -77,7 +77,7 @@ struct ExplainedInjection {
 struct ExplainedChange {
   std::string what;   ///< one sentence
   std::string place;  ///< "file:line" of what is changed, or empty
-  std::string yaml;   ///< the lines to write there
+  std::string yaml;   ///< the lines to write there, or empty
 };
 
 struct ExplainAnswer {
@@ -85,7 +85,7 @@ struct ExplainAnswer {
   std::string guest;  ///< empty: only labels were given
   std::uint64_t generation = 0;
   std::string decision;     ///< "allow", "review", "deny"
-  std::string handling;     ///< allow: "passthrough", "intercept" or "opaque"; else empty
+  std::string handling;     ///< "passthrough", "intercept" or "opaque"; empty: denied, clear HTTP, or a name alone
   std::string layer;        ///< where it was decided: "dns", "l4", "tls", "http"
   std::string reason;       ///< the label: "port"
   std::string description;  ///< the reason for people
@@ -97,8 +97,8 @@ struct ExplainAnswer {
   std::vector<ExplainedRule> rules;    ///< of the layer that decides
   std::vector<ExplainedLayer> layers;  ///< that were asked, in their order; the last one decides
   std::optional<ExplainedInjection> injection;
-  /// Denied: the nearest change of policies with which the same question is allowed, in all its steps; empty where no
-  /// policy can allow it.
+  /// Denied: the nearest change of policies with which the same question is allowed, in all its steps; a step without
+  /// `yaml` is for a person to think about. Empty where no change that was tried is one.
   std::vector<ExplainedChange> changes;
   std::vector<std::string> hints;
 };

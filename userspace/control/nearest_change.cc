@@ -4,13 +4,16 @@
 
 #include <algorithm>
 #include <functional>
-#include <unordered_map>
+#include <set>
+#include <tuple>
 
-#include "control/json_object.h"
+#include "control/own_rule.h"
+#include "control/policy_trial.h"
 #include "policy/address_guard.h"
-#include "policy/compile.h"
 #include "policy/explain.h"
 #include "policy/loader.h"
+#include "policy/request_stop.h"
+#include "policy/target_set.h"
 
 namespace enforcer::control {
 namespace {
@@ -18,41 +21,20 @@ namespace {
 using policy::PolicyDocument;
 using policy::Rule;
 using policy::RuleList;
+using policy::RuleTrace;
 using policy::Stopper;
 using policy::Target;
 
 constexpr std::size_t kLongestName = 63;
-/// Each is a compilation, on the thread that decides about DNS: nearest_changes() has a bound in time, too.
+/// Each is a compilation, on the thread that decides about DNS: nearest_change() has a bound in time, too.
 constexpr std::size_t kMostTried = 16;
+constexpr std::size_t kMostDenies = 8;
 constexpr std::string_view kPolicyName = "nearest-change";
-
-/// Where a draft has a rule.
-struct RulePlace {
-  std::size_t document = 0;
-  std::size_t rule = 0;
-};
-
-/// The documents of a candidate: those that are in force, but for what is changed.
-struct Draft {
-  std::vector<std::shared_ptr<const PolicyDocument>> documents;
-
-  Rule& change(const RulePlace& place) {
-    auto copy = std::make_shared<PolicyDocument>(*documents[place.document]);
-    documents[place.document] = copy;
-    return copy->rules[place.rule];
-  }
-};
 
 struct Edit {
   ExplainedChange told;
-  std::function<void(Draft&)> make;
+  std::function<void(PolicyTrial&)> make;
 };
-using Edits = std::vector<Edit>;
-
-/// As a double-quoted scalar (YAML 1.2.2, 7.3.1): JSON is one.
-std::string quoted(const std::string& text) {
-  return dump(nlohmann::json(text));
-}
 
 std::string flow_list(const std::vector<Target>& targets) {
   std::string list;
@@ -60,186 +42,203 @@ std::string flow_list(const std::vector<Target>& targets) {
   return fmt::format("[{}]", list);
 }
 
-/// What is asked about, as an entry of a list of targets: "api.github.com:443", "[2001:db8::1]:22".
-std::string target_text(const ExplainTarget& target) {
-  const auto port = static_cast<unsigned>(target.port);
-  if (target.host) return fmt::format("{}:{}", target.host->text(), port);
-  const std::string address = target.address->to_string();
-  return target.address->is_v4() ? fmt::format("{}:{}", address, port) : fmt::format("[{}]:{}", address, port);
+bool is_private(const ExplainTarget& target) {
+  return target.address && policy::judge_address(*target.address) == policy::AddressVerdict::kPrivate;
+}
+
+std::optional<Target> target_of(const ExplainTarget& asked) {
+  auto target = Target::parse(target_text(asked), policy::PortDefault::kEvery);
+  return target ? std::optional(*std::move(target)) : std::nullopt;
+}
+
+/// What of the question a deny rule means, in words.
+std::string denied_field(const Rule& rule, const policy::GuestPolicy& policy, const policy::Facts& facts) {
+  std::string hit;
+  if (facts.request) hit = request_hit(rule.matcher, *facts.request, policy::Leaning::kObjecting);
+  if (!hit.empty()) return hit;
+  std::string text;
+  for (const RuleTrace& trace : policy::explain(policy, facts).rules) {
+    if (trace.rule != &rule.info) continue;
+    text = fmt::format("its 'to' names '{}'", trace.target);
+    if (rule.has_matchers()) text += ", and whether it means this request cannot be told";
+  }
+  return text;
 }
 
 class Changes {
  public:
   Changes(const policy::GuestPolicy& policy, const ExplainQuery& query, const AskedLayer& denied,
           WallClock::time_point now)
-      : compiled_(policy.compiled()),
-        query_(query),
-        denied_(denied),
-        now_(now),
-        traces_(policy::explain(policy, denied.facts).rules) {
-    for (std::size_t i = 0; i < compiled_.documents.size(); ++i) {
-      const auto& rules = compiled_.documents[i]->rules;
-      for (std::size_t k = 0; k < rules.size(); ++k) places_.emplace(&rules[k].info, RulePlace{i, k});
-    }
+      : trial_(policy.compiled()), written_(policy.compiled()), query_(query), denied_(denied), now_(now) {
+    take_denies_away(policy);
   }
 
-  [[nodiscard]] std::vector<ExplainedChange> nearest(Deadline until) const {
-    std::vector<Edits> openings = widenings();
-    openings.push_back({new_rule()});
-    const std::optional<Edit> exception = taken_out();
-    if (exception) openings.insert(openings.begin(), Edits());
-    for (Edits& edits : openings) {
+  [[nodiscard]] NearestChange nearest(Deadline until) const {
+    NearestChange told{.steps = narrowed_, .allows = !still_denied_};
+    if (told.allows) return told;
+    for (const Edit& edit : candidates()) {
       if (until.passed()) break;
-      if (exception) edits.insert(edits.begin(), *exception);
-      if (allowed_with(edits)) return told(edits);
+      if (!works(edit)) continue;
+      told.steps.push_back(edit.told);
+      told.allows = true;
+      break;
     }
-    return {};
+    return told;
   }
 
  private:
-  [[nodiscard]] static std::vector<ExplainedChange> told(const Edits& edits) {
-    std::vector<ExplainedChange> steps;
-    for (const Edit& edit : edits) steps.push_back(edit.told);
-    return steps;
-  }
-
-  [[nodiscard]] bool allowed_with(const Edits& edits) const {
-    Draft draft{{compiled_.documents.begin(), compiled_.documents.end()}};
-    for (const Edit& edit : edits) edit.make(draft);
-    const policy::GuestPolicy changed(
-        policy::compile(std::move(draft.documents), compiled_.credentials, compiled_.generation));
-    const policy::Decision decision = ask_layers(changed, query_.target, now_).back().decision;
-    return decision.action != policy::Action::kDeny;
-  }
-
-  [[nodiscard]] std::optional<RulePlace> place_of_rule(const policy::RuleInfo* info) const {
-    const auto found = places_.find(info);
-    return found == places_.end() ? std::nullopt : std::optional(found->second);
-  }
-  [[nodiscard]] const Rule& at(const RulePlace& place) const {
-    return compiled_.documents[place.document]->rules[place.rule];
-  }
-
-  [[nodiscard]] Edit edit_of(const RulePlace& place, std::string_view what, std::string yaml,
-                             std::function<void(Rule&)> make) const {
-    const Rule& rule = at(place);
-    return {.told = {.what = fmt::format("in rule {}, {}", full_name(&rule.info), what),
-                     .place = rule.info.place,
-                     .yaml = std::move(yaml)},
-            .make = [place, make = std::move(make)](Draft& draft) { make(draft.change(place)); }};
-  }
-
-  [[nodiscard]] std::optional<Target> own_target() const {
-    auto target = Target::parse(target_text(query_.target), policy::PortDefault::kEvery);
-    return target ? std::optional(*std::move(target)) : std::nullopt;
-  }
-
-  /// Where a deny says no: the exception from it.
-  [[nodiscard]] std::optional<Edit> taken_out() const {
-    const policy::RuleInfo* info = denied_.decision.rule;
-    const auto place = place_of_rule(info);
-    const auto target = own_target();
-    if (!place || !target || at(*place).list != RuleList::kDeny) return std::nullopt;
-    std::vector<Target> except = at(*place).except;
-    except.push_back(*target);
-    const std::string_view what =
-        info->guardrail ? "which is the host owner's and which no policy can undo, take it out" : "take it out";
-    return edit_of(*place, what, "except: " + flow_list(except), [except](Rule& rule) { rule.except = except; });
-  }
-
-  /// One edit of each rule that one field kept from matching; those of more important fields come first.
-  [[nodiscard]] std::vector<Edits> widenings() const {
-    std::vector<std::pair<Stopper, Edit>> found;
-    for (const policy::RuleTrace& trace : traces_) {
-      if (found.size() == kMostTried) break;
-      const auto place = place_of_rule(trace.rule);
-      if (!place || at(*place).list != RuleList::kAllow) continue;
-      if (auto edit = widened(*place, trace)) found.emplace_back(trace.stopper, *std::move(edit));
+  /// As if a person had narrowed each deny rule that says no, to see what else is in the way.
+  void take_denies_away(const policy::GuestPolicy& policy) {
+    traces_ = policy::explain(policy, denied_.facts).rules;
+    const policy::GuestPolicy* asked = &policy;
+    const auto target = target_of(query_.target);
+    while (target && narrowed_.size() < kMostDenies) {
+      const auto place = trial_.find(denied_.decision.rule);
+      if (!place || trial_.at(*place).list != RuleList::kDeny) return;
+      narrowed_.push_back(to_narrow(trial_.at(*place), *asked));
+      trial_.change(*place).except.push_back(*target);
+      narrowed_policies_.push_back(trial_.compiled());
+      asked = narrowed_policies_.back().get();
+      denied_ = ask_layers(*asked, query_.target, now_).back();
+      still_denied_ = denied_.decision.action == policy::Action::kDeny;
+      traces_ = policy::explain(*asked, denied_.facts).rules;
     }
-    // A name that is only similar is the least likely to be meant.
-    std::ranges::sort(found, {}, [](const auto& one) { return one.first == Stopper::kHost ? 1 : 0; });
-    std::vector<Edits> all;
-    for (auto& [stopper, edit] : found) all.push_back({std::move(edit)});
+  }
+
+  [[nodiscard]] ExplainedChange to_narrow(const Rule& rule, const policy::GuestPolicy& asked) const {
+    const std::string_view whose =
+        rule.info.guardrail ? "by the owner of the host, for no policy can undo it" : "by a person";
+    return {.what = fmt::format("deny rule {} has to be narrowed {}: {}", full_name(&rule.info), whose,
+                                denied_field(rule, asked, denied_.facts)),
+            .place = rule.info.place,
+            .yaml = ""};
+  }
+
+  /// Tests are asked with the deny rules as they stand: how they will be narrowed is not known here.
+  [[nodiscard]] bool works(const Edit& edit) const {
+    PolicyTrial tried = trial_;
+    edit.make(tried);
+    const auto policies = tried.compiled();
+    if (ask_layers(*policies, query_.target, now_).back().decision.action == policy::Action::kDeny) return false;
+    if (tried.draws_a_problem()) return false;
+    PolicyTrial written = written_;
+    edit.make(written);
+    return !written.fails_a_test();
+  }
+
+  /// Those that open least come first.
+  [[nodiscard]] std::vector<Edit> candidates() const {
+    // Any rule that already exists means more requests than this one.
+    std::vector<Edit> all = query_.target.is_request ? std::vector<Edit>() : widenings();
+    if (auto own = new_rule()) all.push_back(*std::move(own));
     return all;
   }
 
-  [[nodiscard]] std::optional<Edit> widened(const RulePlace& place, const policy::RuleTrace& trace) const {
-    const Rule& rule = at(place);
+  [[nodiscard]] std::vector<Edit> widenings() const {
+    struct Found {
+      std::tuple<bool, bool, std::size_t> rank;
+      Edit edit;
+    };
+    std::vector<Found> found;
+    for (const RuleTrace& trace : traces_) {
+      if (found.size() == kMostTried) break;
+      if (trace.rule->action != policy::Action::kAllow || trace.rule->guardrail) continue;
+      const auto place = trial_.find(trace.rule);
+      if (!place || trial_.at(*place).list != RuleList::kAllow) continue;
+      auto edit = widened(*place, trace);
+      if (!edit) continue;
+      // A name that is only similar is the least likely to be meant.
+      found.push_back(
+          {{!trial_.at(*place).has_matchers(), trace.stopper == Stopper::kHost, found.size()}, *std::move(edit)});
+    }
+    std::ranges::sort(found, {}, &Found::rank);
+    std::vector<Edit> all;
+    for (Found& one : found) all.push_back(std::move(one.edit));
+    return all;
+  }
+
+  /// More than host and port are worth: bytes that nobody looks at, a credential, the network of the host.
+  [[nodiscard]] bool gives_more(const Rule& rule) const {
+    return (rule.opaque && query_.target.host) || !rule.credential.empty() ||
+           (rule.info.private_destination && !is_private(query_.target));
+  }
+
+  [[nodiscard]] std::optional<Edit> widened(const RulePlace& place, const RuleTrace& trace) const {
+    const Rule& rule = trial_.at(place);
+    if (gives_more(rule)) return std::nullopt;
+    const bool names_one = rule.to.size() == 1 && is_single(rule.to.front()) && rule.to.front().port;
     switch (trace.stopper) {
       case Stopper::kHost:
       case Stopper::kPort: {
-        auto target = own_target();
+        auto target = target_of(query_.target);
         if (!target) return std::nullopt;
         std::vector<Target> to = rule.to;
         to.push_back(*std::move(target));
         return edit_of(place, "add it to 'to'", "to: " + flow_list(to), [to](Rule& changed) { changed.to = to; });
       }
-      case Stopper::kExcept: {
-        std::vector<Target> except;
-        for (const Target& one : rule.except) {
-          if (!trace.detail.contains(quote_mark(one.text))) except.push_back(one);
-        }
-        return edit_of(place, "leave it out of 'except'", "except: " + flow_list(except),
-                       [except](Rule& changed) { changed.except = except; });
-      }
+      case Stopper::kExcept:
+        return without_except(place);
       case Stopper::kExpired:
+        if (!names_one) return std::nullopt;
         return edit_of(place, "renew 'expires', or leave it out", "",
                        [](Rule& changed) { changed.expires = std::nullopt; });
-      case Stopper::kUpgrade:
-        return edit_of(place, "let requests become WebSockets", "websocket: true",
-                       [](Rule& changed) { changed.websocket = true; });
       case Stopper::kNone:  // what it allows is refused for where it leads
-        if (denied_.decision.reason != policy::Reason::kDstPrivate) break;
+        if (denied_.decision.reason != policy::Reason::kDstPrivate || !names_one) return std::nullopt;
         return edit_of(place, "open private space", "private: true",
                        [](Rule& changed) { changed.info.private_destination = true; });
-      case Stopper::kProtocol:
-      case Stopper::kScheme:
-      case Stopper::kRequest:
-        break;
+      default:
+        return std::nullopt;
     }
-    return std::nullopt;
   }
 
-  /// As explain() writes names in its sentences.
-  [[nodiscard]] static std::string quote_mark(const std::string& text) { return "'" + text + "'"; }
+  /// Where every entry that takes it out takes out nothing else.
+  [[nodiscard]] std::optional<Edit> without_except(const RulePlace& place) const {
+    const auto target = target_of(query_.target);
+    if (!target) return std::nullopt;
+    std::vector<Target> except;
+    for (const Target& one : trial_.at(place).except) {
+      if (!one.overlaps(*target)) {
+        except.push_back(one);
+      } else if (!is_single(one)) {
+        return std::nullopt;
+      }
+    }
+    return edit_of(place, "leave it out of 'except'", "except: " + flow_list(except),
+                   [except](Rule& changed) { changed.except = except; });
+  }
 
-  /// The fields of a rule for nothing but this question, behind its name.
-  [[nodiscard]] std::string own_fields() const {
-    const ExplainTarget& target = query_.target;
-    std::string fields = "to: [" + quoted(target_text(target)) + "]";
-    const auto request = denied_.facts.request;
-    if (target.address && target.port != kHttpPort) fields += ", protocol: tcp";
-    if (target.address && policy::judge_address(*target.address) == policy::AddressVerdict::kPrivate)
-      fields += ", private: true";
-    if (target.websocket) fields += ", websocket: true";
-    if (!target.is_request || target.address) return fields;
-    if (request && request->aws && !request->aws->action.empty()) {
-      return fields +
-             fmt::format(", aws: {{actions: [{}]}}", quoted(request->aws->service + ":" + request->aws->action));
-    }
-    if (target.request && target.request->git) {
-      const bool push = target.request->git->operation == policy::GitCall::Operation::kPush;
-      return fields + fmt::format(", git: {{repos: [{}], operations: [{}]}}", quoted(target.request->git->repository),
-                                  push ? "fetch, push" : "fetch");
-    }
-    if (target.request) return fields;
-    return fields + fmt::format(", http: [{{methods: [{}], paths: [{}]}}]", target.method, quoted(target.path));
+  [[nodiscard]] Edit edit_of(const RulePlace& place, std::string_view what, std::string yaml,
+                             std::function<void(Rule&)> make) const {
+    const Rule& rule = trial_.at(place);
+    return {.told = {.what = fmt::format("in rule {}, {}", full_name(&rule.info), what),
+                     .place = rule.info.place,
+                     .yaml = std::move(yaml)},
+            .make = [place, make = std::move(make)](PolicyTrial& trial) { make(trial.change(place)); }};
   }
 
   /// The credential of the rule beside which the new one stands, so that it is used alike.
   [[nodiscard]] std::string neighbours_credential() const {
-    for (const policy::RuleTrace& trace : traces_) {
-      const auto place = place_of_rule(trace.rule);
-      const bool beside = place && at(*place).list == RuleList::kAllow && trace.stopper == Stopper::kRequest;
-      if (beside && !at(*place).credential.empty()) return at(*place).credential;
+    for (const RuleTrace& trace : traces_) {
+      const auto place = is_of_request(trace.stopper) ? trial_.find(trace.rule) : std::nullopt;
+      const bool beside = place && trial_.at(*place).list == RuleList::kAllow;
+      if (beside && !trial_.at(*place).credential.empty()) return trial_.at(*place).credential;
     }
     return "";
   }
 
-  [[nodiscard]] std::string own_rule(const std::string& credential) const {
-    const std::string name = query_.target.host ? "allow-" + query_.target.host->text() : "allow-address";
-    return fmt::format("{{name: {}, {}{}}}", quoted(name.substr(0, kLongestName)), own_fields(),
-                       credential.empty() ? "" : ", credential: " + quoted(credential));
+  /// One that no rule of the document has.
+  [[nodiscard]] std::string free_name(const PolicyDocument* beside) const {
+    const std::string wanted = query_.target.host ? "allow-" + query_.target.host->text() : "allow-address";
+    std::set<std::string_view> taken;
+    if (beside != nullptr) {
+      for (const Rule& rule : beside->rules) taken.insert(rule.info.rule);
+    }
+    std::string name = wanted.substr(0, kLongestName);
+    for (unsigned number = 2; taken.contains(name); ++number) {
+      const std::string end = fmt::format("-{}", number);
+      name = wanted.substr(0, kLongestName - end.size()) + end;
+    }
+    return name;
   }
 
   [[nodiscard]] std::string whole_policy(const std::string& rule) const {
@@ -254,50 +253,59 @@ class Changes {
         kPolicyName, guests, rule);
   }
 
-  /// The rule is read as it will be read from a file: what does not load is no candidate. Its credential is loaded
-  /// already, and not a part of that text.
-  [[nodiscard]] std::shared_ptr<PolicyDocument> read_rule(const std::string& credential) const {
-    const policy::SourceText source{.name = "new", .text = whole_policy(own_rule(""))};
+  /// It is read as it will be read from a file: what draws an error or a warning there is no candidate.
+  [[nodiscard]] std::shared_ptr<const PolicyDocument> read_policy(const std::string& text) const {
+    const policy::SourceText source{.name = "new", .text = text};
     const auto loaded = policy::load({&source, 1}, 1);
-    if (!loaded.snapshot) return nullptr;
+    if (!loaded.snapshot || !loaded.diagnostics.empty()) return nullptr;
     const auto chosen = loaded.snapshot->for_guest(query_.guest.value_or(*GuestName::parse("nobody")), query_.labels);
-    if (chosen->compiled().documents.empty()) return nullptr;
-    auto document = std::make_shared<PolicyDocument>(*chosen->compiled().documents.front());
-    for (Rule& rule : document->rules) rule.credential = credential;
-    return document;
+    const auto& documents = chosen->compiled().documents;
+    return documents.empty() ? nullptr : documents.front();
   }
 
-  [[nodiscard]] Edit new_rule() const {
-    const std::string credential = neighbours_credential();
-    const std::string rule = own_rule(credential);
-    const auto document = read_rule(credential);
-    const auto beside = std::ranges::find_if(compiled_.documents, [](const auto& one) { return !one->guardrail(); });
-    Edit edit{.told = {}, .make = [document](Draft& draft) {
-                if (document) draft.documents.push_back(document);
-              }};
-    if (beside == compiled_.documents.end()) {
-      edit.told = {.what = "add a policy that selects the guest", .place = "", .yaml = whole_policy(rule)};
-    } else {
-      edit.told = {.what = fmt::format("add a rule to 'allow' of {}, or of another policy that selects the guest",
-                                       (*beside)->name),
-                   .place = fmt::format("{}:{}", (*beside)->file, (*beside)->place.line),
-                   .yaml = "- " + rule};
+  [[nodiscard]] std::optional<Edit> new_rule() const {
+    const auto fields = own_fields(query_.target);
+    if (!fields) return std::nullopt;
+    const auto& documents = trial_.documents();
+    const auto beside = std::ranges::find_if(documents, [](const auto& one) { return !one->guardrail(); });
+    const bool alone = beside == documents.end();
+    const std::string rule = fmt::format("name: {}, {}", quoted(free_name(alone ? nullptr : beside->get())), *fields);
+    const std::string whole = whole_policy("{" + rule + "}");
+    const auto document = read_policy(whole);
+    if (document == nullptr) return std::nullopt;
+    if (alone) {
+      return Edit{.told = {.what = "add a policy that selects the guest", .place = "", .yaml = whole},
+                  .make = [document](PolicyTrial& trial) { trial.add_document(document); }};
     }
-    return edit;
+    // The credential is loaded already, and was not a part of the text that was read.
+    const std::string credential = neighbours_credential();
+    Rule made = document->rules.front();
+    made.credential = credential;
+    const auto number = static_cast<std::size_t>(beside - documents.begin());
+    return Edit{.told = {.what = fmt::format("add a rule to 'allow' of {}, or of another policy that selects the guest",
+                                             (*beside)->name),
+                         .place = fmt::format("{}:{}", (*beside)->file, (*beside)->place.line),
+                         .yaml = fmt::format("- {{{}{}}}", rule,
+                                             credential.empty() ? "" : ", credential: " + quoted(credential))},
+                .make = [number, made](PolicyTrial& trial) { trial.add_rule(number, made); }};
   }
 
-  const policy::CompiledPolicy& compiled_;
+  PolicyTrial trial_;    ///< without the deny rules that are in the way
+  PolicyTrial written_;  ///< with them
   const ExplainQuery& query_;
-  const AskedLayer& denied_;
+  AskedLayer denied_;
   WallClock::time_point now_;
-  const std::vector<policy::RuleTrace> traces_;  ///< of all rules, for what is denied
-  std::unordered_map<const policy::RuleInfo*, RulePlace> places_;
+  std::vector<RuleTrace> traces_;  ///< of all rules, for what is denied
+  std::vector<ExplainedChange> narrowed_;
+  std::vector<std::unique_ptr<const policy::GuestPolicy>>
+      narrowed_policies_;  ///< which `denied_` and `traces_` point into
+  bool still_denied_ = true;
 };
 
 }  // namespace
 
-std::vector<ExplainedChange> nearest_changes(const policy::GuestPolicy& policy, const ExplainQuery& query,
-                                             const AskedLayer& denied, WallClock::time_point now, Deadline until) {
+NearestChange nearest_change(const policy::GuestPolicy& policy, const ExplainQuery& query, const AskedLayer& denied,
+                             WallClock::time_point now, Deadline until) {
   if (denied.decision.action != policy::Action::kDeny) return {};
   return Changes(policy, query, denied, now).nearest(until);
 }

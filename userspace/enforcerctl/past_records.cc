@@ -11,14 +11,17 @@
 namespace enforcer::ctl {
 namespace {
 
-Result<> read_files(const std::string& path, const PastOptions& options, WallClock::time_point since,
-                    History& history) {
-  auto reader = TRY(audit::Reader::open(path, {.guest = options.guest, .since = since}));
+Result<> read_files(const Tool& tool, const PastOptions& options, WallClock::time_point since, Past& past) {
+  auto reader = TRY(audit::Reader::open(options.audit, {.guest = options.guest, .since = since}));
+  std::uint64_t records = 0;
   while (true) {
     const auto step = TRY(reader.step());
-    for (const std::string& line : step.lines) TRY_VOID(history.add(line));
-    if (step.caught_up) return {};
+    records += step.lines.size();
+    for (const std::string& line : step.lines) TRY_VOID(past.history.add(line));
+    if (step.caught_up) break;
   }
+  past.log = TRY(tell_broken_lines(tool, options.audit, reader, records));
+  return {};
 }
 
 Result<> ask_daemon_for_log(const Tool& tool, const PastOptions& options, WallClock::time_point since,
@@ -46,13 +49,13 @@ void add_past_options(CLI::App& verb, PastOptions& options, const std::string& s
       ->type_name("PATH");
 }
 
-Result<History> read_history(const Tool& tool, const PastOptions& options) {
+Result<Past> read_past(const Tool& tool, const PastOptions& options) {
   const auto since = TRY(parse_when("--since", options.since));
   if (!options.guest.empty()) TRY_VOID(GuestName::parse(options.guest));
-  History history(options.guest, TRY(labels_from(options.labels)));
-  TRY_VOID(options.audit.empty() ? ask_daemon_for_log(tool, options, since, history)
-                                 : read_files(options.audit, options, since, history));
-  return history;
+  Past past{.history = History(options.guest, TRY(labels_from(options.labels)))};
+  TRY_VOID(options.audit.empty() ? ask_daemon_for_log(tool, options, since, past.history)
+                                 : read_files(tool, options, since, past));
+  return past;
 }
 
 }  // namespace enforcer::ctl

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/deadline.h"
+#include "enforcerctl/broken_lines.h"
 #include "enforcerctl/history.h"
 #include "enforcerctl/tool.h"
 
@@ -25,7 +26,12 @@ struct PastOptions {
 /// Binds them to the verb. `since`: what holds without --since, for people.
 void add_past_options(CLI::App& verb, PastOptions& options, const std::string& since);
 
+struct Past {
+  History history;
+  LogState log = LogState::kReadable;  ///< kBroken: lines were left out, and were named on standard error
+};
+
 /// kInvalid: the options; kNotFound: no such log; kUnavailable: too much in it.
-Result<History> read_history(const Tool& tool, const PastOptions& options);
+Result<Past> read_past(const Tool& tool, const PastOptions& options);
 
 }  // namespace enforcer::ctl

@@ -6,6 +6,7 @@
 #include "audit/reader.h"
 #include "audit/record.h"
 #include "enforcerctl/audit_path.h"
+#include "enforcerctl/broken_lines.h"
 #include "enforcerctl/command_line.h"
 #include "enforcerctl/when.h"
 
@@ -23,6 +24,12 @@ Result<std::string> record_time(std::string_view option, const std::string& text
   return time;
 }
 
+ExitCode unread_code(const Tool& tool, const std::string& path, const audit::Reader& reader, std::uint64_t records) {
+  const auto log = tell_broken_lines(tool, path, reader, records);
+  if (!log) return tool.report(log.error());
+  return *log == LogState::kReadable ? ExitCode::kOk : ExitCode::kFindings;
+}
+
 ExitCode export_records(Tool& tool, const ExportOptions& options) {
   const auto path = audit_path(tool, options.path);
   if (!path) return tool.report(path.error());
@@ -35,16 +42,18 @@ ExitCode export_records(Tool& tool, const ExportOptions& options) {
   if (!reader) return tool.report(reader.error());
   // Not filtered record by record: their times may lie a little out of order, and a span has no holes.
   bool begun = false;
+  std::uint64_t records = 0;
   while (true) {
     const auto step = reader->step();
     if (!step) return tool.report(step.error());
+    records += step->lines.size();
     for (const std::string& record : step->lines) {
       const std::string_view time = audit::field(record, "time");
       begun = begun || time >= *since;
-      if (begun && time > *until) return ExitCode::kOk;
+      if (begun && time > *until) return unread_code(tool, *path, *reader, records);
       if (begun) tool.terminal().out(record + "\n");
     }
-    if (step->caught_up) return ExitCode::kOk;
+    if (step->caught_up) return unread_code(tool, *path, *reader, records);
   }
 }
 
@@ -58,7 +67,8 @@ void add_audit_export(CLI::App& audit, CommandLine& line) {
                 .summary = "Writes the records of a span of time, to be kept and checked elsewhere",
                 .examples = {"audit export --since 1d > day.jsonl && enforcerctl audit verify day.jsonl",
                              "audit export --since 2025-01-31T00:00:00.000Z --until 2025-02-01T00:00:00.000Z"},
-                .more = "Every record as it stands in the file, one JSON object on a line."});
+                .more = "Every record as it stands in the file, one JSON object on a line. Exit code 3: lines are no "
+                        "records."});
   verb.add_option("PATH", options->path, "The log (default: that of the configuration); rotated files belong to it");
   verb.add_option("--since", options->since, "Not older than this: 5m, 2h, or a time")->type_name("WHEN");
   verb.add_option("--until", options->until, "Not newer than this")->type_name("WHEN");

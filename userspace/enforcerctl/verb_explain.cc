@@ -37,7 +37,9 @@ Result<std::string> ask_daemon(const Tool& tool, const ExplainOptions& options, 
 Result<std::string> ask_files(const Tool& tool, const ExplainOptions& options, const Labels& labels,
                               const control::ExplainTarget& target) {
   const auto sources = TRY(read_policy_files(options.policy));
-  const policy::LoadOutcome outcome = policy::load(sources, 1);
+  // A test that fails is the best reason to ask.
+  const policy::LoadOutcome outcome =
+      policy::load(sources, 1, policy::Completeness::kWhole, policy::FailedTest::kWarns);
   for (const auto& diagnostic : outcome.diagnostics) tool.say(diagnostic.to_string());
   if (outcome.snapshot == nullptr) return fail(Errc::kInvalid, "the policies do not load, so they decide nothing");
   control::ExplainQuery query{.target = target, .guest = std::nullopt, .labels = labels};
@@ -69,15 +71,19 @@ void print_verdict(const Tool& tool, const ExplainAnswer& answer) {
 
 void print_rules(const Tool& tool, const ExplainAnswer& answer) {
   Table matched({"ACTION", "RULE", "TARGET", "PLACE"});
+  Table perhaps({"ACTION", "RULE", "TARGET", "PLACE", "WHY"});
   Table nearly({"ACTION", "RULE", "TARGET", "PLACE", "STOPPED BY", "WHY"});
   for (const auto& rule : answer.rules) {
     if (rule.match == "matched") {
       matched.add({rule.action, rule.rule, rule.target, rule.place});
+    } else if (rule.match == "perhaps") {
+      perhaps.add({rule.action, rule.rule, rule.target, rule.place, rule.detail});
     } else {
       nearly.add({rule.action, rule.rule, rule.target, rule.place, rule.field, rule.detail});
     }
   }
   if (!matched.empty()) tool.terminal().out("\nrules that match\n" + matched.render(tool.common.headers));
+  if (!perhaps.empty()) tool.terminal().out("\nrules that may match\n" + perhaps.render(tool.common.headers));
   if (!nearly.empty()) tool.terminal().out("\nrules that nearly match\n" + nearly.render(tool.common.headers));
 }
 
@@ -145,7 +151,7 @@ void add_explain(CLI::App& root, CommandLine& line) {
        .more =
            "Layer by layer, with what would be added, and for a denial the nearest change that was found to allow it.\n"
            "Nothing is resolved or contacted. Without --guest the question is about a guest with just the labels\n"
-           "given. With --policy the files are asked instead of the daemon."});
+           "given. With --policy the files are asked instead of the daemon, tests of theirs that fail or not."});
   verb.add_option(
           "TARGET", options->words,
           "host, host:port, IP:port, URL, METHOD URL, aws SERVICE:Action REGION, git fetch HOST/OWNER/NAME, or git "

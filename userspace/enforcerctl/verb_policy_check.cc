@@ -38,7 +38,8 @@ ExitCode check(Tool& tool, const CheckOptions& options) {
   const auto warnings = outcome.diagnostics.size() - errors;
   tool.say(fmt::format("{} checked: {}, {}", count_of(sources->size(), "file"), count_of(errors, "error"),
                        count_of(warnings, "warning")));
-  return outcome.snapshot == nullptr ? ExitCode::kFindings : ExitCode::kOk;
+  const bool nothing = policy::has_no_object(*sources, outcome.diagnostics);
+  return outcome.snapshot == nullptr || nothing ? ExitCode::kFindings : ExitCode::kOk;
 }
 
 }  // namespace
@@ -50,7 +51,7 @@ void add_policy_check(CLI::App& policy, CommandLine& line) {
       {.name = "check",
        .summary = "Says everything that is wrong with policy files, without a daemon",
        .examples = {"policy check agent.yaml", "policy check /etc/enforcer/policies", "policy check - < agent.yaml"},
-       .more = "Exit code 3: there are errors. Warnings alone are 0."});
+       .more = "Exit code 3: there are errors, or no object at all. Warnings alone are 0."});
   verb.add_option("FILE", options->files, "Files or folders; - is standard input")->required();
   when_chosen(verb, line, options, check);
 }

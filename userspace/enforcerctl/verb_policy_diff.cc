@@ -130,10 +130,17 @@ std::shared_ptr<const policy::Snapshot> loaded_side(const Tool& tool, const Obje
   return std::move(outcome.snapshot);
 }
 
-Result<DecisionChanges> changes_of(const Tool& tool, PastOptions past, const LoadedSides& sides) {
-  if (past.since.empty()) past.since = kDefaultSince;
-  const History history = TRY(read_history(tool, past));
-  return changes_between(history, *sides.before, *sides.after, WallClock::now());
+/// What of the past would be decided otherwise, and whether all of it could be read.
+struct PastChanges {
+  DecisionChanges decisions;
+  LogState log;
+};
+
+Result<PastChanges> changes_of(const Tool& tool, PastOptions options, const LoadedSides& sides) {
+  if (options.since.empty()) options.since = kDefaultSince;
+  const Past past = TRY(read_past(tool, options));
+  return PastChanges{.decisions = changes_between(past.history, *sides.before, *sides.after, WallClock::now()),
+                     .log = past.log};
 }
 
 ExitCode diff(Tool& tool, const DiffOptions& options) {
@@ -144,17 +151,18 @@ ExitCode diff(Tool& tool, const DiffOptions& options) {
   const auto texts = differences(sides->before, sides->before_name, sides->after, "new");
   const LoadedSides loaded{.before = loaded_side(tool, sides->before, sides->before_name),
                            .after = loaded_side(tool, sides->after, "the new set of policies")};
-  std::optional<Result<DecisionChanges>> asked;
+  std::optional<Result<PastChanges>> asked;
   if (loaded.valid() && asks_the_past(options)) asked = changes_of(tool, options.past, loaded);
   std::optional<DecisionChanges> decisions;
-  if (asked && *asked) decisions = **asked;
+  if (asked && *asked) decisions = (*asked)->decisions;
   // The texts are told whatever becomes of the decisions.
   print_difference(tool, texts, loaded, decisions);
   tool.say(fmt::format("{} {}", count_of(texts.size(), "object"), texts.size() == 1 ? "differs" : "differ"));
   if (asked && !*asked) return tool.report(asked->error());
   if (decisions) tool.say(changes_line(*decisions));
   const bool same = texts.empty() && loaded.valid() && (!decisions || decisions->rows.empty());
-  return same ? ExitCode::kOk : ExitCode::kFindings;
+  const bool readable = !asked || (*asked)->log == LogState::kReadable;
+  return same && readable ? ExitCode::kOk : ExitCode::kFindings;
 }
 
 }  // namespace

@@ -35,12 +35,12 @@ ExitCode replay_log(Tool& tool, const ReplayOptions& options) {
     tool.say("the policies do not load, so they decide nothing");
     return ExitCode::kFindings;
   }
-  const auto history = read_history(tool, options.past);
-  if (!history) return tool.report(history.error());
-  const DecisionChanges changes = changes_since(*history, *loaded.snapshot, WallClock::now());
+  const auto past = read_past(tool, options.past);
+  if (!past) return tool.report(past.error());
+  const DecisionChanges changes = changes_since(past->history, *loaded.snapshot, WallClock::now());
   print_replay(tool, changes);
   tool.say(changes_line(changes));
-  return changes.rows.empty() ? ExitCode::kOk : ExitCode::kFindings;
+  return changes.rows.empty() && past->log == LogState::kReadable ? ExitCode::kOk : ExitCode::kFindings;
 }
 
 }  // namespace
@@ -57,7 +57,7 @@ void add_policy_replay(CLI::App& policy, CommandLine& line) {
        .more = "Give all files that are to be in force together. Nothing is resolved or contacted. Records keep no "
                "header fields,\n"
                "no values of the query and no bodies: where a rule asks about them the answer is 'unknown'.\n"
-               "Exit code 3: some decisions would be others, or are unknown."});
+               "Exit code 3: some decisions would be others, or are unknown, or lines of PATH are no records."});
   add_repeatable(verb, "--policy", options->policy, "Ask these policy files", "FILE").required();
   add_past_options(verb, options->past, "7d");
   when_chosen(verb, line, options, replay_log);

@@ -72,7 +72,8 @@ ExitCode test_policies(Tool& tool, const PolicyTestOptions& options) {
   tool.say(fmt::format("{}: {} passed, {} failed, {} skipped", count_of(outcome.tests.size(), "test"), counts.passed,
                        counts.failed, counts.skipped));
   if (options.coverage) tool.say(coverage_line(outcome));
-  return counts.failed == 0 ? ExitCode::kOk : ExitCode::kFindings;
+  const bool nothing = policy::has_no_object(*sources, outcome.diagnostics);
+  return counts.failed == 0 && !nothing ? ExitCode::kOk : ExitCode::kFindings;
 }
 
 }  // namespace
@@ -86,7 +87,7 @@ void add_policy_test(CLI::App& policy, CommandLine& line) {
        .examples = {"policy test agent.yaml credentials.yaml --coverage", "policy test /etc/enforcer/policies -o junit",
                     "policy test agent.yaml -o tap | prove -e cat -"},
        .more = "Give all files that are to be in force together. -o junit and -o tap are for continuous integration.\n"
-               "Exit code 3: a test failed, or the files do not load.",
+               "Exit code 3: a test failed, the files do not load, or they have no object at all.",
        .forms = {Output::kJunit, Output::kTap}});
   verb.add_option("FILE", options->files, "Files or folders; - is standard input")->required();
   verb.add_flag("--coverage", options->coverage, "Say which rules no test reaches");

@@ -82,7 +82,8 @@ struct Diagnostic {
   X(kPointlessExcept, "W0307", "an except that is not part of what the rule matches")                            \
   X(kUnlimitedCredential, "W0308", "a credential for every request to the host")                                 \
   X(kEnvironment, "W0309", "a secret in the environment of a process")                                           \
-  X(kNoSuchAction, "W0310", "an action that no request to this AWS service is told by")
+  X(kNoSuchAction, "W0310", "an action that no request to this AWS service is told by")                          \
+  X(kNoObject, "W0311", "a file without any object")
 
 enum class Code {
 #define X(name, code, text) name,

@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <tuple>
 
+#include "policy/aws_host.h"
 #include "policy/compile.h"
 #include "policy/did_you_mean.h"
 #include "policy/findings.h"
+#include "policy/request_stop.h"
 
 namespace enforcer::policy {
 namespace {
@@ -24,6 +26,20 @@ std::string port_text(const Target& target) {
   return target.port ? fmt::format("port {}", static_cast<unsigned>(*target.port)) : "every port";
 }
 
+/// The region of an endpoint of AWS that differs from another one's in nothing else; empty: it does not.
+std::string other_region(const HostName& wanted, const HostName& host) {
+  const auto ours = read_aws_host(wanted);
+  const auto theirs = read_aws_host(host);
+  if (!ours || !theirs || ours->endpoint != theirs->endpoint) return {};
+  const auto one = wanted.labels();
+  const auto other = host.labels();
+  if (one.size() != other.size()) return {};
+  const auto [differs, beside] = std::ranges::mismatch(one, other);
+  const bool alone = differs != one.end() && std::equal(differs + 1, one.end(), beside + 1);
+  if (!alone || differs == one.begin()) return {};
+  return fmt::format("'{}' is in region {}, not {}", wanted.text(), *differs, *beside);
+}
+
 /// How a target that does not match comes close to the name; empty when it does not.
 std::string near_miss(const HostPattern& pattern, const HostName& host) {
   const std::string suffix = pattern.suffix();
@@ -32,6 +48,9 @@ std::string near_miss(const HostPattern& pattern, const HostName& host) {
   const bool below = !suffix.empty() && host.text().ends_with("." + suffix);
   if (pattern.exact()) {
     if (below) return fmt::format("'{}' means that name only; '**.{}' means the names below it", suffix, suffix);
+    if (const auto wanted = HostName::parse(suffix)) {
+      if (std::string region = other_region(*wanted, host); !region.empty()) return region;
+    }
     // One slip in a name of 8 characters; short names are similar to everything.
     const bool comparable = suffix.size() >= 8 && suffix.size() < 64 && host.text().size() < 64;
     const bool similar = comparable && edit_distance(suffix, host.text()) <= suffix.size() / 8;
@@ -80,13 +99,16 @@ std::optional<RuleTrace> trace_targets(const Rule& rule, const Facts& facts) {
   return best.detail.empty() ? std::nullopt : std::optional(std::move(best));
 }
 
-/// The rule's matchers that do not mean the request, or of which it cannot be known.
-std::string matchers_with(const Rule& rule, const RequestFacts& request, Truth truth) {
+Leaning leaning_of(const Rule& rule) {
   const bool objecting = rule.list == RuleList::kDeny || rule.list == RuleList::kReview;
-  const Leaning leaning = objecting ? Leaning::kObjecting : Leaning::kAllowing;
+  return objecting ? Leaning::kObjecting : Leaning::kAllowing;
+}
+
+/// The rule's matchers of which it cannot be known whether they mean the request.
+std::string unknown_matchers(const Rule& rule, const RequestFacts& request) {
   std::string names;
   const auto look = [&](std::string_view name, const RequestMatcher& part) {
-    if (part.empty() || matches(part, request, leaning) != truth) return;
+    if (part.empty() || !is_unknown(matches(part, request, leaning_of(rule)))) return;
     names += fmt::format("{}'{}'", names.empty() ? "" : " and ", name);
   };
   look("http", {.http = rule.matcher.http});
@@ -103,8 +125,14 @@ void apply_request(RuleTrace& trace, const Rule& rule, const Facts& facts) {
     trace.stopper = stopper;
     trace.detail = std::move(detail);
   };
-  if (truth == Truth::kNo)
-    return stop(Stopper::kRequest, matchers_with(rule, *facts.request, truth) + " does not match the request");
+  const auto perhaps = [&](std::string detail) {
+    trace.match = Match::kPerhaps;
+    trace.detail = std::move(detail);
+  };
+  if (truth == Truth::kNo) {
+    RequestStop found = request_stop(rule.matcher, *facts.request, leaning_of(rule));
+    return stop(found.field, std::move(found.detail));
+  }
   if (rule.list == RuleList::kAllow && needs_tls(rule, facts))
     return stop(Stopper::kScheme, "its credential never goes over clear HTTP");
   if (refuses_credential(rule, facts)) {
@@ -112,13 +140,15 @@ void apply_request(RuleTrace& trace, const Rule& rule, const Facts& facts) {
     return;
   }
   const bool refuses = refuses_upgrade(rule, facts);
-  if (refuses && rule.list == RuleList::kAllow) return stop(Stopper::kUpgrade, "it does not say 'websocket: true'");
+  if (refuses && rule.list == RuleList::kAllow)
+    return stop(Stopper::kUpgrade, "the request asks for a WebSocket, and the rule does not say 'websocket: true'");
   if (refuses) {
-    trace.detail = "it does not say 'websocket: true'";
+    trace.detail = "the request asks for a WebSocket, and the rule does not say 'websocket: true'";
   } else if (facts.layer != Layer::kHttp || !facts.request) {
+    if (rule.has_matchers()) return perhaps("needs to see the request");
     if (rule.needs_requests()) trace.detail = "needs to see requests";
   } else if (is_unknown(truth)) {
-    trace.detail = matchers_with(rule, *facts.request, truth) + " cannot be told from the request";
+    perhaps(unknown_matchers(rule, *facts.request) + " cannot be told from the request");
   }
 }
 
@@ -148,7 +178,15 @@ void apply_conditions(RuleTrace& trace, const Rule& rule, const Facts& facts) {
 }  // namespace
 
 std::string_view label(Match match) {
-  return match == Match::kMatched ? "matched" : "nearly";
+  switch (match) {
+    case Match::kMatched:
+      return "matched";
+    case Match::kPerhaps:
+      return "perhaps";
+    case Match::kNearly:
+      break;
+  }
+  return "nearly";
 }
 
 std::string_view label(Stopper stopper) {
@@ -165,6 +203,18 @@ std::string_view label(Stopper stopper) {
       return "scheme";
     case Stopper::kUpgrade:
       return "upgrade";
+    case Stopper::kMethod:
+      return "method";
+    case Stopper::kPath:
+      return "path";
+    case Stopper::kQuery:
+      return "query";
+    case Stopper::kHeader:
+      return "header";
+    case Stopper::kGit:
+      return "git";
+    case Stopper::kAws:
+      return "aws";
     case Stopper::kRequest:
       return "request";
     case Stopper::kExcept:
@@ -173,6 +223,21 @@ std::string_view label(Stopper stopper) {
       return "expired";
   }
   return "";
+}
+
+bool is_of_request(Stopper stopper) {
+  switch (stopper) {
+    case Stopper::kMethod:
+    case Stopper::kPath:
+    case Stopper::kQuery:
+    case Stopper::kHeader:
+    case Stopper::kGit:
+    case Stopper::kAws:
+    case Stopper::kRequest:
+      return true;
+    default:
+      return false;
+  }
 }
 
 Explanation explain(const GuestPolicy& policy, const Facts& facts) {

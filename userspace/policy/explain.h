@@ -12,9 +12,10 @@ namespace enforcer::policy {
 
 enum class Match {
   kMatched,  ///< the rule matched; the decision may still have come from a stronger one
+  kPerhaps,  ///< it speaks about some requests, and which one this is cannot be seen or told: `detail` says so
   kNearly,   ///< one field kept it from matching
 };
-[[nodiscard]] std::string_view label(Match match);  ///< "matched", "nearly"
+[[nodiscard]] std::string_view label(Match match);  ///< "matched", "perhaps", "nearly"
 
 /// The field that stopped a rule that nearly matched.
 enum class Stopper {
@@ -24,11 +25,20 @@ enum class Stopper {
   kProtocol,  ///< clear HTTP on 443, TLS on 80
   kScheme,    ///< clear HTTP, over which its credential must not go
   kUpgrade,   ///< a WebSocket, and it does not say `websocket: true`
-  kRequest,   ///< other requests: `detail` says which of its matchers
-  kExcept,    ///< taken out by the rule's own `except`
-  kExpired,   ///< `expires` has passed
+  // It speaks about other requests: `detail` says what the request has there and what the rule wants.
+  kMethod,
+  kPath,
+  kQuery,
+  kHeader,
+  kGit,
+  kAws,
+  kRequest,  ///< more than one of these fields
+  kExcept,   ///< taken out by the rule's own `except`
+  kExpired,  ///< `expires` has passed
 };
-[[nodiscard]] std::string_view label(Stopper stopper);  ///< "", "host", "port", "protocol", "scheme", "request", …
+[[nodiscard]] std::string_view label(Stopper stopper);  ///< "", "host", "port", "protocol", "scheme", "method", …
+/// It is a field of the request itself.
+[[nodiscard]] bool is_of_request(Stopper stopper);
 
 struct RuleTrace {
   const RuleInfo* rule = nullptr;  ///< lives as long as the GuestPolicy
@@ -40,7 +50,7 @@ struct RuleTrace {
 
 struct Explanation {
   Decision decision;
-  std::vector<RuleTrace> rules;  ///< matched first, then deny, review, allow, then by policy and rule
+  std::vector<RuleTrace> rules;  ///< matched first, then perhaps; in each deny, review, allow, then by policy and rule
 };
 
 [[nodiscard]] Explanation explain(const GuestPolicy& policy, const Facts& facts);

@@ -27,7 +27,11 @@ Objects read_objects(std::span<const SourceText> sources, Diagnostics& problems)
   Objects objects;
   for (const SourceText& source : sources) {
     Reader reader(source.name, problems);
-    for (const YamlNode& node : read_yaml(source.name, source.text, problems)) {
+    const std::size_t errors_before_reading = problems.errors();
+    const std::vector<YamlNode> nodes = read_yaml(source.name, source.text, problems);
+    if (nodes.empty() && problems.errors() == errors_before_reading)
+      reader.report({}, Code::kNoObject, fmt::format("no object in {}", source.name));
+    for (const YamlNode& node : nodes) {
       const std::size_t errors_before = problems.errors();
       auto read = read_document(node, source.origin, reader);
       if (!read) continue;
@@ -95,22 +99,27 @@ std::vector<TestRun> run_all(const Objects& objects, const std::shared_ptr<const
 
 }  // namespace
 
-LoadOutcome load(std::span<const SourceText> sources, std::uint64_t generation, Completeness completeness) {
+LoadOutcome load(std::span<const SourceText> sources, std::uint64_t generation, Completeness completeness,
+                 FailedTest failed_test) {
   Diagnostics problems;
   Objects objects = checked_objects(sources, completeness, problems);
   const auto credentials = std::make_shared<const Credentials>(std::move(objects.credentials));
+  const bool sound = !problems.has_errors();
   // Tests of a policy with errors, or without the guardrails that apply to it, would fail for the wrong reason.
-  if (!problems.has_errors() && completeness == Completeness::kWhole) {
+  if (sound && completeness == Completeness::kWhole) {
     for (TestRun& run : run_all(objects, credentials)) {
       if (run.result == TestResult::kFailed)
         problems.report(run.file, run.place, Code::kTestFailed, std::move(run.message));
     }
   }
   LoadOutcome outcome;
-  if (!problems.has_errors()) {
+  if (!problems.has_errors() || (sound && failed_test == FailedTest::kWarns)) {
     outcome.snapshot = std::make_shared<const Snapshot>(std::move(objects.documents), credentials, generation);
   }
   outcome.diagnostics = problems.take();
+  if (outcome.snapshot) {  // what is an error among them is a test that failed
+    for (Diagnostic& told : outcome.diagnostics) told.severity = Severity::kWarning;
+  }
   return outcome;
 }
 
@@ -124,6 +133,11 @@ TestOutcome ask_tests(std::span<const SourceText> sources) {
   outcome.tests = run_all(objects, std::make_shared<const Credentials>(std::move(objects.credentials)));
   outcome.rules = reach_of(objects.documents, outcome.tests);
   return outcome;
+}
+
+bool has_no_object(std::span<const SourceText> sources, std::span<const Diagnostic> diagnostics) {
+  const std::string_view code = diagnostic_codes()[static_cast<std::size_t>(Code::kNoObject)].code;
+  return !sources.empty() && std::ranges::count(diagnostics, code, &Diagnostic::code) == std::ssize(sources);
 }
 
 }  // namespace enforcer::policy

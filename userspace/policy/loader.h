@@ -33,6 +33,12 @@ enum class Completeness {
   kPart,  ///< what they name may stand elsewhere: only what is wrong in any case is reported, and no test is asked
 };
 
+/// What comes of one of spec.tests that fails.
+enum class FailedTest {
+  kRefuses,  ///< an error, as any other
+  kWarns,    ///< for people who ask why it fails: never for what is to be enforced
+};
+
 struct LoadOutcome {
   std::shared_ptr<const Snapshot> snapshot;  ///< null when there is any error
   std::vector<Diagnostic> diagnostics;       ///< errors and warnings, sorted by place
@@ -40,7 +46,8 @@ struct LoadOutcome {
 
 /// Reads, checks and compiles all sources together. Pure; the order of sources, documents and rules never matters.
 [[nodiscard]] LoadOutcome load(std::span<const SourceText> sources, std::uint64_t generation,
-                               Completeness completeness = Completeness::kWhole);
+                               Completeness completeness = Completeness::kWhole,
+                               FailedTest failed_test = FailedTest::kRefuses);
 
 struct TestOutcome {
   bool asked = false;                   ///< false: there are errors, and tests would fail for the wrong reason
@@ -51,6 +58,10 @@ struct TestOutcome {
 
 /// Reads and checks all sources as load() does, and asks every one of spec.tests. Pure.
 [[nodiscard]] TestOutcome ask_tests(std::span<const SourceText> sources);
+
+/// Every one of the sources was read well, and none has an object. They decide nothing, which is hardly what they were
+/// named for.
+[[nodiscard]] bool has_no_object(std::span<const SourceText> sources, std::span<const Diagnostic> diagnostics);
 
 /// What the texts are read for.
 enum class SourceUse {

@@ -30,6 +30,8 @@ spec:
     - {name: stacks, to: [cloudformation.us-east-1.amazonaws.com], aws: {actions: ["cloudformation:*"]}}
     - {name: plain, to: [plain.example]}
     - {name: chat, to: [chat.example, "chat.example:80"], websocket: true}
+  review:
+    - {name: patches, to: [issues.example], http: [{methods: [PATCH]}]}
   deny:
     - {name: no-deletions, to: [cloudformation.us-east-1.amazonaws.com], aws: {actions: ["*:Delete*"]}}
     - {name: no-dry, to: [issues.example], http: [{query: {dry: "0"}}]}
@@ -183,10 +185,9 @@ TEST_CASE("explains_single_requests_with_the_credential_that_would_be_added") {
     std::string_view target, decision, handling, layer, reason, rule, credential;
   };
   for (const Case& c : std::initializer_list<Case>{
-           {"https://issues.example", "allow", "passthrough", "http", "rule", "bot/read", "github-bot"},
+           {"https://issues.example", "allow", "intercept", "http", "rule", "bot/read", "github-bot"},
            {"issues.example", "allow", "intercept", "tls", "rule", "bot/read", ""},
-           {"POST https://issues.example/repos/../repos/acme/i", "allow", "passthrough", "http", "rule", "bot/write",
-            ""},
+           {"POST https://issues.example/repos/../repos/acme/i", "allow", "intercept", "http", "rule", "bot/write", ""},
            {"POST https://issues.example/repos/acme/i?dry=1&dry=0", "deny", "", "http", "rule", "bot/no-dry", ""},
            {"PUT https://issues.example/", "deny", "", "http", "request", "", ""},
            {"GET http://issues.example:8080/", "deny", "", "http", "scheme", "", ""},
@@ -204,8 +205,29 @@ TEST_CASE("explains_single_requests_with_the_credential_that_would_be_added") {
   const ExplainAnswer answer = ask("PUT https://issues.example/", {{"role", "bot"}});
   const auto near = std::ranges::find(answer.rules, "bot/read", &ExplainedRule::rule);
   REQUIRE(near != answer.rules.end());
-  CHECK(near->field == "request");
-  CHECK(near->detail == "'http' does not match the request");
+  CHECK(near->field == "method");
+  CHECK(near->detail == "method PUT is not in [GET]");
+}
+
+TEST_CASE("what_becomes_of_the_bytes_is_settled_before_the_request") {
+  struct Case {
+    std::string_view target, decision, handling;
+    std::vector<std::string> layers;
+  };
+  for (const Case& c : std::initializer_list<Case>{
+           {"GET https://issues.example/", "allow", "intercept", {"", "classify", "intercept", ""}},
+           {"PATCH https://issues.example/", "review", "intercept", {"", "classify", "intercept", ""}},
+           {"https://plain.example/", "allow", "passthrough", {"", "classify", "passthrough"}},
+           {"ws://chat.example/", "allow", "", {"", "classify", ""}},
+           {"PUT https://issues.example/", "deny", "", {"", "classify", "intercept", ""}}}) {
+    CAPTURE(c.target);
+    const ExplainAnswer answer = ask(c.target, {{"role", "bot"}});
+    CHECK(answer.decision == c.decision);
+    CHECK(answer.handling == c.handling);
+    std::vector<std::string> handlings;
+    for (const ExplainedLayer& layer : answer.layers) handlings.push_back(layer.handling);
+    CHECK(handlings == c.layers);
+  }
 }
 
 TEST_CASE("names_the_field_that_stopped_a_near_miss") {

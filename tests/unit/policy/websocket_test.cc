@@ -87,7 +87,8 @@ TEST_CASE("explain_says_that_the_rule_does_not_allow_websockets") {
   REQUIRE(rules.size() == 2);
   CHECK((rules[0].rule->rule == "ask" && rules[0].match == Match::kMatched));
   CHECK((rules[1].rule->rule == "api" && label(rules[1].stopper) == "upgrade"));
-  for (const RuleTrace& rule : rules) CHECK(rule.detail == "it does not say 'websocket: true'");
+  for (const RuleTrace& rule : rules)
+    CHECK(rule.detail == "the request asks for a WebSocket, and the rule does not say 'websocket: true'");
 }
 
 TEST_CASE("a_policys_own_tests_may_ask_for_a_websocket") {
