@@ -94,7 +94,8 @@ def test_install_puts_exactly_these_files_into_their_places():
         equal(found.keys() - EXPECTED.keys(), set(), "not expected")
         equal(EXPECTED.keys() - found.keys(), set(), "missing")
         equal(found, EXPECTED, "modes")
-        assert os.path.isdir(f"{root}/etc/enforcer/policies"), "a folder for policies"
+        empty = {os.path.relpath(folder, root) for folder, folders, names in os.walk(root) if not folders and not names}
+        equal(empty, {"etc/enforcer/policies", "etc/enforcer/credentials"}, "folders without anything in them")
 
 
 def pages_below(root):
