@@ -11,6 +11,11 @@ def blocks(text):
     return _FENCED.findall(text)
 
 
+def scripts(text):
+    """The fenced blocks of shell commands, as they stand there."""
+    return [content for language, content in blocks(text) if language == "sh"]
+
+
 def without_blocks(text):
     return _FENCED.sub("", text)
 
