@@ -32,7 +32,7 @@ echo nameserver 127.0.0.1 > /etc/resolv.conf
 """
 
 
-@hang_guard(900)
+@hang_guard(1800)
 def test_packages_run_on_debian_12_under_its_own_systemd_kernel_and_cgroups_and_are_upgraded_and_purged():
     with work_folder() as folder:
         packages = pack(f"{folder}/one")
