@@ -8,24 +8,9 @@ sys.path.insert(0, os.path.dirname(__file__))
 from sources import ROOT, files, read  # noqa: E402
 
 from lib.expect import equal  # noqa: E402
-from lib.markdown_page import anchors, blocks, links, section, words  # noqa: E402
+from lib.markdown_page import blocks, broken_links, links, reachable, section, words  # noqa: E402
 
 README_WORDS = 700
-
-
-def broken_links(path, text, exists, page):
-    """What is wrong with the relative links of one page. exists(path): is there such a file? page(path): its text."""
-    wrong = []
-    for target in links(text):
-        if re.match(r"[a-z]+:", target):
-            continue
-        name, _, anchor = target.partition("#")
-        place = os.path.normpath(os.path.join(os.path.dirname(path), name)) if name else path
-        if not exists(place):
-            wrong.append(f"{path}: {target}: no such file")
-        elif anchor and anchor not in (anchors(page(place)) if place.endswith(".md") else ()):
-            wrong.append(f"{path}: {target}: no such heading")
-    return wrong
 
 
 def test_every_link_and_anchor_of_every_page_leads_somewhere():
@@ -52,16 +37,7 @@ def test_the_readme_is_short():
 
 
 def test_the_readme_leads_to_every_page_that_is_not_found_from_another():
-    reached, waiting = set(), ["README.md"]
-    while waiting:
-        path = waiting.pop()
-        if path in reached or not path.endswith(".md"):
-            continue
-        reached.add(path)
-        for target in links(read(path)):
-            if not re.match(r"[a-z]+:", target) and target.partition("#")[0]:
-                waiting.append(os.path.normpath(os.path.join(os.path.dirname(path), target.partition("#")[0])))
-    unreached = set(files(".md")) - reached
+    unreached = set(files(".md")) - reachable("README.md", read)
     assert not unreached, f"no link leads to {sorted(unreached)}"
 
 

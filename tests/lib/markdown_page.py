@@ -1,5 +1,6 @@
 """What Markdown pages are made of, as far as the checks ask: fenced blocks, words, links and the anchors that headings make."""
 
+import os
 import re
 
 _FENCED = re.compile(r"^ *```(\w*)[^\n]*\n(.*?)^ *```\s*?$", re.MULTILINE | re.DOTALL)
@@ -8,6 +9,11 @@ _FENCED = re.compile(r"^ *```(\w*)[^\n]*\n(.*?)^ *```\s*?$", re.MULTILINE | re.D
 def blocks(text):
     """[(language, content)] of the fenced blocks."""
     return _FENCED.findall(text)
+
+
+def scripts(text):
+    """The fenced blocks of shell commands, as they stand there."""
+    return [content for language, content in blocks(text) if language == "sh"]
 
 
 def without_blocks(text):
@@ -49,3 +55,37 @@ def section(text, heading):
 def without_heading_marks(text):
     """Comments in fenced blocks look like headings: the same length, without them."""
     return _FENCED.sub(lambda block: block[0].replace("#", " "), text)
+
+
+def _led_to(path, target):
+    """(path, anchor) of what a link of the page at `path` leads to; (None, "") where that is not a file beside it."""
+    if re.match(r"[a-z]+:", target):
+        return None, ""
+    name, _, anchor = target.partition("#")
+    return os.path.normpath(os.path.join(os.path.dirname(path), name)) if name else path, anchor
+
+
+def broken_links(path, text, exists, page):
+    """What is wrong with the relative links of one page. exists(path): is there such a file? page(path): its text."""
+    wrong = []
+    for target in links(text):
+        place, anchor = _led_to(path, target)
+        if place is None:
+            continue
+        if not exists(place):
+            wrong.append(f"{path}: {target}: no such file")
+        elif anchor and anchor not in (anchors(page(place)) if place.endswith(".md") else ()):
+            wrong.append(f"{path}: {target}: no such heading")
+    return wrong
+
+
+def reachable(path, page):
+    """The pages and other files that relative links lead to from the page at `path`, which is one of them."""
+    reached, waiting = set(), [path]
+    while waiting:
+        if (path := waiting.pop()) in reached:
+            continue
+        reached.add(path)
+        if path.endswith(".md"):
+            waiting += [place for target in links(page(path)) if (place := _led_to(path, target)[0])]
+    return reached

@@ -57,7 +57,9 @@ class PackagedMachine:
             writable = f"/var/log/{logs}"
             self.root.run_ok("install", "-d", "-o", uid, "-g", uid, "-m", unit.value("LogsDirectoryMode"), writable)
         if before := unit.value("ExecStartPre"):
-            self.root.run_ok(*before.removeprefix("+").split())
+            # As systemd runs it: in a mount namespace of its own. What stands for the host's first process is the root's.
+            words = before.removeprefix("+").replace("/proc/1/", f"/proc/{self.root.holder.pid}/").split()
+            self.root.run_ok("unshare", "--mount", "--propagation", "slave", *words)
         self.daemons[name] = self.root.start(["python3", "-m", "lib.as_service", path, writable, uid, "",
                                               *unit.value("ExecStart").split()], f"{name}.log")
 

@@ -5,19 +5,32 @@ import os
 import subprocess
 
 from lib.lab import REPOSITORY, build_folder
+from lib.markdown_page import scripts, section
 
 NAMES = ["enforcer", "enforcerctl", "enforcer-dashboards"]
 RELEASE = 1
 
 
-def pack(output, *definitions, build=None, environment=None, umask=0o022):
-    """{name of package: its file}, of a build as it is: the one under test unless said otherwise. definitions: settings of cpack."""
-    done = subprocess.run([f"{REPOSITORY}/deploy/debian/pack", build or build_folder(), output,
+def pack(output, *definitions, environment=None, umask=0o022):
+    """{name of package: its file}, of the build under test as it is. definitions: settings of cpack."""
+    done = subprocess.run([f"{REPOSITORY}/deploy/debian/pack", build_folder(), output,
                            *[word for definition in definitions for word in ("-D", definition)]],
                           env={**os.environ, **(environment or {})}, umask=umask, capture_output=True, text=True, timeout=600)
     if done.returncode != 0:
         raise AssertionError(f"cpack: {done.stdout}{done.stderr}")
-    return {name: glob.glob(f"{output}/{name}_*.deb")[0] for name in NAMES}
+    return packages_in(output)
+
+
+def packages_in(folder):
+    """{name of package: its file}."""
+    return {name: glob.glob(f"{folder}/{name}_*.deb")[0] for name in NAMES}
+
+
+def install_blocks():
+    """What the README's "Install" has people run, word for word: how packages are built, and how they are installed."""
+    with open(f"{REPOSITORY}/README.md", encoding="utf-8") as file:
+        build, install = scripts(section(file.read(), "## Install"))
+    return build, install
 
 
 def field(package, name):

@@ -9,14 +9,14 @@ import subprocess
 
 from lib.expect import equal
 from lib.lab import REPOSITORY, build_folder, work_folder
+from lib.markdown_page import broken_links, links, reachable
 
 ONE_SANITIZER = "look at installed files"
 
 
-def pages_of(folder):
-    """The Markdown below a folder of the repository, by its path there."""
-    place = f"{REPOSITORY}/{folder}"
-    return [os.path.relpath(f"{at}/{name}", place) for at, _, names in os.walk(place) for name in names if name.endswith(".md")]
+def page(path, root=REPOSITORY):
+    with open(f"{root}/{path}", encoding="utf-8") as file:
+        return file.read()
 
 
 MOST_EXPOSURE = {"enforcerd.service": 2.0, "enforcer-hostd.service": 5.0}
@@ -39,8 +39,7 @@ EXPECTED = {
     "usr/share/bash-completion/completions/enforcerctl": 0o644, "usr/share/zsh/vendor-completions/_enforcerctl": 0o644,
     "usr/share/fish/vendor_completions.d/enforcerctl.fish": 0o644,
     **{f"usr/lib/enforcer/vm-images/profiles/docker.root/var/lib/{engine}/.folder": 0o644 for engine in ("docker", "containerd")},
-    "usr/share/doc/enforcer/README.md": 0o644, "usr/share/doc/enforcer/SECURITY.md": 0o644,
-    **{f"usr/share/doc/enforcer/policies/{name}": 0o644 for name in pages_of("policies")},
+    **{f"usr/share/doc/enforcer/{path}": 0o644 for path in reachable("README.md", page)},
     "usr/share/man/man5/enforcer-policy.5": 0o644, "usr/share/man/man5/enforcer-credential.5": 0o644,
     "usr/share/enforcer/schema/v1/policy.json": 0o644, "usr/share/enforcer/schema/v1/config.json": 0o644,
     **{f"usr/share/enforcer/grafana/dashboards/{name}": 0o644 for name in os.listdir(f"{REPOSITORY}/deploy/grafana/dashboards")},
@@ -97,7 +96,33 @@ def test_install_puts_exactly_these_files_into_their_places():
         equal(found.keys() - EXPECTED.keys(), set(), "not expected")
         equal(EXPECTED.keys() - found.keys(), set(), "missing")
         equal(found, EXPECTED, "modes")
-        assert os.path.isdir(f"{root}/etc/enforcer/policies"), "a folder for policies"
+        empty = {os.path.relpath(folder, root) for folder, folders, names in os.walk(root) if not folders and not names}
+        equal(empty, {"etc/enforcer/policies", "etc/enforcer/credentials"}, "folders without anything in them")
+
+
+def pages_below(root):
+    return [os.path.relpath(f"{folder}/{name}", root) for folder, _, names in os.walk(root) for name in names if name.endswith(".md")]
+
+
+def broken_links_below(root):
+    return [wrong for path in pages_below(root)
+            for wrong in broken_links(path, page(path, root), lambda place: os.path.exists(f"{root}/{place}"), lambda place: page(place, root))]
+
+
+def test_every_link_and_anchor_of_the_installed_pages_leads_somewhere():
+    with installed() as root:
+        equal(broken_links_below(root), [])
+        seen = {path: links(page(path, root)) for path in pages_below(root)}
+        assert sum(map(len, seen.values())) > 100, seen
+        # The controls: a page, a picture and a heading that are missing.
+        doc = "usr/share/doc/enforcer"
+        for gone, from_readme in ((f"{doc}/deploy/sizing.md", "deploy/sizing.md"), (f"{doc}/deploy/grafana/overview.svg", "deploy/grafana/overview.svg")):
+            os.rename(f"{root}/{gone}", f"{root}/moved")
+            assert f"{doc}/README.md: {from_readme}: no such file" in broken_links_below(root), gone
+            os.rename(f"{root}/moved", f"{root}/{gone}")
+        with open(f"{root}/{doc}/bpf/README.md", "w") as file:
+            file.write("# Without the table of drops\n")
+        assert f"{doc}/README.md: bpf/README.md#drop-reasons: no such heading" in broken_links_below(root)
 
 
 def test_installing_again_leaves_the_configuration_as_it_was_edited():

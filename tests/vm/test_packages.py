@@ -77,6 +77,14 @@ def test_changelog_is_of_the_version_that_is_packed():
     equal(version, f"{project_version()}-{RELEASE}")
 
 
+def test_copyright_says_what_only_the_owners_may_decide():
+    with open(f"{REPOSITORY}/deploy/debian/copyright") as file:
+        copyright = " ".join(file.read().split())
+    equal("has no LICENSE file" in copyright, not os.path.exists(f"{REPOSITORY}/LICENSE"))
+    with open(f"{REPOSITORY}/deploy/debian/packages.cmake") as file:
+        equal("(enforcer.invalid) is none" in copyright, "@enforcer.invalid>" in file.read())
+
+
 def lintian(*packages):
     done = subprocess.run(["lintian", "--allow-root", "--fail-on", "error", *packages], capture_output=True, text=True, timeout=200)
     print(done.stdout, done.stderr)

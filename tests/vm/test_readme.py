@@ -6,7 +6,7 @@ import stat
 
 from lib.expect import equal
 from lib.lab import REPOSITORY
-from lib.markdown_page import blocks, section
+from lib.markdown_page import scripts, section
 from lib.runner import hang_guard
 from lib.vm_lab import vm_lab
 
@@ -61,8 +61,7 @@ def github(lab):
 def test_the_first_policy_of_the_readme_does_what_the_readme_says():
     with open(f"{REPOSITORY}/README.md", encoding="utf-8") as file:
         text = section(file.read(), "## A first policy")
-    scripts = [content for language, content in blocks(text) if language == "sh"]
-    commands = [command for script in scripts for command in commands_of(script)]
+    commands = [command for script in scripts(text) for command in commands_of(script)]
     equal(len(commands), len(EXPECTED), f"commands: {commands}")
     with vm_lab() as lab:
         github(lab)
