@@ -59,6 +59,10 @@ std::vector<Check> all_checks(const config::Config& config, const Result<control
   return checks;
 }
 
+Colour colour_of(Verdict verdict) {
+  return verdict == Verdict::kOk ? Colour::kGreen : verdict == Verdict::kWarn ? Colour::kYellow : Colour::kRed;
+}
+
 json to_json(const Check& check) {
   return {{"name", check.name}, {"verdict", label(check.verdict)}, {"found", check.found}, {"advice", check.advice}};
 }
@@ -78,8 +82,9 @@ ExitCode examine_host(Tool& tool) {
     Table table({"CHECK", "VERDICT", "FOUND", "WHAT TO DO"});
     for (const Check& check : checks) {
       table.add({check.name, std::string(label(check.verdict)), check.found, check.advice});
+      table.tint(1, colour_of(check.verdict));
     }
-    tool.terminal().out(table.render(tool.common.headers));
+    tool.terminal().out(table.render(tool.common.headers, tool.terminal()));
   }
   return failed ? ExitCode::kFindings : ExitCode::kOk;
 }

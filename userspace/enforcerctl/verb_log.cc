@@ -1,10 +1,13 @@
 // log: the audit records, as they are or as they come.
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "base/percent.h"
 #include "control/json.h"
 #include "control/route.h"
 #include "enforcerctl/command_line.h"
+#include "enforcerctl/option_values.h"
 #include "enforcerctl/record_line.h"
 #include "enforcerctl/when.h"
 
@@ -41,8 +44,10 @@ ExitCode log(Tool& tool, const LogOptions& options) {
   if (!target) return tool.usage(target.error().message);
   const auto daemon = tool.client();
   if (!daemon) return tool.report(daemon.error());
-  if (!tool.json() && tool.common.headers == Headers::kShow) tool.terminal().out(record_headers());
+  // With the first record: where the daemon refuses, nothing is printed.
+  bool headers_wanted = !tool.json() && tool.common.headers == Headers::kShow;
   const auto show = [&](std::string_view record) {
+    if (std::exchange(headers_wanted, false)) tool.terminal().out(record_headers());
     if (tool.json()) {
       tool.print_json(record);
     } else if (options.type == "end" || !options.id.empty()) {
@@ -70,14 +75,24 @@ void add_log(CLI::App& root, CommandLine& line) {
                         "--last it shows\n"
                         "decisions only. JSON has every record as it stands in the file, one on a line."});
   verb.add_flag("-f,--follow", options->follow, "Go on with new records until interrupted");
-  verb.add_option("-g,--guest", options->guest, "Of this guest")->type_name("GUEST");
-  verb.add_option("--decision", options->decision, "Of these decisions")->type_name("LIST:{allow,review,deny}");
-  verb.add_option("--host", options->host, "About this host or address, exactly")->type_name("HOST");
-  verb.add_option("--rule", options->rule, "By this rule")->type_name("POLICY/RULE");
-  verb.add_option("--layer", options->layer, "At this layer")->type_name("LAYER:{dns,l4,tls,http}");
-  verb.add_option("--type", options->type, "Of this type")->type_name("TYPE:{decision,end,event,datapath}");
+  verb.add_option("-g,--guest", options->guest, "Of this guest")->type_name("GUEST")->check(guest_name());
+  verb.add_option("--decision", options->decision, "Of these decisions")
+      ->type_name("LIST")
+      ->check(some_of({"allow", "review", "deny"}));
+  verb.add_option("--host", options->host, "About this host or address, exactly")
+      ->type_name("HOST")
+      ->check(not_empty("host"));
+  verb.add_option("--rule", options->rule, "By this rule")->type_name("POLICY/RULE")->check(rule_name());
+  verb.add_option("--layer", options->layer, "At this layer")
+      ->type_name("LAYER")
+      ->check(one_of({"dns", "l4", "tls", "http"}));
+  verb.add_option("--type", options->type, "Of this type")
+      ->type_name("TYPE")
+      ->check(one_of({"decision", "end", "event", "datapath"}));
   verb.add_option("--id", options->id, "With this decision id")->type_name("ID");
-  verb.add_option("--since", options->since, "Not older than this: 5m, 2h, or a time")->type_name("WHEN");
+  verb.add_option("--since", options->since, "Not older than this: 5m, 2h, or a time")
+      ->type_name("WHEN")
+      ->check(moment());
   verb.add_option("--last", options->last, "Only the last so many")->type_name("N")->check(CLI::Range(1, 100000));
   when_chosen(verb, line, options, log);
 }

@@ -47,7 +47,8 @@ void add_policy_suggest(CLI::App& policy, CommandLine& line) {
                              "policy suggest --guest agent-1 --audit /var/log/enforcer/audit.jsonl"},
                 .more = "For guests in audit mode ('mode: audit'), and for any others. What was denied stands in "
                         "comments. Read it\n"
-                        "before you apply it: it knows what happened, not what should have."});
+                        "before you apply it: it knows what happened, not what should have.",
+                .prints = VerbText::Prints::kText});
   add_past_options(verb, options->past, "1d");
   verb.add_option("--name", options->name, "Of the policy (suggested)")->type_name("NAME");
   when_chosen(verb, line, options, suggest);
