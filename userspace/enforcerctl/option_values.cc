@@ -44,9 +44,9 @@ CLI::Validator valid_if(bool (*is_valid)(std::string_view), std::string wrong) {
 }  // namespace
 
 std::string none_of(std::string_view value, std::span<const std::string_view> words) {
-  const std::string meant = policy::did_you_mean(value, words);
+  const std::string hint = policy::did_you_mean(value, words);
   return fmt::format("'{}' is none of {}{}", escape_untrusted(value, kMostShown), fmt::join(words, ", "),
-                     meant.empty() ? "" : "; " + meant);
+                     hint.empty() ? "" : "; " + hint);
 }
 
 CLI::Validator one_of(std::vector<std::string_view> words) {

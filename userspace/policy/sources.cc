@@ -42,7 +42,7 @@ Taken check_owner(const struct stat& status, SourceUse use) {
   return {};
 }
 
-std::expected<std::string, Refusal> read_text(const Fd& file, const struct stat& status) {
+std::expected<std::string, Refusal> read_open_file(const Fd& file, const struct stat& status) {
   if (status.st_size > static_cast<off_t>(kMaxSourceBytes)) {
     return refuse(fmt::format("the file has {} bytes; at most {} are read", status.st_size, kMaxSourceBytes),
                   Code::kTooLarge);
@@ -97,7 +97,7 @@ bool is_readable_kind(mode_t mode, SourceUse use, Depth depth) {
 Taken take_path(const std::string& path, SourceUse use, Depth depth, std::vector<SourceText>& into);
 
 /// The path, with its text or with why there is none.
-void take(const std::string& path, SourceUse use, Depth depth, std::vector<SourceText>& into) {
+void take_source(const std::string& path, SourceUse use, Depth depth, std::vector<SourceText>& into) {
   if (auto taken = take_path(path, use, depth, into); !taken)
     into.push_back({.name = path, .text = {}, .refusal = std::move(taken).error()});
 }
@@ -114,10 +114,11 @@ Taken take_path(const std::string& path, SourceUse use, Depth depth, std::vector
   if (folder && depth == Depth::kInFolder) return refuse("is a folder inside a folder of policies");
   TRY_VOID(check_owner(status, use));
   if (!folder) {
-    into.push_back({.name = path, .text = TRY(read_text(file, status))});
+    into.push_back({.name = path, .text = TRY(read_open_file(file, status))});
     return {};
   }
-  for (const std::string& inner : TRY(list_folder(path, std::move(file)))) take(inner, use, Depth::kInFolder, into);
+  for (const std::string& inner : TRY(list_folder(path, std::move(file))))
+    take_source(inner, use, Depth::kInFolder, into);
   return {};
 }
 
@@ -125,7 +126,7 @@ Taken take_path(const std::string& path, SourceUse use, Depth depth, std::vector
 
 std::vector<SourceText> read_sources(const std::vector<std::string>& files_or_folders, SourceUse use) {
   std::vector<SourceText> sources;
-  for (const std::string& path : files_or_folders) take(path, use, Depth::kNamed, sources);
+  for (const std::string& path : files_or_folders) take_source(path, use, Depth::kNamed, sources);
   std::ranges::sort(sources, {}, &SourceText::name);
   // A file that is named twice, or named beside its folder, is one file.
   const auto repeated = std::ranges::unique(sources, {}, &SourceText::name);

@@ -47,7 +47,7 @@ class MixedFolder {
   TemporaryFolder folder_;
 };
 
-bool is_printable(std::string_view text) {
+bool needs_no_escape(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c == '\n' || (c >= ' ' && c <= '~'); });
 }
 
@@ -166,7 +166,7 @@ TEST_CASE("messages_are_printed_as_they_are_written") {
   CHECK(ran.out.contains("error[E0006]: an anchor ('&...'); leave it out"));
   CHECK(ran.out.contains("error[E0006]: an alias ('*...'); write it out"));
   CHECK(ran.out.contains("error[E0006]: a tag ('!...'); leave it out"));
-  CHECK(is_printable(ran.out));
+  CHECK(needs_no_escape(ran.out));
   CHECK_FALSE(ran.out.contains("\\x"));
   const std::string umlaut = folder.write("u.yaml", std::string(kWell) +
                                                         "  deny: [{name: b, to: [b\xc3\xbc"
