@@ -100,6 +100,24 @@ def test_the_shipped_configuration_is_valid():
     assert not errors_of(validator, document), errors_of(validator, document)
 
 
+CREDENTIAL = ("apiVersion: enforcer.dev/v1\nkind: Credential\nmetadata: {name: bot}\n"
+              "spec: {source: {exec: %s}, inject: [{to: [a.test], as: bearer}]}\n")
+POLICY = "apiVersion: enforcer.dev/v1\nkind: Policy\nmetadata: {name: %s}\nspec: {guests: {names: [g]}, allow: [{name: %s, to: [%s]}]}\n"
+
+
+def test_what_yaml_takes_for_truths_and_numbers_is_text_where_the_loader_takes_text():
+    """The unit test of the tool says that the loader judges the same texts so."""
+    validator = jsonschema.Draft7Validator(schema("policy"))
+    wrong = lambda text: [error for document in yaml_core.typed(text) for error in errors_of(validator, document)]
+    for text in (POLICY % ("true", "false", "true"), POLICY % ("7", "1.5", "a.test"), CREDENTIAL % "[/usr/bin/x, true, 5]"):
+        assert not wrong(text), (text, wrong(text))
+    for text in (POLICY % ("null", "a", "a.test"), POLICY % ("[a]", "a", "a.test"), CREDENTIAL % "[x]", CREDENTIAL % "[true]",
+                 CREDENTIAL % "[]"):
+        assert wrong(text), text
+    notify = jsonschema.Draft7Validator(schema("config"))
+    assert notify.is_valid({"review": {"notify": ["/usr/bin/x", "y"]}}) and not notify.is_valid({"review": {"notify": ["x", "/y"]}})
+
+
 def test_one_unknown_key_anywhere_is_refused_where_it_stands():
     cases = [("policy", text) for _, text in valid_texts()] + [("config", read("deploy/enforcer.yaml"))]
     tried = 0

@@ -23,6 +23,50 @@ def test_exit_codes_are_the_documented_ones():
         equal(ctl("status"), 3, "status without a daemon")
 
 
+def test_policy_files_that_cannot_be_read_are_told_by_the_daemon_like_everything_else_that_is_wrong():
+    with Lab(policy("ok.test")) as lab:
+        folder = lab.enforcer.policies
+        elsewhere = f"{lab.folder}/elsewhere.yaml"
+        with open(elsewhere, "w") as file:
+            file.write(policy("other.test", name="other"))
+        os.symlink(elsewhere, f"{folder}/link.yaml")
+        with open(f"{folder}/huge.yaml", "w") as file:
+            file.truncate(25 << 20)
+        refused = lab.enforcer.ctl("reload")
+        equal(refused.returncode, 3)
+        for told in (f"{folder}/link.yaml:1:1: error[E0001]: is a symbolic link, which is not followed",
+                     f"{folder}/huge.yaml:1:1: error[E0002]: the file has 26214400 bytes; at most 1048576 are read"):
+            assert told in refused.stdout, (told, refused.stdout, refused.stderr)
+        equal(lab.guest.curl("https://ok.test/").status, 200, "the control: what was in force stays in force")
+        # Who only looks may look through links.
+        equal(lab.enforcer.ctl("policy", "check", f"{folder}/link.yaml").returncode, 0)
+        both = lab.enforcer.ctl("policy", "check", folder)
+        equal(both.returncode, 3)
+        assert "E0002" in both.stdout and "E0001" not in both.stdout, both.stdout
+        os.unlink(f"{folder}/link.yaml")
+        os.unlink(f"{folder}/huge.yaml")
+        equal(lab.enforcer.ctl("reload").returncode, 0)
+
+
+def test_policies_are_applied_from_standard_input_and_by_f():
+    with Lab(policy("ok.test")) as lab:
+        path = f"{lab.folder}/more.yaml"
+        with open(path, "w") as file:
+            file.write(policy("more.test", name="more"))
+        equal(lab.enforcer.ctl("policy", "apply", "-f", path).returncode, 0)
+        equal(lab.enforcer.ctl("policy", "explain", "more.test:443", "--guest", "g1", "--exit-code").returncode, 0)
+        equal(lab.enforcer.ctl("policy", "apply", "-f", f"{lab.folder}/none.yaml").returncode, 3)
+        equal(lab.enforcer.ctl("status", "--wait").returncode, 0)
+
+
+def test_log_refuses_a_filter_that_cannot_match_before_it_prints_anything():
+    with Lab(policy("ok.test")) as lab:
+        for words in (["--decision", "maybe"], ["--layer", "l5"], ["--rule", "allow-0"], ["--since", "yesterday"], ["--host", ""]):
+            refused = lab.enforcer.ctl("log", *words)
+            equal((refused.returncode, refused.stdout), (2, ""), f"{words}")
+        equal(lab.enforcer.ctl("log", "--decision", "deny").returncode, 0, "the control")
+
+
 def test_verb_with_a_typing_error_is_told_what_was_meant():
     with Lab(start=False) as lab:
         done = lab.enforcer.ctl("polcy", "list")

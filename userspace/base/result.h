@@ -20,6 +20,7 @@ enum class Errc {
   kUnavailable,  ///< something we need is missing or down: it may work later
   kTimeout,      ///< a deadline passed
   kIo,           ///< the operating system refused
+  kNotLoaded,    ///< policies or a configuration do not load; the message has what is wrong, a line for each
 };
 
 /// A failure in one line a person can act on: what failed, on which thing, and why.

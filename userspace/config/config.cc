@@ -125,7 +125,8 @@ constexpr Shape kCommandOrNothing{.kind = Shape::Kind::kList,
                                   .called = "list: program and arguments, or null",
                                   .words = kOrNothing,
                                   .least = 1,
-                                  .item = &shape::kAnyText};
+                                  .item = &shape::kAnyText,
+                                  .other = &shape::kPath};
 
 constexpr Field<Config::Review> kReviewFields[] = {
     {"notify", Need::kOptional, kCommandOrNothing,
@@ -192,15 +193,12 @@ constexpr Field<Config::Workspaces> kWorkspacesFields[] = {
 void read_instance(const YamlNode& node, Config& config, Reader& reader) {
   const auto text = policy::read_text(node, "instance", reader);
   if (!text) return;
-  const auto allowed = [](char c) { return ascii::is_lower(c) || ascii::is_digit(c) || c == '-'; };
-  const bool valid = !text->empty() && text->size() <= 20 && std::ranges::all_of(*text, allowed) &&
-                     text->front() != '-' && text->back() != '-';
-  if (valid) {
+  if (is_instance_name(*text)) {
     config.instance = *text;
   } else {
     reader.report(node.place, Code::kBadName,
                   fmt::format("'{}' cannot be the name of an instance", escape_untrusted(*text, 64)),
-                  "use 1-20 of a-z, 0-9 and '-', not '-' at either end");
+                  std::string(kInstanceNameRule));
   }
 }
 
@@ -279,16 +277,19 @@ constexpr Field<Config> kConfigFields[] = {
      [](const YamlNode& n, Config& c, Reader& r) { read_deadlines(n, c.deadlines, r); }},
 };
 
-ConfigOutcome unreadable(const std::string& path, const Error& error) {
+ConfigOutcome unreadable(const std::string& path, std::string why) {
   policy::Diagnostics out;
-  const std::string_view message = error.message;
-  const std::string prefix = path + ": ";
-  out.report(path, {}, Code::kUnreadable,
-             std::string(message.starts_with(prefix) ? message.substr(prefix.size()) : message));
+  out.report(path, {}, Code::kUnreadable, std::move(why));
   return {std::nullopt, out.take()};
 }
 
 }  // namespace
+
+bool is_instance_name(std::string_view text) {
+  const auto allowed = [](char c) { return ascii::is_lower(c) || ascii::is_digit(c) || c == '-'; };
+  return !text.empty() && text.size() <= 20 && std::ranges::all_of(text, allowed) && text.front() != '-' &&
+         text.back() != '-';
+}
 
 std::vector<policy::FieldShape> config_fields() {
   return policy::fields_of<kConfigFields>();
@@ -322,13 +323,11 @@ std::vector<std::string> source_paths(const std::vector<std::string>& policies,
 
 ConfigOutcome load_config(const std::optional<std::string>& path) {
   const std::string file = path.value_or(kDefaultPath);
+  if (!path && access(file.c_str(), F_OK) != 0 && errno == ENOENT) return {Config(), {}};
   const auto sources = policy::read_sources({file});
-  if (!sources) {
-    if (!path && sources.error().code == Errc::kNotFound) return {Config(), {}};
-    return unreadable(file, sources.error());
-  }
-  if (sources->size() != 1 || sources->front().name != file) return unreadable(file, {Errc::kInvalid, "is a folder"});
-  return parse_config(sources->front());
+  if (sources.size() != 1 || sources.front().name != file) return unreadable(file, "is a folder");
+  if (sources.front().refusal) return {std::nullopt, policy::refusals_of(sources)};
+  return parse_config(sources.front());
 }
 
 }  // namespace enforcer::config

@@ -23,6 +23,10 @@ inline constexpr const char* kDefaultCredentials = "/etc/enforcer/credentials";
 
 inline constexpr unsigned kMostWorkers = 64;
 
+/// What may be the name of an instance.
+[[nodiscard]] bool is_instance_name(std::string_view text);
+inline constexpr std::string_view kInstanceNameRule = "use 1-20 of a-z, 0-9 and '-', not '-' at either end";
+
 enum class Accelerator { kAuto, kKvm, kTcg };
 
 /// Where addresses inside guests' networks come from. The blocks never overlap.

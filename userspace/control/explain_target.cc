@@ -138,6 +138,10 @@ Result<ExplainTarget> parse_explain_target(std::string_view text) {
     text.remove_prefix(space + 1);
   }
   const bool has_scheme = take_scheme(target, text);
+  if (const auto scheme = text.find("://"); !has_scheme && scheme != std::string_view::npos) {
+    return fail(Errc::kInvalid, fmt::format("'{}' is not https://, http://, wss:// or ws://",
+                                            escape_untrusted(text.substr(0, scheme + 3), 64)));
+  }
   if (has_method && !has_scheme) return fail(Errc::kInvalid, "a method needs a URL: 'GET https://host/path'");
   if (has_scheme) {
     target.is_request = true;

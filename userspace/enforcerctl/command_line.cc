@@ -2,50 +2,78 @@
 #include "enforcerctl/command_line.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <numeric>
+
+#include "enforcerctl/option_values.h"
+#include "policy/did_you_mean.h"
 
 namespace enforcer::ctl {
 namespace {
 
-const std::map<std::string, Output>& outputs() {
-  static const std::map<std::string, Output> kOutputs{
-      {"table", Output::kTable}, {"wide", Output::kWide}, {"json", Output::kJson},   {"jsonl", Output::kJsonLines},
-      {"name", Output::kName},   {"yaml", Output::kYaml}, {"junit", Output::kJunit}, {"tap", Output::kTap}};
-  return kOutputs;
-}
+struct Form {
+  std::string_view name;
+  Output output;
+};
+constexpr Form kForms[] = {{"json", Output::kJson}, {"jsonl", Output::kJsonLines}, {"junit", Output::kJunit},
+                           {"name", Output::kName}, {"table", Output::kTable},     {"tap", Output::kTap},
+                           {"wide", Output::kWide}, {"yaml", Output::kYaml}};
 
 /// What only some verbs have.
 const std::vector<Output> kSomewhere{Output::kWide, Output::kName, Output::kJunit, Output::kTap};
 
 bool has_form(const VerbText& text, Output form) {
+  if (text.prints == VerbText::Prints::kText) return form == Output::kTable;
   const bool somewhere = std::ranges::find(kSomewhere, form) != kSomewhere.end();
   return !somewhere || std::ranges::find(text.forms, form) != text.forms.end();
 }
 
-/// "json,jsonl,table,yaml"
-std::string forms_text(const VerbText& text) {
-  std::string out;
-  for (const auto& [name, form] : outputs()) {
-    if (has_form(text, form)) out += (out.empty() ? "" : ",") + name;
+std::vector<std::string_view> forms_of(const VerbText& text) {
+  std::vector<std::string_view> forms;
+  for (const Form& form : kForms) {
+    if (has_form(text, form.output)) forms.push_back(form.name);
   }
-  return out;
+  return forms;
+}
+
+/// "json", and "=json", which is what is left of "-o=json".
+std::string_view form_name(std::string_view value) {
+  return value.substr(value.starts_with('=') ? 1 : 0);
+}
+
+/// A form that other verbs have is no mistake of spelling: whoever runs the verb says so.
+CLI::Validator known_form(const VerbText& text) {
+  const auto check = [text](const std::string& value) {
+    const std::string_view name = form_name(value);
+    return std::ranges::find(kForms, name, &Form::name) != std::end(kForms) ? "" : none_of(name, forms_of(text));
+  };
+  return CLI::Validator(check, fmt::format("{{{}}}", fmt::join(forms_of(text), ",")));
 }
 
 void add_common_options(CLI::App& app, CommandLine& line, const VerbText& text) {
   CommonOptions& common = line.tool.common;
-  app.add_option("-o,--output", common.output, "What to print, as far as the verb has it")
-      ->transform(CLI::CheckedTransformer(outputs()).description("{" + forms_text(text) + "}"))
+  const auto take_form = [&common](const std::string& value) {
+    common.output = std::ranges::find(kForms, form_name(value), &Form::name)->output;
+  };
+  app.add_option_function<std::string>("-o,--output", take_form, "What to print, as far as the verb has it")
+      ->check(known_form(text))
       ->type_name("FORMAT")
       ->group(kCommonGroup);
   app.add_flag_callback(
          "--no-headers", [&common] { common.headers = Headers::kHide; }, "Tables without their first line")
       ->group(kCommonGroup);
-  app.add_option("--instance", common.instance, "The instance to talk to")->type_name("NAME")->group(kCommonGroup);
-  app.add_option("--socket", common.socket, "The control socket to talk to")->type_name("PATH")->group(kCommonGroup);
+  app.add_option("--instance", common.instance, "The instance to talk to")
+      ->type_name("NAME")
+      ->check(instance_name())
+      ->group(kCommonGroup);
+  app.add_option("--socket", common.socket, "The control socket to talk to")
+      ->type_name("PATH")
+      ->check(not_empty("path of a socket"))
+      ->group(kCommonGroup);
   app.add_option("--config", common.config, "Take the instance from this enforcer.yaml")
       ->type_name("FILE")
+      ->check(not_empty("path of a file"))
       ->group(kCommonGroup);
 }
 
@@ -65,109 +93,89 @@ class Formatter : public CLI::Formatter {
     const std::string summary = description.substr(0, description.find(".\n"));
     return fmt::format("  {:<22}{}\n", verb->get_name(), summary);
   }
+
+  std::string make_option_usage(const CLI::Option* option) const override {
+    const std::string name = make_option_name(option, true) + (option->get_expected_max() > 1 ? "..." : "");
+    return option->get_required() ? name : "[" + name + "]";
+  }
 };
 
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i + 1);
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = std::exchange(row[j + 1], std::min({row[j + 1] + 1, row[j] + 1, replaced}));
-    }
-  }
-  return row.back();
+/// "; did you mean '--output'?", or nothing.
+std::string meant(std::string_view word, const std::vector<std::string>& known, std::string_view before) {
+  const std::vector<std::string_view> views(known.begin(), known.end());
+  const std::string hint = policy::did_you_mean(word, views);
+  if (hint.empty()) return "";
+  const auto quote = hint.find('\'') + 1;
+  return fmt::format("; {}{}{}", hint.substr(0, quote), before, hint.substr(quote));
 }
 
-/// The verb somebody probably meant, or empty.
-std::string nearest_verb(const CLI::App& app, std::string_view word) {
-  std::string best;
-  std::size_t best_distance = 3;  // more than two edits away is another word
-  for (const CLI::App* verb : app.get_subcommands(nullptr)) {
-    const std::size_t distance = edit_distance(word, verb->get_name());
-    if (distance < best_distance) {
-      best_distance = distance;
-      best = verb->get_name();
-    }
-  }
-  return best;
+std::string unknown_option(const CLI::App& verb, std::string_view name) {
+  std::vector<std::string> known;
+  for (const CLI::Option* option : verb.get_options())
+    std::ranges::copy(option->get_lnames(), std::back_inserter(known));
+  return fmt::format("unknown option '--{}'{}", name, meant(name, known, "--"));
 }
 
-bool takes_value(std::string_view option) {
-  return option == "-o" || option == "--output" || option == "--instance" || option == "--socket" ||
-         option == "--config";
+/// "output" of "--output=json".
+std::string long_name(std::string_view argument) {
+  return std::string(argument.substr(2, argument.find('=') - 2));
 }
 
-/// The first word that is not a verb where a verb is needed, explained; empty when that is not what is wrong.
-std::string explain_unknown_verb(const CLI::App& root, const std::vector<std::string>& arguments) {
-  const CLI::App* app = &root;
+/// How far the words lead down the tree.
+struct Understood {
+  const CLI::App* app;
   std::string path = "enforcerctl";
-  for (std::size_t i = 0; i < arguments.size() && !app->get_subcommands(nullptr).empty(); ++i) {
+  std::string wrong{};  ///< the first word that makes no sense where it stands, explained
+};
+
+/// Up to the first verb that holds no others: what is behind it is its own.
+Understood understand(const CLI::App& root, const std::vector<std::string>& arguments) {
+  Understood so_far{.app = &root};
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const auto verbs = so_far.app->get_subcommands(nullptr);
+    if (verbs.empty()) break;
     const std::string& word = arguments[i];
     if (word.starts_with('-')) {
-      if (takes_value(word)) ++i;
+      const bool is_long = word.starts_with("--");
+      const CLI::Option* option = so_far.app->get_option_no_throw(is_long ? "--" + long_name(word) : word.substr(0, 2));
+      if (option == nullptr && is_long) so_far.wrong = unknown_option(*so_far.app, long_name(word));
+      if (option == nullptr) break;
+      const bool has_its_value = is_long ? word.contains('=') : word.size() > 2;
+      if (option->get_items_expected_max() > 0 && !has_its_value) ++i;
       continue;
     }
-    const auto verbs = app->get_subcommands(nullptr);
     const auto found = std::ranges::find(verbs, word, [](const CLI::App* verb) { return verb->get_name(); });
     if (found == verbs.end()) {
-      const std::string guess = nearest_verb(*app, word);
-      return fmt::format("unknown verb '{}'{}", word,
-                         guess.empty() ? "" : fmt::format("; did you mean '{} {}'?", path, guess));
+      std::vector<std::string> names;
+      for (const CLI::App* verb : verbs) names.push_back(verb->get_name());
+      so_far.wrong = fmt::format("unknown verb '{}'{}", word, meant(word, names, so_far.path + " "));
+      break;
     }
-    app = *found;
-    path += " " + word;
+    so_far.app = *found;
+    so_far.path += " " + word;
   }
-  return app->get_subcommands(nullptr).empty() ? "" : fmt::format("'{}' needs a verb", path);
-}
-
-/// The verb, as far as it was understood.
-const CLI::App& chosen(const CLI::App& root) {
-  const CLI::App* app = &root;
-  while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
-  return *app;
-}
-
-/// The longest name of one of the verb's options that `word` nearly is; or empty.
-std::string nearest_option(const CLI::App& verb, std::string_view word) {
-  std::string best;
-  std::size_t best_distance = 3;
-  for (const CLI::Option* option : verb.get_options()) {
-    for (const std::string& name : option->get_lnames()) {
-      const std::size_t distance = edit_distance(word, name);
-      if (distance < best_distance) {
-        best_distance = distance;
-        best = name;
-      }
-    }
-  }
-  return best;
+  return so_far;
 }
 
 /// An option that the verb does not have, explained; empty when that is not what is wrong.
-std::string explain_unknown_option(const CLI::App& root, const std::vector<std::string>& arguments) {
-  const CLI::App& verb = chosen(root);
+std::string explain_unknown_option(const CLI::App& verb, const std::vector<std::string>& arguments) {
   for (const std::string& argument : arguments) {
     if (argument == "--") break;
     if (!argument.starts_with("--")) continue;
-    const std::string name = argument.substr(2, argument.find('=') - 2);
-    if (verb.get_option_no_throw("--" + name) != nullptr) continue;
-    const std::string guess = nearest_option(verb, name);
-    return fmt::format("unknown option '--{}'{}", name,
-                       guess.empty() ? "" : fmt::format("; did you mean '--{}'?", guess));
+    if (verb.get_option_no_throw("--" + long_name(argument)) == nullptr)
+      return unknown_option(verb, long_name(argument));
   }
   return "";
 }
 
-/// The verb as far as it was understood, for "--help".
-std::string understood(const CLI::App& root) {
-  std::string path = "enforcerctl";
-  for (const CLI::App* app = &root; !app->get_subcommands().empty();) {
-    app = app->get_subcommands().front();
-    path += " " + app->get_name();
-  }
-  return path;
+std::string explain_mistake(const Understood& so_far, const std::vector<std::string>& arguments,
+                            const CLI::ParseError& error) {
+  if (!so_far.wrong.empty()) return so_far.wrong;
+  if (!so_far.app->get_subcommands(nullptr).empty() && error.get_name() == "RequiredError")
+    return fmt::format("'{}' needs a verb", so_far.path);
+  const bool too_much = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
+  const std::string unknown = too_much ? explain_unknown_option(*so_far.app, arguments) : "";
+  return unknown.empty() ? error.what() : unknown;
 }
 
 void add_verbs(CLI::App& root, CommandLine& line) {
@@ -189,6 +197,7 @@ void add_verbs(CLI::App& root, CommandLine& line) {
   add_version(root, line);
   add_support_bundle(root, line);
   add_completion(root, line);
+  add_help(root, line);
 }
 
 }  // namespace
@@ -238,6 +247,7 @@ std::shared_ptr<CLI::App> command_tree(CommandLine& line) {
   line.texts.emplace(root.get(), text);
   root->formatter(std::make_shared<Formatter>());
   root->require_subcommand(1);
+  root->set_version_flag("--version", std::string(tool_version()), "Print the version of this tool and exit");
   add_common_options(*root, line, text);
   add_verbs(*root, line);
   return root;
@@ -248,23 +258,31 @@ int run_tool(const std::vector<std::string>& arguments, Terminal& terminal) {
   CommandLine line{.tool = tool, .action = {}, .texts = {}};
   const auto tree = command_tree(line);
   CLI::App& root = *tree;
+  const Understood so_far = understand(root, arguments);
+  const auto refuse = [&](const std::string& why) {
+    terminal.err(fmt::format("enforcerctl: {}\n", printable_lines(why)));
+    terminal.err(fmt::format("Try '{} --help'.\n", so_far.path));
+    return static_cast<int>(ExitCode::kUsage);
+  };
   try {
     root.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::CallForHelp&) {
+    // Help for something else is no answer.
+    if (!so_far.wrong.empty()) return refuse(so_far.wrong);
     terminal.out(root.help());
     return 0;
+  } catch (const CLI::CallForVersion&) {
+    terminal.out(fmt::format("enforcerctl {}\n", tool_version()));
+    return 0;
   } catch (const CLI::ParseError& error) {
-    std::string unknown = explain_unknown_verb(root, arguments);
-    const bool too_much = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
-    if (unknown.empty() && too_much) unknown = explain_unknown_option(root, arguments);
-    terminal.err(fmt::format("enforcerctl: {}\n", printable_lines(unknown.empty() ? error.what() : unknown)));
-    terminal.err(fmt::format("Try '{} --help'.\n", understood(root)));
-    return static_cast<int>(ExitCode::kUsage);
+    return refuse(explain_mistake(so_far, arguments, error));
   }
-  const CLI::App& verb = chosen(root);
-  if (const VerbText& text = line.texts.at(&verb); !has_form(text, tool.common.output)) {
-    return static_cast<int>(
-        tool.usage(fmt::format("'{}' has no such form: -o is one of {}", understood(root), forms_text(text))));
+  const VerbText& text = line.texts.at(so_far.app);
+  if (!has_form(text, tool.common.output)) {
+    const bool none = text.prints == VerbText::Prints::kText;
+    return static_cast<int>(tool.usage(
+        none ? fmt::format("'{}' prints a text, which has one form: leave -o out", so_far.path)
+             : fmt::format("'{}' has no such form: -o is one of {}", so_far.path, fmt::join(forms_of(text), ","))));
   }
   return line.action(tool);
 }

@@ -12,7 +12,7 @@ Result<config::Config> loaded_config(const std::optional<std::string>& path, std
   std::string text = "the configuration does not load";
   if (!hint.empty()) text += fmt::format(" ({})", hint);
   for (const auto& diagnostic : outcome.diagnostics) text += "\n" + diagnostic.to_string();
-  return fail(Errc::kInvalid, text);
+  return fail(Errc::kNotLoaded, text);
 }
 
 }  // namespace enforcer::ctl

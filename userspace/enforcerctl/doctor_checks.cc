@@ -157,11 +157,12 @@ Check check_kvm(const std::string& device, config::Accelerator wanted, std::stri
 Check check_images(const std::vector<std::string>& roots) {
   std::map<std::string, FoundImage> found;  // by name: of two the first is what guests get
   std::vector<std::string> unread;
+  std::vector<std::string> missing;
   for (const std::string& root : roots) {
-    std::error_code missing;
+    std::error_code error;
     auto below = images_in({root});
-    if (!below || !fs::exists(root, missing)) {
-      unread.push_back(root);
+    if (!below || !fs::exists(root, error)) {
+      (below && !error ? missing : unread).push_back(root);
       continue;
     }
     for (FoundImage& image : *below) found.try_emplace(image.name, std::move(image));
@@ -179,10 +180,10 @@ Check check_images(const std::vector<std::string>& roots) {
                    "no guest starts from it: build it again with 'enforcerctl image build', or remove its folder");
   }
   if (!images.empty()) return well("images", fmt::format("{}", fmt::join(images, ", ")));
-  if (!unread.empty()) {
-    return warning(
-        "images", fmt::format("{} cannot be read", fmt::join(unread, ", ")),
-        "make it with 'enforcerctl image build mini', or run 'enforcerctl doctor' as root; a microVM needs an image");
+  if (!unread.empty()) return warning("images", fmt::format("{} cannot be read", fmt::join(unread, ", ")), kAsRoot);
+  if (!missing.empty()) {
+    return warning("images", fmt::format("no folder: {}", fmt::join(missing, ", ")),
+                   "'enforcerctl image build mini' makes it, and an image in it; a microVM needs an image");
   }
   return warning("images", fmt::format("none below {}", fmt::join(roots, ", ")),
                  "'enforcerctl image build mini' makes one; a microVM needs an image");

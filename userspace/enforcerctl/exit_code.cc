@@ -9,7 +9,7 @@ constexpr ExitMeaning kMeanings[] = {
     {ExitCode::kOk, "ok"},
     {ExitCode::kFailed, "failed"},
     {ExitCode::kUsage, "usage"},
-    {ExitCode::kFindings, "findings (status: the daemon is not running)"},
+    {ExitCode::kFindings, "findings, or files that do not load (status: the daemon is not running)"},
     {ExitCode::kNotPermitted, "not permitted"},
     {ExitCode::kNotFound, "not found"},
     {ExitCode::kTimeout, "timeout"},
@@ -47,6 +47,8 @@ ExitCode exit_code_of(Errc code) {
       return ExitCode::kNotPermitted;
     case Errc::kTimeout:
       return ExitCode::kTimeout;
+    case Errc::kNotLoaded:
+      return ExitCode::kFindings;
     case Errc::kInvalid:
     case Errc::kUnavailable:
     case Errc::kIo:

@@ -13,11 +13,14 @@ namespace enforcer::ctl {
 enum class ExitCode : int {
   kOk = 0,
   kFailed = 1,
+  /// The command line is wrong: an unknown word, a value that is none of its kind, a name that cannot be one, a value
+  /// that is missing. Found before anything is asked or changed.
   kUsage = 2,
-  /// The verb did what it was asked to, and what it looked at is not well: policies that do not load, fail a test of
-  /// theirs, differ (policy diff) or are not in the layout (policy fmt); an image that is not as it was built, a log
-  /// that was changed, a check of doctor's that fails, a replay that decides otherwise; explain --exit-code: denied.
-  /// And status: the daemon is not running.
+  /// The verb did what it was asked to, and what it looked at is not well: policies or a configuration that do not
+  /// load, whichever verb reads them and whatever is wrong with them (that they cannot be read, too); policies that
+  /// fail a test, differ (policy diff) or are not in the layout (policy fmt); an image that is not as it was built, a
+  /// log that was changed, a check of doctor's that fails, a replay that decides otherwise; explain --exit-code:
+  /// denied. And status: the daemon is not running.
   kFindings = 3,
   kNotPermitted = 4,
   kNotFound = 5,

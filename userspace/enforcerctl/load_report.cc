@@ -20,8 +20,11 @@ Result<Loaded> load_policies(const Tool& tool, std::string_view target, std::str
 }
 
 Result<std::string> apply_request(const std::vector<std::string>& files) {
+  auto sources = read_policy_files(files);
+  if (const auto refusals = policy::refusals_of(sources); !refusals.empty())
+    return not_loaded("nothing was changed", refusals);
   std::vector<control::Document> documents;
-  for (auto& source : TRY(read_policy_files(files))) {
+  for (auto& source : sources) {
     documents.push_back({.name = std::move(source.name), .text = std::move(source.text)});
   }
   return control::encode_documents(documents);

@@ -22,7 +22,7 @@ struct Loaded {
 Result<Loaded> load_policies(const Tool& tool, std::string_view target, std::string_view body,
                              std::chrono::seconds patience = Tool::kPatience);
 
-/// The body that asks to apply these files.
+/// The body that asks to apply these files. kNotLoaded: one of them cannot be read.
 Result<std::string> apply_request(const std::vector<std::string>& files);
 
 /// The same, reported: problems on standard output, the new generation on standard error. kFindings when nothing was

@@ -102,7 +102,7 @@ std::string tool_page(const Verb& root) {
   out += ".PP\n" + roff_text(command_exit_text()) + "\n";
   out += ".SH ENVIRONMENT\n";
   out += entry(bold("NO_COLOR"), "Anything in it: no colour.");
-  out += entry(bold("TERM"), "Given to a command in a guest that has a terminal.");
+  out += entry(bold("TERM"), "dumb: no colour. Given to a command in a guest that has a terminal.");
   out += ".SH FILES\n";
   out += entry("\\fI/etc/enforcer/enforcer.yaml\\fR",
                "Where the instance comes from, unless --instance or --socket say it.");

@@ -6,6 +6,7 @@
 #include "base/percent.h"
 #include "control/json.h"
 #include "enforcerctl/command_line.h"
+#include "enforcerctl/option_values.h"
 #include "enforcerctl/when.h"
 
 namespace enforcer::ctl {
@@ -41,10 +42,12 @@ Result<> ask_daemon_for_log(const Tool& tool, const PastOptions& options, WallCl
 }  // namespace
 
 void add_past_options(CLI::App& verb, PastOptions& options, const std::string& since) {
-  verb.add_option("-g,--guest", options.guest, "Decisions about this guest")->type_name("GUEST");
-  add_repeatable(verb, "-l,--label", options.labels, "Decisions about guests with this label", "K=V");
+  verb.add_option("-g,--guest", options.guest, "Decisions about this guest")->type_name("GUEST")->check(guest_name());
+  add_repeatable(verb, "-l,--label", options.labels, "Decisions about guests with this label", "K=V")
+      .check(label_setting());
   verb.add_option("--since", options.since, "Not older than this: 5m, 2h, or a time (" + since + ")")
-      ->type_name("WHEN");
+      ->type_name("WHEN")
+      ->check(moment());
   verb.add_option("--audit", options.audit, "Read this log and its rotated files instead of asking the daemon")
       ->type_name("PATH");
 }

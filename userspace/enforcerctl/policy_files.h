@@ -1,7 +1,9 @@
 // The policy files a person names on the command line.
 #pragma once
 
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -9,8 +11,11 @@
 
 namespace enforcer::ctl {
 
-/// Files and folders, and standard input for "-" (called "<stdin>" in diagnostics). kInvalid when there is no policy
-/// file at all: an empty folder is more likely a mistake than a wish.
-Result<std::vector<policy::SourceText>> read_policy_files(const std::vector<std::string>& names);
+/// Files and folders, and standard input for "-" (called "<stdin>" in diagnostics). What cannot be read is among them
+/// with its refusal, and so is a folder without any policy file, which is more likely a mistake than a wish.
+[[nodiscard]] std::vector<policy::SourceText> read_policy_files(const std::vector<std::string>& names);
+
+/// kNotLoaded, with all the errors among the diagnostics, each on a line below `what`.
+[[nodiscard]] std::unexpected<Error> not_loaded(std::string_view what, std::span<const policy::Diagnostic> diagnostics);
 
 }  // namespace enforcer::ctl

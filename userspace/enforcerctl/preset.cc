@@ -147,7 +147,8 @@ Result<std::string> presets_folder() {
 
 Result<std::vector<Preset>> presets_in(const std::string& folder) {
   std::vector<Preset> presets;
-  for (const auto& source : TRY(policy::read_sources({folder}, policy::SourceUse::kInspect))) {
+  for (const auto& source : policy::read_sources({folder}, policy::SourceUse::kInspect)) {
+    if (source.refusal) return fail(Errc::kNotFound, fmt::format("{}: {}", source.name, source.refusal->message));
     presets.push_back(TRY(parse_preset(source.name, source.text)));
     if (presets.back().name != fs::path(source.name).stem())
       return fail(Errc::kInvalid, fmt::format("{}: the preset in it is called '{}'", source.name, presets.back().name));

@@ -227,7 +227,7 @@ Result<PresetValues> parse_preset_values(std::string_view text) {
     const auto equals = setting.find('=');
     const std::string name(setting.substr(0, equals));
     if (equals == std::string_view::npos || name.empty() || equals + 1 == setting.size())
-      return fail(Errc::kInvalid, fmt::format("'{}' is not NAME=VALUE,…", escape_untrusted(setting, 128)));
+      return fail(Errc::kInvalid, fmt::format("'{}' is not NAME=VALUE,...", escape_untrusted(setting, 128)));
     if (values.contains(name))
       return fail(Errc::kInvalid, fmt::format("'{}' stands twice", escape_untrusted(name, 64)));
     for (const std::string_view value : split_at(setting.substr(equals + 1), ',')) values[name].emplace_back(value);

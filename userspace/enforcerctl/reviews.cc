@@ -21,6 +21,12 @@ bool ends_so(std::string_view id, std::string_view ending) {
   return std::ranges::equal(id, ending, {}, ascii::lower, ascii::lower);
 }
 
+Result<> check_ending(std::string_view text) {
+  if (text.size() >= kShortestEnding) return {};
+  return fail(Errc::kInvalid, fmt::format("'{}' is too short: give at least the last {} characters of the review's id",
+                                          escape_untrusted(text, 64), kShortestEnding));
+}
+
 Result<std::vector<control::ReviewInfo>> all_reviews(const Tool& tool) {
   const std::string body = TRY(tool.ask("GET", "/v1/reviews"));
   return control::decode_reviews(body);
@@ -28,11 +34,6 @@ Result<std::vector<control::ReviewInfo>> all_reviews(const Tool& tool) {
 
 /// The one that ends with `text`, in either case.
 Result<control::ReviewInfo> pick_review(const std::vector<control::ReviewInfo>& reviews, std::string_view text) {
-  if (text.size() < kShortestEnding) {
-    return fail(Errc::kInvalid,
-                fmt::format("'{}' is too short: give at least the last {} characters of the review's id",
-                            escape_untrusted(text, 64), kShortestEnding));
-  }
   const control::ReviewInfo* found = nullptr;
   for (const control::ReviewInfo& review : reviews) {
     if (!ends_so(review.id, text)) continue;
@@ -53,6 +54,7 @@ std::string short_id(std::string_view id) {
 }
 
 Result<control::ReviewInfo> find_review(const Tool& tool, std::string_view text) {
+  TRY_VOID(check_ending(text));
   if (text.size() == kIdLength) {
     std::string id;
     std::ranges::transform(text, std::back_inserter(id), ascii::lower);

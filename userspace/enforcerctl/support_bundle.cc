@@ -46,16 +46,19 @@ void add_verb_answer(std::vector<ArchiveFile>& bundle, const Tool& tool, const s
 
 /// The files that `paths` name, masked; under numbers, because the names are the administrator's.
 void add_configuration(std::vector<ArchiveFile>& bundle, std::string_view kind, const std::vector<std::string>& paths) {
-  const auto sources = policy::read_sources(paths, policy::SourceUse::kInspect);
-  if (!sources) {
-    bundle.push_back({fmt::format("{}/error.txt", kind), sources.error().message + "\n"});
-    return;
-  }
-  for (std::size_t i = 0; i < sources->size(); ++i) {
-    const auto& source = (*sources)[i];
-    bundle.push_back({fmt::format("{}/{}.yaml", kind, i + 1),
-                      fmt::format("# {}\n{}", printable_lines(config::masked_value(source.name)),
-                                  config::masked_yaml(source.text))});
+  // As the daemon reads them: root packs this, and what the daemon refuses for its owner or as a link is not theirs to
+  // give.
+  const auto sources = policy::read_sources(paths);
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    const auto& source = sources[i];
+    const std::string name = printable_lines(config::masked_value(source.name));
+    if (source.refusal) {
+      bundle.push_back(
+          {fmt::format("{}/{}.error.txt", kind, i + 1), fmt::format("{}: {}\n", name, source.refusal->message)});
+      continue;
+    }
+    bundle.push_back(
+        {fmt::format("{}/{}.yaml", kind, i + 1), fmt::format("# {}\n{}", name, config::masked_yaml(source.text))});
   }
 }
 

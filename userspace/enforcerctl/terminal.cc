@@ -35,7 +35,10 @@ bool is_plain(char c) {
 
 ProcessTerminal::ProcessTerminal() : watched_(isatty(STDERR_FILENO) == 1) {
   const char* no_color = std::getenv("NO_COLOR");
-  coloured_ = isatty(STDOUT_FILENO) == 1 && (no_color == nullptr || *no_color == '\0');
+  const char* kind = std::getenv("TERM");
+  const bool wanted = no_color == nullptr || *no_color == '\0';
+  const bool able = kind == nullptr || std::string_view(kind) != "dumb";
+  coloured_ = isatty(STDOUT_FILENO) == 1 && wanted && able;
 }
 
 void ProcessTerminal::out(std::string_view text) {

@@ -14,7 +14,8 @@ class Terminal {
   virtual void err(std::string_view text) = 0;  ///< talk
   /// Whether a person watches standard error: progress is for them only.
   [[nodiscard]] virtual bool watched() const = 0;
-  /// Whether standard output may carry colour: a terminal, and NO_COLOR is not set (no-color.org).
+  /// Whether standard output may carry colour: a terminal that TERM does not call dumb, and NO_COLOR is not set
+  /// (no-color.org).
   [[nodiscard]] virtual bool coloured() const = 0;
   /// Characters in a line; 100 where nobody says.
   [[nodiscard]] virtual std::size_t width() const = 0;

@@ -148,6 +148,14 @@ std::string coverage_line(const policy::TestOutcome& outcome) {
   return fmt::format("reached {} of {} ({} %)", rules.reached, count_of(rules.all, "rule"), rules.percent());
 }
 
+std::vector<nlohmann::json> test_items(const policy::TestOutcome& outcome) {
+  std::vector<nlohmann::json> items;
+  for (const TestRun& run : outcome.tests) items.push_back(run_json(run));
+  if (outcome.asked) return items;
+  for (const auto& problem : outcome.diagnostics) items.push_back(diagnostic_json(problem));
+  return items;
+}
+
 nlohmann::json test_json(const policy::TestOutcome& outcome, Coverage coverage) {
   const TestCounts counts = counts_of(outcome);
   nlohmann::json answer = control::answer_object();

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "policy/loader.h"
 
@@ -30,6 +31,8 @@ struct RuleCounts {
 /// "reached 5 of 7 rules (71 %)"
 [[nodiscard]] std::string coverage_line(const policy::TestOutcome& outcome);
 
+/// Each test by itself; where none was asked, each problem that kept them from being asked.
+[[nodiscard]] std::vector<nlohmann::json> test_items(const policy::TestOutcome& outcome);
 [[nodiscard]] nlohmann::json test_json(const policy::TestOutcome& outcome, Coverage coverage);
 
 /// A testsuite for each policy. Policies that do not load are one testsuite, "load", with an error for each problem.

@@ -48,6 +48,10 @@ ExitCode Tool::usage(std::string_view message) const {
   return ExitCode::kUsage;
 }
 
+ExitCode Tool::usage(const Error& error) const {
+  return error.code == Errc::kInvalid ? usage(error.message) : report(error);
+}
+
 void Tool::say(std::string_view line) const {
   terminal_.err(printable_lines(line) + "\n");
 }

@@ -40,8 +40,8 @@ class Tool {
     return common.output == Output::kJson || common.output == Output::kJsonLines || common.output == Output::kYaml;
   }
 
-  /// The daemon's socket: --socket, else the instance of --instance, else that of the configuration file. kInvalid: the
-  /// file does not load; its diagnostics are in the message.
+  /// The daemon's socket: --socket, else the instance of --instance, else that of the configuration file. kNotLoaded:
+  /// the file does not load; its diagnostics are in the message.
   [[nodiscard]] Result<control::Client> client() const;
 
   /// One request whose answer is expected to be good: its body, or the refusal's Error. `patience` covers all of it.
@@ -54,6 +54,8 @@ class Tool {
   /// "enforcerctl: MESSAGE" on standard error; the exit code that goes with it.
   [[nodiscard]] ExitCode report(const Error& error) const;
   [[nodiscard]] ExitCode usage(std::string_view message) const;
+  /// Of a step that words of the command line went into: kInvalid is their fault, and usage; others as report().
+  [[nodiscard]] ExitCode usage(const Error& error) const;
   /// One line of talk.
   void say(std::string_view line) const;
 

@@ -1,6 +1,7 @@
 // completion: scripts with which a shell completes the tool's command line.
 #include "enforcerctl/command_line.h"
 #include "enforcerctl/completion.h"
+#include "enforcerctl/option_values.h"
 
 namespace enforcer::ctl {
 namespace {
@@ -29,8 +30,9 @@ void add_completion(CLI::App& root, CommandLine& line) {
                     "completion zsh > ~/.zfunc/_enforcerctl",
                     "completion fish > ~/.config/fish/completions/enforcerctl.fish"},
        .more = "The packages install all three. Names of guests, reviews, credentials, policies and images are asked\n"
-               "for while you type; without a daemon there are none."});
-  verb.add_option("SHELL", options->shell, "Whose script")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+               "for while you type; without a daemon there are none.",
+       .prints = VerbText::Prints::kText});
+  verb.add_option("SHELL", options->shell, "Whose script")->required()->check(one_of({"bash", "zsh", "fish"}));
   when_chosen(verb, line, options, print_completion);
 }
 

@@ -66,6 +66,10 @@ std::vector<Check> all_checks(const config::Config& config, const Result<control
   return checks;
 }
 
+Colour colour_of(Verdict verdict) {
+  return verdict == Verdict::kOk ? Colour::kGreen : verdict == Verdict::kWarn ? Colour::kYellow : Colour::kRed;
+}
+
 json to_json(const Check& check) {
   return {{"name", check.name},
           {"verdict", label(check.verdict)},
@@ -99,8 +103,9 @@ void print_checks(const Tool& tool, const std::vector<Check>& checks,
   Table table({"CHECK", "VERDICT", "FOUND", "WHAT TO DO"});
   for (const Check& check : checks) {
     table.add({check.name, std::string(label(check.verdict)), check.found, check.advice});
+    table.tint(1, colour_of(check.verdict));
   }
-  tool.terminal().out(table.render(tool.common.headers));
+  tool.terminal().out(table.render(tool.common.headers, tool.terminal()));
 }
 
 /// A step that failed says more than the finding that is left of it.

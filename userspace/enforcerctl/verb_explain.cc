@@ -36,12 +36,12 @@ Result<std::string> ask_daemon(const Tool& tool, const ExplainOptions& options, 
 
 Result<std::string> ask_files(const Tool& tool, const ExplainOptions& options, const Labels& labels,
                               const control::ExplainTarget& target) {
-  const auto sources = TRY(read_policy_files(options.policy));
+  const auto sources = read_policy_files(options.policy);
   // A test that fails is the best reason to ask.
   const policy::LoadOutcome outcome =
       policy::load(sources, 1, policy::Completeness::kWhole, policy::FailedTest::kWarns);
   for (const auto& diagnostic : outcome.diagnostics) tool.say(diagnostic.to_string());
-  if (outcome.snapshot == nullptr) return fail(Errc::kInvalid, "the policies do not load, so they decide nothing");
+  if (outcome.snapshot == nullptr) return fail(Errc::kNotLoaded, "the policies do not load, so they decide nothing");
   control::ExplainQuery query{.target = target, .guest = std::nullopt, .labels = labels};
   if (!options.guest.empty()) query.guest = TRY(GuestName::parse(options.guest));
   return control::encode_explain(control::explain(*outcome.snapshot, query));
@@ -114,11 +114,7 @@ ExitCode explain(Tool& tool, const ExplainOptions& options) {
 
   const auto body =
       options.policy.empty() ? ask_daemon(tool, options, *labels) : ask_files(tool, options, *labels, *target);
-  if (!body) {
-    const ExitCode code = tool.report(body.error());
-    // Policies that do not load are findings, as they are for check.
-    return !options.policy.empty() && body.error().code == Errc::kInvalid ? ExitCode::kFindings : code;
-  }
+  if (!body) return tool.usage(body.error());
   const auto answer = control::decode_explain(*body);
   if (!answer) return tool.report(answer.error());
   if (tool.json()) {

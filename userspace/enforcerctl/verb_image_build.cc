@@ -7,6 +7,7 @@
 
 #include "enforcerctl/command_line.h"
 #include "enforcerctl/images.h"
+#include "enforcerctl/option_values.h"
 
 namespace enforcer::ctl {
 namespace {
@@ -65,7 +66,7 @@ void add_image_build(CLI::App& image, CommandLine& line) {
                "need some minutes and 2-3 GB while they are built. An image that is there is replaced at the end."});
   verb.add_option("PROFILE", options->profile, "mini, agent or docker")
       ->required()
-      ->check(CLI::IsMember({"mini", "agent", "docker"}));
+      ->check(one_of({"mini", "agent", "docker"}));
   verb.add_option("--root", options->root, "Where it goes (default: the first of the configuration's images.roots)")
       ->type_name("DIR");
   verb.add_option("--kernel", options->kernel, "The guests' kernel (default: the newest *-cloud-amd64)")

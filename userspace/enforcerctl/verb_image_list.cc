@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <filesystem>
+
 #include "control/json_object.h"
 #include "enforcerctl/command_line.h"
 #include "enforcerctl/images.h"
@@ -56,6 +58,8 @@ void print_list_table(const Tool& tool, const std::vector<FoundImage>& images) {
 ExitCode list_images(Tool& tool, const ImageListOptions& options) {
   const auto roots = image_roots(tool, options.root);
   if (!roots) return tool.report(roots.error());
+  if (std::error_code error; !options.root.empty() && !std::filesystem::exists(options.root, error))
+    return tool.report({Errc::kNotFound, fmt::format("--root {}: no such folder", options.root)});
   const auto images = images_in(*roots);
   if (!images) return tool.report(images.error());
   if (tool.json()) {

@@ -1,16 +1,15 @@
 // log: the audit records, as they are or as they come.
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
-#include <algorithm>
+#include <utility>
 
 #include "base/percent.h"
 #include "control/json.h"
 #include "control/route.h"
 #include "enforcerctl/command_line.h"
+#include "enforcerctl/option_values.h"
 #include "enforcerctl/record_line.h"
 #include "enforcerctl/when.h"
-#include "policy/did_you_mean.h"
 #include "policy/reason.h"
 
 namespace enforcer::ctl {
@@ -22,14 +21,6 @@ struct LogOptions {
   unsigned last = 0;
 };
 
-Result<> check_reason(const std::string& reason) {
-  const auto known = policy::reason_labels();
-  if (reason.empty() || std::ranges::find(known, reason) != known.end()) return {};
-  const std::string guess = policy::did_you_mean(reason, known);
-  return fail(Errc::kInvalid,
-              fmt::format("--reason {}: there is no such reason{}{}", reason, guess.empty() ? "" : "; ", guess));
-}
-
 Result<std::string> target_for(const Tool& tool, const LogOptions& options) {
   std::string target = fmt::format("/v1/log?follow={}", options.follow ? 1 : 0);
   const auto add = [&](std::string_view name, std::string_view value) {
@@ -37,7 +28,6 @@ Result<std::string> target_for(const Tool& tool, const LogOptions& options) {
   };
   add("guest", options.guest);
   add("decision", options.decision);
-  TRY_VOID(check_reason(options.reason));
   add("reason", options.reason);
   add("host", options.host);
   add("rule", options.rule);
@@ -56,8 +46,10 @@ ExitCode log(Tool& tool, const LogOptions& options) {
   if (!target) return tool.usage(target.error().message);
   const auto daemon = tool.client();
   if (!daemon) return tool.report(daemon.error());
-  if (!tool.json() && tool.common.headers == Headers::kShow) tool.terminal().out(record_headers());
+  // With the first record: where the daemon refuses, nothing is printed.
+  bool headers_wanted = !tool.json() && tool.common.headers == Headers::kShow;
   const auto show = [&](std::string_view record) {
+    if (std::exchange(headers_wanted, false)) tool.terminal().out(record_headers());
     if (tool.json()) {
       tool.print_json(record);
     } else if (options.type == "end" || !options.id.empty()) {
@@ -85,16 +77,27 @@ void add_log(CLI::App& root, CommandLine& line) {
                "--last it shows\n"
                "decisions only. JSON has every record as it stands in the file, one on a line."});
   verb.add_flag("-f,--follow", options->follow, "Go on with new records until interrupted");
-  verb.add_option("-g,--guest", options->guest, "Of this guest")->type_name("GUEST");
-  verb.add_option("--decision", options->decision, "Of these decisions")->type_name("LIST:{allow,review,deny}");
+  verb.add_option("-g,--guest", options->guest, "Of this guest")->type_name("GUEST")->check(guest_name());
+  verb.add_option("--decision", options->decision, "Of these decisions")
+      ->type_name("LIST")
+      ->check(some_of({"allow", "review", "deny"}));
   verb.add_option("--reason", options->reason, "For this reason, which is one of a closed list")
-      ->type_name(fmt::format("REASON:{{{}}}", fmt::join(policy::reason_labels(), ",")));
-  verb.add_option("--host", options->host, "About this host or address, exactly")->type_name("HOST");
-  verb.add_option("--rule", options->rule, "By this rule")->type_name("POLICY/RULE");
-  verb.add_option("--layer", options->layer, "At this layer")->type_name("LAYER:{dns,l4,tls,http}");
-  verb.add_option("--type", options->type, "Of this type")->type_name("TYPE:{decision,end,event,datapath,review}");
+      ->type_name("REASON")
+      ->check(one_of({policy::reason_labels().begin(), policy::reason_labels().end()}));
+  verb.add_option("--host", options->host, "About this host or address, exactly")
+      ->type_name("HOST")
+      ->check(not_empty("host"));
+  verb.add_option("--rule", options->rule, "By this rule")->type_name("POLICY/RULE")->check(rule_name());
+  verb.add_option("--layer", options->layer, "At this layer")
+      ->type_name("LAYER")
+      ->check(one_of({"dns", "l4", "tls", "http"}));
+  verb.add_option("--type", options->type, "Of this type")
+      ->type_name("TYPE")
+      ->check(one_of({"decision", "end", "event", "datapath", "review"}));
   verb.add_option("--id", options->id, "With this decision id")->type_name("ID");
-  verb.add_option("--since", options->since, "Not older than this: 5m, 2h, or a time")->type_name("WHEN");
+  verb.add_option("--since", options->since, "Not older than this: 5m, 2h, or a time")
+      ->type_name("WHEN")
+      ->check(moment());
   verb.add_option("--last", options->last, "Only the last so many")->type_name("N")->check(CLI::Range(1, 100000));
   when_chosen(verb, line, options, log);
 }

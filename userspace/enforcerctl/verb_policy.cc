@@ -24,6 +24,7 @@ void add_policy(CLI::App& root, CommandLine& line) {
   add_policy_rollback(group, line);
   add_policy_suggest(group, line);
   add_policy_replay(group, line);
+  add_explain(group, line);
 }
 
 }  // namespace enforcer::ctl

@@ -9,6 +9,7 @@
 #include "enforcerctl/command_line.h"
 #include "enforcerctl/configured.h"
 #include "enforcerctl/decision_changes.h"
+#include "enforcerctl/option_values.h"
 #include "enforcerctl/past_records.h"
 #include "enforcerctl/policy_difference.h"
 #include "enforcerctl/policy_files.h"
@@ -30,9 +31,18 @@ struct Sides {
   std::string before_name;
 };
 
+/// kNotLoaded: one of them cannot be read, or taken apart.
+Result<Objects> objects_in(std::span<const policy::SourceText> sources) {
+  auto objects = policy::split_objects(sources);
+  if (objects) return objects;
+  // All that is wrong, not only where it ended.
+  const auto outcome = policy::load(sources, 1, policy::Completeness::kPart);
+  if (outcome.snapshot != nullptr) return fail(Errc::kNotLoaded, objects.error().message);
+  return not_loaded("what cannot be read cannot be compared", outcome.diagnostics);
+}
+
 Result<Objects> objects_of_files(const std::vector<std::string>& files) {
-  const auto sources = TRY(read_policy_files(files));
-  return policy::split_objects(sources);
+  return objects_in(read_policy_files(files));
 }
 
 /// What is in force, and what it is called.
@@ -56,8 +66,7 @@ Result<Sides> sides_in_force(const Tool& tool) {
 Result<Objects> after_reload(const Tool& tool, const Objects& before) {
   const config::Config loaded = TRY(loaded_config(tool.common.config, "with FILE it is not needed"));
   const auto paths = config::source_paths(loaded.policies, loaded.credentials);
-  const auto sources = TRY(policy::read_sources(paths, policy::SourceUse::kInspect));
-  Objects after = TRY(policy::split_objects(sources));
+  Objects after = TRY(objects_in(policy::read_sources(paths, policy::SourceUse::kInspect)));
   for (const policy::ObjectText& object : before) {
     if (object.origin == policy::SourceOrigin::kApplied) after.push_back(object);
   }
@@ -182,7 +191,7 @@ void add_policy_diff(CLI::App& policy, CommandLine& line) {
            "role\n"
            "of an admin, for the text of a Credential is not for all. Exit code 3: something differs, or does not "
            "load."});
-  verb.add_option("FILE", options->files, "Files or folders; - is standard input");
+  add_policy_files(verb, options->files, Files::kOptional);
   add_repeatable(verb, "--against", options->against, "Compare with these files or folders, not with what is in force",
                  "FILE");
   add_past_options(verb, options->past, kDefaultSince);

@@ -3,9 +3,11 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "base/files.h"
 #include "enforcerctl/command_line.h"
+#include "enforcerctl/option_values.h"
 #include "enforcerctl/policy_files.h"
 #include "policy/format.h"
 
@@ -18,20 +20,28 @@ struct FmtOptions {
   bool check = false;
 };
 
+/// Where the path is a link, the file that it leads to: the link stays.
 Result<> rewrite(const std::string& path, std::string_view text) {
+  std::error_code error;
+  const std::string file = std::filesystem::canonical(path, error);
   struct stat status{};
-  if (stat(path.c_str(), &status) != 0) return fail_errno(path);
+  if (error || stat(file.c_str(), &status) != 0) return fail_errno(path);
+  if (!S_ISREG(status.st_mode)) return fail(Errc::kInvalid, fmt::format("{}: is no file to rewrite", path));
   constexpr mode_t kPermissions = 0777;
-  return write_atomically(path, text, status.st_mode & kPermissions, Survives::kHost);
+  return write_atomically(file, text, status.st_mode & kPermissions, Survives::kHost);
 }
 
 ExitCode format_files(Tool& tool, const FmtOptions& options) {
   if (options.write && std::ranges::find(options.files, "-") != options.files.end())
     return tool.usage("-w: standard input is no file to rewrite");
   const auto sources = read_policy_files(options.files);
-  if (!sources) return tool.report(sources.error());
   ExitCode worst = ExitCode::kOk;
-  for (const policy::SourceText& source : *sources) {
+  for (const policy::Diagnostic& refusal : policy::refusals_of(sources)) {
+    tool.say(refusal.to_string());
+    worst = ExitCode::kFindings;
+  }
+  for (const policy::SourceText& source : sources) {
+    if (source.refusal) continue;
     const auto text = policy::formatted(source.name, source.text);
     if (!text) {
       tool.say(text.error().message);
@@ -62,10 +72,10 @@ void add_policy_fmt(CLI::App& policy, CommandLine& line) {
        .summary = "Gives policy files one layout; comments and the order of keys stay",
        .examples = {"policy fmt agent.yaml", "policy fmt -w /etc/enforcer/policies",
                     "policy fmt --check policies/*.yaml"},
-       .more =
-           "Prints the text unless -w or --check is given. A file whose meaning would not survive is left alone.\n"
-           "Exit code 3: there is such a file, or with --check one that is not in the layout; its name is printed."});
-  verb.add_option("FILE", options->files, "Files or folders; - is standard input, but for -w")->required();
+       .more = "Prints the text unless -w or --check is given. A file whose meaning would not survive is left alone.\n"
+               "Exit code 3: there is such a file, or with --check one that is not in the layout; its name is printed.",
+       .prints = VerbText::Prints::kText});
+  add_policy_files(verb, options->files, Files::kNeeded, "Files or folders; - is standard input, but for -w");
   CLI::Option* write = verb.add_flag("-w,--write", options->write, "Rewrite the files");
   verb.add_flag("--check", options->check, "Print the names of files that are not in the layout")->excludes(write);
   when_chosen(verb, line, options, format_files);

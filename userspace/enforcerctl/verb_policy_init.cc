@@ -2,11 +2,11 @@
 #include <fmt/format.h>
 
 #include <filesystem>
-#include <map>
 
 #include "base/files.h"
 #include "enforcerctl/command_line.h"
 #include "enforcerctl/first_policy.h"
+#include "enforcerctl/option_values.h"
 #include "policy/schema.h"
 
 namespace enforcer::ctl {
@@ -55,12 +55,12 @@ ExitCode init_policy(Tool& tool, const InitOptions& options) {
   const auto presets = presets_in(*folder);
   if (!presets) return tool.report(presets.error());
   auto first = first_policy(options.start, *presets, wanted, machine_places(options.machine_root));
-  if (!first) return tool.report(first.error());
+  if (!first) return tool.usage(first.error());
   for (const std::string& warning : first->warnings) tool.say(fmt::format("warning: {}", warning));
   first->draft.name = options.name;
   first->draft.labels = *labels;
   const auto text = draft_text(first->draft);
-  if (!text) return tool.report(text.error());
+  if (!text) return tool.usage(text.error());
   return write_first_policy(tool, options.file, *text);
 }
 
@@ -79,12 +79,11 @@ void add_policy_init(CLI::App& policy, CommandLine& line) {
            "locked opens nothing but the presets that are named. balanced opens reading from GitHub, APIs of models\n"
            "and the registries of apt, npm, pip, cargo and docker that this machine is configured with, and holds\n"
            "deletions at GitHub and AWS until people decide. Where nothing is configured, nothing is guessed.\n"
-           "Passwords and tokens in those files are not copied; the policy says where a Credential is wanted."});
-  static const std::map<std::string, Start> kStarts{{"locked", Start::kLocked}, {"balanced", Start::kBalanced}};
-  verb.add_option("--start", options->start, "What it opens: locked or balanced")
-      ->required()
-      ->transform(CLI::CheckedTransformer(kStarts).description("{balanced,locked}"))
-      ->type_name("START");
+           "Passwords and tokens in those files are not copied; the policy says where a Credential is wanted.",
+       .prints = VerbText::Prints::kText});
+  add_choice<Start>(verb, "--start", options->start, {{"balanced", Start::kBalanced}, {"locked", Start::kLocked}},
+                    "What it opens: locked or balanced", "START")
+      .required();
   verb.add_option("--name", options->name, "Of the policy (first)")->type_name("NAME");
   add_repeatable(verb, "-l,--label", options->labels, "Guests that it is for (role=agent)", "KEY=VALUE");
   add_repeatable(verb, "--preset", options->presets,

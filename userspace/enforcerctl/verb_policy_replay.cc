@@ -28,8 +28,7 @@ void print_replay(const Tool& tool, const DecisionChanges& changes) {
 
 ExitCode replay_log(Tool& tool, const ReplayOptions& options) {
   const auto sources = read_policy_files(options.policy);
-  if (!sources) return tool.report(sources.error());
-  const policy::LoadOutcome loaded = policy::load(*sources, 1);
+  const policy::LoadOutcome loaded = policy::load(sources, 1);
   for (const auto& diagnostic : loaded.diagnostics) tool.say(diagnostic.to_string());
   if (loaded.snapshot == nullptr) {
     tool.say("the policies do not load, so they decide nothing");

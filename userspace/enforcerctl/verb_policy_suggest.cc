@@ -48,7 +48,8 @@ void add_policy_suggest(CLI::App& policy, CommandLine& line) {
        .more = "For guests in audit mode ('mode: audit'), and for any others. What was denied stands in "
                "comments. Read it\n"
                "before you apply it: it knows what happened, not what should have. Exit code 3: lines of PATH are "
-               "no records."});
+               "no records.",
+       .prints = VerbText::Prints::kText});
   add_past_options(verb, options->past, "1d");
   verb.add_option("--name", options->name, "Of the policy (suggested)")->type_name("NAME");
   when_chosen(verb, line, options, suggest);

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "control/json_object.h"
 #include "enforcerctl/command_line.h"
+#include "enforcerctl/option_values.h"
 #include "enforcerctl/policy_files.h"
 #include "enforcerctl/test_report.h"
 
@@ -39,8 +40,10 @@ void print_tests(const Tool& tool, const policy::TestOutcome& outcome, Coverage 
 
 void print_outcome(const Tool& tool, const policy::TestOutcome& outcome, Coverage coverage) {
   switch (tool.common.output) {
-    case Output::kJson:
     case Output::kJsonLines:
+      for (const auto& item : test_items(outcome)) tool.print_json(control::dump(item));
+      break;
+    case Output::kJson:
     case Output::kYaml:
       tool.print_json(control::dump(test_json(outcome, coverage)));
       break;
@@ -60,8 +63,7 @@ void print_outcome(const Tool& tool, const policy::TestOutcome& outcome, Coverag
 
 ExitCode test_policies(Tool& tool, const PolicyTestOptions& options) {
   const auto sources = read_policy_files(options.files);
-  if (!sources) return tool.report(sources.error());
-  const policy::TestOutcome outcome = policy::ask_tests(*sources);
+  const policy::TestOutcome outcome = policy::ask_tests(sources);
   for (const auto& diagnostic : outcome.diagnostics) tool.say(diagnostic.to_string());
   print_outcome(tool, outcome, options.coverage ? Coverage::kTell : Coverage::kLeaveOut);
   if (!outcome.asked) {
@@ -89,7 +91,7 @@ void add_policy_test(CLI::App& policy, CommandLine& line) {
        .more = "Give all files that are to be in force together. -o junit and -o tap are for continuous integration.\n"
                "Exit code 3: a test failed, the files do not load, or they have no object at all.",
        .forms = {Output::kJunit, Output::kTap}});
-  verb.add_option("FILE", options->files, "Files or folders; - is standard input")->required();
+  add_policy_files(verb, options->files, Files::kNeeded);
   verb.add_flag("--coverage", options->coverage, "Say which rules no test reaches");
   when_chosen(verb, line, options, test_policies);
 }

@@ -55,7 +55,7 @@ ExitCode show_preset(Tool& tool, const PresetShowOptions& options) {
   const Preset& preset = **found;
   const PresetValues values = with_examples(preset, *given);
   const auto rules = rules_of(preset, values);
-  if (!rules) return tool.report(rules.error());
+  if (!rules) return tool.usage(rules.error());
   // What the loader would say about it, it says now.
   const auto draft =
       draft_text({.title = {}, .name = "shown", .labels = {{"role", "agent"}}, .parts = {{preset, values, {}}}});

@@ -20,7 +20,7 @@ ExitCode approve_review(Tool& tool, const ReviewApproveOptions& options) {
     return tool.usage("add -y: there is no terminal to ask at");
   }
   const auto review = find_review(tool, options.id);
-  if (!review) return tool.report(review.error());
+  if (!review) return tool.usage(review.error());
   // What has an end already is not asked about: the daemon refuses it, and records that somebody was too late.
   if (review->state == "pending") {
     const std::size_t width = tool.terminal().width();

@@ -14,7 +14,7 @@ struct ReviewRejectOptions {
 
 ExitCode reject_review(Tool& tool, const ReviewRejectOptions& options) {
   const auto review = find_review(tool, options.id);
-  if (!review) return tool.report(review.error());
+  if (!review) return tool.usage(review.error());
   const auto body = send_verdict(tool, control::ReviewDecision::Say::kReject, *review, options.comment);
   if (!body) return tool.report(body.error());
   if (tool.json()) {

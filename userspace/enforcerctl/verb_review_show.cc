@@ -14,7 +14,7 @@ struct ReviewShowOptions {
 
 ExitCode show_review(Tool& tool, const ReviewShowOptions& options) {
   const auto review = find_review(tool, options.id);
-  if (!review) return tool.report(review.error());
+  if (!review) return tool.usage(review.error());
   if (tool.json()) {
     const auto body = tool.ask("GET", "/v1/reviews/" + percent_encode(review->id));
     if (!body) return tool.report(body.error());

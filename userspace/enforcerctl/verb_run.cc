@@ -134,7 +134,7 @@ int apply_policies(const Tool& tool, const std::vector<std::string>& files) {
   const auto loaded = load_policies(tool, "/v1/policies", *body);
   if (!loaded) return own_failure(tool, loaded.error());
   for (const auto& problem : loaded->answer.problems) tool.say(problem.text);
-  return loaded->answer.loaded ? 0 : own_failure(tool, {Errc::kInvalid, "the policies do not load"});
+  return loaded->answer.loaded ? 0 : own_failure(tool, {Errc::kNotLoaded, "the policies do not load"});
 }
 
 int run(Tool& tool, const RunOptions& options) {

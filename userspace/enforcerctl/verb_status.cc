@@ -105,10 +105,12 @@ void add_status(CLI::App& root, CommandLine& line) {
   CLI::App& verb = add_verb(root, line,
                             {.name = "status",
                              .summary = "Shows whether the daemon is running and well",
-                             .examples = {"status", "status --wait 30s", "status -o json"},
+                             .examples = {"status", "status --wait", "status --wait 2m", "status -o json"},
                              .more = "Exit code 3: the daemon is not running."});
-  verb.add_option("--wait", options->wait, "Wait until guests can be made, at most so long (30s, 2m)")
-      ->type_name("DURATION");
+  verb.add_option("--wait", options->wait, "Wait until guests can be made, at most so long (30s)")
+      ->type_name("DURATION")
+      ->expected(0, 1)
+      ->default_str("30s");
   when_chosen(verb, line, options, status);
 }
 

@@ -25,6 +25,8 @@ struct VerbText {
   std::vector<std::string> examples;  ///< command lines without "enforcerctl"
   std::string more;                   ///< a paragraph, or empty
   std::vector<Output> forms = {};     ///< of -o, besides table, json, jsonl and yaml
+  /// kText: what it prints is a text that somebody else reads, and -o cannot mean anything.
+  enum class Prints { kData, kText } prints = Prints::kData;
 };
 
 struct CommandLine {
@@ -39,6 +41,7 @@ void add_top(CLI::App& root, CommandLine& line);
 void add_support_bundle(CLI::App& root, CommandLine& line);
 void add_completion(CLI::App& root, CommandLine& line);
 void add_version(CLI::App& root, CommandLine& line);
+void add_help(CLI::App& root, CommandLine& line);
 void add_policy(CLI::App& root, CommandLine& line);
 void add_policy_check(CLI::App& policy, CommandLine& line);
 void add_policy_test(CLI::App& policy, CommandLine& line);

@@ -75,7 +75,7 @@ Result<std::vector<policy::SourceText>> PolicyStore::configured() const {
 
 Result<std::vector<policy::SourceText>> PolicyStore::stored() const {
   TRY_VOID(make_folders(store_dir_));
-  auto sources = TRY(policy::read_sources({store_dir_}));
+  auto sources = policy::read_sources({store_dir_});
   for (policy::SourceText& source : sources) source.origin = policy::SourceOrigin::kApplied;
   return sources;
 }

@@ -112,6 +112,8 @@ class Writer {
     } else if (fits("1", shape.pattern)) {
       types.push_back("integer");
     }
+    // Unquoted, these two are no texts to a YAML reader, and texts to the loader like all others.
+    if (fits("true", shape.pattern) || fits("false", shape.pattern)) types.push_back("boolean");
     json schema = {{"type", types.size() == 1 ? json("string") : std::move(types)}};
     if (!shape.pattern.empty()) schema["pattern"] = shape.pattern;
     return or_words(std::move(schema), shape);
@@ -139,7 +141,12 @@ class Writer {
   json list(const Shape& shape) {
     json schema = {{"type", "array"}};
     if (shape.least > 0) schema["minItems"] = shape.least;
-    schema["items"] = of(*shape.item);
+    if (shape.other == nullptr) {
+      schema["items"] = of(*shape.item);
+    } else {
+      schema["items"] = json::array({of(*shape.other)});
+      schema["additionalItems"] = of(*shape.item);
+    }
     return schema;
   }
 

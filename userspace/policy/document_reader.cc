@@ -238,7 +238,7 @@ void read_policy(const YamlNode& spec, PolicyDocument& document, Reader& reader)
   check_rule_names(document, reader);
   if (!document.guardrail() && document.guests.empty()) {
     reader.report(document.place, Code::kSelectsNothing, fmt::format("policy '{}' selects no guest", document.name),
-                  "name them: guests: {matchLabels: {role: …}}");
+                  "name them: guests: {matchLabels: {role: ...}}");
   }
 }
 

@@ -105,7 +105,7 @@ void add_git_call(Facts& facts, std::optional<std::vector<GitCall::Update>> upda
 
 Result<GitQuestion> git_question(std::string_view text) {
   const auto not_one = [&] {
-    return fail(Errc::kInvalid, fmt::format("'{}' is not 'fetch HOST/OWNER/NAME' or 'push HOST/OWNER/NAME REF…'",
+    return fail(Errc::kInvalid, fmt::format("'{}' is not 'fetch HOST/OWNER/NAME' or 'push HOST/OWNER/NAME REF...'",
                                             escape_untrusted(text, 128)));
   };
   std::string_view rest = text;

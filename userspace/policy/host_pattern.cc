@@ -90,7 +90,7 @@ std::expected<HostPattern, TargetProblem> HostPattern::parse(std::string_view te
     const auto name = HostName::parse(plain);
     if (!name) {
       const bool unicode = std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
-      return problem(Code::kBadHost, name.error().message, unicode ? "write the A-label form: xn--…" : "");
+      return problem(Code::kBadHost, name.error().message, unicode ? "write the A-label form: xn--..." : "");
     }
     if (canonical.ends_with('.')) canonical.pop_back();
     for (char& c : canonical) c = ascii::lower(c);

@@ -26,6 +26,10 @@ struct Objects {
 Objects read_objects(std::span<const SourceText> sources, Diagnostics& problems) {
   Objects objects;
   for (const SourceText& source : sources) {
+    if (source.refusal) {
+      problems.report(source.name, {}, source.refusal->code, source.refusal->message);
+      continue;
+    }
     Reader reader(source.name, problems);
     const std::size_t errors_before_reading = problems.errors();
     const std::vector<YamlNode> nodes = read_yaml(source.name, source.text, problems);
@@ -78,6 +82,9 @@ void check_object_names(const Objects& objects, Diagnostics& out) {
 
 Objects checked_objects(std::span<const SourceText> sources, Completeness completeness, Diagnostics& problems) {
   Objects objects = read_objects(sources, problems);
+  // What an object names may stand in a file that could not be read.
+  if (std::ranges::any_of(sources, [](const SourceText& source) { return source.refusal.has_value(); }))
+    completeness = Completeness::kPart;
   check_object_names(objects, problems);
   for (const auto& document : objects.documents) {
     Reader reader(document->file, problems);
@@ -121,6 +128,14 @@ LoadOutcome load(std::span<const SourceText> sources, std::uint64_t generation, 
     for (Diagnostic& told : outcome.diagnostics) told.severity = Severity::kWarning;
   }
   return outcome;
+}
+
+std::vector<Diagnostic> refusals_of(std::span<const SourceText> sources) {
+  Diagnostics problems;
+  for (const SourceText& source : sources) {
+    if (source.refusal) problems.report(source.name, {}, source.refusal->code, source.refusal->message);
+  }
+  return problems.take();
 }
 
 TestOutcome ask_tests(std::span<const SourceText> sources) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -21,11 +22,22 @@ enum class SourceOrigin {
   kApplied,     ///< the daemon, which must not be able to name programs that run for it
 };
 
+/// Why a source has no text.
+struct Refusal {
+  Code code;
+  std::string message;
+};
+
 struct SourceText {
   std::string name;  ///< what diagnostics and records call it: the path
   std::string text;
   SourceOrigin origin = SourceOrigin::kConfigured;
+  /// Set: it could not be read. It is a problem among those of the others, which are looked at all the same.
+  std::optional<Refusal> refusal{};
 };
+
+/// An error for each source that could not be read; empty: all were.
+[[nodiscard]] std::vector<Diagnostic> refusals_of(std::span<const SourceText> sources);
 
 /// How much the sources are.
 enum class Completeness {
@@ -44,7 +56,8 @@ struct LoadOutcome {
   std::vector<Diagnostic> diagnostics;       ///< errors and warnings, sorted by place
 };
 
-/// Reads, checks and compiles all sources together. Pure; the order of sources, documents and rules never matters.
+/// Reads, checks and compiles all sources together. Pure; the order of sources, documents and rules never matters. With
+/// one that could not be read the rest is only a part.
 [[nodiscard]] LoadOutcome load(std::span<const SourceText> sources, std::uint64_t generation,
                                Completeness completeness = Completeness::kWhole,
                                FailedTest failed_test = FailedTest::kRefuses);
@@ -67,13 +80,14 @@ struct TestOutcome {
 enum class SourceUse {
   kEnforce,  ///< by the daemon: files and their folder must belong to root or to this user and be writable by nobody
              ///< else
-  kInspect,  ///< by the tool, for the person who named them
+  kInspect,  ///< by the tool, for the person who named them: links are followed, and a pipe that was named is read to
+             ///< its end
 };
 
-/// Reads the files, and the *.yaml and *.yml of the folders (not below them, no dot files), sorted by path. Opened once
-/// and never through a symbolic link; only regular files of at most 1 MiB. The error names every path that could not be
-/// taken; a path that does not exist is kNotFound.
-[[nodiscard]] Result<std::vector<SourceText>> read_sources(const std::vector<std::string>& files_or_folders,
-                                                           SourceUse use = SourceUse::kEnforce);
+/// Reads the files, and the *.yaml and *.yml of the folders (not below them, no dot files), sorted by path. Opened
+/// once; only regular files of at most 1 MiB, and to enforce them never through a symbolic link. What could not be
+/// taken is among the sources, with its refusal.
+[[nodiscard]] std::vector<SourceText> read_sources(const std::vector<std::string>& files_or_folders,
+                                                   SourceUse use = SourceUse::kEnforce);
 
 }  // namespace enforcer::policy

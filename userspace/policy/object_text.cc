@@ -51,6 +51,7 @@ std::string text_at(const YamlNode& map, std::string_view key) {
 Result<std::vector<ObjectText>> split_objects(std::span<const SourceText> sources) {
   std::vector<ObjectText> objects;
   for (const SourceText& source : sources) {
+    if (source.refusal) return fail(Errc::kInvalid, refusals_of({&source, 1}).front().to_string());
     for (Piece& piece : pieces_of(source.text)) {
       Diagnostics problems;
       const auto documents = read_yaml(source.name, piece.text, problems);

@@ -248,14 +248,12 @@ void read_rules(const YamlNode& node, RuleList list, PolicyDocument& document, R
       rule.info.review.emplace();
       append_written(rule.info.review->text, item);
     }
-    bool complete = read_object<Rule>(item, what, rule_table(list), rule, reader);
+    const bool complete = read_object<Rule>(item, what, rule_table(list), rule, reader);
     const PortDefault without_port = list == RuleList::kAllow ? PortDefault::kHttps : PortDefault::kEvery;
     for (const YamlMember& member : item.members) {
-      if (member.key != "to") continue;
-      const std::size_t before = reader.errors();
-      read_targets(member.value, "to", without_port, rule.to, reader);
-      complete = complete && reader.errors() == before;
+      if (member.key == "to") read_targets(member.value, "to", without_port, rule.to, reader);
     }
+    // What is wrong with one entry of `to` does not hide what is wrong with the others.
     if (complete) {
       check_credential_keys(item, rule, reader);
       check_rule(rule, reader);

@@ -11,13 +11,21 @@
 namespace enforcer::policy {
 namespace {
 
-std::string_view describe(YamlNode::Kind kind) {
-  switch (kind) {
+/// As people call it: every scalar is a text here, but nobody would say so of 5.
+bool is_number(std::string_view text) {
+  if (text.starts_with('-')) text.remove_prefix(1);
+  const auto point = std::min(text.find('.'), text.size());
+  const auto digits = [](std::string_view part) { return !part.empty() && std::ranges::all_of(part, ascii::is_digit); };
+  return digits(text.substr(0, point)) && (point == text.size() || digits(text.substr(point + 1)));
+}
+
+std::string_view describe(const YamlNode& node) {
+  switch (node.kind) {
     case YamlNode::Kind::kNothing:
     case YamlNode::Kind::kRefused:
       return "nothing";
     case YamlNode::Kind::kText:
-      return "text";
+      return is_number(node.text) ? "a number" : "text";
     case YamlNode::Kind::kList:
       return "a list";
     case YamlNode::Kind::kMap:
@@ -29,7 +37,7 @@ std::string_view describe(YamlNode::Kind kind) {
 void report_shape(const YamlNode& node, std::string_view what, std::string_view wanted, Reader& reader) {
   if (node.kind == YamlNode::Kind::kRefused) return;
   reader.report(node.place, Code::kWrongShape,
-                fmt::format("{} must be {}, but here is {}", what, wanted, describe(node.kind)));
+                fmt::format("{} must be {}, but here is {}", what, wanted, describe(node)));
 }
 
 bool is_name_character(char c) {

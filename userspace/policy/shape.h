@@ -32,15 +32,15 @@ struct Belongings {
 
 struct Shape {
   enum class Kind {
-    kText,      ///< which YAML readers may take for a number; never for true, false or null
-    kScalar,    ///< any text, true and false too
+    kText,      ///< which YAML readers may take for a number, or for true or false; never for null
+    kScalar,    ///< any text, without a pattern
     kTruth,     ///< true or false
     kNumber,    ///< `least` to `most`, or one of `words`
     kSize,      ///< octets, or one of `words`
     kDuration,  ///< "10s"
     kTime,      ///< RFC 3339, UTC
     kChoice,    ///< one of `words`
-    kList,      ///< of `item`, at least `least` of them
+    kList,      ///< of `item`, at least `least` of them; the first is `other`, where that is set
     kMapping,   ///< keys of the author's own that fit `pattern`, at least `least`; values are `item`
     kObject,    ///< keys of `fields`; without a table any keys
     kOneKey,    ///< exactly one key of `fields`
@@ -121,6 +121,10 @@ constexpr Shape list(const Shape& item, std::string_view called) {
 /// A list that must not be empty.
 constexpr Shape some(const Shape& item, std::string_view called) {
   return {.kind = Shape::Kind::kList, .called = called, .least = 1, .item = &item};
+}
+/// The same, of which the first item must be more than the others.
+constexpr Shape some(const Shape& first, const Shape& item, std::string_view called) {
+  return {.kind = Shape::Kind::kList, .called = called, .least = 1, .item = &item, .other = &first};
 }
 constexpr Shape mapping(const Shape& value, std::string_view called, std::string_view key_pattern = {}) {
   return {.kind = Shape::Kind::kMapping, .called = called, .pattern = key_pattern, .item = &value};

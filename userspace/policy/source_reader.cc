@@ -200,7 +200,7 @@ constexpr Field<SourceDraft> kSourceFields[] = {
      "What the service manager gives enforcerd: `LoadCredential=NAME:…`.", read_unit_credential},
     {"env", Need::kOptional, shape::text("name of an environment variable", "^[A-Za-z0-9_]{1,128}$"),
      "A variable of enforcerd's environment; warns.", read_env},
-    {"exec", Need::kOptional, shape::some(kArgument, "program and arguments"),
+    {"exec", Need::kOptional, shape::some(shape::kPath, kArgument, "program and arguments"),
      "What the program writes to standard output. It has an absolute path and runs without a shell; in configured "
      "files "
      "only.",

@@ -154,7 +154,8 @@ constexpr Field<Draft> kTestFields[] = {
        draft.aws = read_text(n, "aws", r);
      }},
     {"git", Need::kOptional,
-     shape::text("fetch or push HOST/OWNER/NAME REF…", "^(fetch|push) ").like("push github.com/acme/w refs/heads/main"),
+     shape::text("fetch or push HOST/OWNER/NAME REF...", "^(fetch|push) ")
+         .like("push github.com/acme/w refs/heads/main"),
      "Asks about a fetch, or about a push that updates these refs; `+` before a ref forces it.",
      [](const YamlNode& n, Draft& draft, Reader& r) {
        ask(draft, n.place);

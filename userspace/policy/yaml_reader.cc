@@ -51,7 +51,7 @@ class TreeBuilder final : public YAML::EventHandler {
     add(make_node(YamlNode::Kind::kNothing, mark));
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
-    report(mark, Code::kIndirection, "an alias ('*…')", "write it out");
+    report(mark, Code::kIndirection, "an alias ('*...')", "write it out");
     add(make_node(YamlNode::Kind::kRefused, mark));
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -92,9 +92,9 @@ class TreeBuilder final : public YAML::EventHandler {
   void refuse_properties(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
     const std::string_view here = text_at(mark);
     if (here.starts_with('&') || anchor != YAML::NullAnchor) {
-      report(mark, Code::kIndirection, "an anchor ('&…')", "leave it out");
+      report(mark, Code::kIndirection, "an anchor ('&...')", "leave it out");
     } else if (here.starts_with('!') || (!tag.empty() && tag != "?" && tag != "!")) {
-      report(mark, Code::kIndirection, "a tag ('!…')", "leave it out");
+      report(mark, Code::kIndirection, "a tag ('!...')", "leave it out");
     }
   }
 
@@ -168,7 +168,7 @@ std::vector<YamlNode> read_yaml(std::string_view file, std::string_view text, Di
     // yaml-cpp looks an alias up itself and stumbles over one without its anchor.
     const auto at = static_cast<std::size_t>(std::max(0, problem.mark.pos));
     if (at < text.size() && text[at] == '*') {
-      out.report(file, place_of(problem.mark), Code::kIndirection, "an alias ('*…')",
+      out.report(file, place_of(problem.mark), Code::kIndirection, "an alias ('*...')",
                  "write it out, or put it in quotes");
     } else {
       out.report(file, place_of(problem.mark), Code::kSyntax, problem.msg);

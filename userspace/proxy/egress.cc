@@ -30,7 +30,7 @@ std::string egress_credential_problem(const config::EgressProxy& proxy, const po
   if (proxy.credential.empty()) return {};
   if (credential == nullptr) return fmt::format("there is no Credential '{}'", proxy.credential);
   if (login_binding(proxy, *credential) != nullptr) return {};
-  return fmt::format("Credential '{}' is not bound to it: 'inject' wants {{to: [\"{}\"], as: basic, username: …}}",
+  return fmt::format("Credential '{}' is not bound to it: 'inject' wants {{to: [\"{}\"], as: basic, username: ...}}",
                      proxy.credential, proxy.place());
 }
 

@@ -24,6 +24,74 @@ TEST_CASE("unknown_verbs_are_usage_errors_with_a_guess") {
   CHECK(said({}).contains("'enforcerctl' needs a verb"));
   CHECK(said({"guest"}).contains("'enforcerctl guest' needs a verb"));
   CHECK(said({"\x1b[31m"}).contains("\\x1b[31m"));
+  // Help for what does not exist is none.
+  CHECK(said({"foo", "--help"}).contains("unknown verb 'foo'\n"));
+  CHECK(said({"policy", "chek", "--help"}).contains("unknown verb 'chek'; did you mean 'enforcerctl policy check'?"));
+  CHECK(said({"help", "policy", "chek"}).contains("did you mean 'enforcerctl policy check'?"));
+  CHECK(said({"--ouput", "json", "status"}).contains("unknown option '--ouput'; did you mean '--output'?"));
+  CHECK(said({"--ouput", "json", "--help"}).contains("unknown option '--ouput'"));
+  CHECK(said({"guest", "--ouput=json", "list"}).contains("unknown option '--ouput'"));
+}
+
+TEST_CASE("help_and_version_are_found_wherever_they_are_looked_for") {
+  CHECK(run({"help"}).out == run({"--help"}).out);
+  CHECK(run({"help", "policy", "check"}).out == run({"policy", "check", "--help"}).out);
+  CHECK(run({"help", "policy"}).status == 0);
+  const Ran version = run({"--version"});
+  CHECK(version.status == 0);
+  CHECK(version.out == "enforcerctl " + std::string(tool_version()) + "\n");
+  CHECK(run({"policy", "explain", "--help"}).out.contains("Usage: enforcerctl policy explain [OPTIONS] TARGET...\n"));
+  CHECK(run({"policy", "explain", "a b c"}).status == 2);
+}
+
+TEST_CASE("a_wrong_value_is_told_with_the_values_there_are") {
+  const auto said = [](const std::vector<std::string>& arguments) {
+    const Ran ran = run(arguments);
+    CHECK(ran.status == 2);
+    CHECK(ran.out.empty());
+    for (const char* foreign : {"FAILED", "->", "Check "}) CHECK_FALSE(ran.err.contains(foreign));
+    return ran.err;
+  };
+  CHECK(said({"status", "-o", "foo"}).contains("'foo' is none of json, jsonl, table, yaml\n"));
+  CHECK(said({"status", "-o", "jsn"}).contains("'jsn' is none of json, jsonl, table, yaml; did you mean 'json'?\n"));
+  CHECK(said({"guest", "list", "-o", "wid"}).contains("did you mean 'wide'?"));
+  CHECK(said({"status", "-o", "2"}).contains("'2' is none of"));
+  CHECK(said({"policy", "init", "--start", "lockd"})
+            .contains("'lockd' is none of balanced, locked; did you mean 'locked'?"));
+  CHECK(said({"policy", "init", "--start", "0"}).contains("'0' is none of"));
+  CHECK(said({"completion", "bsh"}).contains("'bsh' is none of bash, zsh, fish; did you mean 'bash'?"));
+  CHECK(
+      said({"log", "--decision", "allow,dny"}).contains("'dny' is none of allow, review, deny; did you mean 'deny'?"));
+  CHECK(said({"log", "--rule", "code"}).contains("'code' is no rule: give POLICY/RULE"));
+  CHECK(said({"status", "--instance", "../../x"})
+            .contains("'../../x' cannot be the name of an instance; use 1-20 of a-z, 0-9 and '-'"));
+  CHECK(said({"explain", "ftp://github.com"}).contains("'ftp://' is not https://, http://, wss:// or ws://"));
+  // Taken, as other tools take it.
+  CHECK(run({"version", "-o=json", "--socket", "/nonexistent/s"}).out.starts_with("{"));
+  CHECK(run({"version", "-ojson", "--socket", "/nonexistent/s"}).out.starts_with("{"));
+  CHECK(run({"version", "--output=json", "--socket", "/nonexistent/s"}).out.starts_with("{"));
+  CHECK(run({"log", "--decision", "allow,deny", "--socket", "/nonexistent/s"}).status == 1);
+}
+
+TEST_CASE("a_verb_that_prints_a_text_has_no_other_form") {
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+           {"completion", "bash"}, {"policy", "init", "--start", "locked"}, {"policy", "fmt", "x.yaml"}, {"help"}}) {
+    CAPTURE(words.front());
+    auto with = words;
+    with.insert(with.end(), {"-o", "json"});
+    const Ran ran = run(with);
+    CHECK(ran.status == 2);
+    CHECK(ran.out.empty());
+    CHECK(ran.err.contains("prints a text, which has one form: leave -o out"));
+  }
+  CHECK(run({"completion", "bash"}).status == 0);
+}
+
+TEST_CASE("status_waits_without_being_told_how_long") {
+  CHECK(run({"status", "--help"}).out.contains("at most so long (30s)"));
+  // Not a value: what follows is an option.
+  CHECK(run({"status", "--wait", "-o", "nope"}).err.contains("'nope' is none of"));
+  CHECK(run({"status", "--wait", "0s", "--socket", "/nonexistent/s"}).status == 6);
 }
 
 TEST_CASE("a_form_that_the_verb_does_not_have_is_a_usage_error") {
@@ -82,12 +150,38 @@ TEST_CASE("wrong_options_are_usage_errors") {
            {"log", "--since", "yesterday"},
            {"log", "--last", "0"},
            {"run"},
+           {"log", "--decision", "allow,nope"},
+           {"log", "--layer", "l5"},
+           {"log", "--type", "review"},
+           {"log", "--rule", "code"},
+           {"log", "--host", ""},
+           {"log", "--guest", "NOT_A_NAME"},
+           {"policy", "replay", "--policy", "x.yaml", "--since", "yesterday"},
+           {"policy", "suggest", "--guest", "NOT_A_NAME"},
+           {"status", "--instance", ""},
+           {"status", "--instance", "../../x"},
+           {"status", "--instance", "-x"},
+           {"--instance", "../../x", "status"},
+           {"status", "--socket", ""},
+           {"status", "--config", ""},
+           {"review", "show", "abcde", "--socket", "/nonexistent/s"},
+           {"review", "approve", "abcde", "-y", "--socket", "/nonexistent/s"},
+           {"review", "reject", "abcde", "--socket", "/nonexistent/s"},
+           {"preset", "show", "npm", "--set", "bogus=1", "--root", ENFORCER_SOURCE_DIR "/policies/presets"},
+           {"policy", "init", "--start", "locked", "--preset", "git-github", "--root",
+            ENFORCER_SOURCE_DIR "/policies/presets"},
+           {"policy", "init", "--start", "locked", "--preset", "git-github:bogus=1", "--root",
+            ENFORCER_SOURCE_DIR "/policies/presets"},
+           {"policy", "init", "--start", "locked", "--preset", "git-github:repos"},
+           {"image", "build", "nope"},
+           {"explain", "ftp://github.com"},
        }) {
     CAPTURE(arguments.back());
     const Ran ran = run(arguments);
     CHECK(ran.status == 2);
     CHECK(ran.out.empty());
     CHECK_FALSE(ran.err.empty());
+    CHECK_FALSE(ran.err.contains("is enforcerd running?"));
   }
 }
 
@@ -112,6 +206,8 @@ TEST_CASE("every_documented_verb_is_there") {
                            "policy fmt",
                            "policy suggest",
                            "policy replay",
+                           "policy explain",
+                           "help",
                            "guest list",
                            "guest get",
                            "guest create",

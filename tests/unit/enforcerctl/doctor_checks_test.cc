@@ -88,7 +88,10 @@ TEST_CASE("doctor_knows_a_bpffs_and_a_kvm_from_others") {
 
 TEST_CASE("doctor_looks_for_images_and_workspaces") {
   const TemporaryFolder folder;
-  CHECK(verdict_of(check_images({folder.file("none")})) == Verdict::kWarn);
+  const Check none = check_images({folder.file("none")});
+  CHECK(verdict_of(none) == Verdict::kWarn);
+  CHECK(none.found == "no folder: " + folder.file("none"));
+  CHECK_FALSE(none.advice.contains("as root"));  // nobody could read what is not there
   const std::string root = folder.file("images");
   std::filesystem::create_directories(root + "/half");
   std::filesystem::create_directories(root + "/mini");

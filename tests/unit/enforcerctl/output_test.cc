@@ -123,4 +123,5 @@ TEST_CASE("exit_codes_are_an_interface") {
   CHECK(static_cast<int>(exit_code_of(Errc::kNotFound)) == 5);
   CHECK(static_cast<int>(exit_code_of(Errc::kTimeout)) == 6);
   CHECK(static_cast<int>(exit_code_of(Errc::kConflict)) == 7);
+  CHECK(static_cast<int>(exit_code_of(Errc::kNotLoaded)) == 3);
 }

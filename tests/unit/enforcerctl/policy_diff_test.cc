@@ -160,7 +160,7 @@ TEST_CASE("policy_diff_says_why_the_configuration_does_not_load") {
   daemon.locked()->texts = {{5, {}}};
   const std::string config = daemon.folder.write("enforcer.yaml", "wrokers: 2\n");
   const Ran ran = run_with(daemon, {"policy", "diff", "--config", config});
-  CHECK(ran.status == 1);
+  CHECK(ran.status == 3);
   CHECK(ran.err.contains("the configuration does not load (with FILE it is not needed)\n"));
   CHECK(ran.err.contains("enforcer.yaml:1:1: error"));
 }
@@ -202,5 +202,5 @@ TEST_CASE("policy_diff_against_what_is_in_force_keeps_what_is_not_named") {
   CHECK_FALSE(ran.out.contains("Policy/other"));
   CHECK(ran.err.contains("0 decisions asked again"));
   // A word behind --against is a file, whatever it is.
-  CHECK(run_with(daemon, {"policy", "diff", file, "--against", "applied"}).status == 5);
+  CHECK(run_with(daemon, {"policy", "diff", file, "--against", "applied"}).status == 3);
 }

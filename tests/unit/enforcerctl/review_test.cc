@@ -120,7 +120,7 @@ TEST_CASE("a_review_is_named_by_its_id_or_an_ending_that_only_it_has") {
     CHECK(ran.out.contains("  review       " + id + "\n"));
   }
   const Ran brief = run_with(daemon, {"review", "show", id.substr(21)});
-  CHECK(brief.status == 1);
+  CHECK(brief.status == 2);
   CHECK(brief.err.contains("at least the last 6 characters"));
   CHECK(run_with(daemon, {"review", "show", "!!!!!!"}).status == 5);
   CHECK(run_with(daemon, {"review", "show", std::string(26, 'z')}).status == 5);

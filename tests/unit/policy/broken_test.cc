@@ -43,6 +43,16 @@ TEST_CASE("every_broken_file_is_refused_with_its_exact_messages") {
   }
 }
 
+TEST_CASE("messages_are_printed_as_they_are_written") {
+  // The tool escapes what is not printable ASCII, for it may be hostile; its own words must not be hit by that.
+  const auto plain = [](char c) { return c == '\n' || (c >= ' ' && c <= '~'); };
+  for (const std::string& name : broken_files()) {
+    CAPTURE(name);
+    CHECK(std::ranges::all_of(contents(kFolder + "/" + name + ".expected"), plain));
+  }
+  for (const CodeInfo& info : diagnostic_codes()) CHECK(std::ranges::all_of(info.text, plain));
+}
+
 TEST_CASE("every_code_is_provoked_by_a_broken_file") {
   std::string all;
   for (const std::string& name : broken_files()) all += contents(kFolder + "/" + name + ".expected");

@@ -16,8 +16,7 @@ std::shared_ptr<const Snapshot> load_examples(const std::vector<std::string>& na
   std::vector<std::string> paths;
   for (const std::string& name : names) paths.push_back(kExamples + name);
   const auto sources = read_sources(paths, SourceUse::kInspect);
-  REQUIRE_MESSAGE(sources, (sources ? "" : sources.error().message));
-  const LoadOutcome outcome = load(*sources, 1);
+  const LoadOutcome outcome = load(sources, 1);
   for (const Diagnostic& diagnostic : outcome.diagnostics) FAIL_CHECK(diagnostic.to_string());
   REQUIRE(outcome.snapshot);
   return outcome.snapshot;

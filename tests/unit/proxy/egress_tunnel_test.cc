@@ -228,7 +228,7 @@ TEST_CASE("a_credential_counts_for_the_proxy_that_it_is_bound_to_as_basic") {
   for (const auto& bad :
        {spec("proxy.test:3128", As::kBearer), spec("proxy.test", As::kBasic), spec("other.test:3128", As::kBasic)}) {
     CHECK(egress_credential_problem(proxy, &bad) ==
-          "Credential 'corp' is not bound to it: 'inject' wants {to: [\"proxy.test:3128\"], as: basic, username: …}");
+          "Credential 'corp' is not bound to it: 'inject' wants {to: [\"proxy.test:3128\"], as: basic, username: ...}");
   }
   CHECK(egress_credential_problem({.host = *HostName::parse("proxy.test"), .port = Port{3128}}, nullptr).empty());
 }
