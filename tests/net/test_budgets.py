@@ -46,6 +46,17 @@ def test_upload_through_interception_is_answered_429_at_the_budget():
         over_budget(lab, "http")
 
 
+def test_upload_whose_last_octets_are_too_many_is_no_request_at_the_origin():
+    """What is told to be denied was not done."""
+    with Lab(policy(f"mitm.test {RULE}", extra=LIMITED)) as lab:
+        lab.guest.trust_enforcer()
+        equal(upload(lab, "https://mitm.test/", FIRST).status, 200)
+        last = (1 << 20) - FIRST + 100  # less than a part of it too many
+        assert upload(lab, "https://mitm.test/", last).status in (0, 429)
+        lab.enforcer.wait_record(type="end", reason="limit_bytes")
+        equal([e["body_bytes"] for e in lab.world.events(event="request") if e["method"] == "PUT"], [FIRST])
+
+
 def test_downloads_do_not_count():
     with Lab(policy("ok.test", extra=LIMITED)) as lab:
         for _ in range(3):

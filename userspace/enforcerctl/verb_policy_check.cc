@@ -41,7 +41,7 @@ ExitCode check(Tool& tool, const CheckOptions& options) {
   const std::size_t read = sources.size() - policy::refusals_of(sources).size();
   tool.say(fmt::format("{} checked: {}, {}", count_of(read, "file"), count_of(errors, "error"),
                        count_of(warnings, "warning")));
-  const bool nothing = policy::has_no_object(*sources, outcome.diagnostics);
+  const bool nothing = policy::has_no_object(sources, outcome.diagnostics);
   return outcome.snapshot == nullptr || nothing ? ExitCode::kFindings : ExitCode::kOk;
 }
 

@@ -74,7 +74,7 @@ ExitCode test_policies(Tool& tool, const PolicyTestOptions& options) {
   tool.say(fmt::format("{}: {} passed, {} failed, {} skipped", count_of(outcome.tests.size(), "test"), counts.passed,
                        counts.failed, counts.skipped));
   if (options.coverage) tool.say(coverage_line(outcome));
-  const bool nothing = policy::has_no_object(*sources, outcome.diagnostics);
+  const bool nothing = policy::has_no_object(sources, outcome.diagnostics);
   return counts.failed == 0 && !nothing ? ExitCode::kOk : ExitCode::kFindings;
 }
 

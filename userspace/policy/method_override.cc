@@ -8,17 +8,18 @@
 namespace enforcer::policy {
 namespace {
 
-/// As comparable_parameter() has them. The first is what Symfony, Laravel, WordPress and Express read, the others what
-/// ASP.NET MVC reads beside the header fields of the same names.
-constexpr std::string_view kOverrides[] = {"-method", "x-http-method-override", "x-http-method", "x-method-override"};
+/// As comparable_parameter() has them. The first is what Symfony, Laravel, WordPress and Express read, the second
+/// Salesforce, the others ASP.NET MVC beside the header fields of the same names.
+constexpr std::string_view kOverrides[] = {"-method", "-httpmethod", "x-http-method-override", "x-http-method",
+                                           "x-method-override"};
 
 std::string method_of(std::string_view piece) {
   Parameter parameter;
   if (!next_parameter(piece, kLenientSeparators, parameter) || !parameter.well_formed) return {};
-  std::string_view value = parameter.value;
-  while (value.starts_with(' ')) value.remove_prefix(1);
-  while (value.ends_with(' ')) value.remove_suffix(1);
-  std::string method(value);
+  constexpr std::string_view kSpace = " \t\r\n\v\f";
+  std::string method = std::move(parameter.value);
+  method.erase(0, method.find_first_not_of(kSpace));
+  method.erase(method.find_last_not_of(kSpace) + 1);
   std::ranges::transform(method, method.begin(), ascii::upper);
   return method;
 }

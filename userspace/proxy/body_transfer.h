@@ -24,11 +24,12 @@ class BodyTransfer {
   /// Both outlive the transfer.
   BodyTransfer(BodySource& source, BodySink& sink) : source_(source), sink_(&sink) {}
 
-  /// Moves everything. `before` is told before each step (to move a deadline).
+  /// Moves everything. `before` is told before each step, and how many octets a kWriting will pass on (to move a
+  /// deadline, and to look at a limit before what exceeds it is gone).
   template <class Before>
   boost::asio::awaitable<End> run(Before before) {
     while (true) {
-      before(Step::kReading);
+      before(Step::kReading, 0);
       const BodyPart part = co_await source_.read_body();
       switch (part.kind) {
         case BodyPart::Kind::kMalformed:
@@ -40,7 +41,7 @@ class BodyTransfer {
         case BodyPart::Kind::kData:
           break;
       }
-      before(Step::kWriting);
+      before(Step::kWriting, sink_ != nullptr ? part.data.size() : 0);
       if (!co_await pass_on(part)) co_return End::kSinkBroken;
     }
   }

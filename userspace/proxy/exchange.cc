@@ -101,12 +101,13 @@ asio::awaitable<void> Exchange::send_request(const OutgoingRequest& request) {
 
 asio::awaitable<void> Exchange::send_body(const OutgoingRequest& request) {
   if (request.body) {
+    progressed(BodyTransfer::Step::kWriting, request.body->size());
     const bool sent = co_await origin_.write_body(*request.body, BodyPart::Next::kEnd) && co_await origin_.end_body({});
     sending_ = sent && sending_ == Sending::kUnderWay ? Sending::kSent : Sending::kFailed;
     progressed(BodyTransfer::Step::kReading);
     co_return;
   }
-  auto before = [this](BodyTransfer::Step step) { progressed(step); };
+  auto before = [this](BodyTransfer::Step step, std::size_t octets) { progressed(step, octets); };
   const auto end = co_await upload_.run(before);
   switch (end) {
     case BodyTransfer::End::kComplete:
@@ -195,7 +196,7 @@ asio::awaitable<void> Exchange::relay(const http::ResponseHead& head) {
   progressed(BodyTransfer::Step::kWriting);
   const auto read = sending_ == Sending::kSent ? RequestRead::kWhole : RequestRead::kNotWhole;
   if (!co_await guest_.send_head(head, read, origin_.next_part())) co_return broke(audit::Outcome::kGuestReset);
-  auto before = [this](BodyTransfer::Step step) { progressed(step); };
+  auto before = [this](BodyTransfer::Step step, std::size_t) { progressed(step); };
   const auto end = co_await download_.run(before);
   if (end != BodyTransfer::End::kMalformed && guest_has_all(head)) {
     if (!broken_) after_ = guest_.after_response();
@@ -239,7 +240,7 @@ asio::awaitable<void> Exchange::tunnel(const http::ResponseHead& head) {
 
 /// One direction of a tunnel. When it breaks, the other has nobody to speak to.
 asio::awaitable<void> Exchange::carry(BodyTransfer& transfer, audit::Outcome source_broke, audit::Outcome sink_broke) {
-  auto before = [this](BodyTransfer::Step step) { progressed(step); };
+  auto before = [this](BodyTransfer::Step step, std::size_t) { progressed(step); };
   const auto end = co_await transfer.run(before);
   if (end == BodyTransfer::End::kComplete) co_return;
   broke(end == BodyTransfer::End::kSinkBroken ? sink_broke : source_broke);
@@ -259,11 +260,12 @@ asio::awaitable<void> Exchange::answer_failure(const OutgoingRequest& request) {
   after_ = guest_.after_response();
 }
 
-/// False: the guest has sent as much as it may.
-bool Exchange::spend_upload() {
-  const std::uint64_t sent = bytes_up() - spent_;
-  spent_ += sent;
-  return sent == 0 || conversation_.decisions().guest().upload().spend(sent, Monotonic::now());
+/// False: the guest has sent as much as it may. With what is `coming`, because the last octets complete a request.
+bool Exchange::spend_upload(std::size_t coming) {
+  const std::uint64_t all = bytes_up() + coming;
+  if (all <= spent_) return true;
+  const std::uint64_t more = all - std::exchange(spent_, all);
+  return conversation_.decisions().guest().upload().spend(more, Monotonic::now());
 }
 
 /// The first thing that broke is what happened; what follows from it is not.
@@ -280,8 +282,8 @@ void Exchange::broke(audit::Outcome outcome, std::optional<policy::Reason> reaso
 
 /// One deadline for both directions: whoever moves last says for how long nothing may move. While there is no response
 /// yet, what the guest can still be told is that the origin was late.
-void Exchange::progressed(BodyTransfer::Step step) {
-  if (!spend_upload()) {
+void Exchange::progressed(BodyTransfer::Step step, std::size_t coming) {
+  if (!spend_upload(coming)) {
     broke(audit::Outcome::kDenied, policy::Reason::kLimitBytes);
     conversation_.interrupt_origin(Errc::kDenied);
   }

@@ -80,8 +80,8 @@ class Exchange {
   [[nodiscard]] bool to_be_repeated() const;
   [[nodiscard]] policy::Reason malformed() const;
   void broke(audit::Outcome outcome, std::optional<policy::Reason> reason = std::nullopt);
-  void progressed(BodyTransfer::Step step);
-  bool spend_upload();
+  void progressed(BodyTransfer::Step step, std::size_t coming = 0);
+  bool spend_upload(std::size_t coming = 0);
 
   Conversation& conversation_;
   GuestSide& guest_;
