@@ -20,7 +20,7 @@ void add_help(CLI::App& root, CommandLine& line) {
   auto options = std::make_shared<HelpOptions>();
   CLI::App& verb = add_verb(root, line,
                             {.name = "help",
-                             .summary = "Shows what a verb does, as --help behind it",
+                             .summary = "Shows what a verb does and which options it has",
                              .examples = {"help", "help policy check"},
                              .more = "",
                              .prints = VerbText::Prints::kText});
