@@ -17,7 +17,7 @@ from lib.processes import Process, wait_for
 PACKAGES = ("systemd-sysv udev dbus linux-image-cloud-amd64 iproute2 python3 curl openssl ca-certificates busybox-static kmod procps "
             "nginx-light dnsmasq-base").split()
 SIZE = 4 << 30
-BOOT_PATIENCE = 300  # seconds, a guard against hanging: it takes 15 s when nothing else runs
+BOOT_PATIENCE = 600  # seconds, a guard against hanging: it takes 15 s when nothing else runs
 
 # Answers {"script": ...} with {"status": ..., "output": ...}, a line each.
 AGENT = r'''
