@@ -94,6 +94,14 @@ class Formatter : public CLI::Formatter {
     return fmt::format("  {:<22}{}\n", verb->get_name(), summary);
   }
 
+  /// A set of many values is completed, not read.
+  std::string make_option_opts(const CLI::Option* option) const override {
+    const std::string all = CLI::Formatter::make_option_opts(option);
+    constexpr std::size_t kMost = 100;
+    const auto set = all.find(":{");
+    return all.size() <= kMost || set == std::string::npos ? all : all.substr(0, set);
+  }
+
   std::string make_option_usage(const CLI::Option* option) const override {
     const std::string name = make_option_name(option, true) + (option->get_expected_max() > 1 ? "..." : "");
     return option->get_required() ? name : "[" + name + "]";

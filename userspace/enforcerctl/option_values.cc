@@ -17,6 +17,7 @@ namespace enforcer::ctl {
 namespace {
 
 constexpr std::size_t kMostShown = 64;
+constexpr std::size_t kMostListed = 20;
 
 CLI::Validator word_list(std::vector<std::string_view> words, bool (*splits)(char)) {
   const std::string description = fmt::format("{{{}}}", fmt::join(words, ","));
@@ -45,8 +46,8 @@ CLI::Validator valid_if(bool (*is_valid)(std::string_view), std::string wrong) {
 
 std::string none_of(std::string_view value, std::span<const std::string_view> words) {
   const std::string hint = policy::did_you_mean(value, words);
-  return fmt::format("'{}' is none of {}{}", escape_untrusted(value, kMostShown), fmt::join(words, ", "),
-                     hint.empty() ? "" : "; " + hint);
+  const std::string all = words.size() <= kMostListed ? fmt::format("{}", fmt::join(words, ", ")) : "them";
+  return fmt::format("'{}' is none of {}{}", escape_untrusted(value, kMostShown), all, hint.empty() ? "" : "; " + hint);
 }
 
 CLI::Validator one_of(std::vector<std::string_view> words) {

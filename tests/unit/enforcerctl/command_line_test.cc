@@ -152,7 +152,7 @@ TEST_CASE("wrong_options_are_usage_errors") {
            {"run"},
            {"log", "--decision", "allow,nope"},
            {"log", "--layer", "l5"},
-           {"log", "--type", "review"},
+           {"log", "--type", "reviews"},
            {"log", "--rule", "code"},
            {"log", "--host", ""},
            {"log", "--guest", "NOT_A_NAME"},

@@ -140,7 +140,7 @@ TEST_CASE("a_missing_path_is_said_to_be_missing") {
 TEST_CASE("what_cannot_be_read_keeps_nothing_of_the_rest_from_being_looked_at") {
   const std::string policy =
       "apiVersion: enforcer.dev/v1\nkind: Policy\nmetadata: {name: p}\nspec:\n  guests: {names: [g]}\n"
-      "  allow: [{name: a, to: [a.test], credential: elsewhere}]\n  alow: []\n";
+      "  allow: [{name: a, to: [a.test], http: [{paths: [/x]}], credential: elsewhere}]\n  alow: []\n";
   const std::vector<SourceText> sources{{.name = "a.yaml", .text = policy},
                                         {.name = "b.yaml", .text = {}, .refusal = Refusal{Code::kUnreadable, "gone"}}};
   const auto outcome = load(sources, 1);
