@@ -1,6 +1,7 @@
 // Held requests in the API: their JSON, who may decide, and the stream of changes.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "control/json.h"
