@@ -60,7 +60,8 @@ Result<> require_roots_way(const std::string& path, std::optional<gid_t> sharing
     struct stat status{};
     if (!at.valid() || fstat(at.get(), &status) != 0) return fail_errno(seen.string());
     if (!only_root_changes(status, sharing)) {
-      return fail(Errc::kConflict, fmt::format("others than root can change {}, on the way to {}", seen.string(), path));
+      return fail(Errc::kConflict,
+                  fmt::format("others than root can change {}, on the way to {}", seen.string(), path));
     }
   }
   return {};

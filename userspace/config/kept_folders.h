@@ -29,9 +29,10 @@ struct KeptFolder {
 /// Outer ones first. `enforcerd`: the group that enforcerd runs with.
 [[nodiscard]] std::vector<KeptFolder> kept_folders(const Paths& paths, gid_t enforcerd);
 
-/// Whether nobody but root can make `path` another place: each folder from "/" to the one around it is no symbolic link,
-/// root's, and written by root alone, or by the group `sharing` too where entries of root's stay root's (the sticky bit).
-/// kConflict says which is not, or that the path is not absolute or has a ".."; kIo: one cannot be looked at.
+/// Whether nobody but root can make `path` another place: each folder from "/" to the one around it is no symbolic
+/// link, root's, and written by root alone, or by the group `sharing` too where entries of root's stay root's (the
+/// sticky bit). kConflict says which is not, or that the path is not absolute or has a ".."; kIo: one cannot be looked
+/// at.
 Result<> require_roots_way(const std::string& path, std::optional<gid_t> sharing);
 
 /// Makes the folder, or corrects its owner, group and mode. kConflict: something else is in its place.
