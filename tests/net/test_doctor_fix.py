@@ -1,5 +1,6 @@
 """`doctor --fix`: what a program can mend is mended and said, everything else stays with its advice, and without --fix nothing changes."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -52,18 +53,76 @@ def test_doctor_fix_mends_the_folders_of_the_daemons_and_says_each_step():
         equal([mended for mended in again["mended"] if mended["check"] == "folders"], [], "once more")
 
 
-def test_doctor_fix_gives_the_audit_folder_back_and_keeps_its_records():
-    with Lab(policy("ok.test")) as lab:
+@contextlib.contextmanager
+def lab_with_a_way_of_roots():
+    """Its audit folder is where root alone can change what leads there, unlike below /tmp."""
+    with Lab(policy("ok.test"), start=False) as lab:
+        around = f"/run/{lab.prefix}-audit"
+        shutil.rmtree(around, ignore_errors=True)
+        os.makedirs(around)
+        try:
+            lab.enforcer.audit_folder = f"{around}/audit"
+            lab.enforcer.audit_path = f"{around}/audit/audit.jsonl"
+            os.mkdir(lab.enforcer.audit_folder, 0o750)
+            os.chown(lab.enforcer.audit_folder, ENFORCERD_UID, ENFORCERD_UID)
+            lab.enforcer.config["audit"] = {"path": lab.enforcer.audit_path}
+            lab.enforcer.write_config()
+            lab.enforcer.start()
+            lab.attach("g1")
+            yield lab
+        finally:
+            shutil.rmtree(around, ignore_errors=True)
+
+
+def test_doctor_fix_closes_the_audit_folder_to_others_and_keeps_its_records():
+    with lab_with_a_way_of_roots() as lab:
         lab.guest.query("other.test")
         lab.enforcer.wait_record(host="other.test")
-        os.chown(lab.enforcer.audit_folder, 0, 0)
+        equal(doctor(lab)[0]["audit folder"]["verdict"], "ok", "the control")
+        os.chmod(lab.enforcer.audit_folder, 0o777)
         checks, _, _ = doctor(lab)
         equal((checks["audit folder"]["verdict"], checks["audit folder"]["fixable"]), ("warn", True))
-        equal(state(lab.enforcer.audit_folder)[0], 0, "without --fix")
+        equal(state(lab.enforcer.audit_folder)[2], 0o777, "without --fix")
         checks, _, done = doctor(lab, "--fix")
         equal(checks["audit folder"]["verdict"], "ok", done.stderr)
         equal(state(lab.enforcer.audit_folder), (ENFORCERD_UID, ENFORCERD_UID, 0o750))
         assert lab.enforcer.records(host="other.test"), "the records are gone"
+
+
+def test_doctor_fix_gives_nothing_away_on_the_word_of_a_daemon_and_nothing_of_roots():
+    with lab_with_a_way_of_roots() as lab:
+        os.chown(lab.enforcer.audit_path, 0, 0)
+        checks, _, _ = doctor(lab, "--fix")
+        equal((checks["audit folder"]["verdict"], checks["audit folder"]["fixable"]), ("warn", False), "a log of root's")
+        equal(state(lab.enforcer.audit_path)[0], 0)
+        os.chown(lab.enforcer.audit_path, ENFORCERD_UID, ENFORCERD_UID)
+        os.chown(lab.enforcer.audit_folder, 0, 0)
+        checks, _, _ = doctor(lab, "--fix")
+        equal((checks["audit folder"]["verdict"], checks["audit folder"]["fixable"]), ("warn", False), "a folder of root's")
+        equal(state(lab.enforcer.audit_folder)[0], 0)
+        # The daemon still says what the configuration had; what it has now is missing, and could be made.
+        elsewhere = f"/run/{lab.prefix}-audit/elsewhere"
+        lab.enforcer.write_config(audit={"path": f"{elsewhere}/audit.jsonl"})
+        checks, _, _ = doctor(lab, "--fix")
+        equal((checks["audit folder"]["verdict"], checks["audit folder"]["fixable"]), ("warn", False), "two paths")
+        assert f"enforcerd says {lab.enforcer.audit_path}" in checks["audit folder"]["found"], checks["audit folder"]
+        equal((state(elsewhere), state(lab.enforcer.audit_folder)[0]), (None, 0), "either folder")
+        lab.enforcer.enforcerd.stop()
+        os.chown(lab.enforcer.audit_folder, ENFORCERD_UID, ENFORCERD_UID)
+
+
+def test_doctor_fix_does_not_take_another_user_for_enforcerds():
+    with Lab(policy("ok.test")) as lab:
+        lab.enforcer.enforcerd.stop()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{lab.enforcer.run_dir}/enforcerd.sock")
+        os.chmod(lab.enforcer.state_dir, 0o777)
+        broken = state(lab.enforcer.state_dir)
+        checks, answer, _ = doctor(lab, "--fix")
+        equal((checks["folders"]["verdict"], checks["folders"]["fixable"]), ("warn", False), "nobody shows whose they are")
+        equal([mended for mended in answer["mended"] if mended["check"] in ("folders", "audit folder")], [])
+        equal(state(lab.enforcer.state_dir), broken)
+        os.chmod(lab.enforcer.state_dir, 0o1770)
 
 
 def test_doctor_fix_leaves_to_a_person_what_somebody_put_into_the_place_of_a_folder():

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,12 +22,18 @@ struct KeptFolder {
   /// What one that is there already may be.
   enum class Found {
     kAnybodys,  ///< root alone writes the folder around it: whoever it belongs to, it is corrected
-    kRoots,     ///< enforcerd may have put it there: only one of root's is taken
+    kOwners,    ///< somebody else may have put it there: only one that is `uid`'s already is taken
   } found = Found::kAnybodys;
 };
 
 /// Outer ones first. `enforcerd`: the group that enforcerd runs with.
 [[nodiscard]] std::vector<KeptFolder> kept_folders(const Paths& paths, gid_t enforcerd);
+
+/// Whether nobody but root can make `path` another place: each folder from "/" to the one around it is no symbolic
+/// link, root's, and written by root alone, or by the group `sharing` too where entries of root's stay root's (the
+/// sticky bit). kConflict says which is not, or that the path is not absolute or has a ".."; kIo: one cannot be looked
+/// at.
+Result<> require_roots_way(const std::string& path, std::optional<gid_t> sharing);
 
 /// Makes the folder, or corrects its owner, group and mode. kConflict: something else is in its place.
 Result<> make_or_correct(const KeptFolder& folder);

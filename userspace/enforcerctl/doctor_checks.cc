@@ -4,11 +4,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <linux/kvm.h>
-#include <linux/magic.h>
 #include <sys/ioctl.h>
 #include <sys/statvfs.h>
 #include <sys/timex.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -116,10 +114,7 @@ Check check_kernel(std::string_view release) {
 }
 
 Check check_bpffs(const std::string& mount_point) {
-  struct statfs filesystem{};
-  if (statfs(mount_point.c_str(), &filesystem) == 0 && filesystem.f_type == BPF_FS_MAGIC) {
-    return well("bpffs", "mounted at " + mount_point);
-  }
+  if (is_bpffs(mount_point)) return well("bpffs", "mounted at " + mount_point);
   Check check = warning("bpffs", "not mounted at " + mount_point,
                         "enforcer-hostd mounts it when it starts; if it cannot: mount -t bpf bpf " + mount_point);
   check.mends.push_back(

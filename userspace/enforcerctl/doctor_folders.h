@@ -19,15 +19,19 @@ struct Account {
 };
 
 /// Who enforcerd runs as: whoever made its control socket, where only root and enforcerd can have made it; else the
-/// user `fallback` of this host. None: neither is there. Never root.
+/// user `fallback` of this host, unless this instance has folders and they are another group's. None: neither is there.
+/// Never root.
 [[nodiscard]] std::optional<Account> account_of_enforcerd(const config::Paths& paths,
                                                           const char* fallback = "enforcer");
 
-/// Those that enforcer-hostd makes. They are mended as it does.
+/// Those that enforcer-hostd makes. They are mended as it does, where root alone can change the folders around them.
 [[nodiscard]] Check check_folders(const config::Paths& paths, const std::optional<Account>& enforcerd);
 
-/// The folder of the audit log at `path`. It is made, or given back to enforcerd, where root alone can write the folder
-/// around it and it holds nothing but that log.
-[[nodiscard]] Check check_audit_folder(const std::string& path, const std::optional<Account>& enforcerd);
+/// The folder of the audit log that the configuration has at `path`; `answered` is where enforcerd says that it is, ""
+/// when nobody asked it. The word of a daemon opens nothing: where it is another one, nothing is mended. Else the
+/// folder is made where it is missing, and its mode corrected where it is enforcerd's already and holds nothing but
+/// that log, if root alone can change the folders around it. Nothing that somebody else has is given to enforcerd.
+[[nodiscard]] Check check_audit_folder(const std::string& path, const std::string& answered,
+                                       const std::optional<Account>& enforcerd);
 
 }  // namespace enforcer::ctl

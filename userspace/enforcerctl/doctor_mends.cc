@@ -1,8 +1,10 @@
 #include "enforcerctl/doctor_mends.h"
 
 #include <fmt/format.h>
+#include <linux/magic.h>
 #include <spawn.h>
 #include <sys/mount.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,7 +26,14 @@ std::vector<Mended> mend(const Tool& tool, const std::vector<Check>& checks) {
   return all;
 }
 
+bool is_bpffs(const std::string& mount_point) {
+  struct statfs filesystem{};
+  return statfs(mount_point.c_str(), &filesystem) == 0 && filesystem.f_type == BPF_FS_MAGIC;
+}
+
+/// Once more, at the last moment: a second one on top would hide what enforcer-hostd has pinned in the first.
 Result<> mount_bpffs(const std::string& mount_point) {
+  if (is_bpffs(mount_point)) return {};
   constexpr unsigned long kFlags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
   if (mount("bpf", mount_point.c_str(), "bpf", kFlags, "mode=0700") != 0) return fail_errno(mount_point);
   return {};

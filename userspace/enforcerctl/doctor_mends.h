@@ -22,6 +22,8 @@ struct Mended {
 std::vector<Mended> mend(const Tool& tool, const std::vector<Check>& checks);
 
 // ---- Steps. kIo, kUnavailable: why it failed.
+[[nodiscard]] bool is_bpffs(const std::string& mount_point);
+/// Does nothing where one is there.
 Result<> mount_bpffs(const std::string& mount_point);
 /// A group of the system, which has no members yet.
 Result<> make_group(const std::string& name);

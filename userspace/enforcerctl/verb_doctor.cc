@@ -59,7 +59,7 @@ std::vector<Check> all_checks(const config::Config& config, const Result<control
   const auto enforcerd = account_of_enforcerd(paths);
   checks.push_back(check_folders(paths, enforcerd));
   const std::string audit_path = status ? status->audit.path : config.audit.path;
-  checks.push_back(check_audit_folder(audit_path, enforcerd));
+  checks.push_back(check_audit_folder(config.audit.path, status ? audit_path : "", enforcerd));
   checks.push_back(check_space("audit space", std::filesystem::path(audit_path).parent_path(), config.audit.max_bytes));
   checks.push_back(check_space("state space", paths.state_dir(), kStateSpace));
   checks.push_back(check_groups(control::RoleGroups::of_host()));
@@ -209,7 +209,7 @@ void add_doctor(CLI::App& root, CommandLine& line) {
       {.name = "doctor",
        .summary = "Says what is not well on this host, or inside a guest, and what to do",
        .examples = {"doctor", "doctor --fix", "doctor --guest agent-1", "doctor -o json"},
-       .more = "With --fix, as root: folders of the daemons that are missing or somebody else's, a bpffs that is not\n"
+       .more = "With --fix, as root: folders of the daemons that are missing or opened to others, a bpffs that is not\n"
                "mounted and missing groups are mended, each step is said, and everything is looked at once more. What\n"
                "needs a person stays with its advice. Nothing that is mended lets a guest do more than its policies "
                "say.\n"
