@@ -30,7 +30,12 @@ def test_label_that_a_policy_selects_by_opens_and_closes_for_that_guest_alone():
         record = lab.enforcer.wait_record(type="decision", decision="allow", host="ok.test", layer="tls")
         equal((record["guest"], record["labels"]), ("g1", {"lab": "yes", "role": "web", "team": "x"}))
         event = lab.enforcer.wait_record(type="event", event="guest_labelled", guest="g1")
-        assert event["detail"].startswith("role=web,team=x by uid 0 (pid "), event
+        who, _, change = event["detail"].partition(": ")
+        assert who.startswith("uid 0 (pid "), event
+        equal(json.loads(change), {"remove": [], "set": {"role": "web", "team": "x"}})
+        changed = lab.enforcer.wait_record(type="event", event="guest_labels", guest="g1")
+        equal((changed["labels_before"], changed["labels"]), ({"lab": "yes"}, {"lab": "yes", "role": "web", "team": "x"}))
+        assert changed["seq"] < min(event["seq"], record["seq"]), "on record before anything is decided with it"
         equal(label(lab, "g1", "role-"), "g1: lab=yes,team=x; everybody\n")
         equal(one.query("ok.test").rcode, "NXDOMAIN", "without the label again")
         equal(one.curl("https://other.test/").status, 200, "what another policy allows")
