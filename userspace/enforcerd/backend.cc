@@ -1,5 +1,6 @@
 // Daemon as the control API sees it.
 #include "base/log.h"
+#include "control/json.h"
 #include "enforcerd/daemon.h"
 #include "tls/certificate_text.h"
 

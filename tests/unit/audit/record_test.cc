@@ -199,8 +199,8 @@ TEST_CASE("event_and_datapath_records_carry_their_counts") {
   CHECK(json_of(EventRecord{.event = "limit_decisions", .subject = {.guest = &guest()}, .count = 12})["count"] == 12);
   const Labels after{{"role", "a,b=c by uid 0"}};
   const Labels before{{"role", "x\",\"y"}};
-  const auto changed = json_of(EventRecord{
-      .event = "guest_labels", .subject = {.guest = &guest(), .labels = &after}, .before = &before});
+  const auto changed = json_of(
+      EventRecord{.event = "guest_labels", .subject = {.guest = &guest(), .labels = &after}, .before = &before});
   CHECK(changed["labels"] == nlohmann::json{{"role", "a,b=c by uid 0"}});
   CHECK(changed["labels_before"] == nlohmann::json{{"role", "x\",\"y"}});
   const Labels none;
