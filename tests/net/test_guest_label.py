@@ -74,6 +74,10 @@ def test_labels_that_cannot_be_are_refused_and_nothing_changes():
         equal(lab.enforcer.ctl("guest", "label", "nobody", "a=1").returncode, 5)
         many = lab.enforcer.ctl("guest", "label", "g1", *(f"k{i}=v" for i in range(64)))
         assert many.returncode == 1 and "65 labels, and 64 is the limit" in many.stderr, many.stderr
+        event = lab.enforcer.wait_record(type="event", event="guest_label_failed", guest="g1")
+        assert event["detail"].startswith("uid 0 (pid "), event
+        for change in ({"set": {f"k{i}": "v" for i in range(65)}}, {"remove": [f"k{i}" for i in range(65)]}):
+            equal(control(lab, "POST", "/v1/guests/g1/labels", json.dumps(change))[0], 400)
         equal(control(lab, "POST", "/v1/guests/g1/labels", json.dumps({"set": {"a": "two\nlines"}}))[0], 400)
         equal(labels_of(lab, "g1"), before)
         label(lab, "g1", *(f"k{i}=v" for i in range(63)))

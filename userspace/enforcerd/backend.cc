@@ -177,7 +177,11 @@ asio::awaitable<Result<control::GuestAnswer>> Daemon::label_guest(control::Calle
   // now, and replies behind it.
   auto warning = co_await link_.request(hostproto::LabelGuest{
       .slot = slot, .epoch = epoch, .set = std::move(change.set), .remove = std::move(change.remove)});
-  if (!warning) co_return std::unexpected(warning.error());
+  if (!warning) {
+    // It may be in force all the same, where the reply alone is missing.
+    record_event("guest_label_failed", guests_.find(slot), what);
+    co_return std::unexpected(warning.error());
+  }
   if (const GuestEntry* now = guests_.find(slot); now != nullptr) record_event("guest_labelled", now, what);
   co_await workers_.settled();
   co_return co_await answer_about(std::move(name), *std::move(warning));
