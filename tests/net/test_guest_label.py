@@ -30,7 +30,12 @@ def test_label_that_a_policy_selects_by_opens_and_closes_for_that_guest_alone():
         record = lab.enforcer.wait_record(type="decision", decision="allow", host="ok.test", layer="tls")
         equal((record["guest"], record["labels"]), ("g1", {"lab": "yes", "role": "web", "team": "x"}))
         event = lab.enforcer.wait_record(type="event", event="guest_labelled", guest="g1")
-        assert event["detail"].startswith("role=web,team=x by uid 0 (pid "), event
+        who, _, change = event["detail"].partition(": ")
+        assert who.startswith("uid 0 (pid "), event
+        equal(json.loads(change), {"remove": [], "set": {"role": "web", "team": "x"}})
+        changed = lab.enforcer.wait_record(type="event", event="guest_labels", guest="g1")
+        equal((changed["labels_before"], changed["labels"]), ({"lab": "yes"}, {"lab": "yes", "role": "web", "team": "x"}))
+        assert changed["seq"] < event["seq"], "the change is on record before who asked for it"
         equal(label(lab, "g1", "role-"), "g1: lab=yes,team=x; everybody\n")
         equal(one.query("ok.test").rcode, "NXDOMAIN", "without the label again")
         equal(one.curl("https://other.test/").status, 200, "what another policy allows")
@@ -69,6 +74,10 @@ def test_labels_that_cannot_be_are_refused_and_nothing_changes():
         equal(lab.enforcer.ctl("guest", "label", "nobody", "a=1").returncode, 5)
         many = lab.enforcer.ctl("guest", "label", "g1", *(f"k{i}=v" for i in range(64)))
         assert many.returncode == 1 and "65 labels, and 64 is the limit" in many.stderr, many.stderr
+        event = lab.enforcer.wait_record(type="event", event="guest_label_failed", guest="g1")
+        assert event["detail"].startswith("uid 0 (pid "), event
+        for change in ({"set": {f"k{i}": "v" for i in range(65)}}, {"remove": [f"k{i}" for i in range(65)]}):
+            equal(control(lab, "POST", "/v1/guests/g1/labels", json.dumps(change))[0], 400)
         equal(control(lab, "POST", "/v1/guests/g1/labels", json.dumps({"set": {"a": "two\nlines"}}))[0], 400)
         equal(labels_of(lab, "g1"), before)
         label(lab, "g1", *(f"k{i}=v" for i in range(63)))

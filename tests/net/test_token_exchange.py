@@ -241,6 +241,30 @@ def test_each_guest_assumes_the_role_under_its_own_name():
             equal(leaks(written(made), secret), [])
 
 
+def costs(guest):
+    return guest.curl(f"https://{CE}/", "--aws-sigv4", "aws:amz:us-east-1:ce", "--user", ":".join(PLACEHOLDERS), "-d", "{}",
+                      "-H", "Content-Type: application/x-amz-json-1.1", "-H", "X-Amz-Target: AWSInsightsIndexService.GetCostAndUsage")
+
+
+def test_keys_of_a_role_that_were_made_for_other_labels_are_not_sent():
+    with Lab(policy(*ROLE_RULES), guests=(), credentials=assume_role()) as made:
+        server = AwsServer(made)
+        guest = made.attach("g1", {"team": "red"})
+        guest.trust_enforcer()
+        server.break_with({"path": "/", "host": STS, "delay": SLOW})
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            asked = pool.submit(costs, guest)
+            time.sleep(SLOW / 2)
+            equal(server.events(event="request", action="sts:AssumeRole"), [], "the keys are still being made")
+            server.break_with()
+            made.enforcer.ctl_ok("guest", "label", "g1", "team=blue")
+            equal(asked.result().status, 200)
+        assumed = server.events(event="request", action="sts:AssumeRole")
+        equal([e["tags"]["team"] for e in assumed], ["red", "blue"])
+        used = [e["access_key"] for e in server.events(event="request", action="ce:GetCostAndUsage")]
+        equal(used, [assumed[1]["issued"]["access_key"]])
+
+
 @hang_guard(150)
 def test_keys_of_a_session_are_refreshed_before_they_end():
     with Lab(policy(*ROLE_RULES), credentials=assume_role()) as made:
@@ -248,10 +272,7 @@ def test_keys_of_a_session_are_refreshed_before_they_end():
         made.guest.trust_enforcer()
 
         def ask():
-            reply = made.guest.curl(f"https://{CE}/", "--aws-sigv4", "aws:amz:us-east-1:ce", "--user", ":".join(PLACEHOLDERS), "-d", "{}",
-                                    "-H", "Content-Type: application/x-amz-json-1.1",
-                                    "-H", "X-Amz-Target: AWSInsightsIndexService.GetCostAndUsage")
-            equal(reply.status, 200, "a request while keys come and go")
+            equal(costs(made.guest).status, 200, "a request while keys come and go")
         ask()
         server.break_with({"path": "/", "host": STS, "delay": SLOW})
         meanwhile = refreshed_ahead(ask, lambda: server.events(event="request", action="ce:GetCostAndUsage"),

@@ -8,14 +8,10 @@
 namespace enforcer::audit {
 namespace {
 
-void append_subject(std::string& out, const Subject& subject) {
-  if (subject.guest == nullptr) return;
-  append_text_field(out, "guest", subject.guest->text());
-  append_text_field(out, "epoch", to_string(subject.epoch));
-  if (subject.labels == nullptr || subject.labels->empty()) return;
-  out += ",\"labels\":{";
+void append_labels(std::string& out, std::string_view name, const Labels& labels) {
+  fmt::format_to(std::back_inserter(out), ",\"{}\":{{", name);
   const char* separator = "\"";
-  for (const auto& [key, value] : *subject.labels) {
+  for (const auto& [key, value] : labels) {
     out += separator;
     append_json_text(out, key);
     out += "\":\"";
@@ -24,6 +20,13 @@ void append_subject(std::string& out, const Subject& subject) {
     separator = ",\"";
   }
   out += '}';
+}
+
+void append_subject(std::string& out, const Subject& subject) {
+  if (subject.guest == nullptr) return;
+  append_text_field(out, "guest", subject.guest->text());
+  append_text_field(out, "epoch", to_string(subject.epoch));
+  if (subject.labels != nullptr && !subject.labels->empty()) append_labels(out, "labels", *subject.labels);
 }
 
 void append_rule(std::string& out, const policy::RuleInfo* rule) {
@@ -143,6 +146,7 @@ void append_body(std::string& out, const EventRecord& record) {
   out += "\"type\":\"event\"";
   append_text_field(out, "event", record.event);
   append_subject(out, record.subject);
+  if (record.before != nullptr) append_labels(out, "labels_before", *record.before);
   append_optional_text(out, "detail", record.detail);
   if (record.generation != 0) append_number_field(out, "generation", record.generation);
   if (record.count != 1) append_number_field(out, "count", record.count);

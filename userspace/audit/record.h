@@ -97,9 +97,10 @@ struct EndRecord {
 struct EventRecord {
   std::string_view event{};  ///< a literal: "policy_reload", "guest_attached", "limit_decisions"
   Subject subject{};
-  std::string_view detail{};     ///< one line for people
-  std::uint64_t generation = 0;  ///< 0: left out
-  std::uint64_t count = 1;       ///< how many times in this second; 1 is left out
+  std::string_view detail{};       ///< one line for people
+  std::uint64_t generation = 0;    ///< 0: left out
+  std::uint64_t count = 1;         ///< how many times in this second; 1 is left out
+  const Labels* before = nullptr;  ///< what the subject's labels were; null: left out. Empty ones are written
 };
 
 /// "datapath": packets of one guest that the kernel dropped for one reason since the last such record.

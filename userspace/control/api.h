@@ -167,8 +167,6 @@ struct LabelChange {
   Labels set;
   std::vector<std::string> remove;  ///< keys, none of them in `set`; one that the guest does not have is no error
 };
-/// "role=agent,team-"
-[[nodiscard]] std::string change_text(const LabelChange& change);
 
 /// How long a guest may stand still without a break (hostproto/messages.h says why).
 inline constexpr std::chrono::seconds kMaxPause = hostproto::kMaxFreeze;

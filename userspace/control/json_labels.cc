@@ -21,9 +21,19 @@ bool is_label_key(std::string_view key) {
   return !key.empty() && is_label_text(key);
 }
 
+/// More than any guest may have: hostd would take the message for broken.
+void refuse_as_too_many(ObjectReader& reader, const char* name) {
+  reader.refuse(name, fmt::format("has more than {} labels", hostproto::kMaxLabels));
+}
+
 std::vector<std::string> keys_from(ObjectReader& reader, const char* name) {
   std::vector<std::string> keys;
-  for (const json& entry : reader.array_or_none(name)) {
+  const json& entries = reader.array_or_none(name);
+  if (entries.size() > hostproto::kMaxLabels) {
+    refuse_as_too_many(reader, name);
+    return keys;
+  }
+  for (const json& entry : entries) {
     if (!entry.is_string() || !is_label_key(entry.get<std::string>())) {
       reader.refuse(name, "has an entry that is not the key of a label");
       return {};
@@ -35,14 +45,6 @@ std::vector<std::string> keys_from(ObjectReader& reader, const char* name) {
 
 }  // namespace
 
-std::string change_text(const LabelChange& change) {
-  std::string text;
-  const auto add = [&text](std::string_view word) { text.append(text.empty() ? "" : ",").append(word); };
-  for (const auto& [key, value] : change.set) add(fmt::format("{}={}", key, value));
-  for (const std::string& key : change.remove) add(key + "-");
-  return text;
-}
-
 std::string encode_label_change(const LabelChange& change) {
   return dump({{"set", json(change.set)}, {"remove", json(change.remove)}});
 }
@@ -51,6 +53,7 @@ Result<LabelChange> decode_label_change(std::string_view text) {
   const json body = TRY(parse_object(text));
   ObjectReader reader(body);
   LabelChange change{.set = reader.labels_or_none("set"), .remove = keys_from(reader, "remove")};
+  if (change.set.size() > hostproto::kMaxLabels) refuse_as_too_many(reader, "set");
   for (const auto& [key, value] : change.set) {
     if (!is_label_key(key) || !is_label_text(value)) {
       reader.refuse(

@@ -15,20 +15,32 @@ constexpr std::size_t kTargetShown = 128;
 
 }  // namespace
 
-void Refusals::add(const Peer& peer, Role role, Role needed, std::string_view method, std::string_view target) {
-  begin_period();
-  const bool known = by_uid_.contains(peer.uid);
-  if (!known && by_uid_.size() >= kMaxUids) {
-    ++others_;
-    return;
+bool Refusals::Budget::take(uid_t uid) {
+  const auto known = by_uid.find(uid);
+  if (known == by_uid.end()) {
+    if (recorded >= kInAll) {
+      ++others;
+      return false;
+    }
+    by_uid[uid].recorded = 1;
+    ++recorded;
+    return true;
   }
-  Count& count = by_uid_[peer.uid];
-  if (count.recorded >= kOfOneUid || recorded_ >= kInAll) {
+  Count& count = known->second;
+  const std::size_t repeated = recorded - by_uid.size();
+  if (count.recorded >= kOfOneUid || repeated >= kRepeatedInAll || recorded >= kInAll) {
     ++count.rest;
-    return;
+    return false;
   }
   ++count.recorded;
-  ++recorded_;
+  ++recorded;
+  return true;
+}
+
+void Refusals::add(const Peer& peer, Role role, Role needed, std::string_view method, std::string_view target) {
+  begin_period();
+  Budget& budget = role == Role::kNone ? strangers_ : with_role_;
+  if (!budget.take(peer.uid)) return;
   backend_.record_refusal(
       fmt::format("{} {} of uid {} pid {}: role {}, and it needs {}", escape_untrusted(method, kMethodShown),
                   escape_untrusted(target, kTargetShown), peer.uid, peer.pid, label(role), label(needed)),
@@ -47,11 +59,15 @@ void Refusals::begin_period() {
 void Refusals::end_period() {
   if (!std::exchange(begun_, false)) return;
   timer_.cancel();
-  for (const auto& [uid, count] : std::exchange(by_uid_, {})) {
-    if (count.rest > 0) backend_.record_refusal(fmt::format("more of uid {}", uid), count.rest);
+  record_rest(std::exchange(strangers_, {}), "");
+  record_rest(std::exchange(with_role_, {}), " with a role");
+}
+
+void Refusals::record_rest(const Budget& budget, std::string_view whose) {
+  for (const auto& [uid, count] : budget.by_uid) {
+    if (count.rest > 0) backend_.record_refusal(fmt::format("more of uid {}{}", uid, whose), count.rest);
   }
-  recorded_ = 0;
-  if (const auto others = std::exchange(others_, 0); others > 0) backend_.record_refusal("of more uids", others);
+  if (budget.others > 0) backend_.record_refusal(fmt::format("of more uids{}", whose), budget.others);
 }
 
 }  // namespace enforcer::control

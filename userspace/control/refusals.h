@@ -1,6 +1,7 @@
 // Refusals: who asked the control socket for what is not theirs, for the audit log. Anybody on the host may ask, as
 // often as the machine lets them, and the log turns over when it is full: so of one minute a few of each uid are
-// recorded, a few more of all, and the rest as a count when the minute is over. Worker 0.
+// recorded, a few more of all, and the rest as a count when the minute is over. Callers with a role and strangers have
+// budgets of their own, so that nobody without a role hides what one with a role has tried. Worker 0.
 #pragma once
 
 #include <sys/types.h>
@@ -22,9 +23,11 @@ class Refusals : public std::enable_shared_from_this<Refusals> {
  public:
   static constexpr std::chrono::seconds kPeriod{60};
   static constexpr unsigned kOfOneUid = 10;
-  static constexpr unsigned kInAll = 60;  ///< of all uids: a user may have thousands (subuid(5))
-  /// Uids whose rest is counted by itself; that of all others is one count.
-  static constexpr std::size_t kMaxUids = 16;
+  /// Of all strangers, and as many of all with a role: a user may have thousands of uids (subuid(5)), with the groups
+  /// of their own.
+  static constexpr unsigned kInAll = 60;
+  /// Of those, the ones that are not the first of their uid: the rest is kept for uids that nobody has seen yet.
+  static constexpr unsigned kRepeatedInAll = 30;
 
   /// `backend` outlives every handler of `context`. Another `period` is for tests.
   Refusals(boost::asio::io_context& context, Backend& backend, std::chrono::nanoseconds period = kPeriod)
@@ -41,16 +44,25 @@ class Refusals : public std::enable_shared_from_this<Refusals> {
     unsigned recorded = 0;
     std::uint64_t rest = 0;
   };
+  /// What may be recorded in one period.
+  struct Budget {
+    std::map<uid_t, Count> by_uid;  ///< of whom one was recorded: at most kInAll
+    unsigned recorded = 0;
+    std::uint64_t others = 0;  ///< of uids of whom none was
+
+    /// Whether this one is recorded; counts it if not.
+    bool take(uid_t uid);
+  };
 
   void begin_period();
+  void record_rest(const Budget& budget, std::string_view whose);
 
   boost::asio::steady_timer timer_;
   Backend& backend_;
   const std::chrono::nanoseconds period_;
   bool begun_ = false;
-  unsigned recorded_ = 0;
-  std::map<uid_t, Count> by_uid_;
-  std::uint64_t others_ = 0;  ///< of uids beyond kMaxUids
+  Budget strangers_;
+  Budget with_role_;
 };
 
 }  // namespace enforcer::control

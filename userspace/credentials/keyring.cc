@@ -83,11 +83,6 @@ bool exchanges(const policy::CredentialSpec& spec) {
   return !std::holds_alternative<std::monostate>(spec.exchange);
 }
 
-/// Keys of a role are for one boot of one guest, whose name and labels they carry.
-bool has_one_for_each_guest(const policy::CredentialSpec& spec) {
-  return std::holds_alternative<policy::AssumeRoleExchange>(spec.exchange);
-}
-
 /// Of labels that are the same, and of no others: no text holds a NUL.
 std::string labels_part(const Labels& labels) {
   std::string part;
@@ -107,6 +102,10 @@ Result<> sign_for_sts(HttpsRequest& request, std::string_view region, const Secr
 }
 
 }  // namespace
+
+bool has_one_for_each_guest(const policy::CredentialSpec& spec) {
+  return std::holds_alternative<policy::AssumeRoleExchange>(spec.exchange);
+}
 
 Keyring::Keyring(asio::io_context& io, HttpsClient& client, const Folders& folders,
                  std::unique_ptr<Environment> environment, Helper helper)

@@ -52,6 +52,9 @@ struct Folders {
   std::optional<std::string> service;  ///< what the service manager gave (service_credentials.h)
 };
 
+/// Keys of a role are for one boot of one guest, whose name and labels they carry.
+[[nodiscard]] bool has_one_for_each_guest(const policy::CredentialSpec& spec);
+
 class Keyring {
  public:
   /// `client` is of the worker whose loop `io` is, and outlives it.

@@ -1,5 +1,6 @@
 // Daemon as the control API sees it.
 #include "base/log.h"
+#include "control/json.h"
 #include "enforcerd/daemon.h"
 #include "tls/certificate_text.h"
 
@@ -169,13 +170,18 @@ asio::awaitable<Result<control::GuestAnswer>> Daemon::label_guest(control::Calle
   if (entry == nullptr) co_return fail(Errc::kNotFound, fmt::format("no guest '{}'", name.text()));
   const Slot slot = entry->announced.slot;
   const Epoch epoch = entry->announced.epoch;
-  const std::string what = fmt::format("{} by {}", control::change_text(change), by(caller));
-  log_info("labels of guest {} are changed: {}", name.text(), what);
-  // hostd announces the guest as it is then, which puts the policies in force that select it now, and replies behind
-  // it.
+  // The caller first: the change holds texts of anybody's choice.
+  const std::string what = fmt::format("{}: {}", by(caller), control::encode_label_change(change));
+  log_info("labels of guest {} are changed for {}", name.text(), what);
+  // hostd announces the guest as it is then, which records its labels and puts the policies in force that select it
+  // now, and replies behind it.
   auto warning = co_await link_.request(hostproto::LabelGuest{
       .slot = slot, .epoch = epoch, .set = std::move(change.set), .remove = std::move(change.remove)});
-  if (!warning) co_return std::unexpected(warning.error());
+  if (!warning) {
+    // It may be in force all the same, where the reply alone is missing.
+    record_event("guest_label_failed", guests_.find(slot), what);
+    co_return std::unexpected(warning.error());
+  }
   if (const GuestEntry* now = guests_.find(slot); now != nullptr) record_event("guest_labelled", now, what);
   co_await workers_.settled();
   co_return co_await answer_about(std::move(name), *std::move(warning));

@@ -125,6 +125,14 @@ void Daemon::record_event(std::string_view name, const GuestEntry* about, std::s
   workers_.home().audit().append(record);
 }
 
+/// Before they are in force: whoever asked is recorded when hostd has replied, which may never be.
+void Daemon::record_labels(const hostproto::Guest& announced, const Labels& before) {
+  workers_.home().audit().append(audit::EventRecord{.event = "guest_labels",
+                                                    .subject = {&announced.name, announced.epoch, &announced.labels},
+                                                    .generation = policies_.current()->generation(),
+                                                    .before = &before});
+}
+
 bool Daemon::welcomed(const hostproto::Welcome& welcome, std::vector<Fd> descriptors) {
   if (welcome.workers != workers_.size() || descriptors.size() != workers_.size() + 2) {
     log_error("enforcer-hostd opened {} listeners for {} workers: both must run on the same configuration",
@@ -166,6 +174,7 @@ void Daemon::guest(const hostproto::Guest& announced, std::vector<Fd> descriptor
   const bool same_boot = known && before->announced.epoch == announced.epoch;
   const bool was_paused = same_boot && before->paused_since;
   const bool labelled = same_boot && before->announced.labels != announced.labels;
+  if (labelled) record_labels(announced, before->announced.labels);
   GuestEntry* entry = guests_.arrived(announced, std::move(descriptors), *policies_.current());
   if (entry == nullptr) return;
   if (!announced.accelerator.empty()) accelerator_ = announced.accelerator;
@@ -178,7 +187,7 @@ void Daemon::guest(const hostproto::Guest& announced, std::vector<Fd> descriptor
     record_event("guest_thawed", entry, "");
   }
   if (labelled) withdraw_unasked();
-  if (known) return;
+  if (same_boot) return;
   // What the datapath counted before we came is not news.
   const auto counted = counters_ ? counters_->read(announced.slot) : std::nullopt;
   if (counted && guests_.calling_roll()) entry->reported = *counted;

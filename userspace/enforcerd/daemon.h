@@ -117,6 +117,7 @@ class Daemon final : public HostEvents, public control::Backend {
                                                                      HostName host, Port port, std::string path,
                                                                      credentials::GuestIdentity guest);
   void record_event(std::string_view name, const GuestEntry* about, std::string_view detail, std::uint64_t count = 1);
+  void record_labels(const hostproto::Guest& announced, const Labels& before);
   void greet(const GuestEntry& entry);
   void freeze_failed(Slot slot, const Error& why);
   void every_second();

@@ -6,6 +6,7 @@
 
 #include "credentials/aws_keys.h"
 #include "credentials/injection.h"
+#include "credentials/keyring.h"
 #include "credentials/sigv4.h"
 #include "credentials/sigv4_canonical.h"
 #include "policy/aws_host.h"
@@ -20,6 +21,9 @@ namespace asio = boost::asio;
 namespace {
 
 using As = policy::CredentialSpec::Injection::As;
+
+/// Of one request, when the guest's labels change meanwhile.
+constexpr int kMaxLeases = 3;
 
 /// The guest's body with every chunk's signature made again.
 class SignedBody final : public BodySource {
@@ -82,20 +86,36 @@ asio::awaitable<std::optional<policy::Reason>> CredentialUse::add(OutgoingReques
   const auto start = Monotonic::now();
   conversation_.expect_within(worker.config().deadlines.origin_connect * 2);
   conversation_.decisions().asks_for(spec().name);
-  auto lease = co_await worker.lease_of(spec(), conversation_.decisions().view(),
-                                        Deadline::after(worker.config().deadlines.origin_connect));
+  const bool borrowed = co_await borrow();
   worker.metrics().overhead(metrics::Stage::kCredential, Monotonic::now() - start);
   std::optional<policy::Reason> refused = policy::Reason::kCredentialUnavailable;
-  if (lease) {
-    lease_ = *std::move(lease);
-    refused = put_in(request);
-  }
+  if (borrowed) refused = put_in(request);
   using metrics::InjectionResult;
   const auto result = !refused                                             ? InjectionResult::kInjected
                       : *refused == policy::Reason::kCredentialUnavailable ? InjectionResult::kUnavailable
                                                                            : InjectionResult::kDenied;
   worker.metrics().credential_injected(spec().name, result);
   co_return refused;
+}
+
+/// Keys of a role carry the guest's labels, which may change while they are made: then they are made again. A guest
+/// whose labels do not stand still gets none.
+asio::awaitable<bool> CredentialUse::borrow() {
+  Worker& worker = conversation_.worker();
+  Decisions& decisions = conversation_.decisions();
+  const auto deadline = Deadline::after(worker.config().deadlines.origin_connect);
+  for (int attempt = 0; attempt < kMaxLeases; ++attempt) {
+    const auto labels = decisions.view().labels;
+    auto lease = co_await worker.lease_of(spec(), decisions.view(), deadline);
+    if (!lease) co_return false;
+    if (credentials::has_one_for_each_guest(spec())) {
+      if (*labels != *decisions.view().labels) continue;
+      decisions.has_keys_for(labels);
+    }
+    lease_ = *std::move(lease);
+    co_return true;
+  }
+  co_return false;
 }
 
 /// Invariant 6: the decision names a credential only for a host it is bound to, over TLS.

@@ -37,6 +37,8 @@ class CredentialUse {
   [[nodiscard]] OriginSide& guard(OriginSide& origin);
 
  private:
+  /// False: there is no value.
+  boost::asio::awaitable<bool> borrow();
   [[nodiscard]] const policy::CredentialSpec& spec() const { return *decision_.credential; }
   std::optional<policy::Reason> put_in(OutgoingRequest& request);
   std::optional<policy::Reason> sign(OutgoingRequest& request);

@@ -21,8 +21,8 @@ Decisions::Decisions(Worker& worker, std::shared_ptr<GuestView> view, const Endp
       view_(std::move(view)),
       self_(view_->decided.insert(view_->decided.end(), this)),
       destination_(destination),
-      policy_(view_->policy),
-      decided_with_(policy_) {}
+      in_force_{view_->policy, view_->labels},
+      decided_with_(in_force_) {}
 
 Decisions::~Decisions() {
   view_->decided.erase(self_);
@@ -31,11 +31,12 @@ Decisions::~Decisions() {
 policy::Decision Decisions::decide(const policy::Facts& facts) {
   asked_for_.clear();
   revoked_ = false;
+  keys_for_.reset();
   review_id_.clear();
   approvers_.clear();
   const auto start = Monotonic::now();
-  decided_with_ = policy_;
-  policy::Decision decision = policy::decide(*decided_with_, facts);
+  decided_with_ = in_force_;
+  policy::Decision decision = policy::decide(*decided_with_.policy, facts);
   if (decision.action != policy::Action::kDeny && !guest().upload().left(start)) {
     decision = {.reason = policy::Reason::kLimitBytes, .rule = decision.rule};
   }
@@ -45,13 +46,12 @@ policy::Decision Decisions::decide(const policy::Facts& facts) {
 
 audit::DecisionRecord Decisions::record(const policy::Facts& facts, const policy::Decision& decision, const Seen& seen,
                                         std::string_view action) const {
-  const GuestIdentity& identity = view_->guest->identity();
   audit::DecisionRecord made{
       .id = DecisionId::make(),
-      .subject = {&identity.name, identity.epoch, view_->labels.get()},
+      .subject = subject_of(decided_with_),
       .layer = facts.layer,
       .decision = decision,
-      .generation = decided_with_->generation(),
+      .generation = decided_with_.policy->generation(),
       .sni = seen.sni,
       .host = facts.host ? std::string_view(facts.host->text()) : seen.host,
       .authority = facts.host && seen.host != facts.host->text() ? seen.host : std::string_view(),
@@ -65,6 +65,11 @@ audit::DecisionRecord Decisions::record(const policy::Facts& facts, const policy
       .review_id = review_id_,
       .approvers = approvers_};
   return made;
+}
+
+audit::Subject Decisions::subject_of(const Basis& basis) const {
+  const GuestIdentity& identity = view_->guest->identity();
+  return {&identity.name, identity.epoch, basis.labels.get()};
 }
 
 DecisionId Decisions::deny(const policy::Facts& facts, const policy::Decision& denial, const Seen& seen) {
@@ -85,7 +90,7 @@ boost::asio::awaitable<bool> Decisions::allow(const policy::Facts& facts, const 
   allowed_with_ = decided_with_;
   allowed_id_ = allowed.id;
   allowed_at_ = Monotonic::now();
-  if (decided_with_ != policy_) decide_again();  // a reload came while it was being written
+  if (decided_with_ != in_force_) decide_again();  // a reload came while it was being written
   if (revoked_) close(audit::Outcome::kCredentialRevoked);
   co_return true;
 }
@@ -122,10 +127,9 @@ void Decisions::end(const Ending& ending) {
   worker_.metrics().transferred(metrics::Direction::kEgress, ending.bytes_up);
   worker_.metrics().transferred(metrics::Direction::kIngress, ending.bytes_down);
   if (!allowed_id_) return;
-  const GuestIdentity& identity = view_->guest->identity();
   const Egress& egress = worker_.egress();
   worker_.audit().append(audit::EndRecord{.id = *allowed_id_,
-                                          .subject = {&identity.name, identity.epoch, view_->labels.get()},
+                                          .subject = subject_of(allowed_with_),
                                           .layer = facts_.layer,
                                           .host = facts_.host ? std::string_view(facts_.host->text()) : "",
                                           .port = destination_.port,
@@ -142,19 +146,18 @@ void Decisions::end(const Ending& ending) {
 }
 
 void Decisions::report(std::string_view name, std::string_view detail) {
-  const GuestIdentity& identity = view_->guest->identity();
-  worker_.audit().append(audit::EventRecord{
-      .event = name, .subject = {&identity.name, identity.epoch, view_->labels.get()}, .detail = detail});
+  worker_.audit().append(audit::EventRecord{.event = name, .subject = subject_of(decided_with_), .detail = detail});
 }
 
 void Decisions::decide_again() {
-  policy_ = view_->policy;
+  in_force_ = {view_->policy, view_->labels};
   if (!allowed_id_) return;  // nothing decided yet: the next step decides with the new policy
   facts_.now = WallClock::now();
-  const policy::Decision now = policy::decide(*policy_, facts_);
-  if (!still_stands(now)) return close(audit::Outcome::kPolicyChanged);
+  const policy::Decision now = policy::decide(*in_force_.policy, facts_);
+  const bool keys_stand = !keys_for_ || *keys_for_ == *in_force_.labels;
+  if (!keys_stand || !still_stands(now)) return close(audit::Outcome::kPolicyChanged);
   decision_ = now;
-  allowed_with_ = policy_;
+  allowed_with_ = in_force_;
 }
 
 /// An approval is of this one request, and stays what it was while the same rule asks.

@@ -50,10 +50,12 @@ class Decisions {
   [[nodiscard]] Worker& worker() { return worker_; }
   /// The policy of the last decide(), whatever was loaded since: what its decision points to lives as long as this is
   /// not asked to decide again.
-  [[nodiscard]] const policy::GuestPolicy& policy() const { return *decided_with_; }
-  [[nodiscard]] const std::shared_ptr<const policy::GuestPolicy>& shared_policy() const { return decided_with_; }
+  [[nodiscard]] const policy::GuestPolicy& policy() const { return *decided_with_.policy; }
+  [[nodiscard]] const std::shared_ptr<const policy::GuestPolicy>& shared_policy() const { return decided_with_.policy; }
+  /// The labels by which that policy selects the guest.
+  [[nodiscard]] const Labels& labels() const { return *decided_with_.labels; }
   /// The policy that the next decide() asks.
-  [[nodiscard]] const policy::GuestPolicy& policy_in_force() const { return *policy_; }
+  [[nodiscard]] const policy::GuestPolicy& policy_in_force() const { return *in_force_.policy; }
 
   /// With the one snapshot that holds until a reload. A guest that has used up its bytes
   /// is denied what the policy allows.
@@ -90,6 +92,8 @@ class Decisions {
   void decide_again();
   /// A value of this credential is asked for, for what was decided last.
   void asks_for(std::string_view credential) { asked_for_ = credential; }
+  /// Its keys were made for this guest with these labels: once it has others, what was allowed with them is closed.
+  void has_keys_for(std::shared_ptr<const Labels> labels) { keys_for_ = std::move(labels); }
   /// Closes what was allowed with a value of this credential, or is about to be.
   void revoke(std::string_view credential);
   /// Closes what was allowed: the guest is gone, or the daemon stops. May destroy this.
@@ -100,19 +104,27 @@ class Decisions {
   [[nodiscard]] const policy::Decision& decision() const { return decision_; }
 
  private:
+  /// What is decided with. A policy may be the same one for other labels.
+  struct Basis {
+    std::shared_ptr<const policy::GuestPolicy> policy;
+    std::shared_ptr<const Labels> labels;  ///< never null
+    bool operator==(const Basis&) const = default;
+  };
+
   boost::asio::awaitable<bool> commit(const audit::DecisionRecord& made, const policy::Facts& facts,
                                       const policy::Decision& decision, const Seen& seen);
   [[nodiscard]] bool still_stands(const policy::Decision& now) const;
   [[nodiscard]] audit::DecisionRecord record(const policy::Facts& facts, const policy::Decision& decision,
                                              const Seen& seen, std::string_view action) const;
+  [[nodiscard]] audit::Subject subject_of(const Basis& basis) const;
 
   Worker& worker_;
   const std::shared_ptr<GuestView> view_;
   std::list<Decisions*>::iterator self_;
   const Endpoint destination_;
-  std::shared_ptr<const policy::GuestPolicy> policy_;        ///< in force now
-  std::shared_ptr<const policy::GuestPolicy> decided_with_;  ///< of the last decide()
-  std::shared_ptr<const policy::GuestPolicy> allowed_with_;  ///< what decision_ points into
+  Basis in_force_;      ///< now
+  Basis decided_with_;  ///< of the last decide()
+  Basis allowed_with_;  ///< what decision_ points into
   policy::Facts facts_;
   policy::Decision decision_;
   std::optional<DecisionId> allowed_id_;
@@ -121,8 +133,9 @@ class Decisions {
   std::optional<IpAddress> dialled_;
   std::string review_id_;
   std::vector<std::string> approvers_;
-  std::string asked_for_;  ///< a credential, since the last decision
-  bool revoked_ = false;   ///< it was, since then
+  std::string asked_for_;                   ///< a credential, since the last decision
+  bool revoked_ = false;                    ///< it was, since then
+  std::shared_ptr<const Labels> keys_for_;  ///< null: no keys that depend on labels, since the last decision
   std::optional<audit::Outcome> closing_;
   Interruptible* stage_ = nullptr;
 };

@@ -74,7 +74,7 @@ review::Question HeldRequest::question(Bytes body) const {
   return {.guest = guest.name,
           .slot = guest.slot,
           .epoch = guest.epoch,
-          .labels = *decisions.view().labels,
+          .labels = decisions.labels(),
           .owner = guest.owner == 0 ? std::nullopt : std::optional(guest.owner),  // root is not a person
           .facts = facts_,
           .policy = decisions.shared_policy(),

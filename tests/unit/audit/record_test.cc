@@ -197,6 +197,14 @@ TEST_CASE("event_and_datapath_records_carry_their_counts") {
   CHECK(json_of(EventRecord{.event = "policy_reload", .generation = 4}) ==
         nlohmann::json{{"type", "event"}, {"event", "policy_reload"}, {"generation", 4}});
   CHECK(json_of(EventRecord{.event = "limit_decisions", .subject = {.guest = &guest()}, .count = 12})["count"] == 12);
+  const Labels after{{"role", "a,b=c by uid 0"}};
+  const Labels before{{"role", "x\",\"y"}};
+  const auto changed = json_of(
+      EventRecord{.event = "guest_labels", .subject = {.guest = &guest(), .labels = &after}, .before = &before});
+  CHECK(changed["labels"] == nlohmann::json{{"role", "a,b=c by uid 0"}});
+  CHECK(changed["labels_before"] == nlohmann::json{{"role", "x\",\"y"}});
+  const Labels none;
+  CHECK(json_of(EventRecord{.event = "guest_labels", .before = &none})["labels_before"] == nlohmann::json::object());
   const auto drops = json_of(DatapathRecord{.subject = {.guest = &guest()}, .drop = "ip_src_spoof", .count = 9});
   CHECK(drops["type"] == "datapath");
   CHECK(drops["drop"] == "ip_src_spoof");

@@ -18,6 +18,7 @@
 #include "../eventually.h"
 #include "../temporary_folder.h"
 #include "control/client.h"
+#include "control/json.h"
 #include "control/server.h"
 #include "fake_state.h"
 #include "policy/loader.h"
@@ -118,7 +119,7 @@ class FakeBackend : public Backend {
     co_return moved(name, std::nullopt);
   }
   asio::awaitable<Result<GuestAnswer>> label_guest(Caller, GuestName name, LabelChange change) override {
-    called("label " + name.text() + " " + change_text(change));
+    called("label " + name.text() + " " + encode_label_change(change));
     const std::lock_guard lock(shared_.mutex);
     const auto guest = std::ranges::find(shared_.guests, name, &GuestInfo::name);
     if (guest == shared_.guests.end()) co_return fail(Errc::kNotFound, "there is no guest " + name.text());

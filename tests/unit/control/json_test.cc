@@ -30,7 +30,26 @@ TEST_CASE("a_change_of_labels_is_read_as_it_is_written") {
   REQUIRE(again.has_value());
   CHECK(again->set == change.set);
   CHECK(again->remove == change.remove);
-  CHECK(change_text(change) == R"(role=agent,team=a "b",old-,older-)");
+  CHECK(encode_label_change(change) == R"({"remove":["old","older"],"set":{"role":"agent","team":"a \"b\""}})");
+}
+
+TEST_CASE("a_change_of_more_labels_than_a_guest_may_have_is_refused") {
+  for (const std::size_t count : {hostproto::kMaxLabels, hostproto::kMaxLabels + 1}) {
+    CAPTURE(count);
+    LabelChange given;
+    LabelChange taken;
+    for (std::size_t i = 0; i < count; ++i) {
+      given.set.emplace("k" + std::to_string(i), "v");
+      taken.remove.push_back("k" + std::to_string(i));
+    }
+    for (const LabelChange& change : {given, taken}) {
+      const auto read = decode_label_change(encode_label_change(change));
+      CHECK(read.has_value() == (count == hostproto::kMaxLabels));
+      if (read) continue;
+      CHECK(read.error().code == Errc::kInvalid);
+      CHECK(read.error().message.contains("has more than 64 labels"));
+    }
+  }
 }
 
 TEST_CASE("a_rotation_is_read_as_it_is_written") {

@@ -16,7 +16,8 @@ TEST_CASE("labels_of_a_guest_are_changed_by_admins_strictly_as_asked") {
   const auto answer = decode_guest(reply.body);
   REQUIRE(answer.has_value());
   CHECK(answer->guest.labels == Labels{{"role", ""}, {"team", "x"}});
-  CHECK(daemon.shared.calls_now() == std::vector<std::string>{"label box role=,team=x,old-"});
+  CHECK(daemon.shared.calls_now() ==
+        std::vector<std::string>{R"(label box {"remove":["old"],"set":{"role":"","team":"x"}})"});
   const std::string longest(128, 'x');
   CHECK(daemon.ask("POST", "/v1/guests/box/labels", R"({"set":{"a":")" + longest + R"("}})").status == 200);
   for (const std::string& wrong :

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 
 #include "fake_daemon.h"
@@ -14,9 +15,10 @@ struct RefusalStage {
   explicit RefusalStage(std::chrono::nanoseconds period = Refusals::kPeriod)
       : backend(shared, context), refusals(std::make_shared<Refusals>(context, backend, period)) {}
 
-  void refuse(uid_t uid, int times) {
+  void refuse(uid_t uid, int times, Role role = Role::kNone) {
     for (int i = 0; i < times; ++i) {
-      refusals->add({.uid = uid, .gid = uid, .pid = 7, .groups = {}}, Role::kNone, Role::kViewer, "GET", "/v1/status");
+      const Role needed = role == Role::kNone ? Role::kViewer : Role::kAdmin;
+      refusals->add({.uid = uid, .gid = uid, .pid = 7, .groups = {}}, role, needed, "GET", "/v1/status");
     }
   }
   /// The records so far, which are forgotten.
@@ -63,10 +65,41 @@ TEST_CASE("flood_of_many_uids_is_bounded_as_well") {
   CHECK(at_once >= Refusals::kOfOneUid);
   stage.refusals->end_period();
   const auto rest = stage.records();
-  CHECK(rest.size() <= Refusals::kMaxUids + 1);
+  CHECK(rest.size() <= Refusals::kInAll + 1);
   std::uint64_t told = at_once;
   for (const std::string& record : rest) told += std::stoull(record.substr(std::string_view("refused ").size()));
   CHECK(told == 20'000);
+}
+
+TEST_CASE("strangers_of_many_uids_do_not_hide_another_stranger_who_asks_for_the_first_time") {
+  RefusalStage stage;
+  for (uid_t uid = 100'000; uid < 100'016; ++uid) stage.refuse(uid, 20);
+  // What they may have in all is used up by no more than their firsts and the repeated ones.
+  CHECK(stage.records().size() == 16 + Refusals::kRepeatedInAll);
+  stage.refuse(1000, 2);
+  const auto records = stage.records();
+  REQUIRE(records.size() == 1);
+  CHECK(records[0].contains("of uid 1000 "));
+  stage.refusals->end_period();
+  const auto rest = stage.records();
+  CHECK(std::ranges::count(rest, "refused 1: more of uid 1000") == 1);
+}
+
+TEST_CASE("strangers_do_not_hide_callers_with_a_role_nor_the_other_way_round") {
+  for (const Role flood : {Role::kNone, Role::kViewer}) {
+    const Role other = flood == Role::kNone ? Role::kViewer : Role::kNone;
+    RefusalStage stage;
+    for (uid_t uid = 100'000; uid < 100'100; ++uid) stage.refuse(uid, 20, flood);
+    CHECK(stage.records().size() == Refusals::kInAll);
+    stage.refuse(1000, 1, flood);
+    CHECK(stage.records().empty());  // the control: of the same kind there is nothing left
+    stage.refuse(1000, 12, other);
+    CHECK(stage.records().size() == Refusals::kOfOneUid);
+    stage.refusals->end_period();
+    const auto rest = stage.records();
+    const std::string mark = other == Role::kNone ? "" : " with a role";
+    CHECK(std::ranges::count(rest, "refused 2: more of uid 1000" + mark) == 1);
+  }
 }
 
 TEST_CASE("count_is_recorded_when_the_minute_is_over_without_another_refusal") {
