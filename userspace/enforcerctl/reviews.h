@@ -14,8 +14,8 @@ namespace enforcer::ctl {
 inline constexpr std::size_t kShownEnding = 8;
 inline constexpr std::size_t kShortestEnding = 6;
 
-/// The held request with this id, or the one whose id ends so, in either case. kInvalid: too short an ending; kConflict:
-/// several end so; kNotFound.
+/// The held request with this id, or the one whose id ends so, in either case. kInvalid: too short an ending;
+/// kConflict: several end so; kNotFound.
 Result<control::ReviewInfo> find_review(const Tool& tool, std::string_view text);
 
 /// A verdict about the request of `seen` and no other: the daemon's answer, JSON. Errors as of Backend::decide_review.

@@ -178,9 +178,11 @@ TEST_CASE("labels_of_a_guest_are_changed_by_words") {
   CHECK(run_with(daemon, {"guest", "label", "vm", "team-"}).out == "vm: no labels; web,work\n");
   CHECK(run_with(daemon, {"guest", "label", "vm", "a=1", "-o", "json"}).out.contains(R"("labels":{"a":"1"})"));
   CHECK(run_with(daemon, {"guest", "label", "none", "a=1"}).status == 5);
-  CHECK(daemon.shared.calls_now() == std::vector<std::string>{"label vm dash-=1,team=x,role-",
-                                                              "label vm team=a b,dash--", "label vm team-",
-                                                              "label vm a=1", "label none a=1"});
+  CHECK(daemon.shared.calls_now() ==
+        std::vector<std::string>{
+            R"(label vm {"remove":["role"],"set":{"dash-":"1","team":"x"}})",
+            R"(label vm {"remove":["dash-"],"set":{"team":"a b"}})", R"(label vm {"remove":["team"],"set":{}})",
+            R"(label vm {"remove":[],"set":{"a":"1"}})", R"(label none {"remove":[],"set":{"a":"1"}})"});
   for (const std::vector<std::string>& wrong : {std::vector<std::string>{},
                                                 {"team"},
                                                 {"=x"},
