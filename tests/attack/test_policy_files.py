@@ -140,7 +140,7 @@ def test_158_yaml_that_eats_its_reader():
         for size in (50 << 20, 1 << 40):
             with open(path, "w") as file:
                 file.truncate(size)
-            refused_reload(made, f"{size} bytes", r"bomb\.yaml.*larger|larger.*bomb\.yaml")
+            refused_reload(made, f"{size} bytes", r"bomb\.yaml:1:1: error\[E0002\]")
             os.unlink(path)
         status, answer = control(made, "POST", "/v1/policies", json.dumps({"documents": [{"name": "x", "text": " " * (5 << 20)}]}))
         equal((status, "documents" in str(answer)), (413, False), str(answer)[:300])
