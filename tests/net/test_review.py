@@ -316,6 +316,10 @@ def test_bodies_and_questions_are_bounded():
         with concurrent.futures.ThreadPoolExecutor(6) as pool:
             statuses = list(pool.map(lambda n: made.guest.curl(f"https://ok.test/{n}", "-X", "DELETE").status, range(6)))
         equal(sorted(statuses), [429] * 4 + [503] * 2, "one ticket is the upload's")
+        with made.guest.tls("ok.test") as client:  # told before its body is read, which does not come
+            client.sendall(b"PUT /late HTTP/1.1\r\nHost: ok.test\r\nContent-Length: 1000\r\n\r\n")
+            answer = client.recv(65536)
+            assert answer.startswith(b"HTTP/1.1 429 "), answer
         equal(made.guest.curl("https://ok.test/").status, 200, "the control: what needs nobody passes")
         made.enforcer.wait_record(type="decision", decision="deny", reason="queue_full")
         made.enforcer.wait_record(type="decision", decision="deny", reason="hold_body_cap")
