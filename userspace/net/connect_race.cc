@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 
-#include "net/socket.h"
-
 namespace enforcer::net {
 
 class ConnectRace::Attempt final : public PollTarget {
@@ -56,12 +54,19 @@ ConnectRace::ConnectRace(asio::io_context& io, Poller& poller, TimerWheel& wheel
 
 ConnectRace::~ConnectRace() = default;
 
-asio::awaitable<Result<ConnectRace::Winner>> ConnectRace::run(const std::vector<IpAddress>& addresses, Port port) {
+asio::awaitable<Result<ConnectRace::Winner>> ConnectRace::run(const std::vector<IpAddress>& addresses, Port port,
+                                                              FirstWord first) {
   waiting_ = in_turn(addresses);
   if (waiting_.size() > kMaxAttempts) waiting_.resize(kMaxAttempts);
   std::ranges::reverse(waiting_);
   port_ = port;
+  first_ = first;
   start_next();
+  // Others that are about to connect do so before anybody sends: what then goes to one origin wakes it once.
+  if (winner_ != nullptr) {
+    auto posted = asio::post(io_, asio::use_awaitable);
+    co_await std::move(posted);
+  }
   while (!over()) co_await wait();
   cancel();
   if (interrupted_) co_return fail(*interrupted_, "interrupted");
@@ -77,7 +82,7 @@ void ConnectRace::start_next() {
   while (!over() && !waiting_.empty()) {
     const IpAddress address = waiting_.back();
     waiting_.pop_back();
-    auto socket = start_connect({address, port_});
+    auto socket = start_connect({address, port_}, first_);
     if (!socket) {
       last_ = std::move(socket).error();
       continue;
@@ -89,6 +94,10 @@ void ConnectRace::start_next() {
     }
     attempts_.push_back(std::move(attempt));
     ++pending_;
+    if (is_connected(attempts_.back()->fd())) {
+      winner_ = attempts_.back().get();
+      break;
+    }
     if (!waiting_.empty()) wheel_.schedule(*this, Deadline::after(kAttemptDelay));
     return;
   }

@@ -13,6 +13,7 @@
 #include "base/deadline.h"
 #include "base/ip.h"
 #include "net/async_socket.h"
+#include "net/socket.h"
 #include "net/timer_wheel.h"
 
 namespace enforcer::net {
@@ -35,7 +36,7 @@ class ConnectRace final : private WheelEntry {
 
   /// Once. An error is the last attempt's, or kUnavailable where there was no address; interrupted, that of
   /// interrupt().
-  asio::awaitable<Result<Winner>> run(const std::vector<IpAddress>& addresses, Port port);
+  asio::awaitable<Result<Winner>> run(const std::vector<IpAddress>& addresses, Port port, FirstWord first);
 
   /// Ends the race, also one that has not begun.
   void interrupt(Errc why);
@@ -56,6 +57,7 @@ class ConnectRace final : private WheelEntry {
   TimerWheel& wheel_;
   std::vector<IpAddress> waiting_;  ///< not tried yet, the next one last
   Port port_{};
+  FirstWord first_ = FirstWord::kAnybody;
   std::vector<std::unique_ptr<Attempt>> attempts_;
   std::size_t pending_ = 0;
   Attempt* winner_ = nullptr;

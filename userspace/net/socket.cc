@@ -64,12 +64,22 @@ Result<std::optional<Fd>> accept_one(int listener) {
   }
 }
 
-Result<Fd> start_connect(const Endpoint& to) {
+namespace {
+
+void delay_acknowledgement(int socket) {
+  const int off = 0;
+  setsockopt(socket, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off);
+}
+
+}  // namespace
+
+Result<Fd> start_connect(const Endpoint& to, FirstWord first) {
   // A socket of the address's own family: a mapped address on an AF_INET6 socket costs a detour in every packet.
   const bool four = to.address.is_v4();
   Fd socket(::socket(four ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
   if (!socket.valid()) return fail_errno("socket");
   set_no_delay(socket.get());
+  if (first == FirstWord::kWe) delay_acknowledgement(socket.get());
   SocketAddress address = to_socket_address(to);
   if (four) {
     auto& v4 = reinterpret_cast<sockaddr_in&>(address.storage);
@@ -81,6 +91,12 @@ Result<Fd> start_connect(const Endpoint& to) {
   }
   if (connect(socket.get(), address.get(), address.length) != 0 && errno != EINPROGRESS) return fail_errno("connect");
   return socket;
+}
+
+bool is_connected(int socket) {
+  sockaddr_storage peer{};
+  socklen_t length = sizeof peer;
+  return getpeername(socket, reinterpret_cast<sockaddr*>(&peer), &length) == 0;
 }
 
 Result<> finish_connect(int socket) {

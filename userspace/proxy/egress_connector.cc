@@ -24,7 +24,7 @@ asio::awaitable<Result<std::unique_ptr<net::AsyncSocket>>> EgressConnector::conn
   std::optional<Result<net::ConnectRace::Winner>> winner;
   {
     const credentials::InterruptAt guard(worker_.wheel(), deadline, race, races_);
-    winner = co_await race.run(hop.addresses, hop.port);
+    winner = co_await race.run(hop.addresses, hop.port, net::FirstWord::kWe);
   }
   if (!*winner) {
     if (!egress.proxied()) co_return std::unexpected(winner->error());

@@ -51,7 +51,9 @@ void GuestConnection::become_relay(std::uint64_t bytes_up, std::uint64_t bytes_d
   session.guest().upload().spend(bytes_up, Monotonic::now());
   let_go();
   const auto socket = take_origin();
-  session.carried_out_by(&worker().relays().adopt(std::move(session_), *guest_, *socket, bytes_up, bytes_down));
+  Relay& relay = worker().relays().adopt(std::move(session_), *guest_, *socket, bytes_up, bytes_down);
+  session.carried_out_by(&relay);
+  relay.start();
 }
 
 void GuestConnection::answer_at_once(Bytes answer) {

@@ -43,7 +43,6 @@ Relay& RelayLoop::adopt(std::unique_ptr<RelayObserver> observer, net::AsyncSocke
   relay.ends_[Relay::kGuest].socket = guest.transfer_to(relay.ends_[Relay::kGuest]);
   relay.ends_[Relay::kOrigin].socket = origin.transfer_to(relay.ends_[Relay::kOrigin]);
   wheel_.schedule(relay, Deadline::after(stalled_));
-  if (relay.flows_[Relay::kGuest].readable || relay.flows_[Relay::kOrigin].readable) run_again(relay);
   return relay;
 }
 
@@ -75,6 +74,10 @@ Relay::Relay(RelayLoop& loop, std::unique_ptr<RelayObserver> observer, std::uint
 }
 
 Relay::~Relay() = default;
+
+void Relay::start() {
+  if (flows_[kGuest].readable || flows_[kOrigin].readable) pump();
+}
 
 void Relay::End::ready(std::uint32_t events) {
   Relay& owner = *relay;

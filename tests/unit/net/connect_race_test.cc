@@ -61,7 +61,7 @@ struct Track {
   std::string run(std::vector<IpAddress> addresses, Port port) {
     std::string outcome = "(no end)";
     auto racing = [&]() -> asio::awaitable<void> {
-      auto winner = co_await race.run(addresses, port);
+      auto winner = co_await race.run(addresses, port, FirstWord::kAnybody);
       outcome = winner ? winner->address.to_string() : winner.error().message;
       if (winner) took = winner->took;
       io.stop();
