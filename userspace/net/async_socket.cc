@@ -27,10 +27,12 @@ std::unique_ptr<AsyncSocket> AsyncSocket::make_unwatched(asio::io_context& io, P
   return made;
 }
 
-std::unique_ptr<AsyncSocket> AsyncSocket::adopt(asio::io_context& io, Poller& poller, Fd socket, std::uint32_t events) {
+std::unique_ptr<AsyncSocket> AsyncSocket::adopt(asio::io_context& io, Poller& poller, Fd socket, Poller::Edges edges,
+                                                std::uint32_t events) {
   const int fd = socket.get();
   std::unique_ptr<AsyncSocket> made(new AsyncSocket(io, poller, std::move(socket)));
   made->readable_ = false;
+  made->room_watched_ = edges == Poller::Edges::kBoth;
   made->note(events);
   poller.transfer(fd, *made);
   return made;
@@ -44,6 +46,14 @@ Result<> AsyncSocket::watch() {
   if (watched_) return {};
   TRY_VOID(poller_.add(socket_.get(), *this));
   watched_ = true;
+  return {};
+}
+
+Result<> AsyncSocket::watch_room() {
+  TRY_VOID(watch());
+  if (room_watched_) return {};
+  TRY_VOID(poller_.watch_room(socket_.get()));
+  room_watched_ = true;
   return {};
 }
 
@@ -125,6 +135,7 @@ asio::awaitable<Result<>> AsyncSocket::readable() {
 
 asio::awaitable<Result<>> AsyncSocket::readable_or_writable() {
   if (readable_) co_return Result<>{};
+  if (auto watched = watch_room(); !watched) co_return watched;
   reader_takes_writable_ = true;
   auto waited = co_await wait(kRead);
   reader_takes_writable_ = false;
@@ -139,7 +150,7 @@ asio::awaitable<Result<>> AsyncSocket::connected() {
 asio::awaitable<Result<>> AsyncSocket::wait(Direction direction) {
   if (direction == kRead) reads_in_a_row_ = 0;
   if (!interrupted_) {
-    if (auto watched = watch(); !watched) co_return watched;
+    if (auto watched = direction == kWrite ? watch_room() : watch(); !watched) co_return watched;
     ENFORCER_CHECK(!waiters_[direction]);
     // A named object: see userspace/DECISIONS.md on temporaries in co_await expressions.
     auto suspended = asio::async_initiate<const asio::use_awaitable_t<>, void()>(

@@ -32,8 +32,9 @@ class AsyncSocket final : public ByteStream, public PollTarget {
   static Result<std::unique_ptr<AsyncSocket>> make(asio::io_context& io, Poller& poller, Fd socket);
   /// The same, but watched only from its first wait or from watch() on: for one that may be over before that.
   static std::unique_ptr<AsyncSocket> make_unwatched(asio::io_context& io, Poller& poller, Fd socket);
-  /// Takes one that is watched already; `events`: those that were reported so far.
-  static std::unique_ptr<AsyncSocket> adopt(asio::io_context& io, Poller& poller, Fd socket, std::uint32_t events);
+  /// Takes one that is watched already, for `edges`; `events`: those that were reported so far.
+  static std::unique_ptr<AsyncSocket> adopt(asio::io_context& io, Poller& poller, Fd socket, Poller::Edges edges,
+                                            std::uint32_t events);
   ~AsyncSocket() override;
 
   [[nodiscard]] int fd() const { return socket_.get(); }
@@ -89,6 +90,8 @@ class AsyncSocket final : public ByteStream, public PollTarget {
   void ask_again() { readable_ = true; }
   /// An error was reported; it shows in the next read or write.
   [[nodiscard]] bool broken() const { return broken_; }
+  /// It is watched for room to write, too.
+  [[nodiscard]] bool room_watched() const { return room_watched_; }
   /// Gives the socket, which is watched, to another target of the same Poller.
   Fd transfer_to(PollTarget& target);
 
@@ -100,6 +103,7 @@ class AsyncSocket final : public ByteStream, public PollTarget {
   AsyncSocket(asio::io_context& io, Poller& poller, Fd socket);
   std::optional<Result<std::size_t>> receive(std::span<std::uint8_t> buffer, int flags);
   asio::awaitable<Result<>> wait(Direction direction);
+  Result<> watch_room();
   void ready(std::uint32_t events) override;
   void note(std::uint32_t events);
   void resume(Direction direction);
@@ -111,6 +115,7 @@ class AsyncSocket final : public ByteStream, public PollTarget {
   std::optional<Errc> interrupted_;
   unsigned reads_in_a_row_ = 0;
   bool watched_ = true;
+  bool room_watched_ = false;
   bool readable_ = true;
   bool short_reads_tell_ = true;  // that nothing is left: not before an end or urgent data, of which no edge tells
   bool broken_ = false;

@@ -10,10 +10,15 @@ namespace enforcer::net {
 class ConnectRace::Attempt final : public PollTarget {
  public:
   Attempt(ConnectRace& race, Fd socket, const IpAddress& address)
-      : race_(race), socket_(std::move(socket)), address_(address) {}
+      : race_(race),
+        socket_(std::move(socket)),
+        address_(address),
+        edges_(is_connected(socket_.get()) ? Poller::Edges::kReading : Poller::Edges::kBoth) {}
   ~Attempt() { close(); }
 
-  Result<> watch() { return race_.poller_.add(socket_.get(), *this); }
+  /// It was when it began.
+  [[nodiscard]] bool connected_at_once() const { return edges_ == Poller::Edges::kReading; }
+  Result<> watch() { return race_.poller_.add(socket_.get(), *this, edges_); }
   void close() {
     if (socket_.valid()) race_.poller_.forget(socket_.get());
     socket_ = Fd();
@@ -21,7 +26,7 @@ class ConnectRace::Attempt final : public PollTarget {
   [[nodiscard]] int fd() const { return socket_.get(); }
   Winner take() {
     const auto took = Monotonic::now() - start_;
-    return Winner{AsyncSocket::adopt(race_.io_, race_.poller_, std::move(socket_), events_), address_, took};
+    return Winner{AsyncSocket::adopt(race_.io_, race_.poller_, std::move(socket_), edges_, events_), address_, took};
   }
 
  private:
@@ -33,6 +38,7 @@ class ConnectRace::Attempt final : public PollTarget {
   ConnectRace& race_;
   Fd socket_;
   IpAddress address_;
+  Poller::Edges edges_;  ///< that it is connected shows in that there is room
   Monotonic::time_point start_ = Monotonic::now();
   std::uint32_t events_ = 0;  ///< seen so far
 };
@@ -94,7 +100,7 @@ void ConnectRace::start_next() {
     }
     attempts_.push_back(std::move(attempt));
     ++pending_;
-    if (is_connected(attempts_.back()->fd())) {
+    if (attempts_.back()->connected_at_once()) {
       winner_ = attempts_.back().get();
       break;
     }

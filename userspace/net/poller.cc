@@ -17,7 +17,8 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::uint32_t kEvents = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+constexpr std::uint32_t kReading = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET;
+constexpr std::uint32_t kBoth = kReading | EPOLLOUT;
 constexpr int kBatch = 128;
 constexpr int kBatchesPerTurn = 4;  // then timers and posted work get their turn
 
@@ -46,6 +47,13 @@ struct Poller::Impl {
     asio::post(io, [this] { dispatch(); });
   }
 
+  /// All edges that are there are reported, those that were reported before, too.
+  Result<> modify(int socket, std::uint32_t edges) const {
+    epoll_event event{.events = edges, .data = {.fd = socket}};
+    if (epoll_ctl(epoll_fd, EPOLL_CTL_MOD, socket, &event) != 0) return fail_errno("epoll_ctl mod");
+    return {};
+  }
+
   asio::io_context& io;
   int epoll_fd;
   asio::posix::stream_descriptor descriptor;
@@ -66,11 +74,11 @@ Result<std::unique_ptr<Poller>> Poller::make(asio::io_context& io) {
   return std::unique_ptr<Poller>(new Poller(std::move(impl)));
 }
 
-Result<> Poller::add(int socket, PollTarget& target) {
+Result<> Poller::add(int socket, PollTarget& target, Edges edges) {
   const auto place = static_cast<std::size_t>(socket);
   if (place >= impl_->targets.size()) impl_->targets.resize(std::max(place + 1, 2 * impl_->targets.size()));
   impl_->targets[place] = &target;
-  epoll_event event{.events = kEvents, .data = {.fd = socket}};
+  epoll_event event{.events = edges == Edges::kBoth ? kBoth : kReading, .data = {.fd = socket}};
   if (epoll_ctl(impl_->epoll_fd, EPOLL_CTL_ADD, socket, &event) != 0) return fail_errno("epoll_ctl add");
   return {};
 }
@@ -79,10 +87,12 @@ void Poller::transfer(int socket, PollTarget& target) {
   impl_->targets[static_cast<std::size_t>(socket)] = &target;
 }
 
+Result<> Poller::watch_room(int socket) {
+  return impl_->modify(socket, kBoth);
+}
+
 Result<> Poller::again(int socket) {
-  epoll_event event{.events = kEvents, .data = {.fd = socket}};
-  if (epoll_ctl(impl_->epoll_fd, EPOLL_CTL_MOD, socket, &event) != 0) return fail_errno("epoll_ctl mod");
-  return {};
+  return impl_->modify(socket, kReading);
 }
 
 void Poller::remove(int socket) {

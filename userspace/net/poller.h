@@ -3,8 +3,9 @@
 // Asio runs the worker: timers, posted work, coroutines. The sockets of sessions are watched by one epoll instance of
 // ours that Asio watches in turn. Why not Asio's own sockets: a relay of ten thousand idle connections must cost two
 // small structures each (no per-operation allocation, no descriptor state), and a socket passes from its session's
-// coroutine to the relay without leaving the set. Each socket is added once, edge-triggered for both directions, and
-// forgotten when it is closed.
+// coroutine to the relay without leaving the set. Each socket is added once, edge-triggered, and forgotten when it is
+// closed. Most never lack room to write, and every new one has it, which would be an event for each: it is watched for
+// where it is missing.
 //
 // Belongs to one worker; not thread-safe.
 #pragma once
@@ -43,11 +44,15 @@ class Poller {
   Poller(const Poller&) = delete;
   Poller& operator=(const Poller&) = delete;
 
-  /// Watches a socket, edge-triggered. An edge that is there already is reported.
-  Result<> add(int socket, PollTarget& target);
+  enum class Edges : std::uint8_t { kReading, kBoth };
+  /// Watches a socket, edge-triggered, for what can be read from it and for its end. An edge that is there already is
+  /// reported.
+  Result<> add(int socket, PollTarget& target, Edges edges = Edges::kReading);
+  /// Watches it for room to write, too. The edges that are there already are reported, again or not.
+  Result<> watch_room(int socket);
   /// Hands a watched socket to another target, which hears of every edge from now on. Costs no system call.
   void transfer(int socket, PollTarget& target);
-  /// Reports the edges that are there already again.
+  /// Reports what can be read already again; the socket is watched for nothing else.
   Result<> again(int socket);
   /// Ends the watch; the target hears nothing more, not even from the batch being dispatched.
   void remove(int socket);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <cerrno>
+#include <utility>
 
 #include "net/socket.h"
 
@@ -40,6 +41,8 @@ Relay& RelayLoop::adopt(std::unique_ptr<RelayObserver> observer, net::AsyncSocke
   relay.flows_[Relay::kGuest].readable = guest.may_have_more();
   relay.flows_[Relay::kOrigin].readable = origin.may_have_more();
   relay.broken_ = {guest.broken(), origin.broken()};
+  relay.ends_[Relay::kGuest].room_watched = guest.room_watched();
+  relay.ends_[Relay::kOrigin].room_watched = origin.room_watched();
   relay.ends_[Relay::kGuest].socket = guest.transfer_to(relay.ends_[Relay::kGuest]);
   relay.ends_[Relay::kOrigin].socket = origin.transfer_to(relay.ends_[Relay::kOrigin]);
   wheel_.schedule(relay, Deadline::after(stalled_));
@@ -161,8 +164,7 @@ Relay::Step Relay::drain_pipe(Flow& flow, int to) {
                                SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
   if (count < 0) {
     if (!would_block()) return broke(to);
-    flow.writable = errno == EINTR;
-    return Step::kBlocked;
+    return errno == EINTR ? Step::kBlocked : no_room(flow, to);
   }
   flow.in_pipe -= static_cast<std::uint32_t>(count);
   flow.delivered += static_cast<std::uint64_t>(count);
@@ -187,11 +189,10 @@ Relay::Step Relay::copy(Flow& flow, int from, int to) {
   if (accepted < 0 && !would_block()) return broke(to);
   const auto passed = static_cast<std::size_t>(std::max<ssize_t>(accepted, 0));
   flow.delivered += passed;
-  if (passed < size) {
-    flow.writable = false;
-    flow.left_over.assign(loop_.buffer_.data() + passed, size - passed);
-  }
-  return Step::kMoved;
+  if (passed == size) return Step::kMoved;
+  flow.left_over.assign(loop_.buffer_.data() + passed, size - passed);
+  const Step waiting = no_room(flow, to);
+  return waiting == Step::kBlocked ? Step::kMoved : waiting;
 }
 
 Relay::Step Relay::flush_left_over(Flow& flow, int to) {
@@ -200,13 +201,20 @@ Relay::Step Relay::flush_left_over(Flow& flow, int to) {
       send(ends_[to].socket.get(), flow.left_over.data(), flow.left_over.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   if (count < 0) {
     if (!would_block()) return broke(to);
-    flow.writable = errno == EINTR;
-    return Step::kBlocked;
+    return errno == EINTR ? Step::kBlocked : no_room(flow, to);
   }
   flow.left_over.erase(0, static_cast<std::size_t>(count));
   flow.delivered += static_cast<std::uint64_t>(count);
   if (flow.left_over.empty()) flow.left_over.shrink_to_fit();
   return Step::kMoved;
+}
+
+/// The receiver takes no more for now: an edge tells when it does.
+Relay::Step Relay::no_room(Flow& flow, int to) {
+  flow.writable = false;
+  End& receiver = ends_[to];
+  if (!std::exchange(receiver.room_watched, true) && !loop_.poller_.watch_room(receiver.socket.get())) return broke(to);
+  return Step::kBlocked;
 }
 
 void Relay::release_pipe(Flow& flow) {

@@ -106,6 +106,7 @@ class Relay final : public net::WheelEntry, public Interruptible {
    public:
     Relay* relay = nullptr;
     Fd socket;
+    bool room_watched = false;
 
    private:
     void ready(std::uint32_t events) override;
@@ -136,6 +137,7 @@ class Relay final : public net::WheelEntry, public Interruptible {
   Step drain_pipe(Flow& flow, int to);
   Step copy(Flow& flow, int from, int to);
   Step flush_left_over(Flow& flow, int to);
+  Step no_room(Flow& flow, int to);
   void release_pipe(Flow& flow);
   void finish(RelayEnd end);
   void expired() override;
