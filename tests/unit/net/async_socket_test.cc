@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -267,7 +268,7 @@ TEST_CASE("a_descriptor_that_is_used_again_in_the_same_batch_gets_no_news_of_the
     second.left.reset();
     third.left = Fd(fcntl(third.left.get(), F_DUPFD_CLOEXEC, reused));
     REQUIRE(third.left.get() == reused);
-    REQUIRE(poller->add(reused, c).has_value());
+    REQUIRE(poller->add(reused, c, Poller::Edges::kBoth).has_value());
   };
   a.told = replace;
   b.told = [&] { ++news_of_b; };
@@ -279,6 +280,30 @@ TEST_CASE("a_descriptor_that_is_used_again_in_the_same_batch_gets_no_news_of_the
   io.run_for(100ms);
   CHECK(news_of_b == 0);
   CHECK(news_of_c == 1);  // its own: it can be written to
+}
+
+TEST_CASE("room_to_write_is_no_news_until_somebody_asks_for_it") {
+  asio::io_context io;
+  auto poller = Poller::make(io).value();
+  struct Target final : PollTarget {
+    std::vector<std::uint32_t> news;
+    void ready(std::uint32_t events) override { news.push_back(events); }
+  };
+  Pair pair;
+  Target target;
+  REQUIRE(poller->add(pair.left.get(), target).has_value());
+  io.run_for(50ms);
+  CHECK(target.news.empty());
+  REQUIRE(poller->watch_room(pair.left.get()).has_value());
+  io.restart();
+  io.run_for(50ms);
+  REQUIRE(target.news.size() == 1);
+  CHECK((target.news[0] & EPOLLOUT) != 0);
+  REQUIRE(write(pair.right.get(), "x", 1) == 1);  // the control: what can be read is news all the time
+  io.restart();
+  io.run_for(50ms);
+  REQUIRE(target.news.size() == 2);
+  CHECK((target.news[1] & EPOLLIN) != 0);
 }
 
 TEST_CASE("what_is_behind_urgent_data_is_read_too") {

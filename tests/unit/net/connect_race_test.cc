@@ -3,6 +3,7 @@
 #include "net/connect_race.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <string>
+#include <vector>
 
 #include "net/socket.h"
 
@@ -135,6 +137,49 @@ TEST_CASE("when_all_fail_the_last_error_is_told") {
   }
   CHECK(Track().run({kFour, kSix}, free.port).find("refused") != std::string::npos);
   CHECK(Track().run({}, free.port) == "no address to connect to");
+}
+
+TEST_CASE("a_race_that_is_won_at_once_lets_the_others_begin_first") {
+  const Listening listening(kSix, Port{0}, 8);
+  Track track;
+  std::vector<std::string> told;
+  ConnectRace other(track.io, *track.poller, track.wheel);
+  auto racing = [&](ConnectRace& race, std::string_view name) -> asio::awaitable<void> {
+    told.push_back(fmt::format("{} begins", name));
+    const auto winner = co_await race.run({kSix}, listening.endpoint.port, FirstWord::kWe);
+    told.push_back(fmt::format("{} {}", name, winner ? "won" : "lost"));
+    if (told.size() == 4) track.io.stop();
+  };
+  asio::co_spawn(track.io, racing(track.race, "one"), asio::detached);
+  asio::co_spawn(track.io, racing(other, "two"), asio::detached);
+  track.io.run_for(10s);
+  CHECK(told == std::vector<std::string>{"one begins", "two begins", "one won", "two won"});
+}
+
+TEST_CASE("a_race_that_was_won_at_once_can_still_be_interrupted") {
+  const Listening listening(kSix, Port{0}, 8);
+  Track track;
+  asio::post(track.io, [&] { track.race.interrupt(Errc::kDenied); });
+  CHECK(track.run({kSix}, listening.endpoint.port) == "interrupted");
+}
+
+TEST_CASE("the_last_packet_of_the_handshake_waits_for_our_first_word") {
+  const Listening listening(kFour, Port{0}, 8);
+  const auto accepted = [&] { return accept_one(listening.socket.get()).value().has_value(); };
+  const Fd ours = start_connect(listening.endpoint, FirstWord::kWe).value();
+  REQUIRE(is_connected(ours.get()));
+  CHECK_FALSE(accepted());
+  REQUIRE(send(ours.get(), "hello", 5, 0) == 5);
+  CHECK(accepted());
+  const Fd anybodys = start_connect(listening.endpoint).value();  // the control
+  CHECK(accepted());
+}
+
+TEST_CASE("a_connection_that_nobody_answers_is_not_connected") {
+  Listening mute(kSix, Port{0}, 0);
+  mute.fill();
+  const Fd waiting = start_connect(mute.endpoint).value();
+  CHECK_FALSE(is_connected(waiting.get()));
 }
 
 TEST_CASE("an_interrupted_race_ends") {

@@ -98,6 +98,7 @@ struct Bench {
     auto guest_socket = net::AsyncSocket::make(io, *poller, std::move(guest_inner)).value();
     auto origin_socket = net::AsyncSocket::make(io, *poller, std::move(origin_inner)).value();
     relay = &loop.adopt(std::make_unique<Observer>(ended, io), *guest_socket, *origin_socket, 0, 0);
+    relay->start();
   }
   void run() {
     io.restart();
