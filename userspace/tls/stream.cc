@@ -30,17 +30,19 @@ struct Stream::Impl {
   /// Why no call may go on, if so. Interruption comes first: it is sticky, whatever is decrypted already.
   std::optional<Error> stopped() const {
     if (const auto why = socket.interrupted()) return Error{*why, "interrupted"};
-    return broken;
+    if (broken) return *broken;
+    return std::nullopt;
   }
 
   /// What OpenSSL's failed call came to; no call after it goes on.
   Error fail_with(std::string_view what) {
     if (bio.eof()) {
-      broken = Error{Errc::kIo, fmt::format("{}: the peer closed the connection without close_notify", what)};
+      broken = std::make_unique<Error>(Errc::kIo,
+                                       fmt::format("{}: the peer closed the connection without close_notify", what));
     } else if (bio.failure()) {
-      broken = bio.failure();
+      broken = std::make_unique<Error>(*bio.failure());
     } else {
-      broken = Error{Errc::kInvalid, fmt::format("{}: {}", what, Connection::reason(*session))};
+      broken = std::make_unique<Error>(Errc::kInvalid, fmt::format("{}: {}", what, Connection::reason(*session)));
     }
     ERR_clear_error();
     // The alert that OpenSSL made of it. Where that fails, the reason above is the better one.
@@ -51,8 +53,8 @@ struct Stream::Impl {
   /// Does the peer keep us busy with nothing?
   std::optional<Error> overrun() {
     if (connection.idle_messages <= kMaxIdleMessages && bio.unsent() <= kMaxUnsent) return std::nullopt;
-    broken = Error{Errc::kInvalid, "TLS: the peer sends handshake messages and no data"};
-    return broken;
+    broken = std::make_unique<Error>(Errc::kInvalid, "TLS: the peer sends handshake messages and no data");
+    return *broken;
   }
 
   /// Until there may be more to read.
@@ -69,7 +71,7 @@ struct Stream::Impl {
   bool established = false;
   bool ended = false;  // our direction
   HandshakeFault fault = HandshakeFault::kNone;
-  std::optional<Error> broken;
+  std::unique_ptr<const Error> broken;
 };
 
 Stream::Stream(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -121,7 +123,8 @@ asio::awaitable<Result<>> Stream::handshake() {
   }
   if (!self.connection.protocol_agreed(*self.session)) {
     self.fault = HandshakeFault::kAlpn;
-    self.broken = Error{Errc::kInvalid, "TLS handshake: the server chose a protocol that was not offered"};
+    self.broken =
+        std::make_unique<Error>(Errc::kInvalid, "TLS handshake: the server chose a protocol that was not offered");
     co_return std::unexpected(*self.broken);
   }
   self.established = true;
