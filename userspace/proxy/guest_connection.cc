@@ -15,8 +15,7 @@ GuestConnection::GuestConnection(std::unique_ptr<LiveSession> session, std::uniq
                                  policy::Facts facts)
     : Conversation(*session), session_(std::move(session)), guest_(std::move(guest)), facts_(std::move(facts)) {
   begin();
-  guest_->when_broken([this] { guest_left(); });
-  guest_->when_ended([this] { guest_ended(); });
+  guest_->tell(*this);
   if (guest_->peer_ended()) guest_ended();
 }
 
