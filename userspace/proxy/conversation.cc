@@ -151,9 +151,8 @@ asio::awaitable<Conversation::Reached> Conversation::connect(const policy::Facts
 }
 
 DecisionId Conversation::deny(const policy::Facts& facts, const policy::Decision& denial, const Seen& seen) {
-  denial_ = denial;
-  denial_id_ = decisions_.deny(facts, denial, seen);
-  return denial_id_;
+  denied_ = std::make_unique<Denied>(denial, decisions_.deny(facts, denial, seen));
+  return denied_->id;
 }
 
 DecisionId Conversation::deny(const policy::Facts& facts, policy::Reason reason, const Seen& seen) {
@@ -161,8 +160,8 @@ DecisionId Conversation::deny(const policy::Facts& facts, policy::Reason reason,
 }
 
 void Conversation::denied_unrecorded() {
-  denial_ = {.reason = policy::Reason::kAuditUnavailable, .would = {}};
-  denial_id_ = decisions_.denied_id();
+  const policy::Decision denial{.reason = policy::Reason::kAuditUnavailable, .would = {}};
+  denied_ = std::make_unique<Denied>(denial, decisions_.denied_id());
 }
 
 void Conversation::ended(const Ending& ending, metrics::ConnectionResult /*result*/) {
