@@ -6,6 +6,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <memory>
+#include <utility>
 
 #include "net/async_socket.h"
 #include "net/connect_race.h"
@@ -15,6 +16,13 @@
 #include "proxy/origin.h"
 
 namespace enforcer::proxy {
+
+/// A connection to an origin, where it leads, and all that its name had, by which a kept connection is judged again.
+struct ReachedOrigin {
+  std::unique_ptr<net::AsyncSocket> socket;
+  IpAddress address;
+  CheckedAddresses checked;
+};
 
 class Conversation : public net::WheelEntry, public Interruptible {
  public:
@@ -61,12 +69,9 @@ class Conversation : public net::WheelEntry, public Interruptible {
   /// After a denial.
   [[nodiscard]] const policy::Decision& denial() const { return denied_->decision; }
 
-  [[nodiscard]] net::AsyncSocket& origin() { return *origin_; }
-  /// The connected socket, for who keeps it longer than this conversation.
-  [[nodiscard]] std::unique_ptr<net::AsyncSocket> take_origin() { return std::move(origin_); }
-  /// The origin's address, and all that its name had, by which a kept connection is judged again.
-  [[nodiscard]] const IpAddress& origin_address() const { return origin_address_; }
-  [[nodiscard]] const CheckedAddresses& origin_checked() const { return origin_checked_; }
+  [[nodiscard]] net::AsyncSocket& origin() { return *origin_->socket; }
+  /// What was reached, for who keeps it longer than this conversation.
+  [[nodiscard]] ReachedOrigin take_origin() { return std::move(*std::exchange(origin_, nullptr)); }
   /// Closes the connection to the origin: another one may be reached.
   void drop_origin() { origin_.reset(); }
 
@@ -108,9 +113,7 @@ class Conversation : public net::WheelEntry, public Interruptible {
   };
 
   Decisions& decisions_;
-  std::unique_ptr<net::AsyncSocket> origin_;
-  IpAddress origin_address_;
-  CheckedAddresses origin_checked_;
+  std::unique_ptr<ReachedOrigin> origin_;
   net::ConnectRace* connecting_ = nullptr;
   Deadline reach_by_ = Deadline::after({});  ///< of the origin being reached
   Interruptible* side_ = nullptr;

@@ -85,6 +85,9 @@ class Decisions {
   /// The origin's checked address; which proxy went there in our place is the configuration's (`via` in end records).
   void dialled(const IpAddress& address) { dialled_ = address; }
 
+  /// What was decided last is over: what is recorded from here on is about something else.
+  void settled() { since_decided_.reset(); }
+
   /// Who does what was decided; null when nobody may be interrupted.
   void carried_out_by(Interruptible* stage) { stage_ = stage; }
 

@@ -49,7 +49,7 @@ void GuestConnection::become_relay(std::uint64_t bytes_up, std::uint64_t bytes_d
   LiveSession& session = *session_;
   session.guest().upload().spend(bytes_up, Monotonic::now());
   let_go();
-  const auto socket = take_origin();
+  const auto socket = take_origin().socket;
   Relay& relay = worker().relays().adopt(std::move(session_), *guest_, *socket, bytes_up, bytes_down);
   session.carried_out_by(&relay);
   relay.start();

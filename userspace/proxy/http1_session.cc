@@ -53,6 +53,7 @@ class Http1Session {
     co_await serve(*std::move(head));
     first_ = false;
     connection().facts().request.reset();
+    connection().decisions().settled();
     co_return true;
   }
 
