@@ -18,8 +18,10 @@ constexpr std::size_t kRecord = SSL3_RT_MAX_PLAIN_LENGTH;
 }  // namespace
 
 struct Stream::Impl {
-  Impl(net::AsyncSocket& on, std::vector<std::uint8_t> received, ApplicationProtocols offered)
-      : socket(on), bio(on, std::move(received)), connection{.protocols = std::move(offered)} {}
+  Impl(net::AsyncSocket& on, std::vector<std::uint8_t> received, Connection::Terms terms)
+      : socket(on),
+        bio(on, std::move(received)),
+        connection{.terms = std::make_unique<Connection::Terms>(std::move(terms))} {}
 
   Result<> begin(SessionHandle opened) {
     session = std::move(opened);
@@ -79,8 +81,7 @@ Stream::~Stream() = default;
 
 Result<std::unique_ptr<Stream>> Stream::accept(net::AsyncSocket& socket, const ServerContext& context,
                                                const Acceptance& how, std::vector<std::uint8_t> received) {
-  auto impl = std::make_unique<Impl>(socket, std::move(received), how.protocols);
-  impl->connection.host = how.host.text();
+  auto impl = std::make_unique<Impl>(socket, std::move(received), Connection::Terms{how.protocols, how.host.text()});
   auto session = TRY(context.open(how));
   TRY_VOID(impl->begin(std::move(session)));
   SSL_set_accept_state(impl->session.get());
@@ -89,7 +90,7 @@ Result<std::unique_ptr<Stream>> Stream::accept(net::AsyncSocket& socket, const S
 
 Result<std::unique_ptr<Stream>> Stream::connect(net::AsyncSocket& socket, const ClientContext& context,
                                                 const HostName& host, const ApplicationProtocols& protocols) {
-  auto impl = std::make_unique<Impl>(socket, std::vector<std::uint8_t>(), protocols);
+  auto impl = std::make_unique<Impl>(socket, std::vector<std::uint8_t>(), Connection::Terms{protocols});
   auto session = TRY(context.open(host, protocols));
   TRY_VOID(impl->begin(std::move(session)));
   SSL_set_connect_state(impl->session.get());
