@@ -170,9 +170,11 @@ void AsyncSocket::resume(Direction direction) {
 }
 
 void AsyncSocket::ready(std::uint32_t events) {
+  const bool was_broken = broken_;
+  const bool was_ended = ended_;
   note(events);
-  if ((events & EPOLLERR) != 0 && told_) std::exchange(told_, {})();
-  if (ended_ && told_of_end_) std::exchange(told_of_end_, {})();
+  if (observer_ != nullptr && broken_ && !was_broken) observer_->peer_reset();
+  if (observer_ != nullptr && ended_ && !was_ended) observer_->peer_ended();
   const bool broken = (events & (EPOLLERR | EPOLLHUP)) != 0;
   const bool writable = broken || (events & EPOLLOUT) != 0;
   const bool wake_reader = reader_takes_writable_ && writable && !waiters_[kWrite];

@@ -11,7 +11,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <span>
 
@@ -24,6 +23,18 @@
 namespace enforcer::net {
 
 namespace asio = boost::asio;
+
+/// Who is told what the peer of a socket does, also while nobody reads. Must not destroy the socket meanwhile.
+class PeerObserver {
+ public:
+  /// Once: the peer has reset the connection. peer_ended() follows.
+  virtual void peer_reset() = 0;
+  /// Once: the peer has ended its side, in good order or not.
+  virtual void peer_ended() = 0;
+
+ protected:
+  ~PeerObserver() = default;
+};
 
 class AsyncSocket final : public ByteStream, public PollTarget {
  public:
@@ -67,12 +78,8 @@ class AsyncSocket final : public ByteStream, public PollTarget {
   [[nodiscard]] bool owes_turn() { return ++reads_in_a_row_ >= kReadsPerTurn; }
   asio::awaitable<void> turn();
 
-  /// Told once when the peer has reset the connection, also while nobody reads. Must not destroy this object.
-  void when_broken(std::function<void()> told) { told_ = std::move(told); }
-
-  /// Told once when the peer has ended its side, in good order or not, where the socket is watched. Must not destroy
-  /// this object.
-  void when_ended(std::function<void()> told) { told_of_end_ = std::move(told); }
+  /// Tells `observer`, which outlives it, from when the socket is watched.
+  void tell(PeerObserver& observer) { observer_ = &observer; }
   /// The peer has ended its side.
   [[nodiscard]] bool peer_ended() const { return ended_; }
 
@@ -122,8 +129,7 @@ class AsyncSocket final : public ByteStream, public PollTarget {
   bool ended_ = false;
   bool reader_takes_writable_ = false;  // the reader waits in readable_or_writable()
   AsyncSocket* partner_ = nullptr;
-  std::function<void()> told_;
-  std::function<void()> told_of_end_;
+  PeerObserver* observer_ = nullptr;
 };
 
 }  // namespace enforcer::net

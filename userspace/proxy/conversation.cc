@@ -57,7 +57,7 @@ void Conversation::waits_in(Interruptible* side) {
 }
 
 void Conversation::interrupt_origin(Errc why) {
-  if (origin_) origin_->interrupt(why);
+  if (origin_) origin_->socket->interrupt(why);
   if (connecting_ != nullptr) connecting_->interrupt(why);
   if (side_ != nullptr) side_->interrupt(why);
 }
@@ -107,14 +107,13 @@ asio::awaitable<Conversation::Reached> Conversation::connect(const policy::Facts
   if (const auto* failure = std::get_if<Unresolved>(&found)) {
     co_return fail_with(policy::Reason::kOriginResolve, failure->error);
   }
-  origin_checked_ = std::get<CheckedAddresses>(std::move(found));
-  const auto& judged = origin_checked_.addresses;
+  auto& checked = std::get<CheckedAddresses>(found);
   Egress& egress = worker().egress();
   net::ConnectRace race(worker().io(), worker().poller(), worker().wheel());
   if (interrupted_ || guest_broken_) race.interrupt(interrupted_.value_or(Errc::kIo));
   if (!scheduled()) race.interrupt(Errc::kTimeout);  // the deadline passed while the decision was written
   connecting_ = &race;
-  const auto hop = co_await egress.first_hop(judged, facts.port, reach_by_);
+  const auto hop = co_await egress.first_hop(checked.addresses, facts.port, reach_by_);
   // In what nobody has looked into (`protocol: tcp`), the server may speak first; a proxy is always asked.
   const bool we_speak = facts.layer != policy::Layer::kL4 || egress.proxied();
   const auto first = we_speak ? net::FirstWord::kWe : net::FirstWord::kAnybody;
@@ -122,11 +121,13 @@ asio::awaitable<Conversation::Reached> Conversation::connect(const policy::Facts
   connecting_ = nullptr;
   std::optional<EgressFailure> failure;
   if (connected) {
-    origin_ = std::move(connected->socket);
-    net::reset_on_close(origin_->fd());
-    if (interrupted_ || guest_broken_) origin_->interrupt(interrupted_.value_or(Errc::kIo));
+    // Through a proxy, which does not say what it connects to: one of those that the name has.
+    const IpAddress address = egress.proxied() ? checked.addresses.front() : connected->address;
+    origin_ = std::make_unique<ReachedOrigin>(std::move(connected->socket), address, std::move(checked));
+    net::reset_on_close(origin().fd());
+    if (interrupted_ || guest_broken_) origin().interrupt(interrupted_.value_or(Errc::kIo));
     const auto asked = Monotonic::now();
-    failure = co_await egress.open(*origin_, facts, reach_by_);
+    failure = co_await egress.open(origin(), facts, reach_by_);
     if (!failure) worker().metrics().origin_connected(connected->took + (Monotonic::now() - asked));
   } else if (egress.proxied()) {
     failure = egress.unreached(hop, connected.error());
@@ -144,16 +145,13 @@ asio::awaitable<Conversation::Reached> Conversation::connect(const policy::Facts
     co_return fail_with(policy::Reason::kOriginConnect,
                         late ? metrics::OriginError::kTimeout : metrics::OriginError::kConnect);
   }
-  // Through a proxy, which does not say what it connects to: one of those that the name has.
-  origin_address_ = egress.proxied() ? judged.front() : connected->address;
-  decisions_.dialled(origin_address_);
+  decisions_.dialled(origin_->address);
   co_return Reached::kConnected;
 }
 
 DecisionId Conversation::deny(const policy::Facts& facts, const policy::Decision& denial, const Seen& seen) {
-  denial_ = denial;
-  denial_id_ = decisions_.deny(facts, denial, seen);
-  return denial_id_;
+  denied_ = std::make_unique<Denied>(denial, decisions_.deny(facts, denial, seen));
+  return denied_->id;
 }
 
 DecisionId Conversation::deny(const policy::Facts& facts, policy::Reason reason, const Seen& seen) {
@@ -161,8 +159,8 @@ DecisionId Conversation::deny(const policy::Facts& facts, policy::Reason reason,
 }
 
 void Conversation::denied_unrecorded() {
-  denial_ = {.reason = policy::Reason::kAuditUnavailable, .would = {}};
-  denial_id_ = decisions_.denied_id();
+  const policy::Decision denial{.reason = policy::Reason::kAuditUnavailable, .would = {}};
+  denied_ = std::make_unique<Denied>(denial, decisions_.denied_id());
 }
 
 void Conversation::ended(const Ending& ending, metrics::ConnectionResult /*result*/) {

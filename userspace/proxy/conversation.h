@@ -6,6 +6,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <memory>
+#include <utility>
 
 #include "net/async_socket.h"
 #include "net/connect_race.h"
@@ -15,6 +16,13 @@
 #include "proxy/origin.h"
 
 namespace enforcer::proxy {
+
+/// A connection to an origin, where it leads, and all that its name had, by which a kept connection is judged again.
+struct ReachedOrigin {
+  std::unique_ptr<net::AsyncSocket> socket;
+  IpAddress address;
+  CheckedAddresses checked;
+};
 
 class Conversation : public net::WheelEntry, public Interruptible {
  public:
@@ -58,14 +66,12 @@ class Conversation : public net::WheelEntry, public Interruptible {
   boost::asio::awaitable<Reached> reach_origin_again(const policy::Facts& facts, const policy::Decision& decision);
   /// After kFailed.
   [[nodiscard]] policy::Reason failure() const { return failure_; }
-  [[nodiscard]] const policy::Decision& denial() const { return denial_; }
+  /// After a denial.
+  [[nodiscard]] const policy::Decision& denial() const { return denied_->decision; }
 
-  [[nodiscard]] net::AsyncSocket& origin() { return *origin_; }
-  /// The connected socket, for who keeps it longer than this conversation.
-  [[nodiscard]] std::unique_ptr<net::AsyncSocket> take_origin() { return std::move(origin_); }
-  /// The origin's address, and all that its name had, by which a kept connection is judged again.
-  [[nodiscard]] const IpAddress& origin_address() const { return origin_address_; }
-  [[nodiscard]] const CheckedAddresses& origin_checked() const { return origin_checked_; }
+  [[nodiscard]] net::AsyncSocket& origin() { return *origin_->socket; }
+  /// What was reached, for who keeps it longer than this conversation.
+  [[nodiscard]] ReachedOrigin take_origin() { return std::move(*std::exchange(origin_, nullptr)); }
   /// Closes the connection to the origin: another one may be reached.
   void drop_origin() { origin_.reset(); }
 
@@ -77,7 +83,7 @@ class Conversation : public net::WheelEntry, public Interruptible {
   /// Records a denial and remembers it for the answer to the guest.
   virtual DecisionId deny(const policy::Facts& facts, const policy::Decision& denial, const Seen& seen = {});
   DecisionId deny(const policy::Facts& facts, policy::Reason reason, const Seen& seen = {});
-  [[nodiscard]] const DecisionId& denial_id() const { return denial_id_; }
+  [[nodiscard]] const DecisionId& denial_id() const { return denied_->id; }
   /// Records a denial by the audit log itself (Decisions::allow said so) for the answer to the guest.
   void denied_unrecorded();
 
@@ -101,24 +107,26 @@ class Conversation : public net::WheelEntry, public Interruptible {
   Reached forbid(const policy::Facts& facts, const Forbidden& denial, const Seen& seen);
   boost::asio::awaitable<Reached> connect(const policy::Facts& facts, OriginAddresses& found);
 
+  struct Denied {
+    policy::Decision decision;
+    DecisionId id;
+  };
+
   Decisions& decisions_;
-  std::unique_ptr<net::AsyncSocket> origin_;
-  IpAddress origin_address_;
-  CheckedAddresses origin_checked_;
+  std::unique_ptr<ReachedOrigin> origin_;
   net::ConnectRace* connecting_ = nullptr;
   Deadline reach_by_ = Deadline::after({});  ///< of the origin being reached
   Interruptible* side_ = nullptr;
-  enum class Expecting : std::uint8_t { kAnybody, kOrigin };
-  Expecting expecting_ = Expecting::kAnybody;
+  Interruptible* hold_ = nullptr;
+  std::unique_ptr<const Denied> denied_;  ///< the last denial; most conversations have none
   std::chrono::nanoseconds expected_within_{};
   std::optional<Errc> interrupted_;
+  policy::Reason failure_ = policy::Reason::kOriginConnect;
+  enum class Expecting : std::uint8_t { kAnybody, kOrigin };
+  Expecting expecting_ = Expecting::kAnybody;
   bool origin_late_ = false;
   bool guest_broken_ = false;
   bool guest_ended_ = false;
-  Interruptible* hold_ = nullptr;
-  policy::Reason failure_ = policy::Reason::kOriginConnect;
-  policy::Decision denial_;
-  DecisionId denial_id_;
 };
 
 }  // namespace enforcer::proxy

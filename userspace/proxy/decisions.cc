@@ -28,12 +28,13 @@ Decisions::~Decisions() {
   view_->decided.erase(self_);
 }
 
+Decisions::SinceDecided& Decisions::since_decided() {
+  if (!since_decided_) since_decided_ = std::make_unique<SinceDecided>();
+  return *since_decided_;
+}
+
 policy::Decision Decisions::decide(const policy::Facts& facts) {
-  asked_for_.clear();
-  revoked_ = false;
-  keys_for_.reset();
-  review_id_.clear();
-  approvers_.clear();
+  since_decided_.reset();
   const auto start = Monotonic::now();
   decided_with_ = in_force_;
   policy::Decision decision = policy::decide(*decided_with_.policy, facts);
@@ -61,9 +62,11 @@ audit::DecisionRecord Decisions::record(const policy::Facts& facts, const policy
       .path = facts.request ? std::string_view(facts.request->path) : "",
       .query = facts.request && facts.request->query ? std::string_view(*facts.request->query) : "",
       .upgrade = facts.request && facts.request->websocket ? "websocket" : "",
-      .action = action,
-      .review_id = review_id_,
-      .approvers = approvers_};
+      .action = action};
+  if (since_decided_) {
+    made.review_id = since_decided_->review_id;
+    made.approvers = since_decided_->approvers;
+  }
   return made;
 }
 
@@ -85,13 +88,9 @@ boost::asio::awaitable<bool> Decisions::allow(const policy::Facts& facts, const 
   const std::string action = action_in(facts);
   const audit::DecisionRecord allowed = record(facts, decision, seen, action);
   if (!co_await commit(allowed, facts, decision, seen)) co_return false;
-  facts_ = facts;
-  decision_ = decision;
-  allowed_with_ = decided_with_;
-  allowed_id_ = allowed.id;
-  allowed_at_ = Monotonic::now();
+  allowed_ = std::make_unique<Allowed>(allowed.id, facts, decision, decided_with_, Monotonic::now());
   if (decided_with_ != in_force_) decide_again();  // a reload came while it was being written
-  if (revoked_) close(audit::Outcome::kCredentialRevoked);
+  if (since_decided_ && since_decided_->revoked) close(audit::Outcome::kCredentialRevoked);
   co_return true;
 }
 
@@ -104,8 +103,8 @@ boost::asio::awaitable<bool> Decisions::ask(const policy::Facts& facts, const po
 }
 
 void Decisions::reviewed(std::string_view review_id, std::vector<std::string> approvers) {
-  review_id_ = review_id;
-  approvers_ = std::move(approvers);
+  since_decided().review_id = review_id;
+  since_decided().approvers = std::move(approvers);
 }
 
 /// Invariant 3: what cannot be recorded is denied.
@@ -123,26 +122,31 @@ boost::asio::awaitable<bool> Decisions::commit(const audit::DecisionRecord& made
   co_return false;
 }
 
+void Decisions::deny_allowed(policy::Reason reason) {
+  ENFORCER_CHECK(allowed_ != nullptr);
+  deny(allowed_->facts, {.reason = reason, .rule = allowed_->decision.rule});
+}
+
 void Decisions::end(const Ending& ending) {
   worker_.metrics().transferred(metrics::Direction::kEgress, ending.bytes_up);
   worker_.metrics().transferred(metrics::Direction::kIngress, ending.bytes_down);
-  if (!allowed_id_) return;
+  if (!allowed_) return;
+  const policy::Facts& facts = allowed_->facts;
   const Egress& egress = worker_.egress();
-  worker_.audit().append(audit::EndRecord{.id = *allowed_id_,
-                                          .subject = subject_of(allowed_with_),
-                                          .layer = facts_.layer,
-                                          .host = facts_.host ? std::string_view(facts_.host->text()) : "",
+  worker_.audit().append(audit::EndRecord{.id = allowed_->id,
+                                          .subject = subject_of(allowed_->with),
+                                          .layer = facts.layer,
+                                          .host = facts.host ? std::string_view(facts.host->text()) : "",
                                           .port = destination_.port,
                                           .dialled = egress.proxied() ? std::nullopt : dialled_,
                                           .via = dialled_ ? egress.via() : std::string_view(),
                                           .bytes_up = ending.bytes_up,
                                           .bytes_down = ending.bytes_down,
-                                          .duration = Monotonic::now() - allowed_at_,
+                                          .duration = Monotonic::now() - allowed_->at,
                                           .outcome = closing_.value_or(ending.outcome),
                                           .reason = ending.reason,
                                           .detail = ending.detail});
-  allowed_id_.reset();
-  facts_.request.reset();
+  allowed_.reset();
 }
 
 void Decisions::report(std::string_view name, std::string_view detail) {
@@ -151,27 +155,29 @@ void Decisions::report(std::string_view name, std::string_view detail) {
 
 void Decisions::decide_again() {
   in_force_ = {view_->policy, view_->labels};
-  if (!allowed_id_) return;  // nothing decided yet: the next step decides with the new policy
-  facts_.now = WallClock::now();
-  const policy::Decision now = policy::decide(*in_force_.policy, facts_);
-  const bool keys_stand = !keys_for_ || *keys_for_ == *in_force_.labels;
+  if (!allowed_) return;  // nothing decided yet: the next step decides with the new policy
+  allowed_->facts.now = WallClock::now();
+  const policy::Decision now = policy::decide(*in_force_.policy, allowed_->facts);
+  const auto* keys_for = since_decided_ ? since_decided_->keys_for.get() : nullptr;
+  const bool keys_stand = keys_for == nullptr || *keys_for == *in_force_.labels;
   if (!keys_stand || !still_stands(now)) return close(audit::Outcome::kPolicyChanged);
-  decision_ = now;
-  allowed_with_ = in_force_;
+  allowed_->decision = now;
+  allowed_->with = in_force_;
 }
 
 /// An approval is of this one request, and stays what it was while the same rule asks.
 bool Decisions::still_stands(const policy::Decision& now) const {
-  const bool asks_again = now.action == policy::Action::kReview && decision_.rule != nullptr &&
-                          decision_.rule->review && now.rule->review == decision_.rule->review;
-  return (now.allowed() || asks_again) && now.handling == decision_.handling &&
-         policy::credential_of(now) == policy::credential_of(decision_);
+  const policy::Decision& then = allowed_->decision;
+  const bool asks_again = now.action == policy::Action::kReview && then.rule != nullptr && then.rule->review &&
+                          now.rule->review == then.rule->review;
+  return (now.allowed() || asks_again) && now.handling == then.handling &&
+         policy::credential_of(now) == policy::credential_of(then);
 }
 
 void Decisions::revoke(std::string_view credential) {
-  if (asked_for_ != credential) return;
-  revoked_ = true;
-  if (allowed_id_) close(audit::Outcome::kCredentialRevoked);
+  if (!since_decided_ || since_decided_->asked_for != credential) return;
+  since_decided_->revoked = true;
+  if (allowed_) close(audit::Outcome::kCredentialRevoked);
 }
 
 void Decisions::close(audit::Outcome outcome) {

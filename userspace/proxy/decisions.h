@@ -85,23 +85,26 @@ class Decisions {
   /// The origin's checked address; which proxy went there in our place is the configuration's (`via` in end records).
   void dialled(const IpAddress& address) { dialled_ = address; }
 
+  /// What was decided last is over: what is recorded from here on is about something else.
+  void settled() { since_decided_.reset(); }
+
   /// Who does what was decided; null when nobody may be interrupted.
   void carried_out_by(Interruptible* stage) { stage_ = stage; }
 
   /// Decides again after a reload; closes what was allowed unless it is still allowed in the same way.
   void decide_again();
   /// A value of this credential is asked for, for what was decided last.
-  void asks_for(std::string_view credential) { asked_for_ = credential; }
+  void asks_for(std::string_view credential) { since_decided().asked_for = credential; }
   /// Its keys were made for this guest with these labels: once it has others, what was allowed with them is closed.
-  void has_keys_for(std::shared_ptr<const Labels> labels) { keys_for_ = std::move(labels); }
+  void has_keys_for(std::shared_ptr<const Labels> labels) { since_decided().keys_for = std::move(labels); }
   /// Closes what was allowed with a value of this credential, or is about to be.
   void revoke(std::string_view credential);
   /// Closes what was allowed: the guest is gone, or the daemon stops. May destroy this.
   void close(audit::Outcome outcome);
 
  protected:
-  [[nodiscard]] const policy::Facts& allowed_facts() const { return facts_; }
-  [[nodiscard]] const policy::Decision& decision() const { return decision_; }
+  /// What was allowed, and has not ended, turns out to be denied: records that.
+  void deny_allowed(policy::Reason reason);
 
  private:
   /// What is decided with. A policy may be the same one for other labels.
@@ -110,6 +113,25 @@ class Decisions {
     std::shared_ptr<const Labels> labels;  ///< never null
     bool operator==(const Basis&) const = default;
   };
+
+  /// What was allowed and has not ended.
+  struct Allowed {
+    DecisionId id;
+    policy::Facts facts;
+    policy::Decision decision;
+    Basis with;  ///< what `decision` points into
+    Monotonic::time_point at;
+  };
+
+  /// What most decisions come to the end of their life without.
+  struct SinceDecided {
+    std::string review_id;
+    std::vector<std::string> approvers;
+    std::string asked_for;                   ///< a credential
+    bool revoked = false;                    ///< it was
+    std::shared_ptr<const Labels> keys_for;  ///< null: no keys that depend on labels
+  };
+  SinceDecided& since_decided();
 
   boost::asio::awaitable<bool> commit(const audit::DecisionRecord& made, const policy::Facts& facts,
                                       const policy::Decision& decision, const Seen& seen);
@@ -124,20 +146,13 @@ class Decisions {
   const Endpoint destination_;
   Basis in_force_;      ///< now
   Basis decided_with_;  ///< of the last decide()
-  Basis allowed_with_;  ///< what decision_ points into
-  policy::Facts facts_;
-  policy::Decision decision_;
-  std::optional<DecisionId> allowed_id_;
-  DecisionId denied_id_{};
-  Monotonic::time_point allowed_at_;
-  std::optional<IpAddress> dialled_;
-  std::string review_id_;
-  std::vector<std::string> approvers_;
-  std::string asked_for_;                   ///< a credential, since the last decision
-  bool revoked_ = false;                    ///< it was, since then
-  std::shared_ptr<const Labels> keys_for_;  ///< null: no keys that depend on labels, since the last decision
-  std::optional<audit::Outcome> closing_;
+  // By pointers, which are null most of the time: most connections wait for their next request most of the time.
+  std::unique_ptr<Allowed> allowed_;
+  std::unique_ptr<SinceDecided> since_decided_;
   Interruptible* stage_ = nullptr;
+  DecisionId denied_id_{};
+  std::optional<IpAddress> dialled_;
+  std::optional<audit::Outcome> closing_;
 };
 
 }  // namespace enforcer::proxy

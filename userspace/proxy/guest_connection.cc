@@ -15,8 +15,7 @@ GuestConnection::GuestConnection(std::unique_ptr<LiveSession> session, std::uniq
                                  policy::Facts facts)
     : Conversation(*session), session_(std::move(session)), guest_(std::move(guest)), facts_(std::move(facts)) {
   begin();
-  guest_->when_broken([this] { guest_left(); });
-  guest_->when_ended([this] { guest_ended(); });
+  guest_->tell(*this);
   if (guest_->peer_ended()) guest_ended();
 }
 
@@ -50,7 +49,7 @@ void GuestConnection::become_relay(std::uint64_t bytes_up, std::uint64_t bytes_d
   LiveSession& session = *session_;
   session.guest().upload().spend(bytes_up, Monotonic::now());
   let_go();
-  const auto socket = take_origin();
+  const auto socket = take_origin().socket;
   Relay& relay = worker().relays().adopt(std::move(session_), *guest_, *socket, bytes_up, bytes_down);
   session.carried_out_by(&relay);
   relay.start();

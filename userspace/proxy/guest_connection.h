@@ -12,7 +12,7 @@
 
 namespace enforcer::proxy {
 
-class GuestConnection final : public Conversation {
+class GuestConnection final : public Conversation, private net::PeerObserver {
  public:
   /// `facts`: those that the connection was admitted with.
   GuestConnection(std::unique_ptr<LiveSession> session, std::unique_ptr<net::AsyncSocket> guest, policy::Facts facts);
@@ -50,6 +50,8 @@ class GuestConnection final : public Conversation {
 
  private:
   void interrupt_guest(Errc why) override;
+  void peer_reset() override { guest_left(); }
+  void peer_ended() override { guest_ended(); }
 
   std::unique_ptr<LiveSession> session_;
   std::unique_ptr<net::AsyncSocket> guest_;

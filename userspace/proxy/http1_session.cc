@@ -3,7 +3,6 @@
 #include "proxy/http1_session.h"
 
 #include "base/give_back.h"
-#include "proxy/guest_connection.h"
 #include "proxy/http1_guest_side.h"
 #include "proxy/served_request.h"
 #include "proxy/worker.h"
@@ -11,7 +10,6 @@
 namespace enforcer::proxy {
 
 namespace asio = boost::asio;
-using Transport = policy::RequestFacts::Transport;
 
 namespace {
 
@@ -32,9 +30,8 @@ policy::Reason reason_of(http::HeadFault fault) {
 
 class Http1Session {
  public:
-  Http1Session(GuestConnection& connection, net::ByteStream& guest, Transport transport,
-               std::vector<std::uint8_t> received)
-      : connection_(connection), guest_(guest), transport_(transport), received_(std::move(received)) {}
+  /// `guest` outlives it.
+  Http1Session(HttpGuest& guest, std::vector<std::uint8_t> received) : guest_(guest), received_(std::move(received)) {}
 
   /// What becomes of the connection; kNextRequest: serve_next() may be called once more.
   [[nodiscard]] After after() const { return after_; }
@@ -42,8 +39,8 @@ class Http1Session {
   /// Sets the deadline for the next request. False: nothing of it is there. A connection may wait for its first octet
   /// for long, and holds no buffer meanwhile.
   bool expect_next() {
-    const auto& deadlines = connection_.worker().config().deadlines;
-    if (!first_) connection_.expect_within(received_.empty() ? deadlines.idle : deadlines.request_head);
+    const auto& deadlines = connection().worker().config().deadlines;
+    if (!first_) connection().expect_within(received_.empty() ? deadlines.idle : deadlines.request_head);
     if (!received_.empty()) return true;
     give_back(received_);
     return false;
@@ -55,15 +52,18 @@ class Http1Session {
     if (!head) co_return false;
     co_await serve(*std::move(head));
     first_ = false;
-    connection_.facts().request.reset();
+    connection().facts().request.reset();
+    connection().decisions().settled();
     co_return true;
   }
 
  private:
+  [[nodiscard]] GuestConnection& connection() { return guest_.connection(); }
+
   asio::awaitable<bool> read_more() {
     const std::size_t before = received_.size();
     received_.resize(before + net::kHeadReadSize);
-    const auto count = co_await guest_.read_some(std::span(received_).subspan(before));
+    const auto count = co_await guest_.stream().read_some(std::span(received_).subspan(before));
     received_.resize(before + count.value_or(0));
     if (!count) after_ = After::kReset;
     co_return count.value_or(0) > 0;
@@ -76,7 +76,7 @@ class Http1Session {
       auto outcome = reader.read(received_);
       if (auto* head = std::get_if<http::RequestHead>(&outcome)) {
         received_.erase(received_.begin(), received_.begin() + static_cast<std::ptrdiff_t>(reader.head_size()));
-        connection_.session().said_what_it_wants();
+        connection().session().said_what_it_wants();
         co_return std::move(*head);
       }
       if (const auto* malformed = std::get_if<http::HeadMalformed>(&outcome)) {
@@ -92,42 +92,40 @@ class Http1Session {
         head_never_came();
         co_return std::nullopt;
       }
-      if (begins && !first_) connection_.expect_within(connection_.worker().config().deadlines.request_head);
+      if (begins && !first_) connection().expect_within(connection().worker().config().deadlines.request_head);
     }
   }
 
   /// Between two requests a connection may end in any way; a head that was begun may not.
   void head_never_came() {
-    const bool late = connection_.interrupted() == Errc::kTimeout;
+    const bool late = connection().interrupted() == Errc::kTimeout;
     if (late && (first_ || !received_.empty())) {
-      connection_.deny(policy::Reason::kHelloTimeout);
+      connection().deny(policy::Reason::kHelloTimeout);
       return;
     }
-    connection_.session().closed_as(late || after_ == After::kNextRequest ? metrics::ConnectionResult::kCompleted
-                                                                          : metrics::ConnectionResult::kReset);
+    connection().session().closed_as(late || after_ == After::kNextRequest ? metrics::ConnectionResult::kCompleted
+                                                                           : metrics::ConnectionResult::kReset);
     if (after_ == After::kNextRequest) after_ = received_.empty() ? After::kGoodbye : After::kReset;
   }
 
   asio::awaitable<void> serve(http::RequestHead head) {
     // The connection's own decision stands for its first request.
-    if (!first_ && !connection_.decisions().guest().take_decision(Monotonic::now())) {
+    if (!first_ && !connection().decisions().guest().take_decision(Monotonic::now())) {
       after_ = After::kReset;
       co_return;
     }
-    Http1GuestSide side(guest_, received_, head.version, head.connection, head.body);
-    ServedRequest request(connection_, side, connection_.facts(), transport_);
+    Http1GuestSide side(guest_.stream(), received_, head.version, head.connection, head.body);
+    ServedRequest request(connection(), side, connection().facts(), guest_.transport());
     after_ = co_await request.serve(std::move(head));
   }
 
   asio::awaitable<void> refuse(policy::Reason reason) {
-    Http1GuestSide side(guest_, received_, http::Version::kHttp11, http::Connection::kClose, {});
-    ServedRequest request(connection_, side, connection_.facts(), transport_);
+    Http1GuestSide side(guest_.stream(), received_, http::Version::kHttp11, http::Connection::kClose, {});
+    ServedRequest request(connection(), side, connection().facts(), guest_.transport());
     after_ = co_await request.refuse(reason);
   }
 
-  GuestConnection& connection_;
-  net::ByteStream& guest_;
-  const Transport transport_;
+  HttpGuest& guest_;
   std::vector<std::uint8_t> received_;
   After after_ = After::kNextRequest;
   bool first_ = true;
@@ -135,14 +133,13 @@ class Http1Session {
 
 }  // namespace
 
-asio::awaitable<void> serve_http1(GuestConnection& connection, net::ByteStream& guest, Transport transport,
-                                  std::vector<std::uint8_t> received) {
-  Http1Session session(connection, guest, transport, std::move(received));
+asio::awaitable<void> serve_http1(HttpGuest guest, std::vector<std::uint8_t> received) {
+  Http1Session session(guest, std::move(received));
   while (session.after() == After::kNextRequest) {
-    if (!session.expect_next()) (void)co_await guest.readable();
+    if (!session.expect_next()) (void)co_await guest.stream().readable();
     if (!co_await session.serve_next()) break;
   }
-  if (session.after() != After::kReset) co_await connection.say_goodbye(guest);
+  if (session.after() != After::kReset) co_await guest.connection().say_goodbye(guest.stream());
 }
 
 }  // namespace enforcer::proxy

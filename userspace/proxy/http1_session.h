@@ -6,16 +6,12 @@
 #include <boost/asio/awaitable.hpp>
 #include <vector>
 
-#include "net/byte_stream.h"
-#include "policy/facts.h"
+#include "proxy/http_guest.h"
 
 namespace enforcer::proxy {
 
-class GuestConnection;
-
-/// Serves requests until one side ends it. `guest` carries the conversation's guest in clear or is TLS over it, which
-/// `transport` says; `received` is what was read from it already. The deadline for the first head is the caller's.
-boost::asio::awaitable<void> serve_http1(GuestConnection& connection, net::ByteStream& guest,
-                                         policy::RequestFacts::Transport transport, std::vector<std::uint8_t> received);
+/// Serves requests until one side ends it. `received` is what was read of them already. The deadline for the first head
+/// is the caller's.
+boost::asio::awaitable<void> serve_http1(HttpGuest guest, std::vector<std::uint8_t> received);
 
 }  // namespace enforcer::proxy

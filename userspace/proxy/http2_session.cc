@@ -5,7 +5,6 @@
 #include <set>
 
 #include "http/http2_fields.h"
-#include "proxy/guest_connection.h"
 #include "proxy/http2_connection.h"
 #include "proxy/http2_guest_stream.h"
 #include "proxy/served_request.h"
@@ -20,12 +19,13 @@ namespace {
 
 class Http2Session final : public Http2Connection {
  public:
-  Http2Session(GuestConnection& connection, net::ByteStream& guest, Transport transport)
-      : Http2Connection(connection.worker(), connection.decisions().view().guest),
-        connection_(connection),
-        guest_(guest),
-        transport_(transport),
-        served_(connection.worker().io()) {}
+  /// `guest` outlives it.
+  explicit Http2Session(HttpGuest& guest)
+      : Http2Connection(guest.connection().worker(), guest.connection().decisions().view().guest),
+        connection_(guest.connection()),
+        guest_(guest.stream()),
+        transport_(guest.transport()),
+        served_(worker().io()) {}
 
   asio::awaitable<void> run(std::vector<std::uint8_t> received) {
     if (!open(http::Http2Codec::Role::kServer)) {
@@ -136,9 +136,8 @@ class Http2Session final : public Http2Connection {
 
 }  // namespace
 
-asio::awaitable<void> serve_http2(GuestConnection& connection, net::ByteStream& guest, Transport transport,
-                                  std::vector<std::uint8_t> received) {
-  Http2Session session(connection, guest, transport);
+asio::awaitable<void> serve_http2(HttpGuest guest, std::vector<std::uint8_t> received) {
+  Http2Session session(guest);
   co_await session.run(std::move(received));
 }
 

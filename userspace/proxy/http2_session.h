@@ -5,15 +5,11 @@
 #include <boost/asio/awaitable.hpp>
 #include <vector>
 
-#include "net/byte_stream.h"
-#include "policy/facts.h"
+#include "proxy/http_guest.h"
 
 namespace enforcer::proxy {
 
-class GuestConnection;
-
 /// Serves streams until one side ends it. The parameters are those of serve_http1() (http1_session.h).
-boost::asio::awaitable<void> serve_http2(GuestConnection& connection, net::ByteStream& guest,
-                                         policy::RequestFacts::Transport transport, std::vector<std::uint8_t> received);
+boost::asio::awaitable<void> serve_http2(HttpGuest guest, std::vector<std::uint8_t> received);
 
 }  // namespace enforcer::proxy

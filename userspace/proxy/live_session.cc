@@ -54,7 +54,7 @@ void LiveSession::relay_ended(RelayEnd end_of_relay, std::uint64_t bytes_up, std
   Ending ending{.outcome = outcome, .bytes_up = bytes_up, .bytes_down = bytes_down};
   if (end_of_relay == RelayEnd::kOverBudget) {
     ending.reason = policy::Reason::kLimitBytes;
-    deny(allowed_facts(), {.reason = policy::Reason::kLimitBytes, .rule = decision().rule});
+    deny_allowed(policy::Reason::kLimitBytes);
   }
   result_ = result;
   end(ending);

@@ -121,8 +121,9 @@ asio::awaitable<bool> OriginLeg::begin(OriginKey key, const policy::Facts& facts
     protocol = tls->info().protocol;
     if (speak == Speak::kWhatItPrefers) pool().remember(key, protocol);
   }
-  auto connection = std::make_unique<OriginConnection>(std::move(key), conversation_.take_origin(), std::move(tls),
-                                                       conversation_.origin_address(), conversation_.origin_checked());
+  auto reached = conversation_.take_origin();
+  auto connection = std::make_unique<OriginConnection>(std::move(key), std::move(reached.socket), std::move(tls),
+                                                       reached.address, std::move(reached.checked));
   if (protocol == Protocol::kHttp1) {
     use(std::move(connection));
     co_return true;

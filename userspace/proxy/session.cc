@@ -18,13 +18,17 @@ namespace asio = boost::asio;
 
 namespace {
 
+void run(Worker& worker, asio::awaitable<void> session) {
+  asio::co_spawn(worker.io(), std::move(session), asio::detached);
+}
+
 /// The connection needs no classification: a `protocol: tcp` rule matched, and the server may speak first.
-asio::awaitable<void> relay_opaque(GuestConnection& connection, const policy::Decision& decision) {
-  connection.session().said_what_it_wants();
-  connection.session().classified(metrics::Protocol::kTcp);
-  if (!connection.notice_leaving()) co_return;
-  const auto reached = co_await connection.reach_origin(connection.facts(), decision, {});
-  if (reached == GuestConnection::Reached::kConnected) connection.become_relay(0, 0);
+asio::awaitable<void> relay_opaque(std::unique_ptr<GuestConnection> connection, policy::Decision decision) {
+  connection->session().said_what_it_wants();
+  connection->session().classified(metrics::Protocol::kTcp);
+  if (!connection->notice_leaving()) co_return;
+  const auto reached = co_await connection->reach_origin(connection->facts(), decision, {});
+  if (reached == GuestConnection::Reached::kConnected) connection->become_relay(0, 0);
 }
 
 enum class Spoken : std::uint8_t { kNothing, kTls, kHttp1, kHttp2 };
@@ -59,9 +63,9 @@ asio::awaitable<Spoken> classify(GuestConnection& connection, std::vector<std::u
   co_return Spoken::kNothing;
 }
 
-/// Each step is over before the next begins, so that a connection that lives long holds no more than its last one.
-asio::awaitable<void> run(std::unique_ptr<GuestConnection> connection, policy::Decision first) {
-  if (first.handling == policy::Handling::kOpaque) co_return co_await relay_opaque(*connection, first);
+/// Each step is over before the next begins, and HTTP is served by a coroutine of its own, so that a connection that
+/// lives long holds no more than its last step.
+asio::awaitable<void> look_into(std::unique_ptr<GuestConnection> connection) {
   const auto start = Monotonic::now();
   std::vector<std::uint8_t> received;
   Spoken spoken = co_await classify(*connection, received);
@@ -77,10 +81,10 @@ asio::awaitable<void> run(std::unique_ptr<GuestConnection> connection, policy::D
     connection->session().classified(metrics::Protocol::kHttp);
     if (!connection->notice_leaving()) co_return;
   }
-  net::ByteStream& guest = tls ? static_cast<net::ByteStream&>(*tls) : connection->guest();
-  const auto transport = tls ? policy::RequestFacts::Transport::kTls : policy::RequestFacts::Transport::kClear;
-  if (spoken == Spoken::kHttp1) co_await serve_http1(*connection, guest, transport, std::move(received));
-  if (spoken == Spoken::kHttp2) co_await serve_http2(*connection, guest, transport, std::move(received));
+  Worker& worker = connection->worker();
+  HttpGuest guest(std::move(connection), std::move(tls));
+  run(worker, spoken == Spoken::kHttp1 ? serve_http1(std::move(guest), std::move(received))
+                                       : serve_http2(std::move(guest), std::move(received)));
 }
 
 asio::awaitable<void> run_dns(std::unique_ptr<GuestConnection> connection) {
@@ -100,13 +104,14 @@ void start_session(std::unique_ptr<LiveSession> session, Fd socket, policy::Fact
                    const policy::Decision& first) {
   Worker& worker = session->worker();
   auto connection = converse(std::move(session), std::move(socket), std::move(facts));
-  asio::co_spawn(worker.io(), run(std::move(connection), first), asio::detached);
+  run(worker, first.handling == policy::Handling::kOpaque ? relay_opaque(std::move(connection), first)
+                                                          : look_into(std::move(connection)));
 }
 
 void start_dns_stream(std::unique_ptr<LiveSession> session, Fd socket) {
   Worker& worker = session->worker();
   auto connection = converse(std::move(session), std::move(socket), {});
-  asio::co_spawn(worker.io(), run_dns(std::move(connection)), asio::detached);
+  run(worker, run_dns(std::move(connection)));
 }
 
 }  // namespace enforcer::proxy

@@ -20,7 +20,8 @@ Connection& connection_of(SSL* session) {
 int choose_protocol(SSL* session, const unsigned char** chosen, unsigned char* chosen_size,
                     const unsigned char* offered, unsigned offered_size, void* /*unused*/) {
   Connection& connection = connection_of(session);
-  for (const ApplicationProtocol protocol : connection.protocols) {
+  if (!connection.terms) return SSL_TLSEXT_ERR_ALERT_FATAL;  // renegotiation, which does not come to this
+  for (const ApplicationProtocol protocol : connection.terms->protocols) {
     const std::string_view name = alpn_name(protocol);
     for (ByteReader rest({offered, offered_size}); rest.remaining() > 0;) {
       const Bytes offer = rest.take(rest.u8());
@@ -41,7 +42,7 @@ int check_server_name(SSL* session, int* alert, void* /*unused*/) {
   if (asked == nullptr) return SSL_TLSEXT_ERR_NOACK;
   Connection& connection = connection_of(session);
   const auto name = HostName::parse(asked);
-  if (name && name->text() == connection.host) return SSL_TLSEXT_ERR_OK;
+  if (name && connection.terms && name->text() == connection.terms->host) return SSL_TLSEXT_ERR_OK;
   connection.refusal = HandshakeFault::kServerName;
   *alert = SSL_AD_UNRECOGNIZED_NAME;
   return SSL_TLSEXT_ERR_ALERT_FATAL;
@@ -122,7 +123,8 @@ bool Connection::protocol_agreed(ssl_st& session) {
   const unsigned char* name = nullptr;
   unsigned size = 0;
   SSL_get0_alpn_selected(&session, &name, &size);
-  protocol = size == 0 ? ApplicationProtocol::kHttp1 : find_protocol(protocols, as_text({name, size}));
+  protocol = size == 0 ? ApplicationProtocol::kHttp1 : find_protocol(terms->protocols, as_text({name, size}));
+  terms.reset();
   idle_messages = 0;
   return protocol.has_value();
 }

@@ -1,6 +1,7 @@
 // Connection: what OpenSSL's callbacks need to know of the connection they are called for. Not for headers.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -11,8 +12,13 @@
 namespace enforcer::tls {
 
 struct Connection {
-  ApplicationProtocols protocols;
-  std::string host;  ///< of a server: the name decided on
+  /// What a handshake may come to.
+  struct Terms {
+    ApplicationProtocols protocols;
+    std::string host{};  ///< of a server: the name decided on
+  };
+
+  std::unique_ptr<const Terms> terms;  ///< null once the handshake is over
   std::optional<ApplicationProtocol> protocol{};
   HandshakeFault refusal = HandshakeFault::kNone;  ///< what a callback refused
   unsigned idle_messages = 0;                      ///< handshake messages since the last byte of data
@@ -24,7 +30,7 @@ struct Connection {
   [[nodiscard]] HandshakeFault classify(ssl_st& session) const;
   /// The same for people, after any call that failed: a constant text, never something the peer wrote.
   [[nodiscard]] static std::string_view reason(ssl_st& session);
-  /// After the handshake: sets `protocol`. False: the server chose one that we did not offer.
+  /// The handshake is over: sets `protocol`. False: the server chose one that we did not offer.
   [[nodiscard]] bool protocol_agreed(ssl_st& session);
 };
 

@@ -73,7 +73,7 @@ int SocketBio::read(std::span<std::uint8_t> buffer) {
     return -1;
   }
   if (!*count) {
-    failure_ = std::move(*count).error();
+    failure_ = std::make_unique<Error>(std::move(*count).error());
     return -1;
   }
   eof_ = **count == 0;
@@ -86,7 +86,7 @@ int SocketBio::write(Bytes bytes) {
   if (unsent() == 0) {
     auto count = socket_.try_write(bytes);
     if (!count) {
-      send_failure_ = std::move(count).error();
+      send_failure_ = std::make_unique<Error>(std::move(count).error());
       return all;
     }
     bytes = bytes.subspan(*count);
@@ -99,7 +99,7 @@ Result<> SocketBio::flush() {
   while (!send_failure_ && unsent() > 0) {
     auto count = socket_.try_write(Bytes(outgoing_).subspan(sent_));
     if (!count) {
-      send_failure_ = std::move(count).error();
+      send_failure_ = std::make_unique<Error>(std::move(count).error());
     } else if (*count == 0) {
       return {};
     } else {

@@ -3,7 +3,7 @@
 // closed can still be read.
 #pragma once
 
-#include <optional>
+#include <memory>
 #include <vector>
 
 #include "net/async_socket.h"
@@ -33,8 +33,8 @@ class SocketBio {
   /// The last read ended because the socket had nothing, or (eof) will never have anything.
   [[nodiscard]] bool starved() const { return starved_; }
   [[nodiscard]] bool eof() const { return eof_; }
-  /// How receiving failed, if it did; what OpenSSL then says is not the reason.
-  [[nodiscard]] const std::optional<Error>& failure() const { return failure_; }
+  /// How receiving failed, or null; what OpenSSL then says is not the reason.
+  [[nodiscard]] const Error* failure() const { return failure_.get(); }
 
  private:
   struct Method;  // OpenSSL's callbacks
@@ -51,8 +51,9 @@ class SocketBio {
   bool ended_ = false;
   bool starved_ = false;
   bool eof_ = false;
-  std::optional<Error> failure_;
-  std::optional<Error> send_failure_;
+  // By pointers: most streams never fail, and hold the room of an error for as long as they live.
+  std::unique_ptr<const Error> failure_;
+  std::unique_ptr<const Error> send_failure_;
 };
 
 }  // namespace enforcer::tls

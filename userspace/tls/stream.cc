@@ -18,8 +18,10 @@ constexpr std::size_t kRecord = SSL3_RT_MAX_PLAIN_LENGTH;
 }  // namespace
 
 struct Stream::Impl {
-  Impl(net::AsyncSocket& on, std::vector<std::uint8_t> received, ApplicationProtocols offered)
-      : socket(on), bio(on, std::move(received)), connection{.protocols = std::move(offered)} {}
+  Impl(net::AsyncSocket& on, std::vector<std::uint8_t> received, Connection::Terms terms)
+      : socket(on),
+        bio(on, std::move(received)),
+        connection{.terms = std::make_unique<Connection::Terms>(std::move(terms))} {}
 
   Result<> begin(SessionHandle opened) {
     session = std::move(opened);
@@ -30,17 +32,19 @@ struct Stream::Impl {
   /// Why no call may go on, if so. Interruption comes first: it is sticky, whatever is decrypted already.
   std::optional<Error> stopped() const {
     if (const auto why = socket.interrupted()) return Error{*why, "interrupted"};
-    return broken;
+    if (broken) return *broken;
+    return std::nullopt;
   }
 
   /// What OpenSSL's failed call came to; no call after it goes on.
   Error fail_with(std::string_view what) {
     if (bio.eof()) {
-      broken = Error{Errc::kIo, fmt::format("{}: the peer closed the connection without close_notify", what)};
+      broken = std::make_unique<Error>(Errc::kIo,
+                                       fmt::format("{}: the peer closed the connection without close_notify", what));
     } else if (bio.failure()) {
-      broken = bio.failure();
+      broken = std::make_unique<Error>(*bio.failure());
     } else {
-      broken = Error{Errc::kInvalid, fmt::format("{}: {}", what, Connection::reason(*session))};
+      broken = std::make_unique<Error>(Errc::kInvalid, fmt::format("{}: {}", what, Connection::reason(*session)));
     }
     ERR_clear_error();
     // The alert that OpenSSL made of it. Where that fails, the reason above is the better one.
@@ -51,8 +55,8 @@ struct Stream::Impl {
   /// Does the peer keep us busy with nothing?
   std::optional<Error> overrun() {
     if (connection.idle_messages <= kMaxIdleMessages && bio.unsent() <= kMaxUnsent) return std::nullopt;
-    broken = Error{Errc::kInvalid, "TLS: the peer sends handshake messages and no data"};
-    return broken;
+    broken = std::make_unique<Error>(Errc::kInvalid, "TLS: the peer sends handshake messages and no data");
+    return *broken;
   }
 
   /// Until there may be more to read.
@@ -69,7 +73,7 @@ struct Stream::Impl {
   bool established = false;
   bool ended = false;  // our direction
   HandshakeFault fault = HandshakeFault::kNone;
-  std::optional<Error> broken;
+  std::unique_ptr<const Error> broken;
 };
 
 Stream::Stream(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -77,8 +81,7 @@ Stream::~Stream() = default;
 
 Result<std::unique_ptr<Stream>> Stream::accept(net::AsyncSocket& socket, const ServerContext& context,
                                                const Acceptance& how, std::vector<std::uint8_t> received) {
-  auto impl = std::make_unique<Impl>(socket, std::move(received), how.protocols);
-  impl->connection.host = how.host.text();
+  auto impl = std::make_unique<Impl>(socket, std::move(received), Connection::Terms{how.protocols, how.host.text()});
   auto session = TRY(context.open(how));
   TRY_VOID(impl->begin(std::move(session)));
   SSL_set_accept_state(impl->session.get());
@@ -87,7 +90,7 @@ Result<std::unique_ptr<Stream>> Stream::accept(net::AsyncSocket& socket, const S
 
 Result<std::unique_ptr<Stream>> Stream::connect(net::AsyncSocket& socket, const ClientContext& context,
                                                 const HostName& host, const ApplicationProtocols& protocols) {
-  auto impl = std::make_unique<Impl>(socket, std::vector<std::uint8_t>(), protocols);
+  auto impl = std::make_unique<Impl>(socket, std::vector<std::uint8_t>(), Connection::Terms{protocols});
   auto session = TRY(context.open(host, protocols));
   TRY_VOID(impl->begin(std::move(session)));
   SSL_set_connect_state(impl->session.get());
@@ -121,7 +124,8 @@ asio::awaitable<Result<>> Stream::handshake() {
   }
   if (!self.connection.protocol_agreed(*self.session)) {
     self.fault = HandshakeFault::kAlpn;
-    self.broken = Error{Errc::kInvalid, "TLS handshake: the server chose a protocol that was not offered"};
+    self.broken =
+        std::make_unique<Error>(Errc::kInvalid, "TLS handshake: the server chose a protocol that was not offered");
     co_return std::unexpected(*self.broken);
   }
   self.established = true;

@@ -45,6 +45,23 @@ Pair tcp_pair() {
   return pair;
 }
 
+/// Ends the test when the peer resets.
+class ResetObserver final : public PeerObserver {
+ public:
+  explicit ResetObserver(asio::io_context& io) : io_(io) {}
+  [[nodiscard]] bool told() const { return told_; }
+
+ private:
+  void peer_reset() override {
+    told_ = true;
+    io_.stop();
+  }
+  void peer_ended() override {}
+
+  asio::io_context& io_;
+  bool told_ = false;
+};
+
 }  // namespace
 
 TEST_CASE("a_reader_waits_until_bytes_come_and_sees_the_end_of_the_stream") {
@@ -344,8 +361,8 @@ TEST_CASE("a_socket_that_is_not_watched_yet_waits_like_any_other") {
   auto poller = Poller::make(io).value();
   Pair pair;
   auto socket = AsyncSocket::make_unwatched(io, *poller, std::move(pair.left));
-  bool left = false;
-  socket->when_broken([&] { left = true; });
+  ResetObserver observer(io);
+  socket->tell(observer);
   std::string seen;
   auto read_twice = [&]() -> asio::awaitable<void> {
     std::uint8_t buffer[8];
@@ -361,7 +378,7 @@ TEST_CASE("a_socket_that_is_not_watched_yet_waits_like_any_other") {
   asio::post(io, [&] { REQUIRE(write(pair.right.get(), " later", 6) == 6); });
   io.run_for(10s);
   CHECK(seen == "at once later");
-  CHECK_FALSE(left);
+  CHECK_FALSE(observer.told());
 }
 
 TEST_CASE("a_reset_is_told_from_watch_on_while_nobody_waits") {
@@ -370,17 +387,14 @@ TEST_CASE("a_reset_is_told_from_watch_on_while_nobody_waits") {
   for (const bool watched : {false, true}) {
     Pair pair = tcp_pair();
     auto socket = AsyncSocket::make_unwatched(io, *poller, std::move(pair.left));
-    bool left = false;
-    socket->when_broken([&] {
-      left = true;
-      io.stop();
-    });
+    ResetObserver observer(io);
+    socket->tell(observer);
     if (watched) REQUIRE(socket->watch().has_value());
     const linger at_once{.l_onoff = 1, .l_linger = 0};
     REQUIRE(setsockopt(pair.right.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) == 0);
     pair.right.reset();
     io.restart();
     io.run_for(watched ? 10s : 20ms);
-    CHECK(left == watched);
+    CHECK(observer.told() == watched);
   }
 }
