@@ -144,3 +144,25 @@ def test_head_whose_body_is_malformed_never_looks_whole():
             wait_for(lambda: len(lab.enforcer.records(type="end", reason="upstream_proto", outcome="denied")) == number, what=f"its end: {path}")
             reply = lab.guest.curl("http://ws.test/whole")
             equal((reply.exit_code, reply.status, reply.body), (0, 200, b"hello"), "the control")
+
+
+class OneAnswer(Serving):
+    """An origin that answers each connection once, and is gone with the `with`."""
+
+    def serve(self, client):
+        read_head(client)
+        client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+
+
+def test_request_that_reached_nobody_has_no_address_of_the_request_before():
+    address = "93.184.216.55"
+    with Lab(policy("web.test:80")) as lab:
+        with lab.guest.connect("web.test", 80) as client:
+            with OneAnswer(lab.world.netns, address, 80):
+                client.sendall(get("web.test"))
+                equal(read_response(client)[0], 200)
+            client.sendall(get("web.test"))
+            equal(read_response(client)[0], 502)
+        first, second = wait_for(lambda: (r := lab.enforcer.records(type="end")) and len(r) >= 2 and r[:2], what="two ends")
+        equal((first["outcome"], first["dialled_ip"]), ("completed", address))
+        equal((second["outcome"], second["reason"], second.get("dialled_ip")), ("origin_failed", "origin_connect", None))

@@ -38,6 +38,21 @@ def test_invariant_1_nothing_leaves_while_a_request_is_held_and_one_request_is_s
         assert '"approved"' in watcher.output(), watcher.output()
 
 
+def test_what_follows_on_the_connection_has_nothing_of_the_review():
+    with held_lab() as made, Reviewer(made.enforcer).watching():
+        made.guest.trust_enforcer()
+        with made.guest.tls("ok.test") as client:
+            client.sendall(b"DELETE /stack/a HTTP/1.1\r\nHost: ok.test\r\n\r\n")
+            made.enforcer.ctl_ok("review", "approve", ticket_ids(made)[0], "-y")
+            equal(read_response(client)[0], 200)
+            client.sendall(b"GET / HTTP/1.1\r\nHost : ok.test\r\n\r\n")  # a blank in front of the colon
+            equal(read_response(client)[0], 400)
+        approved = made.enforcer.wait_record(type="decision", decision="allow", reason="approved")
+        assert approved["review_id"] and approved["approvers"] == ["root"], f"the control: {approved}"
+        after = made.enforcer.wait_record(type="decision", decision="deny", reason="h1_malformed")
+        equal(({"review_id", "approvers"} & set(after), after["host"]), (set(), "ok.test"))
+
+
 def fill(enforcer, guest):
     """Nothing can be recorded any more; gives the file that takes the room. The page that the log had begun may still take a few
     records, so denials of DNS, which are shorter than what is recorded of requests, go on until one does not fit."""

@@ -32,7 +32,7 @@ std::unique_ptr<AsyncSocket> AsyncSocket::adopt(asio::io_context& io, Poller& po
   const int fd = socket.get();
   std::unique_ptr<AsyncSocket> made(new AsyncSocket(io, poller, std::move(socket)));
   made->readable_ = false;
-  made->room_watched_ = edges == Poller::Edges::kBoth;
+  made->room_watched_ = edges == Poller::Edges::kReadingAndRoom;
   made->note(events);
   poller.transfer(fd, *made);
   return made;

@@ -78,7 +78,8 @@ class AsyncSocket final : public ByteStream, public PollTarget {
   [[nodiscard]] bool owes_turn() { return ++reads_in_a_row_ >= kReadsPerTurn; }
   asio::awaitable<void> turn();
 
-  /// Tells `observer`, which outlives it, from when the socket is watched.
+  /// Tells `observer`, which outlives this, what is reported from now on; what was before shows in broken() and
+  /// peer_ended().
   void tell(PeerObserver& observer) { observer_ = &observer; }
   /// The peer has ended its side.
   [[nodiscard]] bool peer_ended() const { return ended_; }

@@ -13,10 +13,10 @@ class ConnectRace::Attempt final : public PollTarget {
       : race_(race),
         socket_(std::move(socket)),
         address_(address),
-        edges_(is_connected(socket_.get()) ? Poller::Edges::kReading : Poller::Edges::kBoth) {}
+        edges_(is_connected(socket_.get()) ? Poller::Edges::kReading : Poller::Edges::kReadingAndRoom) {}
   ~Attempt() { close(); }
 
-  /// It was when it began.
+  /// It was connected before anybody waited.
   [[nodiscard]] bool connected_at_once() const { return edges_ == Poller::Edges::kReading; }
   Result<> watch() { return race_.poller_.add(socket_.get(), *this, edges_); }
   void close() {
@@ -38,7 +38,7 @@ class ConnectRace::Attempt final : public PollTarget {
   ConnectRace& race_;
   Fd socket_;
   IpAddress address_;
-  Poller::Edges edges_;  ///< that it is connected shows in that there is room
+  Poller::Edges edges_;  ///< where it is not connected yet, room to write says when it is
   Monotonic::time_point start_ = Monotonic::now();
   std::uint32_t events_ = 0;  ///< seen so far
 };
@@ -111,8 +111,9 @@ void ConnectRace::start_next() {
 }
 
 void ConnectRace::ended(Attempt& attempt, std::uint32_t events) {
-  if (winner_ != nullptr) return;
   const bool well = (events & (EPOLLERR | EPOLLHUP)) == 0;  // connect(2): then it is writable because it is connected
+  if (winner_ == &attempt && !well) winner_ = nullptr;      // before it was handed over
+  if (winner_ != nullptr) return;
   if (auto finished = well ? Result<>{} : finish_connect(attempt.fd()); !finished) {
     last_ = std::move(finished).error();
     attempt.close();

@@ -3,6 +3,8 @@
 //
 // Families take turns, IPv6 first (section 4). The next attempt starts when the one before failed, or has not answered
 // for kAttemptDelay (section 5); all go on, the first that is connected wins, and the others are closed.
+// One that is connected when connect(2) returns wins without a wait, and is handed over a turn later, so that others of
+// the same turn connect before anybody sends.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -34,8 +36,8 @@ class ConnectRace final : private WheelEntry {
   ConnectRace(asio::io_context& io, Poller& poller, TimerWheel& wheel);
   ~ConnectRace() override;
 
-  /// Once. An error is the last attempt's, or kUnavailable where there was no address; interrupted, that of
-  /// interrupt().
+  /// Once; `first`: who speaks first on it. An error is the last attempt's, or kUnavailable where there was no address;
+  /// interrupted, that of interrupt().
   asio::awaitable<Result<Winner>> run(const std::vector<IpAddress>& addresses, Port port, FirstWord first);
 
   /// Ends the race, also one that has not begun.

@@ -18,7 +18,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::uint32_t kReading = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET;
-constexpr std::uint32_t kBoth = kReading | EPOLLOUT;
+constexpr std::uint32_t kReadingAndRoom = kReading | EPOLLOUT;
 constexpr int kBatch = 128;
 constexpr int kBatchesPerTurn = 4;  // then timers and posted work get their turn
 
@@ -78,7 +78,7 @@ Result<> Poller::add(int socket, PollTarget& target, Edges edges) {
   const auto place = static_cast<std::size_t>(socket);
   if (place >= impl_->targets.size()) impl_->targets.resize(std::max(place + 1, 2 * impl_->targets.size()));
   impl_->targets[place] = &target;
-  epoll_event event{.events = edges == Edges::kBoth ? kBoth : kReading, .data = {.fd = socket}};
+  epoll_event event{.events = edges == Edges::kReadingAndRoom ? kReadingAndRoom : kReading, .data = {.fd = socket}};
   if (epoll_ctl(impl_->epoll_fd, EPOLL_CTL_ADD, socket, &event) != 0) return fail_errno("epoll_ctl add");
   return {};
 }
@@ -88,7 +88,7 @@ void Poller::transfer(int socket, PollTarget& target) {
 }
 
 Result<> Poller::watch_room(int socket) {
-  return impl_->modify(socket, kBoth);
+  return impl_->modify(socket, kReadingAndRoom);
 }
 
 Result<> Poller::again(int socket) {

@@ -4,8 +4,8 @@
 // ours that Asio watches in turn. Why not Asio's own sockets: a relay of ten thousand idle connections must cost two
 // small structures each (no per-operation allocation, no descriptor state), and a socket passes from its session's
 // coroutine to the relay without leaving the set. Each socket is added once, edge-triggered, and forgotten when it is
-// closed. Most never lack room to write, and every new one has it, which would be an event for each: it is watched for
-// where it is missing.
+// closed. Room to write is watched for only once a write found none (watch_room): every new socket has room, which
+// would be an event for each, and most never lack it.
 //
 // Belongs to one worker; not thread-safe.
 #pragma once
@@ -44,15 +44,16 @@ class Poller {
   Poller(const Poller&) = delete;
   Poller& operator=(const Poller&) = delete;
 
-  enum class Edges : std::uint8_t { kReading, kBoth };
-  /// Watches a socket, edge-triggered, for what can be read from it and for its end. An edge that is there already is
-  /// reported.
+  enum class Edges : std::uint8_t { kReading, kReadingAndRoom };
+  /// Watches a socket, edge-triggered: for what can be read and for its end, and where `edges` says so for room to
+  /// write. An edge that is there already is reported.
   Result<> add(int socket, PollTarget& target, Edges edges = Edges::kReading);
-  /// Watches it for room to write, too. The edges that are there already are reported, again or not.
+  /// Watches it for room to write, too. Edges that are there already are reported, also those that were reported
+  /// before.
   Result<> watch_room(int socket);
   /// Hands a watched socket to another target, which hears of every edge from now on. Costs no system call.
   void transfer(int socket, PollTarget& target);
-  /// Reports what can be read already again; the socket is watched for nothing else.
+  /// Reports again what can be read already. Not for sockets of watch_room(): that watch ends.
   Result<> again(int socket);
   /// Ends the watch; the target hears nothing more, not even from the batch being dispatched.
   void remove(int socket);

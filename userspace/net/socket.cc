@@ -22,6 +22,11 @@ Endpoint to_endpoint(const sockaddr_storage& storage) {
   return {IpAddress(bytes), Port{ntohs(v6.sin6_port)}};
 }
 
+void delay_acknowledgement(int socket) {
+  const int off = 0;
+  setsockopt(socket, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off);
+}
+
 }  // namespace
 
 SocketAddress to_socket_address(const Endpoint& endpoint) {
@@ -63,15 +68,6 @@ Result<std::optional<Fd>> accept_one(int listener) {
     return fail_errno("accept");
   }
 }
-
-namespace {
-
-void delay_acknowledgement(int socket) {
-  const int off = 0;
-  setsockopt(socket, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off);
-}
-
-}  // namespace
 
 Result<Fd> start_connect(const Endpoint& to, FirstWord first) {
   // A socket of the address's own family: a mapped address on an AF_INET6 socket costs a detour in every packet.

@@ -32,14 +32,15 @@ std::optional<Slot> slot_of(int socket);
 /// The next connection of a listener, non-blocking and close-on-exec; nothing when none is waiting.
 Result<std::optional<Fd>> accept_one(int listener);
 
-/// Who of a new connection says something first. kWe, and at once: the ACK of the handshake waits for it and travels
-/// with it, which is one packet less, and the peer wakes once (tcp(7), TCP_QUICKACK).
+/// Who speaks first on a new connection. kWe: we do, and at once, so the ACK of the handshake waits for our first
+/// octets and travels with them: one packet less, and the peer wakes once (tcp(7), TCP_QUICKACK). Where the server may
+/// speak first that would delay it: kAnybody.
 enum class FirstWord : std::uint8_t { kWe, kAnybody };
 
 /// Starts a connection to `to` from a new non-blocking socket; the socket is writable when it is done.
 Result<Fd> start_connect(const Endpoint& to, FirstWord first = FirstWord::kAnybody);
-/// A started connection that is done already: within a host, and where a machine is near, that is so before anybody
-/// waits for it.
+/// A started connection is established already, as towards this host or a near one it often is: connect(2) says
+/// EINPROGRESS even then, for the answer is taken only as it returns.
 [[nodiscard]] bool is_connected(int socket);
 /// How a started connection ended.
 Result<> finish_connect(int socket);

@@ -114,7 +114,7 @@ asio::awaitable<Conversation::Reached> Conversation::connect(const policy::Facts
   if (!scheduled()) race.interrupt(Errc::kTimeout);  // the deadline passed while the decision was written
   connecting_ = &race;
   const auto hop = co_await egress.first_hop(checked.addresses, facts.port, reach_by_);
-  // In what nobody has looked into (`protocol: tcp`), the server may speak first; a proxy is always asked.
+  // Of what nobody looks into (`protocol: tcp`) the server may speak first; to a proxy we do.
   const bool we_speak = facts.layer != policy::Layer::kL4 || egress.proxied();
   const auto first = we_speak ? net::FirstWord::kWe : net::FirstWord::kAnybody;
   auto connected = co_await race.run(hop.addresses, hop.port, first);

@@ -83,6 +83,7 @@ class Conversation : public net::WheelEntry, public Interruptible {
   /// Records a denial and remembers it for the answer to the guest.
   virtual DecisionId deny(const policy::Facts& facts, const policy::Decision& denial, const Seen& seen = {});
   DecisionId deny(const policy::Facts& facts, policy::Reason reason, const Seen& seen = {});
+  /// After a denial.
   [[nodiscard]] const DecisionId& denial_id() const { return denied_->id; }
   /// Records a denial by the audit log itself (Decisions::allow said so) for the answer to the guest.
   void denied_unrecorded();

@@ -124,6 +124,7 @@ boost::asio::awaitable<bool> Decisions::commit(const audit::DecisionRecord& made
 
 void Decisions::deny_allowed(policy::Reason reason) {
   ENFORCER_CHECK(allowed_ != nullptr);
+  decided_with_ = allowed_->with;  // a reload may have come since
   deny(allowed_->facts, {.reason = reason, .rule = allowed_->decision.rule});
 }
 
@@ -147,6 +148,7 @@ void Decisions::end(const Ending& ending) {
                                           .reason = ending.reason,
                                           .detail = ending.detail});
   allowed_.reset();
+  dialled_.reset();
 }
 
 void Decisions::report(std::string_view name, std::string_view detail) {

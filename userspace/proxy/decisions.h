@@ -70,7 +70,8 @@ class Decisions {
 
   /// Records and counts that people are asked, and waits until it is written; false: as with allow().
   boost::asio::awaitable<bool> ask(const policy::Facts& facts, const policy::Decision& decision, const Seen& seen);
-  /// What is recorded from here on, until the next decision, is what became of this review: its id, and who agreed.
+  /// What is recorded from here on, until the next decide() or settled(), is what became of this review: its id, and
+  /// who agreed.
   void reviewed(std::string_view review_id, std::vector<std::string> approvers);
 
   /// What the last denial is called, one that allow() made too.
@@ -123,7 +124,7 @@ class Decisions {
     Monotonic::time_point at;
   };
 
-  /// What most decisions come to the end of their life without.
+  /// What was found out since the last decide(); most decisions never need it.
   struct SinceDecided {
     std::string review_id;
     std::vector<std::string> approvers;
@@ -146,7 +147,7 @@ class Decisions {
   const Endpoint destination_;
   Basis in_force_;      ///< now
   Basis decided_with_;  ///< of the last decide()
-  // By pointers, which are null most of the time: most connections wait for their next request most of the time.
+  // Null most of the time: most connections wait for their next request.
   std::unique_ptr<Allowed> allowed_;
   std::unique_ptr<SinceDecided> since_decided_;
   Interruptible* stage_ = nullptr;

@@ -52,7 +52,7 @@ void GuestConnection::become_relay(std::uint64_t bytes_up, std::uint64_t bytes_d
   const auto socket = take_origin().socket;
   Relay& relay = worker().relays().adopt(std::move(session_), *guest_, *socket, bytes_up, bytes_down);
   session.carried_out_by(&relay);
-  relay.start();
+  relay.start();  // last: the relay and the session may be over when it returns
 }
 
 void GuestConnection::answer_at_once(Bytes answer) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include "net/byte_stream.h"
 #include "policy/facts.h"
 #include "proxy/guest_connection.h"
 #include "tls/stream.h"

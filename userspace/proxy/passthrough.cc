@@ -71,15 +71,16 @@ class Watch {
     pending_ = std::move(pending);
     if (!pending_.empty() && !co_await forward_client(pending_)) co_return false;
     conversation_.guest().wake_also(&conversation_.origin());
-    while (!flight_.settled()) {
+    // What settles the flight may be seen and not forwarded: whoever was told to end while it waited is no relay.
+    bool whole = true;
+    while (whole && !flight_.settled()) {
       const auto [from_guest, from_origin] = read_both();
-      if (from_guest && !co_await take_from_guest(*from_guest)) break;
-      if (from_origin && !co_await take_from_origin(*from_origin)) break;
-      if (from_guest || from_origin) continue;
-      if (!co_await conversation_.origin().readable()) break;
+      if (from_guest) whole = co_await take_from_guest(*from_guest);
+      if (from_origin && whole) whole = co_await take_from_origin(*from_origin);
+      if (!from_guest && !from_origin) whole = (co_await conversation_.origin().readable()).has_value();
     }
     conversation_.guest().wake_also(nullptr);
-    co_return flight_.settled();
+    co_return whole;
   }
 
  private:

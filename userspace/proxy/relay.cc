@@ -162,10 +162,7 @@ Relay::Step Relay::drain_pipe(Flow& flow, int to) {
   if (!flow.writable) return Step::kBlocked;
   const ssize_t count = splice(flow.pipe.read_end.get(), nullptr, ends_[to].socket.get(), nullptr, flow.in_pipe,
                                SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-  if (count < 0) {
-    if (!would_block()) return broke(to);
-    return errno == EINTR ? Step::kBlocked : no_room(flow, to);
-  }
+  if (count < 0) return not_taken(flow, to);
   flow.in_pipe -= static_cast<std::uint32_t>(count);
   flow.delivered += static_cast<std::uint64_t>(count);
   return Step::kMoved;
@@ -199,14 +196,17 @@ Relay::Step Relay::flush_left_over(Flow& flow, int to) {
   if (!flow.writable) return Step::kBlocked;
   const ssize_t count =
       send(ends_[to].socket.get(), flow.left_over.data(), flow.left_over.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-  if (count < 0) {
-    if (!would_block()) return broke(to);
-    return errno == EINTR ? Step::kBlocked : no_room(flow, to);
-  }
+  if (count < 0) return not_taken(flow, to);
   flow.left_over.erase(0, static_cast<std::size_t>(count));
   flow.delivered += static_cast<std::uint64_t>(count);
   if (flow.left_over.empty()) flow.left_over.shrink_to_fit();
   return Step::kMoved;
+}
+
+/// What a write to the receiver failed with.
+Relay::Step Relay::not_taken(Flow& flow, int to) {
+  if (!would_block()) return broke(to);
+  return errno == EINTR ? Step::kBlocked : no_room(flow, to);
 }
 
 /// The receiver takes no more for now: an edge tells when it does.

@@ -61,8 +61,8 @@ class RelayLoop {
   ~RelayLoop();  ///< aborts what still runs
 
   /// Takes over the sockets of a session, both watched by the worker's poller; `bytes_up` and `bytes_down` were relayed
-  /// before. The loop owns the relay, whose start() is to be called; the reference is good until relay_ended() was
-  /// called.
+  /// before. The loop owns the relay; start() is to be called once, when the observer knows it. The reference is good
+  /// until relay_ended() was called.
   Relay& adopt(std::unique_ptr<RelayObserver> observer, net::AsyncSocket& guest, net::AsyncSocket& origin,
                std::uint64_t bytes_up, std::uint64_t bytes_down);
 
@@ -92,8 +92,8 @@ class Relay final : public net::WheelEntry, public Interruptible {
   Relay(RelayLoop& loop, std::unique_ptr<RelayObserver> observer, std::uint64_t bytes_up, std::uint64_t bytes_down);
   ~Relay() override;
 
-  /// Moves what has come already. What the peers get of it follows at once what they got before: they are woken once.
-  /// May destroy the relay.
+  /// Moves what has come already, in this turn: the peers get it right behind what they got before, and wake once. May
+  /// destroy the relay.
   void start();
   /// Ends it now with RST on both sides. Destroys the relay.
   void interrupt(Errc /*why*/) override { finish(RelayEnd::kAborted); }
@@ -137,6 +137,7 @@ class Relay final : public net::WheelEntry, public Interruptible {
   Step drain_pipe(Flow& flow, int to);
   Step copy(Flow& flow, int from, int to);
   Step flush_left_over(Flow& flow, int to);
+  Step not_taken(Flow& flow, int to);
   Step no_room(Flow& flow, int to);
   void release_pipe(Flow& flow);
   void finish(RelayEnd end);

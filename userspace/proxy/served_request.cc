@@ -273,7 +273,10 @@ asio::awaitable<void> ServedRequest::send(OutgoingRequest request, const policy:
                         metrics::ConnectionResult::kFailed);
     co_return co_await answer_failed(policy::Reason::kOriginProtocol, how_much_came(request.head));
   }
-  if (!co_await invite_body(request.head)) co_return;
+  if (!co_await invite_body(request.head)) {
+    conversation_.ended({.outcome = audit::Outcome::kGuestReset}, metrics::ConnectionResult::kReset);
+    co_return;
+  }
   look_for_placeholders(request);
   for (int attempt = 1;; ++attempt) {
     BodySource& body = credential_ ? credential_->upload(incoming()) : incoming();

@@ -20,7 +20,7 @@ Connection& connection_of(SSL* session) {
 int choose_protocol(SSL* session, const unsigned char** chosen, unsigned char* chosen_size,
                     const unsigned char* offered, unsigned offered_size, void* /*unused*/) {
   Connection& connection = connection_of(session);
-  if (!connection.terms) return SSL_TLSEXT_ERR_ALERT_FATAL;  // renegotiation, which does not come to this
+  if (!connection.terms) return SSL_TLSEXT_ERR_ALERT_FATAL;  // no handshake is under way (Connection::terms)
   for (const ApplicationProtocol protocol : connection.terms->protocols) {
     const std::string_view name = alpn_name(protocol);
     for (ByteReader rest({offered, offered_size}); rest.remaining() > 0;) {

@@ -18,7 +18,8 @@ struct Connection {
     std::string host{};  ///< of a server: the name decided on
   };
 
-  std::unique_ptr<const Terms> terms;  ///< null once the handshake is over
+  std::unique_ptr<const Terms>
+      terms;  ///< null once the handshake is over: renegotiation is refused, so no callback asks
   std::optional<ApplicationProtocol> protocol{};
   HandshakeFault refusal = HandshakeFault::kNone;  ///< what a callback refused
   unsigned idle_messages = 0;                      ///< handshake messages since the last byte of data
@@ -30,7 +31,7 @@ struct Connection {
   [[nodiscard]] HandshakeFault classify(ssl_st& session) const;
   /// The same for people, after any call that failed: a constant text, never something the peer wrote.
   [[nodiscard]] static std::string_view reason(ssl_st& session);
-  /// The handshake is over: sets `protocol`. False: the server chose one that we did not offer.
+  /// The handshake is over: sets `protocol`, and drops `terms`. False: the server chose one that we did not offer.
   [[nodiscard]] bool protocol_agreed(ssl_st& session);
 };
 

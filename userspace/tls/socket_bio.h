@@ -51,7 +51,7 @@ class SocketBio {
   bool ended_ = false;
   bool starved_ = false;
   bool eof_ = false;
-  // By pointers: most streams never fail, and hold the room of an error for as long as they live.
+  // By pointers: most streams never fail, and an Error inside would take its room for as long as they live.
   std::unique_ptr<const Error> failure_;
   std::unique_ptr<const Error> send_failure_;
 };

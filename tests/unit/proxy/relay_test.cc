@@ -10,6 +10,7 @@
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <limits>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -73,39 +74,6 @@ class Observer final : public RelayObserver {
   int pipes_ = 0;
 };
 
-/// A relay between `guest` and `origin`, the far ends of which belong to the test.
-struct Bench {
-  asio::io_context io{1};
-  std::unique_ptr<net::Poller> poller = net::Poller::make(io).value();
-  net::TimerWheel wheel;
-  RelayLoop loop;
-  Fd guest, origin;
-  Ended ended;
-  Relay* relay = nullptr;
-
-  explicit Bench(int pipes, std::chrono::nanoseconds idle = 1h)
-      : loop(io, *poller, wheel, idle,
-             std::min<std::chrono::nanoseconds>(idle, std::max<std::chrono::nanoseconds>(idle / 12, 10s))) {
-    for (int i = 0; i < pipes; ++i) {
-      int ends[2];
-      REQUIRE(pipe2(ends, O_NONBLOCK | O_CLOEXEC) == 0);
-      loop.pipes().add({Fd(ends[0]), Fd(ends[1])});
-    }
-    auto [guest_inner, guest_outer] = tcp_pair();
-    auto [origin_inner, origin_outer] = tcp_pair();
-    guest = std::move(guest_outer);
-    origin = std::move(origin_outer);
-    auto guest_socket = net::AsyncSocket::make(io, *poller, std::move(guest_inner)).value();
-    auto origin_socket = net::AsyncSocket::make(io, *poller, std::move(origin_inner)).value();
-    relay = &loop.adopt(std::make_unique<Observer>(ended, io), *guest_socket, *origin_socket, 0, 0);
-    relay->start();
-  }
-  void run() {
-    io.restart();
-    io.run_for(20s);
-  }
-};
-
 std::string read_all(int socket) {
   std::string all;
   char buffer[65536];
@@ -123,6 +91,43 @@ void write_all(int socket, std::string_view bytes) {
     bytes.remove_prefix(static_cast<std::size_t>(count));
   }
 }
+
+/// A relay between `guest` and `origin`, the far ends of which belong to the test.
+struct Bench {
+  asio::io_context io{1};
+  std::unique_ptr<net::Poller> poller = net::Poller::make(io).value();
+  net::TimerWheel wheel;
+  RelayLoop loop;
+  Fd guest, origin;
+  Ended ended;
+  Relay* relay = nullptr;
+
+  /// `early`: what the guest had sent before, and `budget`: how much it may.
+  explicit Bench(int pipes, std::chrono::nanoseconds idle = 1h, std::string_view early = {},
+                 std::optional<std::uint64_t> budget = {})
+      : loop(io, *poller, wheel, idle,
+             std::min<std::chrono::nanoseconds>(idle, std::max<std::chrono::nanoseconds>(idle / 12, 10s))) {
+    for (int i = 0; i < pipes; ++i) {
+      int ends[2];
+      REQUIRE(pipe2(ends, O_NONBLOCK | O_CLOEXEC) == 0);
+      loop.pipes().add({Fd(ends[0]), Fd(ends[1])});
+    }
+    auto [guest_inner, guest_outer] = tcp_pair();
+    auto [origin_inner, origin_outer] = tcp_pair();
+    guest = std::move(guest_outer);
+    origin = std::move(origin_outer);
+    auto guest_socket = net::AsyncSocket::make(io, *poller, std::move(guest_inner)).value();
+    auto origin_socket = net::AsyncSocket::make(io, *poller, std::move(origin_inner)).value();
+    write_all(guest.get(), early);
+    if (budget) ended.budget = *budget;
+    relay = &loop.adopt(std::make_unique<Observer>(ended, io), *guest_socket, *origin_socket, 0, 0);
+    relay->start();
+  }
+  void run() {
+    io.restart();
+    io.run_for(20s);
+  }
+};
 
 std::string pattern(std::size_t size) {
   std::string text(size, '\0');
@@ -163,6 +168,21 @@ TEST_CASE("every_byte_arrives_in_both_directions_with_and_without_pipes") {
     CHECK(bench.ended.up == upload.size());
     CHECK(bench.ended.down == download.size());
   }
+}
+
+TEST_CASE("what_came_before_the_relay_is_moved_when_it_starts") {
+  for (const int pipes : {2, 0}) {
+    Bench bench(pipes, 1h, "early");
+    char moved[8];
+    CHECK(recv(bench.origin.get(), moved, sizeof moved, MSG_DONTWAIT) == 5);
+    CHECK_FALSE(bench.ended.called);
+  }
+}
+
+TEST_CASE("a_relay_may_be_over_when_it_has_started") {
+  Bench bench(2, 1h, "early", 1);
+  CHECK(bench.ended.called);
+  CHECK(bench.ended.end == RelayEnd::kOverBudget);
 }
 
 TEST_CASE("half_close_passes_on_and_the_other_direction_lives") {
