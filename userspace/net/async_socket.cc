@@ -7,8 +7,6 @@
 #include <cerrno>
 #include <utility>
 
-#include "net/socket.h"
-
 namespace enforcer::net {
 
 AsyncSocket::AsyncSocket(asio::io_context& io, Poller& poller, Fd socket)
@@ -140,11 +138,6 @@ asio::awaitable<Result<>> AsyncSocket::readable_or_writable() {
   auto waited = co_await wait(kRead);
   reader_takes_writable_ = false;
   co_return waited;
-}
-
-asio::awaitable<Result<>> AsyncSocket::connected() {
-  if (auto waited = co_await wait(kWrite); !waited) co_return waited;
-  co_return finish_connect(socket_.get());
 }
 
 asio::awaitable<Result<>> AsyncSocket::wait(Direction direction) {

@@ -71,8 +71,6 @@ class AsyncSocket final : public ByteStream, public PollTarget {
   /// Waits as readable() does; where nobody waits in writable(), that also ends it. For who reads and has something
   /// left to send (tls/stream.h).
   asio::awaitable<Result<>> readable_or_writable();
-  /// Waits for the end of a connect that start_connect() began.
-  asio::awaitable<Result<>> connected();
 
   /// Counts what was read without a wait; true: others of this worker get their turn() first, however fast the peer is.
   [[nodiscard]] bool owes_turn() { return ++reads_in_a_row_ >= kReadsPerTurn; }

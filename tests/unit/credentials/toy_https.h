@@ -134,7 +134,8 @@ class LoopbackConnector final : public Connector {
     if (!fd) co_return std::unexpected(fd.error());
     auto socket = net::AsyncSocket::make(io_, poller_, *std::move(fd));
     if (!socket) co_return std::unexpected(socket.error());
-    if (auto connected = co_await (*socket)->connected(); !connected) co_return std::unexpected(connected.error());
+    if (auto waited = co_await (*socket)->writable(); !waited) co_return std::unexpected(waited.error());
+    if (auto connected = net::finish_connect((*socket)->fd()); !connected) co_return std::unexpected(connected.error());
     co_return *std::move(socket);
   }
 
