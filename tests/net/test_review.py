@@ -41,16 +41,12 @@ def test_invariant_1_nothing_leaves_while_a_request_is_held_and_one_request_is_s
 def test_what_follows_on_the_connection_has_nothing_of_the_review():
     with held_lab() as made, Reviewer(made.enforcer).watching():
         made.guest.trust_enforcer()
-        with made.guest.tls("ok.test") as client:
-            client.sendall(b"DELETE /stack/a HTTP/1.1\r\nHost: ok.test\r\n\r\n")
+        with made.guest.tls("ok.test") as client:  # the second has a blank in front of the colon
+            client.sendall(b"DELETE /stack/a HTTP/1.1\r\nHost: ok.test\r\n\r\nGET / HTTP/1.1\r\nHost : ok.test\r\n\r\n")
             made.enforcer.ctl_ok("review", "approve", ticket_ids(made)[0], "-y")
-            equal(read_response(client)[0], 200)
-            client.sendall(b"GET / HTTP/1.1\r\nHost : ok.test\r\n\r\n")  # a blank in front of the colon
-            equal(read_response(client)[0], 400)
-        approved = made.enforcer.wait_record(type="decision", decision="allow", reason="approved")
-        assert approved["review_id"] and approved["approvers"] == ["root"], f"the control: {approved}"
-        after = made.enforcer.wait_record(type="decision", decision="deny", reason="h1_malformed")
-        equal(({"review_id", "approvers"} & set(after), after["host"]), (set(), "ok.test"))
+            equal((read_response(client)[0], read_response(client)[0]), (200, 400))
+        recorded = lambda reason: {"review_id", "approvers"} & set(made.enforcer.wait_record(type="decision", reason=reason))
+        equal((len(recorded("approved")), len(recorded("h1_malformed"))), (2, 0))
 
 
 def fill(enforcer, guest):
@@ -394,8 +390,7 @@ def test_races_of_everything_that_can_happen_have_one_outcome_each():
                     ends.setdefault(record["review_id"], []).append(record["change"])
             return ends
         # Written by another thread than the decisions.
-        wait_for(lambda: len(ends_on_record()) == len(answers), 20, "the end of every question in the log")
-        ends = ends_on_record()
+        ends = wait_for(lambda: len(e := ends_on_record()) == len(answers) and e, 20, "the end of every question in the log")
         assert all(len(changes) == 1 for changes in ends.values()), ends
         # A reload between the approval's being taken and its request's leaving: spent, and denied all the same.
         taken = {review_id for review_id, changes in ends.items() if changes == ["sent"]}
