@@ -47,9 +47,10 @@ def taken(lab, client):
 
 def connected(lab, origin):
     """(the guest's end, which reads nothing, and the origin's)."""
-    guest = lab.guest.socket_towards(ORIGIN)
+    address = lab.guest.resolve("web.test")
+    guest = lab.guest.socket_towards(address)
     guest.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    guest.connect((lab.guest.resolve("web.test"), 443))
+    guest.connect((address, 443))
     guest.sendall(client_hello(server_name("web.test")))
     return guest, origin.arrived.get(timeout=20)
 
