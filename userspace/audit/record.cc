@@ -9,7 +9,7 @@ namespace enforcer::audit {
 namespace {
 
 void append_labels(std::string& out, std::string_view name, const Labels& labels) {
-  fmt::format_to(std::back_inserter(out), ",\"{}\":{{", name);
+  fmt::format_to(std::back_inserter(out), FMT_COMPILE(",\"{}\":{{"), name);
   const char* separator = "\"";
   for (const auto& [key, value] : labels) {
     out += separator;
@@ -50,12 +50,12 @@ void append_port(std::string& out, Port port) {
 
 std::string elided_target(std::string_view path, std::string_view query) {
   if (query.empty()) return std::string(path);
-  return elide_query(fmt::format("{}?{}", path, query));
+  return elide_query(fmt::format(FMT_COMPILE("{}?{}"), path, query));
 }
 
 void append_texts(std::string& out, std::string_view key, std::span<const std::string> texts) {
   if (texts.empty()) return;
-  fmt::format_to(std::back_inserter(out), ",\"{}\":[", key);
+  fmt::format_to(std::back_inserter(out), FMT_COMPILE(",\"{}\":["), key);
   const char* separator = "\"";
   for (const std::string& text : texts) {
     out += separator;

@@ -47,6 +47,7 @@ Result<HostName> HostName::parse(std::string_view text) {
 
 std::vector<std::string_view> HostName::labels() const {
   std::vector<std::string_view> labels;
+  labels.reserve(1 + static_cast<std::size_t>(std::ranges::count(text_, '.')));
   std::string_view rest = text_;
   while (true) {
     const auto dot = rest.find('.');

@@ -1,5 +1,6 @@
 #include "base/ids.h"
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
 #include <sys/random.h>
 
@@ -41,7 +42,7 @@ Epoch random_epoch() {
 }
 
 std::string to_string(Epoch epoch) {
-  return fmt::format("{:016x}", static_cast<std::uint64_t>(epoch));
+  return fmt::format(FMT_COMPILE("{:016x}"), static_cast<std::uint64_t>(epoch));
 }
 
 Result<Epoch> parse_epoch(std::string_view text) {

@@ -63,6 +63,7 @@ Result<std::shared_ptr<const Needles>> Needles::make(std::span<const std::string
   }
   auto needles = std::shared_ptr<Needles>(new Needles(TRY(LockedBuffer::make(room))));
   needles->pairs_.resize(kPairs / kBitsOfWord);
+  needles->inside_.resize(kPairs / kBitsOfWord);
   needles->fours_.resize((std::size_t{1} << kFoursBits) / kBitsOfWord);
   for (const std::string_view secret : secrets) {
     const std::string_view known = known_of(secret);
@@ -172,6 +173,7 @@ void Needles::note_beginnings(const Reading& reading, std::size_t depth, std::ui
     bits[bit / kBitsOfWord] |= std::uint64_t{1} << bit % kBitsOfWord;
   };
   if (depth == 2) set(pairs_, octets);
+  if (depth >= 2) set(inside_, octets >> 8 * (depth - 2));
   if (depth == 4) return set(fours_, hash(octets));
   if (at_end(reading)) {
     any_fours_ = true;
@@ -226,11 +228,17 @@ std::size_t Needles::candidate(Bytes text, std::size_t from) const {
     return (bits[bit / kBitsOfWord] >> bit % kBitsOfWord & 1) != 0;
   };
   std::size_t at = from;
-  for (; at + 4 <= text.size(); ++at) {
+  while (at + 4 <= text.size()) {
     const std::size_t first = pair(text[at], text[at + 1]);
-    if (!holds(pairs_, first)) continue;
-    const auto four = static_cast<std::uint32_t>(first | pair(text[at + 2], text[at + 3]) << 16);
-    if (any_fours_ || holds(fours_, hash(four))) return at;
+    const std::size_t second = pair(text[at + 2], text[at + 3]);
+    // What begins here or at one of the next two places has `second` among its first four octets.
+    if (!any_fours_ && !holds(inside_, second)) {
+      at += 3;
+      continue;
+    }
+    const auto four = static_cast<std::uint32_t>(first | second << 16);
+    if (holds(pairs_, first) && (any_fours_ || holds(fours_, hash(four)))) return at;
+    ++at;
   }
   return at;  // what is so near to the end has to be read to be told
 }

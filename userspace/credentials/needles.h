@@ -125,6 +125,7 @@ class Needles {
   std::array<FormNumbers, 256> plain_;    ///< forms by the octets that they may begin with
   std::array<FormNumbers, 256> spelled_;  ///< forms that have spellings, by the character that they begin with
   Bits pairs_;                            ///< the first two octets of what may be a form: 65536 bits
+  Bits inside_;                           ///< any two of the first four: 65536 bits
   Bits fours_;                            ///< hashes of the first four, unless that is anything
   bool any_fours_ = false;
 };

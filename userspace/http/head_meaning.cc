@@ -218,6 +218,7 @@ HeadOutcome understand_head(Bytes bytes) {
   NameSet nominated;
   if (const auto fault = read_connection(raw, head, nominated)) return *fault;
   if (const auto fault = read_expect(raw, head)) return *fault;
+  head.fields.reserve(raw.fields.size() + 1);  // and a credential
   for (HeaderField& field : raw.fields) {
     if (is_end_to_end(field.name, nominated)) head.fields.push_back(std::move(field));
   }

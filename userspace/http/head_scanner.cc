@@ -1,5 +1,9 @@
 #include "http/head_scanner.h"
 
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
 namespace enforcer::http {
 namespace {
 
@@ -7,10 +11,31 @@ bool is_forbidden(std::uint8_t octet) {
   return (octet < 0x20 && octet != '\t' && octet != '\r' && octet != '\n') || octet == 0x7f;
 }
 
+/// How many octets in front are no control characters: as text goes, eight at once.
+std::size_t plain(Bytes octets) {
+  constexpr std::uint64_t kEach = 0x0101010101010101;
+  std::size_t at = 0;
+  for (; at + sizeof(std::uint64_t) <= octets.size(); at += sizeof(std::uint64_t)) {
+    std::uint64_t eight = 0;
+    std::memcpy(&eight, octets.data() + at, sizeof eight);
+    const std::uint64_t deletes = eight ^ 0x7f * kEach;
+    // The lowest bit that is set is right; those above it may stem from a borrow.
+    const std::uint64_t controls = (((eight - 0x20 * kEach) & ~eight) | ((deletes - kEach) & ~deletes)) & 0x80 * kEach;
+    if (controls != 0) return at + static_cast<std::size_t>(std::countr_zero(controls)) / 8;
+  }
+  return at;
+}
+
 }  // namespace
 
 HeadScanner::State HeadScanner::scan(Bytes buffered) {
+  static_assert(std::endian::native == std::endian::little, "plain() takes the first octet for the lowest");
+  const Bytes fitting = buffered.first(std::min(buffered.size(), kMaxHead));
   for (; scanned_ < buffered.size(); ++scanned_) {
+    if (scanned_ > line_start_ && buffered[scanned_ - 1] != '\r') {
+      scanned_ += plain(fitting.subspan(scanned_));
+      if (scanned_ == buffered.size()) break;
+    }
     if (scanned_ == kMaxHead) return State::kTooLarge;
     const std::uint8_t octet = buffered[scanned_];
     const bool after_cr = scanned_ > 0 && buffered[scanned_ - 1] == '\r';

@@ -7,6 +7,8 @@
 namespace enforcer::policy {
 namespace {
 
+constexpr std::size_t kUsualRuns = 8;  // a name's own rules, and those of a wildcard or two
+
 bool positive(const Rule& rule) {
   return rule.list == RuleList::kAllow || rule.list == RuleList::kReview;
 }
@@ -118,6 +120,7 @@ bool fits_port(const TargetEntry& entry, const Rule& rule, const Facts& facts) {
 /// Rules that name the host or address of the facts.
 MatchList rules_here(const CompiledPolicy& policy, const Facts& facts) {
   MatchList matches;
+  matches.runs.reserve(kUsualRuns);
   if (facts.host) {
     policy.hosts.find(*facts.host, matches);
   } else if (facts.destination) {

@@ -124,6 +124,7 @@ std::expected<HostPattern, TargetProblem> HostPattern::parse(std::string_view te
 }
 
 bool HostPattern::matches(const HostName& name) const {
+  if (exact()) return text_ == name.text();
   const auto labels = name.labels();
   if (any_depth_ ? labels.size() <= labels_.size() : labels.size() != labels_.size()) return false;
   for (std::size_t i = 1; i <= labels_.size(); ++i) {

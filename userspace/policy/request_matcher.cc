@@ -90,15 +90,6 @@ Truth one_action_matches(const AwsMatcher& matcher, std::string_view service, st
   return best;
 }
 
-/// Allowed is what fits whichever way the origin reads it; objected to, what fits any way, in letters of either case.
-bool path_fits(const std::string& pattern, const std::string& path, Leaning leaning) {
-  const bool objecting = leaning == Leaning::kObjecting;
-  const Letters letters = objecting ? Letters::kFolded : Letters::kExact;
-  const bool literally = path_matches(pattern, path, letters);
-  if (!ambiguous(path) || literally == objecting) return literally;
-  return path_matches(loosely(pattern), loosely(path), letters);
-}
-
 /// The origin may serve what the query says in place of what the head says: an allow wants both among its methods, an
 /// objection is met by either, and by what may be any method.
 Truth method_fits(const HttpMatcher& matcher, const RequestFacts& request, Leaning leaning) {
@@ -115,6 +106,14 @@ Truth method_fits(const HttpMatcher& matcher, const RequestFacts& request, Leani
 }
 
 }  // namespace
+
+bool path_fits(std::string_view pattern, std::string_view path, Leaning leaning) {
+  const bool objecting = leaning == Leaning::kObjecting;
+  const Letters letters = objecting ? Letters::kFolded : Letters::kExact;
+  const bool literally = path_matches(pattern, path, letters);
+  if (!ambiguous(path) || literally == objecting) return literally;
+  return path_matches(loosely(pattern), loosely(path), letters);
+}
 
 Truth matches(const HttpMatcher& matcher, const RequestFacts& request, Leaning leaning) {
   const Truth method = method_fits(matcher, request, leaning);

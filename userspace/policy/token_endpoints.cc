@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <span>
 #include <string_view>
-#include <vector>
 
 #include "base/ascii.h"
 #include "policy/glob.h"
@@ -156,20 +156,15 @@ bool reads_only(const RequestFacts& request) {
   });
 }
 
-HttpMatcher with_paths(std::span<const std::string_view> paths) {
-  HttpMatcher matcher;
-  for (const std::string_view path : paths) matcher.paths.emplace_back(path);
-  return matcher;
-}
-
 /// A colon may be escaped, and is one to the origin all the same; normalising leaves it as it is (RFC 3986 2.2).
 std::string with_colons(std::string path) {
   for (auto at = path.find("%3A"); at != std::string::npos; at = path.find("%3A", at)) path.replace(at, 3, ":");
   return path;
 }
 
-bool fits(const HttpMatcher& matcher, const RequestFacts& request) {
-  return matches(matcher, request, Leaning::kObjecting) == Truth::kYes;
+bool any_fits(std::span<const std::string_view> patterns, std::string_view path) {
+  return std::ranges::any_of(patterns,
+                             [&](std::string_view pattern) { return path_fits(pattern, path, Leaning::kObjecting); });
 }
 
 bool mints(std::string_view service) {
@@ -179,11 +174,8 @@ bool mints(std::string_view service) {
 }  // namespace
 
 bool is_token_endpoint(const RequestFacts& request) {
-  static const HttpMatcher tokens = with_paths(kTokenPaths);
-  static const HttpMatcher creating = with_paths(kCreatingPaths);
-  RequestFacts asked = request;
-  asked.path = with_colons(request.path);
-  return fits(tokens, asked) || (!reads_only(request) && fits(creating, asked));
+  const std::string path = with_colons(request.path);
+  return any_fits(kTokenPaths, path) || (!reads_only(request) && any_fits(kCreatingPaths, path));
 }
 
 bool is_minting_call(const RequestFacts& request, std::span<const std::string> services) {
