@@ -24,6 +24,10 @@ std::size_t hash(std::uint32_t four) {
   return four * std::uint32_t{0x9e3779b1} >> (32 - kFoursBits);
 }
 
+bool holds(std::span<const std::uint64_t> bits, std::size_t bit) {
+  return (bits[bit / kBitsOfWord] >> bit % kBitsOfWord & 1) != 0;
+}
+
 /// Octets of spellings behind the first.
 constexpr std::string_view kInSpellings = "0123456789abcdefABCDEFuUxX#;/\"\\tTlLgGqQoOsSmMpP";
 
@@ -62,6 +66,7 @@ Result<std::shared_ptr<const Needles>> Needles::make(std::span<const std::string
     room += 2 * room_for(secret);  // a signature is a second secret
   }
   auto needles = std::shared_ptr<Needles>(new Needles(TRY(LockedBuffer::make(room))));
+  needles->firsts_.resize(256 / kBitsOfWord);
   needles->pairs_.resize(kPairs / kBitsOfWord);
   needles->inside_.resize(kPairs / kBitsOfWord);
   needles->fours_.resize((std::size_t{1} << kFoursBits) / kBitsOfWord);
@@ -172,9 +177,10 @@ void Needles::note_beginnings(const Reading& reading, std::size_t depth, std::ui
   const auto set = [](Bits& bits, std::size_t bit) {
     bits[bit / kBitsOfWord] |= std::uint64_t{1} << bit % kBitsOfWord;
   };
+  if (depth == 1) set(firsts_, octets);
   if (depth == 2) set(pairs_, octets);
   if (depth >= 2) set(inside_, octets >> 8 * (depth - 2));
-  if (depth == 4) return set(fours_, hash(octets));
+  if (depth == kGlance) return set(fours_, hash(octets));
   if (at_end(reading)) {
     any_fours_ = true;
     for (unsigned octet = 0; depth == 1 && octet < 256; ++octet) set(pairs_, pair(octets & 0xff, octet & 0xff));
@@ -224,11 +230,8 @@ std::optional<std::uint32_t> Needles::window_at(const Reading& reading) const {
 }
 
 std::size_t Needles::candidate(Bytes text, std::size_t from) const {
-  const auto holds = [](const Bits& bits, std::size_t bit) {
-    return (bits[bit / kBitsOfWord] >> bit % kBitsOfWord & 1) != 0;
-  };
   std::size_t at = from;
-  while (at + 4 <= text.size()) {
+  while (at + kGlance <= text.size()) {
     const std::size_t first = pair(text[at], text[at + 1]);
     const std::size_t second = pair(text[at + 2], text[at + 3]);
     // What begins here or at one of the next two places has `second` among its first four octets.
@@ -241,6 +244,12 @@ std::size_t Needles::candidate(Bytes text, std::size_t from) const {
     ++at;
   }
   return at;  // what is so near to the end has to be read to be told
+}
+
+bool Needles::surely_none_touches(Bytes piece) const {
+  if (piece.size() < kGlance || !surely_none_in(piece)) return false;
+  const Bytes end = piece.last(3);
+  return !holds(pairs_, pair(end[0], end[1])) && !holds(pairs_, pair(end[1], end[2])) && !holds(firsts_, end[2]);
 }
 
 }  // namespace enforcer::credentials

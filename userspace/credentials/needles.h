@@ -82,6 +82,12 @@ class Needles {
 
   /// The first place at or behind `from` where a form may begin; text.size() when there is none.
   [[nodiscard]] std::size_t candidate(Bytes text, std::size_t from) const;
+  /// No form stands in the text. False also where that would take more than a glance.
+  [[nodiscard]] bool surely_none_in(Bytes text) const {
+    return !any_fours_ && candidate(text, 0) + kGlance > text.size();
+  }
+  /// The same, and none begins in it that could go on behind its end.
+  [[nodiscard]] bool surely_none_touches(Bytes piece) const;
   /// Calls with the number of each form that may begin at the front of the text, of some of them twice.
   template <class Visit>
   void each_form_at(Bytes text, const Visit& visit) const;
@@ -98,6 +104,9 @@ class Needles {
   };
   /// They tell of the secret, so they are wiped as it is.
   using Bits = std::vector<std::uint64_t, WipingAllocator<std::uint64_t>>;
+
+  /// Octets by which candidate() knows a form.
+  static constexpr std::size_t kGlance = 4;
 
   using FormNumbers = std::vector<std::uint32_t, WipingAllocator<std::uint32_t>>;
 
@@ -124,6 +133,7 @@ class Needles {
   std::vector<Form> forms_;
   std::array<FormNumbers, 256> plain_;    ///< forms by the octets that they may begin with
   std::array<FormNumbers, 256> spelled_;  ///< forms that have spellings, by the character that they begin with
+  Bits firsts_;                           ///< the first octet of what may be a form: 256 bits
   Bits pairs_;                            ///< the first two octets of what may be a form: 65536 bits
   Bits inside_;                           ///< any two of the first four: 65536 bits
   Bits fours_;                            ///< hashes of the first four, unless that is anything

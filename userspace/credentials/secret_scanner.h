@@ -34,7 +34,7 @@ class SecretScanner {
  public:
   explicit SecretScanner(std::shared_ptr<const Needles> needles) : needles_(std::move(needles)) {}
 
-  /// What can be passed on now, valid until the next call.
+  /// What can be passed on now, valid until the next call and as long as what arrived: often that is it, and no copy.
   Bytes feed(Bytes arrived);
   /// The stream has ended: the rest of it. Another may begin.
   Bytes finish();
@@ -53,6 +53,7 @@ class SecretScanner {
 
   enum class More : std::uint8_t { kMayFollow, kNothing };
 
+  [[nodiscard]] bool nothing_open() const;
   void scan(std::span<std::uint8_t> text, std::size_t known, More more);
   bool look_at(Bytes text, std::size_t place, More more);
   std::size_t read_on(Needles::Reading& reading, Bytes text, std::size_t place);
