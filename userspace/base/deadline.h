@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 
 namespace enforcer {
 
@@ -13,6 +14,15 @@ using WallClock = std::chrono::system_clock;
 class Deadline {
  public:
   static Deadline after(std::chrono::nanoseconds duration) { return Deadline(Monotonic::now() + duration); }
+
+  /// The same by the clock of the last timer interrupt (CLOCK_MONOTONIC_COARSE, clock_gettime(2)): up to 10 ms early, and
+  /// a fifth of the price, for deadlines that move with every step of something.
+  static Deadline roughly_after(std::chrono::nanoseconds duration) {
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    const auto since_start = std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+    return Deadline(Monotonic::time_point(since_start) + duration);
+  }
 
   [[nodiscard]] Monotonic::time_point when() const { return when_; }
   [[nodiscard]] bool passed() const { return Monotonic::now() >= when_; }

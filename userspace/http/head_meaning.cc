@@ -6,14 +6,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/asio/buffer.hpp>
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/parser.hpp>
+#include <boost/beast/core/string.hpp>
+#include <boost/beast/http/error.hpp>
 #include <optional>
 
 #include "base/ascii.h"
 #include "base/result.h"
 #include "http/field_rules.h"
+#include "http/head_grammar.h"
 
 namespace enforcer::http {
 namespace {
@@ -24,16 +24,6 @@ std::optional<HeadMalformed> wrong(HeadFault fault, std::string_view what) {
   return HeadMalformed{fault, what};
 }
 
-/// What Beast read, before anything is believed.
-struct RawHead {
-  std::string method;
-  std::string target;
-  unsigned version = 0;
-  std::vector<HeaderField> fields;
-
-  [[nodiscard]] std::vector<std::string_view> values(std::string_view name) const { return values_of(fields, name); }
-};
-
 HeadMalformed fault_of(const beast::error_code& error) {
   using beast::http::error;
   if (error == error::bad_content_length || error == error::bad_transfer_encoding ||
@@ -42,24 +32,6 @@ HeadMalformed fault_of(const beast::error_code& error) {
   }
   if (error == error::bad_version) return {HeadFault::kSyntax, "version is not HTTP/1.0 or HTTP/1.1"};
   return {HeadFault::kSyntax, "not an HTTP/1 request head"};
-}
-
-std::optional<HeadMalformed> parse_grammar(std::string_view text, RawHead& raw) {
-  beast::http::request_parser<beast::http::empty_body> parser;
-  parser.header_limit(static_cast<std::uint32_t>(kMaxHead) + 1);
-  parser.body_limit(boost::none);
-  beast::error_code error;
-  parser.put(boost::asio::buffer(text), error);
-  if (error) return fault_of(error);
-  if (!parser.is_header_done()) return wrong(HeadFault::kSyntax, "not an HTTP/1 request head");
-  const auto& request = parser.get();
-  raw.method = request.method_string();
-  raw.target = request.target();
-  raw.version = request.version();
-  raw.fields.reserve(kUsualFields);
-  for (const auto& field : request)
-    raw.fields.push_back({std::string(field.name_string()), std::string(field.value())});
-  return std::nullopt;
 }
 
 /// One space, no more: the request line is what these three make it.
@@ -72,7 +44,7 @@ std::optional<HeadMalformed> check_request_line(std::string_view text, const Raw
 }
 
 std::optional<HeadMalformed> read_host(const RawHead& raw, std::optional<Authority>& authority) {
-  const auto hosts = raw.values("host");
+  const auto hosts = values_of(raw.fields, "host");
   if (hosts.empty()) return wrong(HeadFault::kHost, "no Host");
   if (hosts.size() > 1) return wrong(HeadFault::kHost, "more than one Host");
   auto parsed = parse_authority(hosts[0]);
@@ -132,8 +104,8 @@ std::optional<HeadMalformed> read_target(const RawHead& raw, RequestHead& head) 
 
 /// RFC 9112 6.1-6.3, without any of the repairs a recipient MAY make.
 std::optional<HeadMalformed> read_framing(const RawHead& raw, BodyFraming& body) {
-  const auto lengths = raw.values("content-length");
-  const auto codings = raw.values("transfer-encoding");
+  const auto lengths = values_of(raw.fields, "content-length");
+  const auto codings = values_of(raw.fields, "transfer-encoding");
   if (!codings.empty()) {
     if (!lengths.empty()) return wrong(HeadFault::kFraming, "both Content-Length and Transfer-Encoding");
     if (raw.version == 10) return wrong(HeadFault::kFraming, "Transfer-Encoding in HTTP/1.0");
@@ -153,9 +125,10 @@ std::optional<HeadMalformed> read_framing(const RawHead& raw, BodyFraming& body)
 
 /// RFC 6455 4.1, and nothing that only resembles it.
 bool opens_websocket(const RawHead& raw, const NameSet& nominated) {
-  const auto keys = raw.values("sec-websocket-key");
-  const auto versions = raw.values("sec-websocket-version");
-  const bool bodiless = raw.values("content-length").empty() && raw.values("transfer-encoding").empty();
+  const auto keys = values_of(raw.fields, "sec-websocket-key");
+  const auto versions = values_of(raw.fields, "sec-websocket-version");
+  const bool bodiless =
+      values_of(raw.fields, "content-length").empty() && values_of(raw.fields, "transfer-encoding").empty();
   constexpr std::size_t kKey = 24;  // 16 octets in base64
   return nominated.contains("upgrade") && raw.method == "GET" && raw.version == 11 && bodiless && keys.size() == 1 &&
          keys[0].size() == kKey && versions.size() == 1 && versions[0] == "13";
@@ -165,7 +138,7 @@ bool opens_websocket(const RawHead& raw, const NameSet& nominated) {
 /// any other is a wish for bytes that nobody could look into.
 RequestHead::Tunnel read_upgrade(const RawHead& raw, const NameSet& nominated) {
   using Tunnel = RequestHead::Tunnel;
-  const auto upgrades = raw.values("upgrade");
+  const auto upgrades = values_of(raw.fields, "upgrade");
   if (upgrades.empty()) return nominated.contains("upgrade") ? Tunnel::kUpgrade : Tunnel::kNone;
   if (upgrades.size() == 1 && beast::iequals(upgrades[0], "h2c")) return Tunnel::kNone;
   const bool websocket = upgrades.size() == 1 && beast::iequals(upgrades[0], "websocket");
@@ -173,7 +146,7 @@ RequestHead::Tunnel read_upgrade(const RawHead& raw, const NameSet& nominated) {
 }
 
 std::optional<HeadMalformed> read_connection(const RawHead& raw, RequestHead& head, NameSet& nominated) {
-  for (const std::string_view value : raw.values("connection")) {
+  for (const std::string_view value : values_of(raw.fields, "connection")) {
     if (!add_token_list(value, nominated)) return wrong(HeadFault::kSyntax, "Connection malformed");
   }
   // HTTP/1.0 keep-alive is not offered: its rules differ between implementations, and closing is always right.
@@ -183,7 +156,7 @@ std::optional<HeadMalformed> read_connection(const RawHead& raw, RequestHead& he
 }
 
 std::optional<HeadMalformed> read_expect(const RawHead& raw, RequestHead& head) {
-  const auto expectations = raw.values("expect");
+  const auto expectations = values_of(raw.fields, "expect");
   if (expectations.empty()) return std::nullopt;
   if (expectations.size() > 1 || !beast::iequals(expectations[0], "100-continue")) {
     return wrong(HeadFault::kSyntax, "Expect is not 100-continue");
@@ -207,7 +180,7 @@ std::optional<std::string_view> method_fault(std::string_view method) {
 HeadOutcome understand_head(Bytes bytes) {
   const std::string_view text = as_text(bytes);
   RawHead raw;
-  if (const auto fault = parse_grammar(text, raw)) return *fault;
+  if (const auto error = parse_request_grammar(text, raw)) return fault_of(error);
   if (const auto fault = check_request_line(text, raw)) return *fault;
   std::optional<Authority> authority;
   if (const auto fault = read_host(raw, authority)) return *fault;

@@ -1,11 +1,11 @@
 #include "http/response_head.h"
 
 #include <algorithm>
-#include <boost/asio/buffer.hpp>
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/parser.hpp>
+#include <boost/beast/core/string.hpp>
+#include <utility>
 
 #include "http/field_rules.h"
+#include "http/head_grammar.h"
 
 namespace enforcer::http {
 namespace {
@@ -16,23 +16,15 @@ std::optional<ResponseMalformed> wrong(std::string_view what) {
   return ResponseMalformed{what};
 }
 
-std::optional<ResponseMalformed> parse_grammar(std::string_view text, ResponseHead& head) {
-  beast::http::response_parser<beast::http::empty_body> parser;
-  parser.header_limit(static_cast<std::uint32_t>(kMaxHead) + 1);
-  parser.body_limit(boost::none);
-  parser.skip(true);
-  beast::error_code error;
-  parser.put(boost::asio::buffer(text), error);
-  if (error || !parser.is_header_done()) return wrong("not an HTTP/1 response head");
-  const auto& response = parser.get();
-  if (response.version() != 10 && response.version() != 11) return wrong("version is not HTTP/1.0 or HTTP/1.1");
-  head.version = response.version() == 10 ? Version::kHttp10 : Version::kHttp11;
-  head.status = response.result_int();
+std::optional<ResponseMalformed> read_grammar(std::string_view text, ResponseHead& head) {
+  RawHead raw;
+  if (parse_response_grammar(text, raw)) return wrong("not an HTTP/1 response head");
+  if (raw.version != 10 && raw.version != 11) return wrong("version is not HTTP/1.0 or HTTP/1.1");
+  head.version = raw.version == 10 ? Version::kHttp10 : Version::kHttp11;
+  head.status = raw.status;
   if (head.status < 100 || head.status > 599) return wrong("status out of range");
-  head.phrase = response.reason();
-  head.fields.reserve(kUsualFields);
-  for (const auto& field : response)
-    head.fields.push_back({std::string(field.name_string()), std::string(field.value())});
+  head.phrase = std::move(raw.phrase);
+  head.fields = std::move(raw.fields);
   return std::nullopt;
 }
 
@@ -92,7 +84,7 @@ ResponseOutcome ResponseHeadReader::read(Bytes buffered) {
   }
   ResponseHead head;
   NameSet nominated;
-  auto fault = parse_grammar(as_text(buffered.first(scanner_.size())), head);
+  auto fault = read_grammar(as_text(buffered.first(scanner_.size())), head);
   if (!fault) fault = read_framing(head, to_head_);
   if (!fault) fault = read_connection(head, nominated);
   if (fault) return *fault;

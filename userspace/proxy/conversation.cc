@@ -11,12 +11,12 @@ namespace asio = boost::asio;
 void Conversation::expect_within(std::chrono::nanoseconds duration) {
   expecting_ = Expecting::kAnybody;
   expected_within_ = duration;
-  worker().wheel().schedule(*this, Deadline::after(duration));
+  worker().wheel().schedule(*this, Deadline::roughly_after(duration));
 }
 
 void Conversation::expect_origin_within(std::chrono::nanoseconds duration) {
   expecting_ = Expecting::kOrigin;
-  worker().wheel().schedule(*this, Deadline::after(duration));
+  worker().wheel().schedule(*this, Deadline::roughly_after(duration));
 }
 
 void Conversation::expired() {
