@@ -17,6 +17,14 @@ namespace enforcer::audit {
 
 namespace asio = boost::asio;
 
+namespace {
+
+asio::awaitable<Result<>> nothing_to_write() {
+  co_return Result<>{};
+}
+
+}  // namespace
+
 struct Batch::Impl {
   using Waiter = std::move_only_function<void(Result<>)>;
 
@@ -92,8 +100,8 @@ void Batch::append(const DatapathRecord& record) {
 }
 
 asio::awaitable<Result<>> Batch::commit() {
-  if (impl_->lines.empty()) co_return Result<>{};
-  co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Result<>)>(
+  if (impl_->lines.empty()) return nothing_to_write();
+  return asio::async_initiate<const asio::use_awaitable_t<>, void(Result<>)>(
       [this](auto handler) { impl_->waiters.emplace_back(std::move(handler)); }, asio::use_awaitable);
 }
 

@@ -176,6 +176,15 @@ asio::awaitable<Result<Lease>> Keyring::lease_of(const policy::CredentialSpec& s
   co_return leased;
 }
 
+std::optional<Lease> Keyring::lease_at_hand(const policy::CredentialSpec& spec) {
+  if (spec.source.kind != Kind::kFile || exchanges(spec)) return std::nullopt;
+  const auto value = not_expired(*files_->look(spec));
+  if (!value) return std::nullopt;
+  given_.insert_or_assign(spec.name, value->secret);
+  auto leased = lease(spec, *value);
+  return leased ? std::optional(*std::move(leased)) : std::nullopt;
+}
+
 asio::awaitable<Result<Keyring::Renewal>> Keyring::renew(const policy::CredentialSpec& spec, Deadline deadline) {
   const auto found = given_.find(spec.name);
   const auto before = found == given_.end() ? nullptr : found->second;

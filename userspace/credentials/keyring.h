@@ -70,6 +70,10 @@ class Keyring {
   boost::asio::awaitable<Result<Lease>> lease_of(const policy::CredentialSpec& spec, GuestIdentity guest,
                                                  Deadline deadline);
 
+  /// The same where nothing is to be waited for: the value stands in a file as it is sent. Nothing: ask lease_of(),
+  /// which also says what is wrong.
+  [[nodiscard]] std::optional<Lease> lease_at_hand(const policy::CredentialSpec& spec);
+
   /// What the source gives. Errors as above.
   boost::asio::awaitable<Result<std::shared_ptr<const Secret>>> secret_of(const policy::CredentialSpec& spec,
                                                                           Deadline deadline);

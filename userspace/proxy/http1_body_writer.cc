@@ -5,14 +5,14 @@ namespace enforcer::proxy {
 namespace asio = boost::asio;
 
 asio::awaitable<bool> Http1BodyWriter::write(Bytes data, BodyPart::Next next) {
-  if (!chunked_ && held_.empty() && next == BodyPart::Next::kUnknown) co_return co_await send(data);
+  if (!chunked_ && held_.empty() && next == BodyPart::Next::kUnknown) return send(data);
   if (chunked_) {
     http::append_chunk(held_, data);
   } else {
     held_.insert(held_.end(), data.begin(), data.end());
   }
-  if (next != BodyPart::Next::kUnknown && held_.size() < net::kBodyReadSize) co_return true;
-  co_return co_await flush();
+  const bool more_comes = next != BodyPart::Next::kUnknown && held_.size() < net::kBodyReadSize;
+  return more_comes ? send({}) : flush();
 }
 
 asio::awaitable<bool> Http1BodyWriter::end() {
@@ -20,12 +20,17 @@ asio::awaitable<bool> Http1BodyWriter::end() {
     const Bytes last = as_bytes(http::kLastChunk);
     held_.insert(held_.end(), last.begin(), last.end());
   }
+  return tunnel_ ? end_tunnel() : flush();
+}
+
+asio::awaitable<bool> Http1BodyWriter::end_tunnel() {
   const bool sent = co_await flush();
-  if (sent && tunnel_) stream_.end_writing();
+  if (sent) stream_.end_writing();
   co_return sent;
 }
 
 asio::awaitable<bool> Http1BodyWriter::flush() {
+  if (held_.empty()) co_return true;
   const bool sent = co_await send(held_);
   held_.clear();
   co_return sent;

@@ -32,6 +32,7 @@ class Http1BodyWriter {
   [[nodiscard]] std::uint64_t written() const { return written_; }
 
  private:
+  boost::asio::awaitable<bool> end_tunnel();
   boost::asio::awaitable<bool> flush();
 
   net::ByteStream& stream_;

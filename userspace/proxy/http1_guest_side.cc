@@ -11,7 +11,7 @@ Http1GuestSide::Http1GuestSide(net::ByteStream& guest, std::vector<std::uint8_t>
 }
 
 asio::awaitable<bool> Http1GuestSide::invite_body() {
-  co_return co_await writer_.send(as_bytes("HTTP/1.1 100 Continue\r\n\r\n"));
+  return writer_.send(as_bytes("HTTP/1.1 100 Continue\r\n\r\n"));
 }
 
 /// RFC 9110 15.2: HTTP/1.0 knows none.
@@ -40,11 +40,11 @@ asio::awaitable<bool> Http1GuestSide::send_head(const http::ResponseHead& head, 
 }
 
 asio::awaitable<bool> Http1GuestSide::write_body(Bytes data, BodyPart::Next next) {
-  co_return co_await writer_.write(data, next);
+  return writer_.write(data, next);
 }
 
 asio::awaitable<bool> Http1GuestSide::end_body(const Trailers& /*trailers*/) {
-  co_return co_await writer_.end();
+  return writer_.end();
 }
 
 void Http1GuestSide::become_tunnel() {

@@ -23,11 +23,11 @@ asio::awaitable<bool> Http1OriginSide::send_head(const http::RequestHead& head) 
 }
 
 asio::awaitable<bool> Http1OriginSide::write_body(Bytes data, BodyPart::Next next) {
-  co_return co_await writer_.write(data, next);
+  return writer_.write(data, next);
 }
 
 asio::awaitable<bool> Http1OriginSide::end_body(const Trailers& /*trailers*/) {
-  co_return co_await writer_.end();
+  return writer_.end();
 }
 
 asio::awaitable<OriginSide::Head> Http1OriginSide::read_head() {

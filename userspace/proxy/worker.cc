@@ -123,8 +123,11 @@ void Worker::revoke_credential(std::string_view name) {
 
 asio::awaitable<Result<credentials::Lease>> Worker::lease_of(const policy::CredentialSpec& spec, const GuestView& guest,
                                                              Deadline deadline) {
+  if (keyring_home_ == &io_) {
+    if (auto lease = keyring_->lease_at_hand(spec)) co_return *std::move(lease);
+  }
   const GuestIdentity& identity = guest.guest->identity();
-  return ask_keyring(keyring_->lease_of(spec, {identity.name, identity.epoch, *guest.labels}, deadline));
+  co_return co_await ask_keyring(keyring_->lease_of(spec, {identity.name, identity.epoch, *guest.labels}, deadline));
 }
 
 asio::awaitable<Result<std::shared_ptr<const Secret>>> Worker::secret_of(const policy::CredentialSpec& spec,
