@@ -1,7 +1,6 @@
 #include "policy/host_index.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace enforcer::policy {
 namespace {
@@ -73,32 +72,24 @@ void HostIndex::find_exact(const HostName& name, MatchList& out) const {
 }
 
 void HostIndex::find_wildcards(const HostName& name, MatchList& out) const {
-  if (!has_wildcards_) return;
-  const auto labels = name.labels();
-  struct Step {
-    std::uint32_t node;
-    std::size_t left;  ///< labels not yet consumed, counted from the left
-  };
-  std::vector<Step> todo{{0, labels.size()}};
-  while (!todo.empty()) {
-    const auto [at, left] = todo.back();
-    todo.pop_back();
-    ++out.steps;
-    const Node& node = nodes_[at];
-    if (left == 0) {
-      out.add(node.here);
-      continue;
-    }
-    out.add(node.any_depth);
-    if (left == 1) {
-      out.add(node.one_label);
-      find_inside(node, labels.front(), out);
-    }
-    if (const auto next = node.children.find(labels[left - 1]); next != node.children.end()) {
-      todo.push_back({next->second, left - 1});
-    }
-    if (node.any_child != 0) todo.push_back({node.any_child, left - 1});
+  if (has_wildcards_) find_from(0, name.text(), out);
+}
+
+void HostIndex::find_from(std::uint32_t at, std::string_view left, MatchList& out) const {
+  ++out.steps;
+  const Node& node = nodes_[at];
+  if (left.empty()) return out.add(node.here);
+  out.add(node.any_depth);
+  const auto dot = left.rfind('.');
+  const bool is_first = dot == std::string_view::npos;
+  const std::string_view label = is_first ? left : left.substr(dot + 1);
+  const std::string_view before = is_first ? std::string_view() : left.substr(0, dot);
+  if (is_first) {
+    out.add(node.one_label);
+    find_inside(node, label, out);
   }
+  if (const auto next = node.children.find(label); next != node.children.end()) find_from(next->second, before, out);
+  if (node.any_child != 0) find_from(node.any_child, before, out);
 }
 
 }  // namespace enforcer::policy

@@ -26,6 +26,12 @@ using Owned = std::unique_ptr<T, Freed<Free>>;
 
 using BioHandle = Owned<BIO, BIO_free>;
 
+/// Before each call whose failure SSL_get_error() has to explain. ERR_clear_error() walks over sixteen entries also
+/// where there is none.
+inline void expect_no_errors() {
+  if (ERR_peek_error() != 0) ERR_clear_error();
+}
+
 /// "what: reason", with the reason of this thread's oldest queued error: a constant text of OpenSSL, never something a
 /// peer wrote. Empties the queue.
 [[nodiscard]] std::unexpected<Error> fail_openssl(Errc code, std::string_view what);

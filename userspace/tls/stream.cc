@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "tls/connection.h"
+#include "tls/openssl.h"
 #include "tls/socket_bio.h"
 
 namespace enforcer::tls {
@@ -105,7 +106,7 @@ asio::awaitable<Result<>> Stream::handshake() {
       self.fault = HandshakeFault::kConnection;
       co_return std::unexpected(*std::move(error));
     }
-    ERR_clear_error();
+    expect_no_errors();
     const int result = SSL_do_handshake(self.session.get());
     const bool done = result == 1;
     if (!done && SSL_get_error(self.session.get(), result) != SSL_ERROR_WANT_READ) {
@@ -148,7 +149,7 @@ std::optional<Result<std::size_t>> Stream::try_read(std::span<std::uint8_t> buff
   ENFORCER_CHECK(self.established && !buffer.empty());
   while (true) {
     if (auto error = self.stopped()) return std::unexpected(*std::move(error));
-    ERR_clear_error();
+    expect_no_errors();
     std::size_t count = 0;
     const int result = SSL_read_ex(self.session.get(), buffer.data(), buffer.size(), &count);
     // First, because one call takes up to a buffer full of messages before the data behind them.
@@ -193,7 +194,7 @@ asio::awaitable<Result<>> Stream::write_all(Bytes bytes) {
   while (!bytes.empty()) {
     if (auto error = self.stopped()) co_return std::unexpected(*std::move(error));
     const Bytes piece = bytes.first(std::min(kRecord, bytes.size()));
-    ERR_clear_error();
+    expect_no_errors();
     std::size_t written = 0;
     // The BIO takes everything, so a record is written whole or the stream is broken.
     if (SSL_write_ex(self.session.get(), piece.data(), piece.size(), &written) != 1)
