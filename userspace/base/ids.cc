@@ -1,7 +1,5 @@
 #include "base/ids.h"
 
-#include <fmt/compile.h>
-#include <fmt/format.h>
 #include <sys/random.h>
 
 #include <algorithm>
@@ -42,7 +40,11 @@ Epoch random_epoch() {
 }
 
 std::string to_string(Epoch epoch) {
-  return fmt::format(FMT_COMPILE("{:016x}"), static_cast<std::uint64_t>(epoch));
+  constexpr std::size_t kDigits = 16;  // a record has it, so this is no call of format()
+  std::string text(kDigits, '0');
+  auto value = static_cast<std::uint64_t>(epoch);
+  for (std::size_t i = kDigits; i-- > 0; value >>= 4) text[i] = "0123456789abcdef"[value & 0xf];
+  return text;
 }
 
 Result<Epoch> parse_epoch(std::string_view text) {
