@@ -106,6 +106,7 @@ struct Http2Codec::Callbacks {
   static int begin_headers(nghttp2_session* /*session*/, const nghttp2_frame* /*frame*/, void* user_data) {
     Http2Codec& codec = self(user_data);
     codec.block_ = {};
+    codec.block_.fields.reserve(kUsualFields);
     codec.block_octets_ = 0;
     return 0;
   }

@@ -90,9 +90,10 @@ std::optional<HeadMalformed> read_http2_expect(const Http2Fields& block, Request
 }
 
 /// RFC 9113 8.2.3: a cookie may come in pieces, and leaves as one.
-void take_fields(const Http2Fields& block, RequestHead& head) {
+void take_fields(Http2Fields& block, RequestHead& head) {
+  head.fields.reserve(block.fields.size() + 1);  // and a credential
   std::size_t cookie = 0;
-  for (const HeaderField& field : block.fields) {
+  for (HeaderField& field : block.fields) {
     if (is_pseudo(field) || !is_end_to_end(field.name, {})) continue;
     if (field.name == "cookie" && cookie > 0) {
       std::string& whole = head.fields[cookie - 1].value;
@@ -100,8 +101,9 @@ void take_fields(const Http2Fields& block, RequestHead& head) {
       whole += field.value;
       continue;
     }
-    head.fields.push_back(field);
-    if (field.name == "cookie") cookie = head.fields.size();
+    const bool is_cookie = field.name == "cookie";
+    head.fields.push_back(std::move(field));
+    if (is_cookie) cookie = head.fields.size();
   }
 }
 
@@ -118,7 +120,7 @@ void append_fields(const std::vector<HeaderField>& fields, std::vector<HeaderFie
 
 }  // namespace
 
-HeadOutcome understand_http2_request(const Http2Fields& block, Http2End end) {
+HeadOutcome understand_http2_request(Http2Fields block, Http2End end) {
   if (block.too_large) return HeadTooLarge{};
   std::optional<Authority> authority;
   if (const auto fault = read_authority(block, authority)) return *fault;
@@ -141,6 +143,7 @@ HeadOutcome understand_http2_request(const Http2Fields& block, Http2End end) {
 std::vector<HeaderField> http2_fields(const RequestHead& head) {
   ENFORCER_CHECK(head.tunnel == RequestHead::Tunnel::kNone);
   std::vector<HeaderField> out;
+  out.reserve(head.fields.size() + 6);
   out.push_back({":method", head.method});
   out.push_back({":scheme", head.scheme == RequestHead::Scheme::kHttp ? "http" : "https"});
   out.push_back({":authority", head.authority.to_string()});
@@ -151,7 +154,7 @@ std::vector<HeaderField> http2_fields(const RequestHead& head) {
   return out;
 }
 
-ResponseOutcome understand_http2_response(const Http2Fields& block, Http2End end, std::string_view method) {
+ResponseOutcome understand_http2_response(Http2Fields block, Http2End end, std::string_view method) {
   if (block.too_large) return ResponseMalformed{"head too large"};
   ResponseHead head{.phrase = {}, .fields = {}, .body = {}};
   const std::string_view status = pseudo(block, ":status");
@@ -174,14 +177,16 @@ ResponseOutcome understand_http2_response(const Http2Fields& block, Http2End end
   } else {
     head.body = {BodyFraming::Kind::kLength, 0};
   }
-  for (const HeaderField& field : block.fields) {
-    if (!is_pseudo(field) && answers_end_to_end(field.name, {})) head.fields.push_back(field);
+  head.fields.reserve(block.fields.size());
+  for (HeaderField& field : block.fields) {
+    if (!is_pseudo(field) && answers_end_to_end(field.name, {})) head.fields.push_back(std::move(field));
   }
   return head;
 }
 
 std::vector<HeaderField> http2_fields(const ResponseHead& head) {
   std::vector<HeaderField> out;
+  out.reserve(head.fields.size() + 3);
   out.push_back({":status", std::to_string(head.status)});
   append_fields(head.fields, out);
   if (head.body.kind == BodyFraming::Kind::kLength) out.push_back({"content-length", std::to_string(head.body.length)});

@@ -14,12 +14,11 @@ namespace enforcer::http {
 
 /// RequestHead, HeadTooLarge or HeadMalformed. What nghttp2 has checked (grammar, order and number of pseudo-fields,
 /// fields of a connection) is not checked again.
-[[nodiscard]] HeadOutcome understand_http2_request(const Http2Fields& block, Http2End end);
+[[nodiscard]] HeadOutcome understand_http2_request(Http2Fields block, Http2End end);
 [[nodiscard]] std::vector<HeaderField> http2_fields(const RequestHead& head);
 
 /// ResponseHead or ResponseMalformed. `method` is that of the request answered.
-[[nodiscard]] ResponseOutcome understand_http2_response(const Http2Fields& block, Http2End end,
-                                                        std::string_view method);
+[[nodiscard]] ResponseOutcome understand_http2_response(Http2Fields block, Http2End end, std::string_view method);
 [[nodiscard]] std::vector<HeaderField> http2_fields(const ResponseHead& head);
 
 /// What may follow a response's body towards a guest.

@@ -71,7 +71,7 @@ void Http2OriginConnection::side_gone() {
 void Http2OriginConnection::head_came(http::StreamId id, http::Http2Fields head, http::Http2End end) {
   auto* side = static_cast<Http2OriginSide*>(find(id));
   if (side == nullptr) return;
-  side->head_came(http::understand_http2_response(head, end, side->method_));
+  side->head_came(http::understand_http2_response(std::move(head), end, side->method_));
   if (end == http::Http2End::kEndsHere) side->body_ended();
 }
 

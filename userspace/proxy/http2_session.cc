@@ -60,7 +60,7 @@ class Http2Session final : public Http2Connection {
     if (std::exchange(asked_, true) && !guest.take_decision(Monotonic::now())) {
       return codec().reset(id, http::Http2Error::kRefusedStream);
     }
-    auto outcome = http::understand_http2_request(block, end);
+    auto outcome = http::understand_http2_request(std::move(block), end);
     if (std::holds_alternative<http::HeadMalformed>(outcome)) {
       return codec().reset(id, http::Http2Error::kProtocol);  // malformed() follows
     }

@@ -109,6 +109,11 @@ TEST_CASE("hop_by_hop_and_rerouting_fields_are_not_sent_on") {
   CHECK(sent(post(lines)) == "POST /x HTTP/1.1\r\nHost: ok.test\r\nX-Kept: 1\r\nConnection: close\r\n\r\n");
 }
 
+TEST_CASE("fields_stay_where_they_were_also_those_of_one_name") {
+  CHECK(sent("GET / HTTP/1.1\r\nHost: ok.test\r\nA: 1\r\nB: 2\r\na: 3\r\n\r\n") ==
+        "GET / HTTP/1.1\r\nHost: ok.test\r\nA: 1\r\nB: 2\r\na: 3\r\n\r\n");
+}
+
 TEST_CASE("connection_cannot_remove_host_or_framing") {
   CHECK(sent(post("Connection: host, content-length\r\nContent-Length: 5\r\n")) ==
         "POST /x HTTP/1.1\r\nHost: ok.test\r\nContent-Length: 5\r\n\r\n");
