@@ -38,8 +38,8 @@ class Batch {
   void append(const DatapathRecord& record);
 
   /// Waits until what was just appended is written (no other wait may come between); the error of the write otherwise:
-  /// the caller denies with audit_unavailable. Takes one turn of the loop; cannot be cancelled. At once when there is
-  /// nothing to write.
+  /// the caller denies with audit_unavailable. Await it at once. Takes one turn of the loop; cannot be cancelled. At
+  /// once when there is nothing to write.
   boost::asio::awaitable<Result<>> commit();
 
   /// Records a denial without a wait. The id that the log knows it by, to be told to the guest: the record's own, or

@@ -1,6 +1,5 @@
 #include "audit/json_text.h"
 
-#include <algorithm>
 #include <charconv>
 
 #include "base/ascii.h"

@@ -15,13 +15,14 @@ class Deadline {
  public:
   static Deadline after(std::chrono::nanoseconds duration) { return Deadline(Monotonic::now() + duration); }
 
-  /// The same by the clock of the last timer interrupt (CLOCK_MONOTONIC_COARSE, clock_gettime(2)): up to 10 ms early, and
-  /// a fifth of the price, for deadlines that move with every step of something.
+  /// The same by the clock of the last timer interrupt (CLOCK_MONOTONIC_COARSE, clock_gettime(2), which counts from
+  /// where Monotonic does): a tick early, 10 ms at most, and a fifth of the price. For deadlines that move with every
+  /// step.
   static Deadline roughly_after(std::chrono::nanoseconds duration) {
     timespec now{};
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    const auto since_start = std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
-    return Deadline(Monotonic::time_point(since_start) + duration);
+    const auto since_boot = std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+    return Deadline(Monotonic::time_point(since_boot) + duration);
   }
 
   [[nodiscard]] Monotonic::time_point when() const { return when_; }

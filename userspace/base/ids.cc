@@ -40,7 +40,7 @@ Epoch random_epoch() {
 }
 
 std::string to_string(Epoch epoch) {
-  constexpr std::size_t kDigits = 16;  // a record has it, so this is no call of format()
+  constexpr std::size_t kDigits = 16;  // by hand: every record has an epoch, and format() takes longer
   std::string text(kDigits, '0');
   auto value = static_cast<std::uint64_t>(epoch);
   for (std::size_t i = kDigits; i-- > 0; value >>= 4) text[i] = "0123456789abcdef"[value & 0xf];

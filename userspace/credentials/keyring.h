@@ -70,8 +70,8 @@ class Keyring {
   boost::asio::awaitable<Result<Lease>> lease_of(const policy::CredentialSpec& spec, GuestIdentity guest,
                                                  Deadline deadline);
 
-  /// The same where nothing is to be waited for: the value stands in a file as it is sent. Nothing: ask lease_of(),
-  /// which also says what is wrong.
+  /// The lease of a value that stands in a file and is not exchanged, without a wait; on the keyring's thread. None: it
+  /// is of another kind, or something is wrong, which lease_of() will say.
   [[nodiscard]] std::optional<Lease> lease_at_hand(const policy::CredentialSpec& spec);
 
   /// What the source gives. Errors as above.

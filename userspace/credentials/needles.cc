@@ -236,7 +236,7 @@ std::size_t Needles::candidate(Bytes text, std::size_t from) const {
     const std::size_t second = pair(text[at + 2], text[at + 3]);
     // What begins here or at one of the next two places has `second` among its first four octets.
     if (!any_fours_ && !holds(inside_, second)) {
-      at += 3;
+      at += kGlance - 1;
       continue;
     }
     const auto four = static_cast<std::uint32_t>(first | second << 16);
@@ -246,9 +246,9 @@ std::size_t Needles::candidate(Bytes text, std::size_t from) const {
   return at;  // what is so near to the end has to be read to be told
 }
 
-bool Needles::surely_none_touches(Bytes piece) const {
+bool Needles::surely_none_begins_in(Bytes piece) const {
   if (piece.size() < kGlance || !surely_none_in(piece)) return false;
-  const Bytes end = piece.last(3);
+  const Bytes end = piece.last(kGlance - 1);
   return !holds(pairs_, pair(end[0], end[1])) && !holds(pairs_, pair(end[1], end[2])) && !holds(firsts_, end[2]);
 }
 

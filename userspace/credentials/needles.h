@@ -86,8 +86,8 @@ class Needles {
   [[nodiscard]] bool surely_none_in(Bytes text) const {
     return !any_fours_ && candidate(text, 0) + kGlance > text.size();
   }
-  /// The same, and none begins in it that could go on behind its end.
-  [[nodiscard]] bool surely_none_touches(Bytes piece) const;
+  /// The same, and none begins in it that could go on behind its end. Of those that began in front, nothing is said.
+  [[nodiscard]] bool surely_none_begins_in(Bytes piece) const;
   /// Calls with the number of each form that may begin at the front of the text, of some of them twice.
   template <class Visit>
   void each_form_at(Bytes text, const Visit& visit) const;
@@ -135,7 +135,7 @@ class Needles {
   std::array<FormNumbers, 256> spelled_;  ///< forms that have spellings, by the character that they begin with
   Bits firsts_;                           ///< the first octet of what may be a form: 256 bits
   Bits pairs_;                            ///< the first two octets of what may be a form: 65536 bits
-  Bits inside_;                           ///< any two of the first four: 65536 bits
+  Bits inside_;                           ///< two neighbours among the first four: 65536 bits
   Bits fours_;                            ///< hashes of the first four, unless that is anything
   bool any_fours_ = false;
 };

@@ -22,7 +22,7 @@ bool in_tail(std::uint8_t octet) {
 
 Bytes SecretScanner::feed(Bytes arrived) {
   buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(std::exchange(passed_, 0)));
-  if (nothing_open() && needles_->surely_none_touches(arrived)) return arrived;
+  if (nothing_open() && needles_->surely_none_begins_in(arrived)) return arrived;
   const std::size_t known = buffer_.size();
   buffer_.insert(buffer_.end(), arrived.begin(), arrived.end());
   scan(buffer_, known, More::kMayFollow);

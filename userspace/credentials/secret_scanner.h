@@ -34,7 +34,8 @@ class SecretScanner {
  public:
   explicit SecretScanner(std::shared_ptr<const Needles> needles) : needles_(std::move(needles)) {}
 
-  /// What can be passed on now, valid until the next call and as long as what arrived: often that is it, and no copy.
+  /// What can be passed on now; often that is `arrived` itself. Valid until the next call, and no longer than
+  /// `arrived`.
   Bytes feed(Bytes arrived);
   /// The stream has ended: the rest of it. Another may begin.
   Bytes finish();
@@ -63,7 +64,7 @@ class SecretScanner {
   void move_origin(std::size_t by);
 
   const std::shared_ptr<const Needles> needles_;
-  WipedBytes buffer_;       ///< what was passed on last, and what is held
+  WipedBytes buffer_;       ///< what was passed on last, unless it was `arrived` itself, and what is held
   std::size_t passed_ = 0;  ///< of the buffer
   std::size_t masked_ = 0;  ///< of the text that is scanned: so far it is masked; afterwards: of what is held
   std::map<std::size_t, std::size_t> stops_;  ///< where anchored forms stopped, and how far a tail from there may go

@@ -2,6 +2,8 @@
 
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/basic_parser.hpp>
+#include <cstdint>
+#include <utility>
 
 #include "http/head_scanner.h"
 
@@ -11,20 +13,22 @@ namespace {
 namespace beast = boost::beast;
 
 template <bool kRequest>
-class Grammar final : public beast::http::basic_parser<kRequest> {
+class RawHeadParser final : public beast::http::basic_parser<kRequest> {
  public:
-  explicit Grammar(RawHead& raw) : raw_(raw) {
+  RawHeadParser() {
     this->header_limit(static_cast<std::uint32_t>(kMaxHead) + 1);
     this->body_limit(boost::none);
-    if (!kRequest) this->skip(true);
-    raw.fields.reserve(kUsualFields);
+    if constexpr (!kRequest) this->skip(true);  // whatever body is announced
+    raw_.fields.reserve(kUsualFields);
   }
 
-  beast::error_code read(std::string_view text) {
+  /// Once.
+  RawOutcome read(std::string_view text) {
     beast::error_code error;
     this->put(boost::asio::buffer(text), error);
     if (!error && !this->is_header_done()) error = beast::http::error::need_more;
-    return error;
+    if (error) return std::unexpected(error);
+    return std::move(raw_);
   }
 
  private:
@@ -58,17 +62,17 @@ class Grammar final : public beast::http::basic_parser<kRequest> {
     return 0;
   }
 
-  RawHead& raw_;
+  RawHead raw_;
 };
 
 }  // namespace
 
-boost::system::error_code parse_request_grammar(std::string_view text, RawHead& raw) {
-  return Grammar<true>(raw).read(text);
+RawOutcome read_raw_request(std::string_view text) {
+  return RawHeadParser<true>().read(text);
 }
 
-boost::system::error_code parse_response_grammar(std::string_view text, RawHead& raw) {
-  return Grammar<false>(raw).read(text);
+RawOutcome read_raw_response(std::string_view text) {
+  return RawHeadParser<false>().read(text);
 }
 
 }  // namespace enforcer::http

@@ -1,7 +1,9 @@
-// The grammar of a head, read by Beast's parser, whose container of fields would only be a second copy of them.
+// RawHead: the parts of a head as Beast's parser reads them, put straight where we keep them. Beast's own container of
+// fields would be a second copy.
 #pragma once
 
 #include <boost/system/error_code.hpp>
+#include <expected>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,9 +22,11 @@ struct RawHead {
   std::vector<HeaderField> fields;
 };
 
-/// Read one whole head and nothing behind it. The error is one of boost::beast::http::error; need_more: the head has no
-/// end.
-[[nodiscard]] boost::system::error_code parse_request_grammar(std::string_view text, RawHead& raw);
-[[nodiscard]] boost::system::error_code parse_response_grammar(std::string_view text, RawHead& raw);
+/// The error is one of boost::beast::http::error; need_more: the head has no end.
+using RawOutcome = std::expected<RawHead, boost::system::error_code>;
+
+/// `text`: one whole head, and nothing behind it.
+[[nodiscard]] RawOutcome read_raw_request(std::string_view text);
+[[nodiscard]] RawOutcome read_raw_response(std::string_view text);
 
 }  // namespace enforcer::http

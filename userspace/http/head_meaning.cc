@@ -179,8 +179,9 @@ std::optional<std::string_view> method_fault(std::string_view method) {
 
 HeadOutcome understand_head(Bytes bytes) {
   const std::string_view text = as_text(bytes);
-  RawHead raw;
-  if (const auto error = parse_request_grammar(text, raw)) return fault_of(error);
+  auto outcome = read_raw_request(text);
+  if (!outcome) return fault_of(outcome.error());
+  RawHead& raw = *outcome;
   if (const auto fault = check_request_line(text, raw)) return *fault;
   std::optional<Authority> authority;
   if (const auto fault = read_host(raw, authority)) return *fault;

@@ -11,8 +11,10 @@ bool is_forbidden(std::uint8_t octet) {
   return (octet < 0x20 && octet != '\t' && octet != '\r' && octet != '\n') || octet == 0x7f;
 }
 
-/// How many octets in front are no control characters: as text goes, eight at once.
-std::size_t plain(Bytes octets) {
+/// Counts octets in front of the first control character (here tab, CR and LF are such, too), eight at once: the last
+/// few, which are no whole eight, are not counted.
+std::size_t count_plain(Bytes octets) {
+  static_assert(std::endian::native == std::endian::little, "the first octet is the lowest");
   constexpr std::uint64_t kEach = 0x0101010101010101;
   std::size_t at = 0;
   for (; at + sizeof(std::uint64_t) <= octets.size(); at += sizeof(std::uint64_t)) {
@@ -29,11 +31,11 @@ std::size_t plain(Bytes octets) {
 }  // namespace
 
 HeadScanner::State HeadScanner::scan(Bytes buffered) {
-  static_assert(std::endian::native == std::endian::little, "plain() takes the first octet for the lowest");
   const Bytes fitting = buffered.first(std::min(buffered.size(), kMaxHead));
   for (; scanned_ < buffered.size(); ++scanned_) {
+    // Behind the first octet of a line, and not behind CR, nothing but a control character matters.
     if (scanned_ > line_start_ && buffered[scanned_ - 1] != '\r') {
-      scanned_ += plain(fitting.subspan(scanned_));
+      scanned_ += count_plain(fitting.subspan(scanned_));
       if (scanned_ == buffered.size()) break;
     }
     if (scanned_ == kMaxHead) return State::kTooLarge;

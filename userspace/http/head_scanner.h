@@ -21,8 +21,8 @@ class HeadScanner {
   enum class State : std::uint8_t { kMore, kComplete, kTooLarge, kMalformed };
 
   /// `buffered` is everything received from the first byte of the head on, growing from call to call; it may hold more
-  /// than the head. Looks at each byte once. A sender that ends lines with LF alone is refused at once instead of at
-  /// its deadline.
+  /// than the head. What one call has passed, the next does not look at again. A sender that ends lines with LF alone
+  /// is refused at once instead of at its deadline.
   State scan(Bytes buffered);
 
   /// After kComplete: how many bytes the head took.

@@ -1,6 +1,5 @@
 #include "http/http2_fields.h"
 
-#include <boost/beast/http/status.hpp>
 #include <charconv>
 
 #include "base/ascii.h"
@@ -105,13 +104,6 @@ void take_fields(Http2Fields& block, RequestHead& head) {
     head.fields.push_back(std::move(field));
     if (is_cookie) cookie = head.fields.size();
   }
-}
-
-/// HTTP/2 has none, and some readers of HTTP/1 miss it.
-std::string phrase_of(unsigned status) {
-  const auto known = boost::beast::http::int_to_status(status);
-  return known == boost::beast::http::status::unknown ? std::string()
-                                                      : std::string(boost::beast::http::obsolete_reason(known));
 }
 
 void append_fields(const std::vector<HeaderField>& fields, std::vector<HeaderField>& out) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/beast/core/string.hpp>
+#include <boost/beast/http/status.hpp>
 #include <utility>
 
 #include "http/field_rules.h"
@@ -16,15 +17,15 @@ std::optional<ResponseMalformed> wrong(std::string_view what) {
   return ResponseMalformed{what};
 }
 
-std::optional<ResponseMalformed> read_grammar(std::string_view text, ResponseHead& head) {
-  RawHead raw;
-  if (parse_response_grammar(text, raw)) return wrong("not an HTTP/1 response head");
-  if (raw.version != 10 && raw.version != 11) return wrong("version is not HTTP/1.0 or HTTP/1.1");
-  head.version = raw.version == 10 ? Version::kHttp10 : Version::kHttp11;
-  head.status = raw.status;
+std::optional<ResponseMalformed> read_line_and_fields(std::string_view text, ResponseHead& head) {
+  auto raw = read_raw_response(text);
+  if (!raw) return wrong("not an HTTP/1 response head");
+  if (raw->version != 10 && raw->version != 11) return wrong("version is not HTTP/1.0 or HTTP/1.1");
+  head.version = raw->version == 10 ? Version::kHttp10 : Version::kHttp11;
+  head.status = raw->status;
   if (head.status < 100 || head.status > 599) return wrong("status out of range");
-  head.phrase = std::move(raw.phrase);
-  head.fields = std::move(raw.fields);
+  head.phrase = raw->phrase.empty() ? phrase_of(head.status) : std::move(raw->phrase);
+  head.fields = std::move(raw->fields);
   return std::nullopt;
 }
 
@@ -71,6 +72,11 @@ std::optional<ResponseMalformed> read_connection(ResponseHead& head, NameSet& no
 
 }  // namespace
 
+std::string phrase_of(unsigned status) {
+  const auto known = beast::http::int_to_status(status);
+  return known == beast::http::status::unknown ? std::string() : std::string(beast::http::obsolete_reason(known));
+}
+
 ResponseOutcome ResponseHeadReader::read(Bytes buffered) {
   switch (scanner_.scan(buffered)) {
     case HeadScanner::State::kMore:
@@ -84,7 +90,7 @@ ResponseOutcome ResponseHeadReader::read(Bytes buffered) {
   }
   ResponseHead head;
   NameSet nominated;
-  auto fault = read_grammar(as_text(buffered.first(scanner_.size())), head);
+  auto fault = read_line_and_fields(as_text(buffered.first(scanner_.size())), head);
   if (!fault) fault = read_framing(head, to_head_);
   if (!fault) fault = read_connection(head, nominated);
   if (fault) return *fault;

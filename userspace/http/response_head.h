@@ -41,6 +41,10 @@ struct ResponseHead {
   return status >= 200 && status != 204 && status != 304;
 }
 
+/// The phrase that is registered for a status (RFC 9110 15), for where none came: HTTP/2 has none, HTTP/1 need not, and
+/// some readers of HTTP/1 miss it. Empty: not registered.
+[[nodiscard]] std::string phrase_of(unsigned status);
+
 struct ResponseIncomplete {};
 /// Too large, malformed, or of ambiguous length; `what` is a constant of the parser, never the origin's text.
 struct ResponseMalformed {

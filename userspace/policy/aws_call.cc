@@ -98,7 +98,7 @@ std::vector<std::string> rest_actions(const std::string& service, const std::opt
 }  // namespace
 
 bool asks_about_aws(const GuestPolicy& policy, const Facts& facts) {
-  if (!policy.compiled().asks_about_aws) return false;
+  if (!policy.compiled().any_aws) return false;
   return any_rule_here(policy.compiled(), facts, [](const CompiledRule& rule, const Facts& asked) {
     if (rule.rule->matcher.aws) return true;
     if (rule.credential == nullptr || !asked.host) return false;

@@ -31,11 +31,6 @@ void index(CompiledPolicy& compiled, const std::vector<Target>& targets, TargetE
   }
 }
 
-bool signs(const CredentialSpec& credential) {
-  using Injection = CredentialSpec::Injection;
-  return std::ranges::any_of(credential.inject, [](const Injection& one) { return one.as == Injection::As::kSigV4; });
-}
-
 /// The policy that the implicit rule of audit mode is named after: the lexically first.
 void name_audit_rule(CompiledPolicy& compiled) {
   for (const auto& document : compiled.documents) {
@@ -66,9 +61,9 @@ std::unique_ptr<const CompiledPolicy> compile(std::vector<std::shared_ptr<const 
       const CredentialSpec* credential = find_credential(*compiled->credentials, rule.credential);
       ENFORCER_CHECK(rule.credential.empty() || credential != nullptr);  // the loader has looked
       compiled->rules.push_back({&rule, !rule.except.empty(), credential, ceiling});
-      compiled->asks_about_git = compiled->asks_about_git || rule.matcher.git.has_value();
-      compiled->asks_about_aws =
-          compiled->asks_about_aws || rule.matcher.aws.has_value() || (credential != nullptr && signs(*credential));
+      compiled->any_git = compiled->any_git || rule.matcher.git.has_value();
+      compiled->any_aws =
+          compiled->any_aws || rule.matcher.aws.has_value() || (credential != nullptr && credential->signs());
     }
     if (document->guardrail()) continue;
     compiled->selected = true;

@@ -28,8 +28,8 @@ struct CompiledPolicy {
   std::vector<const RuleInfo*> ceilings;    ///< one for each guardrail that has a ceiling
   HostIndex hosts;
   AddressIndex addresses;
-  bool asks_about_git = false;  ///< some rule does, of whatever host
-  bool asks_about_aws = false;  ///< the same; also where a credential signs requests of AWS
+  bool any_git = false;  ///< some rule, on whatever host, has a `git` matcher
+  bool any_aws = false;  ///< some rule has an `aws` matcher, or a credential that signs
   bool selected = false;
   bool audit = false;
   RuleInfo audit_rule;  ///< the implicit allow of audit mode

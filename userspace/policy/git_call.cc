@@ -80,11 +80,11 @@ std::string_view git_repository_of(const RequestFacts& request, std::string_view
 }
 
 GitInterest asks_about_git(const GuestPolicy& policy, const Facts& facts) {
+  if (!policy.compiled().any_git) return GitInterest::kNothing;
   const auto asks_at_all = [](const CompiledRule& rule, const Facts&) { return rule.rule->matcher.git.has_value(); };
   const auto asks_for_force = [](const CompiledRule& rule, const Facts&) {
     return rule.rule->matcher.git && rule.rule->matcher.git->force != GitMatcher::Word::kNone;
   };
-  if (!policy.compiled().asks_about_git) return GitInterest::kNothing;
   if (any_rule_here(policy.compiled(), facts, asks_for_force)) return GitInterest::kForce;
   return any_rule_here(policy.compiled(), facts, asks_at_all) ? GitInterest::kCall : GitInterest::kNothing;
 }

@@ -54,8 +54,9 @@ class HostIndex {
   };
 
   std::uint32_t child(std::uint32_t node, const std::string& label);
-  /// `left`: the labels not yet consumed, from the left. One call for each of them, and for each `*` in the middle.
-  void find_from(std::uint32_t node, std::string_view left, MatchList& out) const;
+  /// Adds what hangs at this node and below it for a name of which `left` is still to be followed ("a.b" of a.b.test at
+  /// the node of "test"). Calls itself, at most as deep as the name has labels (127).
+  void find_from(std::uint32_t at, std::string_view left, MatchList& out) const;
   static void find_inside(const Node& node, std::string_view label, MatchList& out);
 
   ByText<Entries> exact_;

@@ -85,8 +85,8 @@ struct RequestMatcher {
 [[nodiscard]] Truth matches(const HttpMatcher& matcher, const RequestFacts& request, Leaning leaning);
 [[nodiscard]] Truth matches(const GitMatcher& matcher, const RequestFacts& request, Leaning leaning);
 [[nodiscard]] Truth matches(const AwsMatcher& matcher, const RequestFacts& request, Leaning leaning);
-/// The glob of a normalised path. Allowed is what fits whichever way the origin reads it; objected to, what fits any
-/// way, in letters of either case.
+/// Whether the glob means the path, which is normalised. Allowed is what fits whichever way the origin reads it;
+/// objected to, what fits any way, in letters of either case.
 [[nodiscard]] bool path_fits(std::string_view pattern, std::string_view path, Leaning leaning);
 
 }  // namespace enforcer::policy

@@ -11,8 +11,8 @@ asio::awaitable<bool> Http1BodyWriter::write(Bytes data, BodyPart::Next next) {
   } else {
     held_.insert(held_.end(), data.begin(), data.end());
   }
-  const bool more_comes = next != BodyPart::Next::kUnknown && held_.size() < net::kBodyReadSize;
-  return more_comes ? send({}) : flush();
+  const bool may_wait = next != BodyPart::Next::kUnknown && held_.size() < net::kBodyReadSize;
+  return may_wait ? send({}) : flush();  // nothing to send: true at once
 }
 
 asio::awaitable<bool> Http1BodyWriter::end() {

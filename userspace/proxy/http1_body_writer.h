@@ -18,6 +18,7 @@ class Http1BodyWriter {
   explicit Http1BodyWriter(net::ByteStream& stream) : stream_(stream) {}
 
   void begin(http::BodyFraming::Kind framing) { chunked_ = framing == http::BodyFraming::Kind::kChunked; }
+  /// Takes the data when called, sends when awaited: await it at once. end() the same.
   boost::asio::awaitable<bool> write(Bytes data, BodyPart::Next next);
   boost::asio::awaitable<bool> end();
   /// A head that leaves with what is written next.

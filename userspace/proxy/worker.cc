@@ -123,7 +123,7 @@ void Worker::revoke_credential(std::string_view name) {
 
 asio::awaitable<Result<credentials::Lease>> Worker::lease_of(const policy::CredentialSpec& spec, const GuestView& guest,
                                                              Deadline deadline) {
-  if (keyring_home_ == &io_) {
+  if (keyring_home_ == &io_) {  // on the keyring's own thread a file needs no coroutine of its
     if (auto lease = keyring_->lease_at_hand(spec)) co_return *std::move(lease);
   }
   const GuestIdentity& identity = guest.guest->identity();

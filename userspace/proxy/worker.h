@@ -108,8 +108,8 @@ class Worker {
   /// Where requests wait for people. Set before the workers run.
   void asks_people(review::Desk& desk) { desk_ = &desk; }
   [[nodiscard]] review::Desk& desk() { return *desk_; }
-  /// What goes into a request of this guest; `spec` outlives the call. kUnavailable, which is written to the log (once
-  /// a second at most).
+  /// What goes into a request of this guest; `spec` and `guest` outlive the call. kUnavailable, which is written to the
+  /// log (once a second at most).
   boost::asio::awaitable<Result<credentials::Lease>> lease_of(const policy::CredentialSpec& spec,
                                                               const GuestView& guest, Deadline deadline);
   /// What the credential's source gives. As above.

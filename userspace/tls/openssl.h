@@ -26,9 +26,9 @@ using Owned = std::unique_ptr<T, Freed<Free>>;
 
 using BioHandle = Owned<BIO, BIO_free>;
 
-/// Before each call whose failure SSL_get_error() has to explain. ERR_clear_error() walks over sixteen entries also
-/// where there is none.
-inline void expect_no_errors() {
+/// Empties this thread's queue of errors: before each call whose failure SSL_get_error() has to explain. Looks first,
+/// because ERR_clear_error() walks over all sixteen entries also where there is none.
+inline void forget_errors() {
   if (ERR_peek_error() != 0) ERR_clear_error();
 }
 

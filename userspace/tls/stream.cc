@@ -106,7 +106,7 @@ asio::awaitable<Result<>> Stream::handshake() {
       self.fault = HandshakeFault::kConnection;
       co_return std::unexpected(*std::move(error));
     }
-    expect_no_errors();
+    forget_errors();
     const int result = SSL_do_handshake(self.session.get());
     const bool done = result == 1;
     if (!done && SSL_get_error(self.session.get(), result) != SSL_ERROR_WANT_READ) {
@@ -149,7 +149,7 @@ std::optional<Result<std::size_t>> Stream::try_read(std::span<std::uint8_t> buff
   ENFORCER_CHECK(self.established && !buffer.empty());
   while (true) {
     if (auto error = self.stopped()) return std::unexpected(*std::move(error));
-    expect_no_errors();
+    forget_errors();
     std::size_t count = 0;
     const int result = SSL_read_ex(self.session.get(), buffer.data(), buffer.size(), &count);
     // First, because one call takes up to a buffer full of messages before the data behind them.
@@ -194,7 +194,7 @@ asio::awaitable<Result<>> Stream::write_all(Bytes bytes) {
   while (!bytes.empty()) {
     if (auto error = self.stopped()) co_return std::unexpected(*std::move(error));
     const Bytes piece = bytes.first(std::min(kRecord, bytes.size()));
-    expect_no_errors();
+    forget_errors();
     std::size_t written = 0;
     // The BIO takes everything, so a record is written whole or the stream is broken.
     if (SSL_write_ex(self.session.get(), piece.data(), piece.size(), &written) != 1)
@@ -219,7 +219,7 @@ asio::awaitable<Result<>> Stream::flushed() {
 void Stream::end_writing() {
   Impl& self = *impl_;
   if (std::exchange(self.ended, true)) return;
-  ERR_clear_error();
+  forget_errors();
   if (self.established && !self.stopped()) SSL_shutdown(self.session.get());  // close_notify; reads nothing
   self.bio.end_when_flushed();
 }

@@ -51,6 +51,13 @@ TEST_CASE("reads_a_response_and_says_where_its_body_begins") {
   CHECK(std::holds_alternative<ResponseIncomplete>(read_response("HTTP/1.1 200 OK\r\nServer: x\r\n")));
 }
 
+TEST_CASE("a_phrase_that_is_missing_is_the_registered_one") {
+  CHECK(parsed_response("HTTP/1.1 200 \r\n\r\n")->phrase == "OK");
+  CHECK(parsed_response("HTTP/1.1 404 \r\n\r\n")->phrase == "Not Found");
+  CHECK(parsed_response("HTTP/1.1 299 \r\n\r\n")->phrase.empty());
+  CHECK(parsed_response("HTTP/1.1 200 Fine\r\n\r\n")->phrase == "Fine");
+}
+
 TEST_CASE("the_length_of_a_response_follows_rfc_9112") {
   CHECK(parsed_response(ok_with("Transfer-Encoding: chunked\r\n"))->body.kind == Kind::kChunked);
   CHECK(parsed_response(ok_with(""))->body.kind == Kind::kUntilClose);
