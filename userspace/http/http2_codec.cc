@@ -122,9 +122,8 @@ struct Http2Codec::Callbacks {
       codec.overspent();
       return NGHTTP2_ERR_CALLBACK_FAILURE;
     }
-    if (!block.too_large) {
-      block.fields.push_back({std::string(as_text({name, name_size})), std::string(as_text({value, value_size}))});
-    }
+    if (block.too_large) return 0;
+    block.fields.push_back({std::string(as_text({name, name_size})), std::string(as_text({value, value_size}))});
     return 0;
   }
 
