@@ -10,7 +10,7 @@ import os
 from lib.processes import wait_for
 
 CONFIGURATION = """
-daemon off; user root; worker_processes 1; worker_rlimit_nofile {files}; pid {folder}/pid; error_log {folder}/error.log;
+daemon off; master_process off; user root; worker_rlimit_nofile {files}; pid {folder}/pid; error_log {folder}/error.log;
 events {{ worker_connections {connections}; }}
 http {{
   access_log off; keepalive_timeout 300s; keepalive_requests 100000000; tcp_nodelay on;

@@ -10,7 +10,7 @@ from topology import HEADER
 
 STREAM_MODULE = "/usr/lib/nginx/modules/ngx_stream_module.so"
 COMMON = """load_module {module};
-daemon off; user root; worker_processes 1; worker_rlimit_nofile {files}; pid {folder}/nginx.pid; error_log {folder}/nginx.log emerg;
+daemon off; master_process off; user root; worker_rlimit_nofile {files}; pid {folder}/nginx.pid; error_log {folder}/nginx.log emerg;
 events {{ worker_connections {connections}; }}
 """
 RAW = """stream {{
