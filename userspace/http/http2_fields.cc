@@ -135,7 +135,7 @@ HeadOutcome understand_http2_request(Http2Fields block, Http2End end) {
 std::vector<HeaderField> http2_fields(const RequestHead& head) {
   ENFORCER_CHECK(head.tunnel == RequestHead::Tunnel::kNone);
   std::vector<HeaderField> out;
-  out.reserve(head.fields.size() + 6);
+  out.reserve(head.fields.size() + 6);  // four pseudo fields, content-length, te
   out.push_back({":method", head.method});
   out.push_back({":scheme", head.scheme == RequestHead::Scheme::kHttp ? "http" : "https"});
   out.push_back({":authority", head.authority.to_string()});
@@ -178,7 +178,7 @@ ResponseOutcome understand_http2_response(Http2Fields block, Http2End end, std::
 
 std::vector<HeaderField> http2_fields(const ResponseHead& head) {
   std::vector<HeaderField> out;
-  out.reserve(head.fields.size() + 3);
+  out.reserve(head.fields.size() + 3);  // the status, content-length twice
   out.push_back({":status", std::to_string(head.status)});
   append_fields(head.fields, out);
   if (head.body.kind == BodyFraming::Kind::kLength) out.push_back({"content-length", std::to_string(head.body.length)});
