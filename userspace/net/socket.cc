@@ -4,7 +4,9 @@
 #include <netinet/tcp.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
+#include <limits>
 
 #include "abi.h"
 
@@ -56,6 +58,14 @@ std::optional<Slot> slot_of(int socket) {
   socklen_t length = sizeof mark;
   if (getsockopt(socket, SOL_SOCKET, SO_MARK, &mark, &length) != 0) return std::nullopt;
   return slot_of_mark(mark);
+}
+
+std::size_t accept_queue_length(int listener) {
+  // Of a listener: the connections that are ready for accept(2), as ss(8) shows them.
+  tcp_info info{};
+  socklen_t length = offsetof(tcp_info, tcpi_unacked) + sizeof info.tcpi_unacked;
+  if (getsockopt(listener, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return std::numeric_limits<std::size_t>::max();
+  return info.tcpi_unacked;
 }
 
 Result<std::optional<Fd>> accept_one(int listener) {

@@ -29,6 +29,9 @@ Result<Endpoint> original_destination(int socket);
 std::optional<Slot> slot_of(int socket);
 [[nodiscard]] std::optional<Slot> slot_of_mark(std::uint32_t mark);
 
+/// How many connections wait to be accepted; where the kernel does not say, more than there can be. Saves the accept(2)
+/// that finds none, which makes a socket first.
+[[nodiscard]] std::size_t accept_queue_length(int listener);
 /// The next connection of a listener, non-blocking and close-on-exec; nothing when none is waiting.
 Result<std::optional<Fd>> accept_one(int listener);
 

@@ -1,5 +1,7 @@
 #include "proxy/listener.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "net/socket.h"
 #include "proxy/admission.h"
@@ -8,7 +10,7 @@
 namespace enforcer::proxy {
 namespace {
 
-constexpr int kAcceptsPerTurn = 64;  // then sessions that already run get their turn
+constexpr std::size_t kAcceptsPerTurn = 64;  // then sessions that already run get their turn
 
 }  // namespace
 
@@ -37,7 +39,9 @@ void Listener::expired() {
 }
 
 void Listener::accept_waiting() {
-  for (int i = 0; i < kAcceptsPerTurn; ++i) {
+  // Who comes meanwhile is an edge of its own.
+  const std::size_t waiting = net::accept_queue_length(socket_.get());
+  for (std::size_t i = 0; i < std::min(waiting, kAcceptsPerTurn); ++i) {
     auto accepted = net::accept_one(socket_.get());
     if (!accepted) {
       // Out of descriptors or memory: the connection waits in the backlog, and trying at once again would only burn
@@ -49,7 +53,8 @@ void Listener::accept_waiting() {
     if (!*accepted) return;
     admit(worker_, *std::move(*accepted));
   }
-  // More may be waiting: asking again makes the poller report it again, after the others had their turn.
+  if (waiting <= kAcceptsPerTurn) return;
+  // More are waiting: asking again makes the poller report it again, after the others had their turn.
   if (const auto again = worker_.poller().again(socket_.get()); !again) {
     worker_.wheel().schedule(*this, Deadline::after(std::chrono::seconds(1)));
   }
