@@ -30,12 +30,12 @@ namespace enforcer::metrics {
 #define ENFORCER_DIRECTIONS(X) X(kEgress, "egress") X(kIngress, "ingress")
 
 /// What we add to the time of a connection.
-#define ENFORCER_STAGES(X)                                                       \
-  X(kDns, "dns")               /* a query read to its answer sent */             \
-  X(kClassify, "classify")     /* first byte of the guest to facts known */      \
-  X(kDecide, "decide")         /* policy::decide */                              \
-  X(kAudit, "audit")           /* the decision record handed in to committed */  \
-  X(kMint, "mint")             /* a certificate for the guest made and signed */ \
+#define ENFORCER_STAGES(X)                                                         \
+  X(kDns, "dns")               /* a query read to its answer sent */               \
+  X(kClassify, "classify")     /* a connection accepted to its ClientHello read */ \
+  X(kDecide, "decide")         /* policy::decide */                                \
+  X(kAudit, "audit")           /* the decision record handed in to committed */    \
+  X(kMint, "mint")             /* a certificate for the guest made and signed */   \
   X(kCredential, "credential") /* a credential looked up and put into a request */
 
 #define ENFORCER_ORIGIN_ERRORS(X)                                               \

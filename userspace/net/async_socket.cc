@@ -19,12 +19,6 @@ Result<std::unique_ptr<AsyncSocket>> AsyncSocket::make(asio::io_context& io, Pol
   return made;
 }
 
-std::unique_ptr<AsyncSocket> AsyncSocket::make_unwatched(asio::io_context& io, Poller& poller, Fd socket) {
-  std::unique_ptr<AsyncSocket> made(new AsyncSocket(io, poller, std::move(socket)));
-  made->watched_ = false;
-  return made;
-}
-
 std::unique_ptr<AsyncSocket> AsyncSocket::adopt(asio::io_context& io, Poller& poller, Fd socket, Poller::Edges edges,
                                                 std::uint32_t events) {
   const int fd = socket.get();
@@ -37,18 +31,10 @@ std::unique_ptr<AsyncSocket> AsyncSocket::adopt(asio::io_context& io, Poller& po
 }
 
 AsyncSocket::~AsyncSocket() {
-  if (watched_ && socket_.valid()) poller_.forget(socket_.get());
-}
-
-Result<> AsyncSocket::watch() {
-  if (watched_) return {};
-  TRY_VOID(poller_.add(socket_.get(), *this));
-  watched_ = true;
-  return {};
+  if (socket_.valid()) poller_.forget(socket_.get());
 }
 
 Result<> AsyncSocket::watch_room() {
-  TRY_VOID(watch());
   if (room_watched_) return {};
   TRY_VOID(poller_.watch_room(socket_.get()));
   room_watched_ = true;
@@ -143,7 +129,7 @@ asio::awaitable<Result<>> AsyncSocket::readable_or_writable() {
 asio::awaitable<Result<>> AsyncSocket::wait(Direction direction) {
   if (direction == kRead) reads_in_a_row_ = 0;
   if (!interrupted_) {
-    if (auto watched = direction == kWrite ? watch_room() : watch(); !watched) co_return watched;
+    if (auto watched = direction == kWrite ? watch_room() : Result<>{}; !watched) co_return watched;
     ENFORCER_CHECK(!waiters_[direction]);
     // A named object: see userspace/DECISIONS.md on temporaries in co_await expressions.
     auto suspended = asio::async_initiate<const asio::use_awaitable_t<>, void()>(
@@ -199,7 +185,6 @@ void AsyncSocket::end_writing() {
 }
 
 Fd AsyncSocket::transfer_to(PollTarget& target) {
-  ENFORCER_CHECK(watched_);
   poller_.transfer(socket_.get(), target);
   return std::move(socket_);
 }

@@ -41,16 +41,12 @@ class AsyncSocket final : public ByteStream, public PollTarget {
   /// Takes a non-blocking socket and watches it, until it is closed: who has the same socket by another descriptor, in
   /// this process or elsewhere, removes this one from the poller before.
   static Result<std::unique_ptr<AsyncSocket>> make(asio::io_context& io, Poller& poller, Fd socket);
-  /// The same, but watched only from its first wait or from watch() on: for one that may be over before that.
-  static std::unique_ptr<AsyncSocket> make_unwatched(asio::io_context& io, Poller& poller, Fd socket);
   /// Takes one that is watched already, for `edges`; `events`: those that were reported so far.
   static std::unique_ptr<AsyncSocket> adopt(asio::io_context& io, Poller& poller, Fd socket, Poller::Edges edges,
                                             std::uint32_t events);
   ~AsyncSocket() override;
 
   [[nodiscard]] int fd() const { return socket_.get(); }
-  /// From now on it is noticed what happens to it while nobody waits. Idempotent. kIo: the system has no memory for it.
-  Result<> watch();
 
   /// 0: FIN. kIo: the peer reset the connection.
   asio::awaitable<Result<std::size_t>> read_some(std::span<std::uint8_t> buffer) override;
@@ -120,7 +116,6 @@ class AsyncSocket final : public ByteStream, public PollTarget {
   std::array<std::optional<Waiter>, 2> waiters_;
   std::optional<Errc> interrupted_;
   unsigned reads_in_a_row_ = 0;
-  bool watched_ = true;
   bool room_watched_ = false;
   bool readable_ = true;
   bool short_reads_tell_ = true;  // that nothing is left: not before an end or urgent data, of which no edge tells

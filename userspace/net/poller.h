@@ -2,10 +2,10 @@
 //
 // Asio runs the worker: timers, posted work, coroutines. The sockets of sessions are watched by one epoll instance of
 // ours that Asio watches in turn. Why not Asio's own sockets: a relay of ten thousand idle connections must cost two
-// small structures each (no per-operation allocation, no descriptor state), and a socket passes from its session's
-// coroutine to the relay without leaving the set. Each socket is added once, edge-triggered, and forgotten when it is
-// closed. Room to write is watched for only once a write found none (watch_room): every new socket has room, which
-// would be an event for each, and most never lack it.
+// small structures each (no per-operation allocation, no descriptor state), and a socket passes from the
+// classifier to a session's coroutine and to the relay without leaving the set. Each socket is added once,
+// edge-triggered, and forgotten when it is closed. Room to write is watched for only once a write found none
+// (watch_room): every new socket has room, which would be an event for each, and most never lack it.
 //
 // Belongs to one worker; not thread-safe.
 #pragma once

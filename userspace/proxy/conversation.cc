@@ -14,6 +14,11 @@ void Conversation::expect_within(std::chrono::nanoseconds duration) {
   worker().wheel().schedule(*this, Deadline::roughly_after(duration));
 }
 
+void Conversation::expect_within(std::chrono::nanoseconds duration, Monotonic::time_point since) {
+  expect_within(duration);
+  worker().wheel().schedule(*this, Deadline::after(duration - (Monotonic::now() - since)));
+}
+
 void Conversation::expect_origin_within(std::chrono::nanoseconds duration) {
   expecting_ = Expecting::kOrigin;
   worker().wheel().schedule(*this, Deadline::roughly_after(duration));
@@ -21,9 +26,9 @@ void Conversation::expect_origin_within(std::chrono::nanoseconds duration) {
 
 void Conversation::expired() {
   if (expecting_ == Expecting::kAnybody) {
-    const auto now = Monotonic::now();
-    const auto due = decisions_.view().stood_still() + expected_within_;
-    if (due > now) return worker().wheel().schedule(*this, Deadline::after(due - now));
+    if (const auto rest = decisions_.view().still_has(expected_within_)) {
+      return worker().wheel().schedule(*this, Deadline::after(*rest));
+    }
     return interrupt(Errc::kTimeout);
   }
   origin_late_ = true;

@@ -34,6 +34,8 @@ class Conversation : public net::WheelEntry, public Interruptible {
   /// Moves the one deadline; when it passes, every wait of this conversation ends with kTimeout. While the guest is
   /// frozen it does not pass, and begins anew when the guest runs again.
   void expect_within(std::chrono::nanoseconds duration);
+  /// The same, counted from a moment that is past.
+  void expect_within(std::chrono::nanoseconds duration, Monotonic::time_point since);
   /// The same, but what ends are the waits for the origin: the guest can still be told.
   void expect_origin_within(std::chrono::nanoseconds duration);
   /// Why every wait ends at once, if it does.

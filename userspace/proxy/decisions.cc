@@ -36,7 +36,7 @@ Decisions::SinceDecided& Decisions::since_decided() {
 policy::Decision Decisions::decide(const policy::Facts& facts) {
   since_decided_.reset();
   const auto start = Monotonic::now();
-  decided_with_ = in_force_;
+  if (decided_with_ != in_force_) decided_with_ = in_force_;
   policy::Decision decision = policy::decide(*decided_with_.policy, facts);
   if (decision.action != policy::Action::kDeny && !guest().upload().left(start)) {
     decision = {.reason = policy::Reason::kLimitBytes, .rule = decision.rule};

@@ -16,6 +16,15 @@ namespace {
 
 constexpr std::chrono::seconds kQuiet{10};
 
+/// Appends what the guest sends next; false: it ended, broke or was interrupted.
+asio::awaitable<bool> read(net::AsyncSocket& guest, std::vector<std::uint8_t>& buffer) {
+  const std::size_t before = buffer.size();
+  buffer.resize(before + net::kHeadReadSize);
+  const auto count = co_await guest.read_some(std::span(buffer).subspan(before));
+  buffer.resize(before + count.value_or(0));
+  co_return count.value_or(0) > 0;
+}
+
 }  // namespace
 
 asio::awaitable<void> serve_dns_stream(GuestConnection& conversation) {
@@ -38,7 +47,7 @@ asio::awaitable<void> serve_dns_stream(GuestConnection& conversation) {
       received.erase(received.begin(), received.begin() + used);
     }
     if (received.empty()) conversation.expect_within(kQuiet);  // not for each byte of a message
-    if (!co_await conversation.read_guest(received)) break;
+    if (!co_await read(conversation.guest(), received)) break;
   }
   net::finish_on_close(conversation.guest().fd());
 }

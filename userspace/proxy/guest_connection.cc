@@ -1,7 +1,5 @@
 #include "proxy/guest_connection.h"
 
-#include <sys/socket.h>
-
 #include <array>
 
 #include "net/socket.h"
@@ -16,6 +14,8 @@ GuestConnection::GuestConnection(std::unique_ptr<LiveSession> session, std::uniq
     : Conversation(*session), session_(std::move(session)), guest_(std::move(guest)), facts_(std::move(facts)) {
   begin();
   guest_->tell(*this);
+  // What was told before there was anybody to hear it.
+  if (guest_->broken()) guest_left();
   if (guest_->peer_ended()) guest_ended();
 }
 
@@ -23,25 +23,8 @@ GuestConnection::~GuestConnection() {
   if (session_) let_go();
 }
 
-bool GuestConnection::notice_leaving(const Seen& seen) {
-  if (guest_->watch()) return true;
-  deny(policy::Reason::kInternal, seen);
-  return false;
-}
-
 void GuestConnection::interrupt_guest(Errc why) {
   if (guest_) guest_->interrupt(why);
-}
-
-asio::awaitable<bool> GuestConnection::read_guest(std::vector<std::uint8_t>& buffer) {
-  const std::size_t before = buffer.size();
-  buffer.resize(before + net::kHeadReadSize);
-  const std::span<std::uint8_t> room(buffer.data() + before, net::kHeadReadSize);
-  const auto count = co_await guest_->read_some(room);
-  buffer.resize(before + count.value_or(0));
-  if (!count) why_ = count.error().code;
-  if (count && *count == 0) why_ = Errc::kIo;
-  co_return count.value_or(0) > 0;
 }
 
 void GuestConnection::become_relay(std::uint64_t bytes_up, std::uint64_t bytes_down) {
@@ -53,13 +36,6 @@ void GuestConnection::become_relay(std::uint64_t bytes_up, std::uint64_t bytes_d
   Relay& relay = worker().relays().adopt(std::move(session_), *guest_, *socket, bytes_up, bytes_down);
   session.carried_out_by(&relay);
   relay.start();  // last: the relay and the session may be over when it returns
-}
-
-void GuestConnection::answer_at_once(Bytes answer) {
-  if (!session_->view().alerts.take(Monotonic::now())) return;
-  // The guest's receive window is open at this point of a handshake; what does not fit is lost to the RST, which is an
-  // answer too.
-  [[maybe_unused]] const ssize_t sent = send(guest_->fd(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 asio::awaitable<void> GuestConnection::say_goodbye(net::ByteStream& guest) {

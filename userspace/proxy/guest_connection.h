@@ -4,7 +4,6 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <memory>
-#include <vector>
 
 #include "net/async_socket.h"
 #include "proxy/conversation.h"
@@ -23,22 +22,14 @@ class GuestConnection final : public Conversation, private net::PeerObserver {
   /// What is known of it so far; who finds out more adds it.
   [[nodiscard]] policy::Facts& facts() { return facts_; }
 
-  /// From now on it is noticed when the guest breaks it off, also while nobody reads. False: denied, the system has no
-  /// memory for that.
-  bool notice_leaving(const Seen& seen = {});
-
-  /// Appends what the guest sends next; false: it ended, broke or was interrupted (why() says which).
-  boost::asio::awaitable<bool> read_guest(std::vector<std::uint8_t>& buffer);
-  [[nodiscard]] Errc why() const { return why_; }
-
   /// Hands both sockets and the session to a relay; the conversation is over.
   void become_relay(std::uint64_t bytes_up, std::uint64_t bytes_down);
 
   /// Ends the guest's connection in good order: no more from us, then a bounded wait for its end, so that what was
   /// written last is not lost to a RST. `guest` is the guest's socket or TLS over it.
   boost::asio::awaitable<void> say_goodbye(net::ByteStream& guest);
-  /// One attempt, no wait, and only so often: for answers that RST may follow.
-  void answer_at_once(Bytes answer);
+  /// GuestView::answer_at_once().
+  void answer_at_once(Bytes answer) { session_->view().answer_at_once(guest_->fd(), answer); }
 
   using Conversation::deny;
   /// With facts().
@@ -56,7 +47,6 @@ class GuestConnection final : public Conversation, private net::PeerObserver {
   std::unique_ptr<LiveSession> session_;
   std::unique_ptr<net::AsyncSocket> guest_;
   policy::Facts facts_;
-  Errc why_ = Errc::kIo;
 };
 
 }  // namespace enforcer::proxy

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/deadline.h"
 #include "base/result.h"
 #include "metrics/worker_metrics.h"
@@ -72,10 +73,14 @@ struct GuestView {
   [[nodiscard]] Monotonic::time_point stood_still() const { return frozen_ ? Monotonic::now() : stood_still_; }
   /// Of the guest, in force with `policy`. Never null.
   std::shared_ptr<const Labels> labels = std::make_shared<const Labels>();
-  /// Alerts behind denials, as ICMP errors have a rate (RFC 1812 4.3.2.8): past it a guest that hammers gets RST alone.
-  net::RateLimit alerts{400, std::chrono::seconds(1)};
+  /// What is left of so long since it last stood still; nothing: it is late.
+  [[nodiscard]] std::optional<std::chrono::nanoseconds> still_has(std::chrono::nanoseconds limit) const;
+  /// Sends what RST may follow: one attempt, no wait, and only so often.
+  void answer_at_once(int socket, Bytes answer);
 
  private:
+  /// As ICMP errors have a rate (RFC 1812 4.3.2.8): past it a guest that hammers gets RST alone.
+  net::RateLimit answers_at_once_{400, std::chrono::seconds(1)};
   bool frozen_ = false;
   Monotonic::time_point stood_still_ = Monotonic::time_point::min();
 };

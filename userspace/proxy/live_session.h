@@ -1,5 +1,6 @@
 // LiveSession: what is remembered of one guest connection from accept to its end record: the decisions about it, and
-// what it counts for in limits and metrics. Owned by the session's coroutine, then by the relay.
+// what it counts for in limits and metrics. Owned by the classifier, then by the session's coroutine, then by the
+// relay.
 #pragma once
 
 #include "metrics/labels.h"

@@ -1,10 +1,10 @@
 #include "proxy/passthrough.h"
 
+#include "proxy/classifier.h"
 #include "proxy/guest_connection.h"
 #include "proxy/intercept.h"
 #include "proxy/worker.h"
 #include "tls/alert.h"
-#include "tls/client_hello.h"
 #include "tls/server_flight.h"
 
 namespace enforcer::proxy {
@@ -15,47 +15,6 @@ namespace {
 
 /// A hello of either side mostly fits.
 constexpr std::size_t kFlightBuffer = 4096;
-
-/// Reads until the hello is complete; nothing: it never will be, and that was dealt with.
-asio::awaitable<std::optional<tls::ClientHello>> read_hello(GuestConnection& conversation,
-                                                            std::vector<std::uint8_t>& received,
-                                                            tls::ClientHelloReader& reader) {
-  Bytes arrived = received;
-  while (true) {
-    auto outcome = reader.feed(arrived);
-    if (auto* hello = std::get_if<tls::ClientHello>(&outcome)) co_return std::move(*hello);
-    if (std::holds_alternative<tls::NotTls>(outcome)) {
-      conversation.deny(policy::Reason::kProtoUnknown);
-      co_return std::nullopt;
-    }
-    if (std::holds_alternative<tls::Malformed>(outcome)) {
-      conversation.deny(policy::Reason::kTlsMalformed);
-      conversation.answer_at_once(tls::fatal_alert(tls::AlertDescription::kDecodeError));
-      co_return std::nullopt;
-    }
-    const std::size_t before = received.size();
-    if (!co_await conversation.read_guest(received)) {
-      if (conversation.why() == Errc::kTimeout) {
-        conversation.deny(policy::Reason::kHelloTimeout);
-      } else {
-        conversation.session().closed_as(metrics::ConnectionResult::kReset);
-      }
-      co_return std::nullopt;
-    }
-    arrived = Bytes(received).subspan(before);
-  }
-}
-
-/// Invariant 4: the server name must be the name that the dialled address was issued for. The reason why not, or
-/// nothing.
-std::optional<policy::Reason> mismatch(const tls::ClientHello& hello, const policy::Facts& facts) {
-  if (!hello.server_name) return policy::Reason::kTlsNoSni;
-  const auto name = HostName::parse(*hello.server_name);
-  if (!name) return policy::Reason::kNameInvalid;
-  if (!facts.host) return policy::Reason::kAddressNotIssued;
-  if (*name != *facts.host) return policy::Reason::kAuthorityMismatch;
-  return std::nullopt;
-}
 
 /// Both directions until the ServerHello is complete; the counts are what was forwarded.
 class Watch {
@@ -168,37 +127,14 @@ asio::awaitable<void> pass_through(GuestConnection& conversation, const tls::Cli
 
 }  // namespace
 
-asio::awaitable<std::unique_ptr<tls::Stream>> serve_tls(GuestConnection& conversation,
-                                                        std::vector<std::uint8_t> received,
-                                                        Monotonic::time_point start) {
-  tls::ClientHelloReader reader;
-  policy::Facts& facts = conversation.facts();
-  facts.layer = policy::Layer::kTls;
-  LiveSession& session = conversation.session();
-  const auto hello = co_await read_hello(conversation, received, reader);
-  if (!hello) {
-    session.classified(metrics::Protocol::kTls);
-    co_return nullptr;
-  }
-  session.said_what_it_wants();
-  conversation.worker().metrics().overhead(metrics::Stage::kClassify, Monotonic::now() - start);
-
-  const Seen seen{.sni = hello->server_name ? std::string_view(*hello->server_name) : std::string_view()};
-  const auto mismatched = mismatch(*hello, facts);
-  facts.ech = hello->ech;
-  const policy::Decision decision = mismatched ? policy::Decision{.reason = *mismatched} : session.decide(facts);
-  session.classified(decision.handling == policy::Handling::kIntercept ? metrics::Protocol::kHttps
-                                                                       : metrics::Protocol::kTls);
-  if (!decision.allowed()) {
-    conversation.deny(facts, decision, seen);
-    conversation.answer_at_once(tls::fatal_alert(tls::AlertDescription::kAccessDenied));
-    co_return nullptr;
-  }
-  if (!conversation.notice_leaving(seen)) co_return nullptr;
+asio::awaitable<std::unique_ptr<tls::Stream>> serve_tls(GuestConnection& conversation, AllowedHello allowed,
+                                                        std::vector<std::uint8_t> received) {
+  const Seen seen = allowed.seen();
+  const policy::Decision& decision = allowed.decision;
   if (decision.handling == policy::Handling::kIntercept) {
     co_return co_await intercept(conversation, seen, std::move(received));
   }
-  switch (co_await conversation.reach_origin(facts, decision, seen)) {
+  switch (co_await conversation.reach_origin(conversation.facts(), decision, seen)) {
     case GuestConnection::Reached::kDenied:
       conversation.answer_at_once(tls::fatal_alert(tls::AlertDescription::kAccessDenied));
       co_return nullptr;
@@ -207,7 +143,7 @@ asio::awaitable<std::unique_ptr<tls::Stream>> serve_tls(GuestConnection& convers
     case GuestConnection::Reached::kConnected:
       break;
   }
-  co_await pass_through(conversation, *hello, std::move(received), reader.wire_size());
+  co_await pass_through(conversation, allowed.hello, std::move(received), allowed.size);
   co_return nullptr;
 }
 

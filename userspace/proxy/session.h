@@ -1,5 +1,6 @@
-// Session: the life of one guest connection from its admission to its relay. session.cc reads from top to bottom like
-// the story: first bytes, classification, the name, the decision, the origin, the record, the bytes.
+// Session: the life of one guest connection from its admission to its relay. session.cc says who serves it: the
+// classifier until it is known what it wants (classifier.h), then TLS (passthrough.h, intercept.h), HTTP
+// (http1_session.h, http2_session.h), a relay (relay.h) or DNS (dns_stream.h).
 #pragma once
 
 #include <memory>

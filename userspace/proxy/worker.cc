@@ -5,6 +5,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/log.h"
+#include "proxy/classifier.h"
 #include "proxy/decisions.h"
 #include "proxy/egress.h"
 #include "proxy/listener.h"
@@ -21,6 +22,7 @@ Result<std::unique_ptr<Worker>> Worker::make(const config::Config& config, audit
   worker->poller_ = TRY(net::Poller::make(worker->io_));
   worker->resolver_ = TRY(dns::Resolver::make(worker->io_, config.dns.servers));
   worker->egress_ = std::make_unique<Egress>(*worker, config.egress_proxy);
+  worker->classifier_ = std::make_unique<Classifier>();
   worker->relays_ = std::make_unique<RelayLoop>(worker->io_, *worker->poller_, worker->wheel_, config.deadlines.idle,
                                                 config.deadlines.stalled());
   worker->tls_server_ = TRY(tls::ServerContext::make());

@@ -29,6 +29,7 @@ class Desk;
 
 namespace enforcer::proxy {
 
+class Classifier;
 class DnsService;
 class Egress;
 class Listener;
@@ -47,6 +48,7 @@ class Worker {
   [[nodiscard]] boost::asio::io_context& io() { return io_; }
   [[nodiscard]] net::Poller& poller() { return *poller_; }
   [[nodiscard]] net::TimerWheel& wheel() { return wheel_; }
+  [[nodiscard]] Classifier& classifier() { return *classifier_; }
   [[nodiscard]] RelayLoop& relays() { return *relays_; }
   [[nodiscard]] audit::Batch& audit() { return audit_; }
   [[nodiscard]] metrics::WorkerMetrics& metrics() { return metrics_; }
@@ -132,6 +134,7 @@ class Worker {
   audit::Batch audit_;
   metrics::WorkerMetrics metrics_;
   std::unordered_map<std::uint32_t, std::shared_ptr<GuestView>> guests_;  ///< by slot
+  std::unique_ptr<Classifier> classifier_;
   std::unique_ptr<RelayLoop> relays_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   boost::asio::steady_timer ticker_;
