@@ -123,7 +123,7 @@ def rewrite(path, data):
 @hang_guard(180)
 def test_182_readers_rotation_and_what_an_administrator_does_to_the_file():
     """Order and completeness by number, and by the hash chain: what is done to the file is found."""
-    with lab(config={"audit": {"maxBytes": "64Ki", "maxFiles": 50}}) as made:
+    with lab(config={"audit": {"maxBytes": "64Ki", "maxFiles": 1000}}) as made:
         path = made.enforcer.audit_path
         stop, asked = threading.Event(), []
 
