@@ -27,7 +27,8 @@ asio::awaitable<bool> read(net::AsyncSocket& guest, std::vector<std::uint8_t>& b
 
 }  // namespace
 
-asio::awaitable<void> serve_dns_stream(GuestConnection& conversation) {
+asio::awaitable<void> serve_dns_stream(std::unique_ptr<GuestConnection> connection) {
+  GuestConnection& conversation = *connection;
   LiveSession& session = conversation.session();
   session.classified(metrics::Protocol::kDns);
   session.closed_as(metrics::ConnectionResult::kCompleted);

@@ -2,11 +2,12 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <memory>
 
 namespace enforcer::proxy {
 
 class GuestConnection;
 
-boost::asio::awaitable<void> serve_dns_stream(GuestConnection& conversation);
+boost::asio::awaitable<void> serve_dns_stream(std::unique_ptr<GuestConnection> connection);
 
 }  // namespace enforcer::proxy

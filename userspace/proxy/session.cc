@@ -58,10 +58,6 @@ void serve_classified(std::unique_ptr<GuestConnection> connection, Classificatio
              two ? tls::ApplicationProtocol::kHttp2 : tls::ApplicationProtocol::kHttp1, std::move(what.received));
 }
 
-asio::awaitable<void> run_dns(std::unique_ptr<GuestConnection> connection) {
-  co_await serve_dns_stream(*connection);
-}
-
 /// Null: the system has no memory to watch the socket, which is denied.
 std::unique_ptr<GuestConnection> make_connection(std::unique_ptr<LiveSession> session, Fd socket, policy::Facts facts) {
   Worker& worker = session->worker();
@@ -87,7 +83,7 @@ void start_session(std::unique_ptr<LiveSession> session, Fd socket, policy::Fact
 void start_dns_stream(std::unique_ptr<LiveSession> session, Fd socket) {
   Worker& worker = session->worker();
   auto connection = make_connection(std::move(session), std::move(socket), {});
-  if (connection) run(worker, run_dns(std::move(connection)));
+  if (connection) run(worker, serve_dns_stream(std::move(connection)));
 }
 
 }  // namespace enforcer::proxy
