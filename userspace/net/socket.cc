@@ -84,7 +84,7 @@ Result<Fd> start_connect(const Endpoint& to, FirstWord first) {
   const bool four = to.address.is_v4();
   Fd socket(::socket(four ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
   if (!socket.valid()) return fail_errno("socket");
-  set_no_delay(socket.get());
+  send_at_once(socket.get());
   if (first == FirstWord::kWe) delay_acknowledgement(socket.get());
   SocketAddress address = to_socket_address(to);
   if (four) {
@@ -123,7 +123,7 @@ void finish_on_close(int socket) {
   setsockopt(socket, SOL_SOCKET, SO_LINGER, &graceful, sizeof graceful);
 }
 
-void set_no_delay(int socket) {
+void send_at_once(int socket) {
   const int on = 1;
   setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }

@@ -52,8 +52,9 @@ Result<> finish_connect(int socket);
 void reset_on_close(int socket);
 /// close(2) sends what is queued and then FIN.
 void finish_on_close(int socket);
-/// Small writes leave at once.
-void set_no_delay(int socket);
+/// Small writes leave at once, from now on; and so does what waits for more since it was written with MSG_MORE or
+/// SPLICE_F_MORE (tcp(7), TCP_NODELAY).
+void send_at_once(int socket);
 
 /// Is this one of the machine's own addresses? Asked of the kernel's routing, so that no list can be stale: what one
 /// would send there comes from that very address. When the kernel cannot be asked, it is (invariant 8).

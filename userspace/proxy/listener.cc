@@ -19,7 +19,7 @@ Listener::Listener(Worker& worker, Fd socket) : worker_(worker), socket_(std::mo
 Result<std::unique_ptr<Listener>> Listener::make(Worker& worker, Fd socket) {
   // What is accepted inherits both: a small answer in two pieces must not wait for a delayed ACK in between, and a
   // connection is reset until its session ends well.
-  net::set_no_delay(socket.get());
+  net::send_at_once(socket.get());
   net::reset_on_close(socket.get());
   std::unique_ptr<Listener> listener(new Listener(worker, std::move(socket)));
   TRY_VOID(worker.poller().add(listener->socket_.get(), *listener));

@@ -82,7 +82,9 @@ class RelayLoop {
   const std::chrono::nanoseconds stalled_;
   PipePool pipes_;
   std::list<Relay> relays_;
-  std::vector<Relay*> again_;  ///< used up their share of a turn with work left
+  std::vector<Relay*> again_;         ///< used up their share of a turn with work left
+  const Relay* last_turn_ = nullptr;  ///< who had it
+  std::size_t splice_size_ = 0;       ///< how much the turn that runs moves at once, in bytes
   std::array<char, kBuffer> buffer_;
 };
 
@@ -121,8 +123,9 @@ class Relay final : public net::WheelEntry, public Interruptible {
     Monotonic::time_point moved = Monotonic::now();
     bool readable = true;
     bool writable = true;
-    bool ended = false;   ///< FIN seen
-    bool closed = false;  ///< FIN passed on
+    bool more_follows = false;  ///< so the receiver's socket was told, and may keep a packet until it is full
+    bool ended = false;         ///< FIN seen
+    bool closed = false;        ///< FIN passed on
 
     /// Bytes wait for the receiver to take them.
     [[nodiscard]] bool pending() const { return in_pipe > 0 || !left_over.empty(); }
@@ -139,6 +142,7 @@ class Relay final : public net::WheelEntry, public Interruptible {
   Step flush_left_over(Flow& flow, int to);
   Step not_taken(Flow& flow, int to);
   Step no_room(Flow& flow, int to);
+  void send_rest(Flow& flow, int to);
   void release_pipe(Flow& flow);
   void finish(RelayEnd end);
   void expired() override;
