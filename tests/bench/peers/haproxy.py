@@ -1,6 +1,7 @@
 """haproxy, tuned: it dials the original destination, splices with large pipes (the default copies, at a quarter of the speed), finds
 names in a tree (`-i` would try one after the other), and keeps and resumes sessions of TLS. It cannot make certificates without losing
-the connection that asked for one, so it has one for all names."""
+the connection that asked for one, so it has one for all names. By itself it writes nothing down; `LoggingHaproxyPeer` has it write the line
+that it has for each connection and each request, so that both do that."""
 
 from peers.redirected import PORT, RedirectedPeer
 from topology import HEADER
@@ -17,6 +18,9 @@ defaults
   timeout server 300s
   timeout http-request 10s
   timeout http-keep-alive 300s
+"""
+LOG = """  log stdout format raw local0
+  option {log}
 """
 RAW = """  mode tcp
   option splice-request
@@ -45,8 +49,13 @@ backend out
 
 class HaproxyPeer(RedirectedPeer):
     NEEDS = ["/usr/sbin/haproxy"]
+    LOG = ""
 
     def command(self):
-        text = (COMMON + (RAW if self.kind == "raw" else TLS)).format(
-            port=PORT, names=self.name_file, both=self.pki.both, header=HEADER, value=self.value, authority=self.authority)
+        text = (COMMON + self.LOG + (RAW if self.kind == "raw" else TLS)).format(
+            log="tcplog" if self.kind == "raw" else "httplog", port=PORT, names=self.name_file, both=self.pki.both, header=HEADER, value=self.value, authority=self.authority)
         return ["haproxy", "-db", "-f", self.write("haproxy.cfg", text)]
+
+
+class LoggingHaproxyPeer(HaproxyPeer):
+    LOG = LOG
