@@ -14,16 +14,17 @@
 namespace enforcer::proxy {
 namespace {
 
-// Of many connections each has a short turn: what it leaves in the caches is still there when the ends look at it, and
-// longer turns cost a third more with sixteen of them. One whose turns follow on each other has nobody to wait for, and
-// moves more at once (tests/bench/README.md).
-constexpr std::size_t kSpliceOfMany = 512 * 1024;
-constexpr std::size_t kSpliceOfOne = 1024 * 1024;  // what a pipe holds
-constexpr std::uint64_t kSplicesPerTurn = 2;
+// Bytes. A turn leaves in the caches what the ends look at next, so it is short: with sixteen relays, splices of a
+// whole pipe move a third fewer octets a second (tests/bench/README.md). A relay whose last turn no other relay's
+// followed moves whole pipes.
+constexpr std::size_t kWholePipe = 1024 * 1024;  // as hostd sizes them
+constexpr std::size_t kHalfPipe = kWholePipe / 2;
+// A turn ends after as many bytes as so many full splices have, or after kStepsPerTurn.
+constexpr std::uint64_t kFullSplicesPerTurn = 2;
 constexpr int kStepsPerTurn = 16;
 
-// Behind that much more comes, mostly: as large as a packet is before the interface cuts it (GSO).
-constexpr std::size_t kMoreFollows = 64 * 1024;
+// Bytes. Behind a piece as large as that there is mostly more.
+constexpr std::size_t kLargePiece = 64 * 1024;
 
 bool would_block() {
   return errno == EAGAIN || errno == EINTR;
@@ -70,7 +71,7 @@ void RelayLoop::run_again(Relay& relay) {
 }
 
 void RelayLoop::forget(Relay& relay) {
-  if (last_turn_ == &relay) last_turn_ = nullptr;
+  if (last_turn_ == &relay) last_turn_ = nullptr;  // a new relay may get the same address
   std::erase(again_, &relay);
   relays_.erase(relay.self_);
 }
@@ -101,20 +102,20 @@ void Relay::End::ready(std::uint32_t events) {
 
 void Relay::pump() {
   const auto delivered = [this] { return flows_[kGuest].delivered + flows_[kOrigin].delivered; };
-  const bool alone = std::exchange(loop_.last_turn_, this) == this;
-  loop_.splice_size_ = alone ? kSpliceOfOne : kSpliceOfMany;
-  const std::uint64_t end_of_turn = delivered() + kSplicesPerTurn * loop_.splice_size_;
+  const bool turn_after_turn = std::exchange(loop_.last_turn_, this) == this;
+  const std::size_t most = turn_after_turn ? kWholePipe : kHalfPipe;
+  const std::uint64_t end_of_turn = delivered() + kFullSplicesPerTurn * most;
   for (int step = 0; step < kStepsPerTurn && delivered() < end_of_turn; ++step) {
     const std::uint64_t before = flows_[kGuest].delivered;
-    const Step up = move(flows_[kGuest], kGuest, kOrigin);
+    const Step up = move(flows_[kGuest], kGuest, kOrigin, most);
     const std::uint64_t sent = flows_[kGuest].delivered - before;
     if (sent > 0 && !observer_->relayed_up(sent)) return finish(RelayEnd::kOverBudget);
-    const Step down = up <= Step::kMoved ? move(flows_[kOrigin], kOrigin, kGuest) : up;
+    const Step down = up <= Step::kMoved ? move(flows_[kOrigin], kOrigin, kGuest, most) : up;
     if (down == Step::kGuestBroke) return finish(RelayEnd::kGuestReset);
     if (down == Step::kOriginBroke) return finish(RelayEnd::kOriginReset);
     if (flows_[kGuest].closed && flows_[kOrigin].closed) return finish(RelayEnd::kDone);
-    if (up == Step::kBlocked) send_rest(flows_[kGuest], kOrigin);
-    if (down == Step::kBlocked) send_rest(flows_[kOrigin], kGuest);
+    if (up == Step::kBlocked) send_kept(flows_[kGuest], kOrigin);
+    if (down == Step::kBlocked) send_kept(flows_[kOrigin], kGuest);
     if (up == Step::kBlocked && down == Step::kBlocked) {
       // A reset shows in no read while what was read before cannot be delivered.
       if (broken_[kGuest]) return finish(RelayEnd::kGuestReset);
@@ -128,7 +129,7 @@ void Relay::pump() {
   loop_.run_again(*this);
 }
 
-Relay::Step Relay::move(Flow& flow, int from, int to) {
+Relay::Step Relay::move(Flow& flow, int from, int to, std::size_t most) {
   if (flow.closed) return Step::kBlocked;
   if (!flow.left_over.empty()) return flush_left_over(flow, to);
 
@@ -136,7 +137,7 @@ Relay::Step Relay::move(Flow& flow, int from, int to) {
   if (flow.readable && !flow.ended) {
     if (!flow.pipe.read_end.valid()) flow.pipe = loop_.pipes_.lend(observer_->pipes_lent());
     if (!flow.pipe.read_end.valid()) return copy(flow, from, to);
-    filled = fill_pipe(flow, from);
+    filled = fill_pipe(flow, from, most);
     if (filled > Step::kMoved) return filled;
   }
   const Step drained = flow.in_pipe > 0 ? drain_pipe(flow, to) : Step::kBlocked;
@@ -153,11 +154,11 @@ Relay::Step Relay::move(Flow& flow, int from, int to) {
   return filled == Step::kMoved || drained == Step::kMoved ? Step::kMoved : Step::kBlocked;
 }
 
-Relay::Step Relay::fill_pipe(Flow& flow, int from) {
+Relay::Step Relay::fill_pipe(Flow& flow, int from, std::size_t most) {
   // With bytes in the pipe already, EAGAIN would not tell an empty socket from a full pipe: fill only an empty one.
   if (flow.in_pipe > 0) return Step::kBlocked;
-  const ssize_t count = splice(ends_[from].socket.get(), nullptr, flow.pipe.write_end.get(), nullptr,
-                               loop_.splice_size_, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+  const ssize_t count = splice(ends_[from].socket.get(), nullptr, flow.pipe.write_end.get(), nullptr, most,
+                               SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
   if (count < 0) {
     if (!would_block()) return broke(from);
     flow.readable = errno == EINTR;
@@ -165,14 +166,14 @@ Relay::Step Relay::fill_pipe(Flow& flow, int from) {
   }
   if (count == 0) flow.ended = true;
   flow.in_pipe = static_cast<std::uint32_t>(count);
-  flow.more_follows = flow.in_pipe >= kMoreFollows;
+  flow.more_expected = flow.in_pipe >= kLargePiece;
   return Step::kMoved;
 }
 
 Relay::Step Relay::drain_pipe(Flow& flow, int to) {
   if (!flow.writable) return Step::kBlocked;
   const ssize_t count = splice(flow.pipe.read_end.get(), nullptr, ends_[to].socket.get(), nullptr, flow.in_pipe,
-                               SPLICE_F_MOVE | SPLICE_F_NONBLOCK | (flow.more_follows ? SPLICE_F_MORE : 0U));
+                               SPLICE_F_MOVE | SPLICE_F_NONBLOCK | (flow.more_expected ? SPLICE_F_MORE : 0U));
   if (count < 0) return not_taken(flow, to);
   flow.in_pipe -= static_cast<std::uint32_t>(count);
   flow.delivered += static_cast<std::uint64_t>(count);
@@ -228,9 +229,9 @@ Relay::Step Relay::no_room(Flow& flow, int to) {
   return Step::kBlocked;
 }
 
-/// Nothing follows for now: what the receiver's socket keeps until a packet is full has to go.
-void Relay::send_rest(Flow& flow, int to) {
-  if (!flow.pending() && std::exchange(flow.more_follows, false)) net::send_at_once(ends_[to].socket.get());
+/// Nothing follows for now: what the receiver's socket kept for a full packet leaves.
+void Relay::send_kept(Flow& flow, int to) {
+  if (!flow.pending() && std::exchange(flow.more_expected, false)) net::send_at_once(ends_[to].socket.get());
 }
 
 void Relay::release_pipe(Flow& flow) {
@@ -238,6 +239,9 @@ void Relay::release_pipe(Flow& flow) {
 }
 
 void Relay::finish(RelayEnd end) {
+  // A reset would drop it, and it counts as delivered.
+  if (flows_[kGuest].more_expected) net::send_at_once(ends_[kOrigin].socket.get());
+  if (flows_[kOrigin].more_expected) net::send_at_once(ends_[kGuest].socket.get());
   for (Flow& flow : flows_) {
     if (flow.in_pipe > 0) {
       loop_.pipes_.give_back_full(std::move(flow.pipe), flow.in_pipe, loop_.buffer_, observer_->pipes_lent());

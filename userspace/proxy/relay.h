@@ -82,9 +82,8 @@ class RelayLoop {
   const std::chrono::nanoseconds stalled_;
   PipePool pipes_;
   std::list<Relay> relays_;
-  std::vector<Relay*> again_;         ///< used up their share of a turn with work left
-  const Relay* last_turn_ = nullptr;  ///< who had it
-  std::size_t splice_size_ = 0;       ///< how much the turn that runs moves at once, in bytes
+  std::vector<Relay*> again_;         ///< their turn is over, with work left
+  const Relay* last_turn_ = nullptr;  ///< whose turn was last, if it has not ended
   std::array<char, kBuffer> buffer_;
 };
 
@@ -94,8 +93,8 @@ class Relay final : public net::WheelEntry, public Interruptible {
   Relay(RelayLoop& loop, std::unique_ptr<RelayObserver> observer, std::uint64_t bytes_up, std::uint64_t bytes_down);
   ~Relay() override;
 
-  /// Moves what has come already, in this turn: the peers get it right behind what they got before, and wake once. May
-  /// destroy the relay.
+  /// Moves what has come already, in this turn of the loop: the peers get it right behind what they got before, and
+  /// wake once. May destroy the relay.
   void start();
   /// Ends it now with RST on both sides. Destroys the relay.
   void interrupt(Errc /*why*/) override { finish(RelayEnd::kAborted); }
@@ -123,9 +122,10 @@ class Relay final : public net::WheelEntry, public Interruptible {
     Monotonic::time_point moved = Monotonic::now();
     bool readable = true;
     bool writable = true;
-    bool more_follows = false;  ///< so the receiver's socket was told, and may keep a packet until it is full
-    bool ended = false;         ///< FIN seen
-    bool closed = false;        ///< FIN passed on
+    /// A large piece came: it is sent with SPLICE_F_MORE, so the socket may keep a packet that is not full.
+    bool more_expected = false;
+    bool ended = false;   ///< FIN seen
+    bool closed = false;  ///< FIN passed on
 
     /// Bytes wait for the receiver to take them.
     [[nodiscard]] bool pending() const { return in_pipe > 0 || !left_over.empty(); }
@@ -135,14 +135,14 @@ class Relay final : public net::WheelEntry, public Interruptible {
   static Step broke(int side) { return side == kGuest ? Step::kGuestBroke : Step::kOriginBroke; }
 
   void pump();
-  Step move(Flow& flow, int from, int to);
-  Step fill_pipe(Flow& flow, int from);
+  Step move(Flow& flow, int from, int to, std::size_t most);
+  Step fill_pipe(Flow& flow, int from, std::size_t most);
   Step drain_pipe(Flow& flow, int to);
   Step copy(Flow& flow, int from, int to);
   Step flush_left_over(Flow& flow, int to);
   Step not_taken(Flow& flow, int to);
   Step no_room(Flow& flow, int to);
-  void send_rest(Flow& flow, int to);
+  void send_kept(Flow& flow, int to);
   void release_pipe(Flow& flow);
   void finish(RelayEnd end);
   void expired() override;

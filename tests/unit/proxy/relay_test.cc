@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -25,13 +26,16 @@ namespace {
 
 /// Two ends of a real TCP connection over loopback; the first one is non-blocking.
 std::pair<Fd, Fd> tcp_pair() {
+  const int room = 200'000;  // a window for all of a large piece at once
   const Fd listener(socket(AF_INET, SOCK_STREAM, 0));
+  setsockopt(listener.get(), SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
   sockaddr_in address{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
   socklen_t length = sizeof address;
   REQUIRE(bind(listener.get(), reinterpret_cast<sockaddr*>(&address), length) == 0);
   REQUIRE(listen(listener.get(), 1) == 0);
   REQUIRE(getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &length) == 0);
   Fd outer(socket(AF_INET, SOCK_STREAM, 0));
+  setsockopt(outer.get(), SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
   REQUIRE(connect(outer.get(), reinterpret_cast<sockaddr*>(&address), length) == 0);
   Fd inner(accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK));
   REQUIRE(inner.valid());
@@ -110,6 +114,7 @@ struct Bench {
     for (int i = 0; i < pipes; ++i) {
       int ends[2];
       REQUIRE(pipe2(ends, O_NONBLOCK | O_CLOEXEC) == 0);
+      fcntl(ends[1], F_SETPIPE_SZ, 1024 * 1024);  // as hostd's, where it is allowed
       loop.pipes().add({Fd(ends[0]), Fd(ends[1])});
     }
     auto [guest_inner, guest_outer] = tcp_pair();
@@ -118,6 +123,10 @@ struct Bench {
     origin = std::move(origin_outer);
     auto guest_socket = net::AsyncSocket::make(io, *poller, std::move(guest_inner)).value();
     auto origin_socket = net::AsyncSocket::make(io, *poller, std::move(origin_inner)).value();
+    const int on = 1;
+    const int off = 0;
+    setsockopt(guest.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);      // all of `early` is there at the start
+    setsockopt(origin.get(), IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off);  // no ACK brings what waits for one
     write_all(guest.get(), early);
     if (budget) ended.budget = *budget;
     relay = &loop.adopt(std::make_unique<Observer>(ended, io), *guest_socket, *origin_socket, 0, 0);
@@ -176,6 +185,18 @@ TEST_CASE("what_came_before_the_relay_is_moved_when_it_starts") {
     char moved[8];
     CHECK(recv(bench.origin.get(), moved, sizeof moved, MSG_DONTWAIT) == 5);
     CHECK_FALSE(bench.ended.called);
+  }
+}
+
+TEST_CASE("what_the_socket_keeps_of_a_large_piece_leaves_when_nothing_follows_and_before_a_reset") {
+  const std::string piece = pattern(100'001);
+  for (const std::optional<std::uint64_t> budget : {std::optional<std::uint64_t>{}, std::optional<std::uint64_t>{1}}) {
+    Bench bench(2, 1h, piece, budget);
+    CHECK(bench.ended.called == budget.has_value());
+    std::string arrived(piece.size() + 1, '\0');
+    const ssize_t count = recv(bench.origin.get(), arrived.data(), arrived.size(), MSG_DONTWAIT);
+    REQUIRE(count == static_cast<ssize_t>(piece.size()));
+    CHECK(arrived.substr(0, piece.size()) == piece);
   }
 }
 
