@@ -52,8 +52,8 @@ Result<> finish_connect(int socket);
 void reset_on_close(int socket);
 /// close(2) sends what is queued and then FIN.
 void finish_on_close(int socket);
-/// From now on small writes leave at once; what the socket kept after MSG_MORE or SPLICE_F_MORE leaves now (tcp(7),
-/// TCP_NODELAY).
+/// From now on small writes leave at once; what the socket kept after MSG_MORE or SPLICE_F_MORE leaves as
+/// soon as the peer has room (tcp(7), TCP_NODELAY).
 void send_at_once(int socket);
 
 /// Is this one of the machine's own addresses? Asked of the kernel's routing, so that no list can be stale: what one
