@@ -1,5 +1,5 @@
-// Addresses of this machine only: what answers is a listener, what refuses is a port without one, and what does not
-// answer is a listener whose queue is full.
+// Addresses of this machine only: what answers is a listener, what refuses is a port that is bound only, and what does
+// not answer is a listener whose queue is full.
 #include "net/connect_race.h"
 
 #include <doctest/doctest.h>
@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
@@ -27,25 +29,50 @@ namespace {
 const IpAddress kSix = *IpAddress::parse("::1");
 const IpAddress kFour = *IpAddress::parse("127.0.0.1");
 const IpAddress kOther = *IpAddress::parse("127.0.0.2");
+const std::array kAddresses = {kSix, kFour, kOther};
 
-/// A listener at an address; port 0 chooses one.
-struct Listening {
-  Listening(const IpAddress& address, Port port, int backlog)
-      : socket(::socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
-    const SocketAddress at = to_socket_address({address, port});
-    REQUIRE(bind(socket.get(), at.get(), at.length) == 0);
-    REQUIRE(listen(socket.get(), backlog) == 0);
+/// One port at all three addresses: they refuse until they listen.
+struct Origin {
+  Origin() {
+    // The first address chooses a port, which another program may have at the next one.
+    for (int tries = 0; tries < 100 && sockets.size() < kAddresses.size(); ++tries) {
+      sockets.clear();
+      port = Port{0};
+      while (sockets.size() < kAddresses.size() && bind_next()) continue;
+    }
+    REQUIRE(sockets.size() == kAddresses.size());
+  }
+  void listen(const IpAddress& address, int backlog = 8) { REQUIRE(::listen(at(address), backlog) == 0); }
+  /// It does not answer: its queue has room for one, nobody accepts, and the kernel drops further SYNs.
+  void be_mute(const IpAddress& address) {
+    listen(address, 0);
+    waiting.push_back(start_connect({address, port}).value());
+    pollfd queue{.fd = at(address), .events = POLLIN, .revents = 0};
+    REQUIRE(poll(&queue, 1, 10'000) == 1);
+  }
+  bool accept(const IpAddress& address) { return accept_one(at(address)).value().has_value(); }
+  bool accept_within(const IpAddress& address, std::chrono::milliseconds patience) {
+    pollfd queue{.fd = at(address), .events = POLLIN, .revents = 0};
+    return poll(&queue, 1, static_cast<int>(patience.count())) == 1 && accept(address);
+  }
+  Port port{};
+
+ private:
+  bool bind_next() {
+    Fd socket(::socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    const SocketAddress wanted = to_socket_address({kAddresses.at(sockets.size()), port});
+    if (bind(socket.get(), wanted.get(), wanted.length) != 0) return false;
     sockaddr_in6 bound{};
     socklen_t length = sizeof(bound);
     REQUIRE(getsockname(socket.get(), reinterpret_cast<sockaddr*>(&bound), &length) == 0);
-    endpoint = {address, Port{ntohs(bound.sin6_port)}};
+    port = Port{ntohs(bound.sin6_port)};
+    sockets.push_back(std::move(socket));
+    return true;
   }
-  /// Nobody accepts: once the queue is full, the kernel drops further SYNs.
-  void fill() {
-    for (int i = 0; i < 3; ++i) waiting.push_back(start_connect(endpoint).value());
+  [[nodiscard]] int at(const IpAddress& address) const {
+    return sockets.at(static_cast<std::size_t>(std::ranges::find(kAddresses, address) - kAddresses.begin())).get();
   }
-  Fd socket;
-  Endpoint endpoint;
+  std::vector<Fd> sockets;  ///< in the order of kAddresses
   std::vector<Fd> waiting;
 };
 
@@ -97,57 +124,53 @@ TEST_CASE("families_take_turns_and_ipv6_begins") {
 }
 
 TEST_CASE("the_first_address_that_answers_is_the_only_one_asked") {
-  const Listening first(kSix, Port{0}, 8);
-  const Listening second(kFour, first.endpoint.port, 8);
-  CHECK(Track().run({kFour, kSix}, first.endpoint.port) == "::1");
-  CHECK_FALSE(accept_one(second.socket.get()).value().has_value());
+  Origin origin;
+  origin.listen(kSix);
+  origin.listen(kFour);
+  CHECK(Track().run({kFour, kSix}, origin.port) == "::1");
+  CHECK_FALSE(origin.accept(kFour));
 }
 
 TEST_CASE("an_address_that_refuses_is_passed_over_at_once") {
-  const Listening listening(kFour, Port{0}, 8);
-  Track track;
-  CHECK(track.run({kSix, kFour}, listening.endpoint.port) == "127.0.0.1");
+  Origin origin;
+  origin.listen(kFour);
+  CHECK(Track().run({kSix, kFour}, origin.port) == "127.0.0.1");
 }
 
 TEST_CASE("an_address_that_does_not_answer_costs_a_moment") {
-  Listening mute(kSix, Port{0}, 0);
-  mute.fill();
-  const Listening listening(kFour, mute.endpoint.port, 8);
+  Origin origin;
+  origin.be_mute(kSix);
+  origin.listen(kFour);
   Track track;
-  CHECK(track.run({kFour, kSix}, mute.endpoint.port) == "127.0.0.1");
+  CHECK(track.run({kFour, kSix}, origin.port) == "127.0.0.1");
   CHECK(track.elapsed >= ConnectRace::kAttemptDelay - TimerWheel::kTick);
   CHECK(track.took < track.elapsed);  // the winner's own time, not that of the address before
 }
 
 TEST_CASE("the_slow_one_wins_where_the_others_fail") {
-  Listening slow(kSix, Port{0}, 0);
-  slow.fill();
+  Origin origin;
+  origin.be_mute(kSix);
   Track track;
-  asio::steady_timer later(track.io, 600ms);  // the address after it has refused by then
-  later.async_wait([&](boost::system::error_code) {
-    while (accept_one(slow.socket.get()).value().has_value()) continue;  // now the kernel takes the SYN sent again
-  });
-  CHECK(track.run({kSix, kFour, kOther}, slow.endpoint.port) == "::1");
+  asio::steady_timer later(track.io, 600ms);  // the addresses after it have refused by then
+  later.async_wait([&](boost::system::error_code) { CHECK(origin.accept(kSix)); });  // room for the SYN sent again
+  CHECK(track.run({kSix, kFour, kOther}, origin.port) == "::1");
 }
 
 TEST_CASE("when_all_fail_the_last_error_is_told") {
-  Endpoint free;
-  {
-    const Listening gone(kFour, Port{0}, 8);
-    free = gone.endpoint;
-  }
-  CHECK(Track().run({kFour, kSix}, free.port).find("refused") != std::string::npos);
-  CHECK(Track().run({}, free.port) == "no address to connect to");
+  const Origin origin;
+  CHECK(Track().run({kFour, kSix}, origin.port).find("refused") != std::string::npos);
+  CHECK(Track().run({}, origin.port) == "no address to connect to");
 }
 
 TEST_CASE("a_race_that_is_won_at_once_lets_the_others_begin_first") {
-  const Listening listening(kSix, Port{0}, 8);
+  Origin origin;
+  origin.listen(kSix);
   Track track;
   std::vector<std::string> told;
   ConnectRace other(track.io, *track.poller, track.wheel);
   auto racing = [&](ConnectRace& race, std::string_view name) -> asio::awaitable<void> {
     told.push_back(fmt::format("{} begins", name));
-    const auto winner = co_await race.run({kSix}, listening.endpoint.port, FirstWord::kWe);
+    const auto winner = co_await race.run({kSix}, origin.port, FirstWord::kWe);
     told.push_back(fmt::format("{} {}", name, winner ? "won" : "lost"));
     if (told.size() == 4) track.io.stop();
   };
@@ -158,44 +181,42 @@ TEST_CASE("a_race_that_is_won_at_once_lets_the_others_begin_first") {
 }
 
 TEST_CASE("a_race_that_was_won_at_once_can_still_be_interrupted") {
-  const Listening listening(kSix, Port{0}, 8);
+  Origin origin;
+  origin.listen(kSix);
   Track track;
   // Twice: after the race has begun, before what it has posted.
   asio::post(track.io, [&] { asio::post(track.io, [&] { track.race.interrupt(Errc::kDenied); }); });
-  CHECK(track.run({kSix}, listening.endpoint.port) == "interrupted");
-  CHECK(accept_one(listening.socket.get()).value().has_value());  // it had begun
+  CHECK(track.run({kSix}, origin.port) == "interrupted");
+  CHECK(origin.accept_within(kSix, 10s));  // it had begun
 }
 
 TEST_CASE("the_last_packet_of_the_handshake_waits_for_our_first_word") {
-  const Listening listening(kFour, Port{0}, 8);
-  const auto accepted = [&](std::chrono::milliseconds patience) {
-    pollfd waiting{.fd = listening.socket.get(), .events = POLLIN, .revents = 0};
-    return poll(&waiting, 1, static_cast<int>(patience.count())) == 1 &&
-           accept_one(listening.socket.get()).value().has_value();
-  };
-  const Fd ours = start_connect(listening.endpoint, FirstWord::kWe).value();
+  Origin origin;
+  origin.listen(kFour);
+  const Endpoint endpoint{kFour, origin.port};
+  const Fd ours = start_connect(endpoint, FirstWord::kWe).value();
   REQUIRE(is_connected(ours.get()));
-  CHECK_FALSE(accepted(0ms));
+  CHECK_FALSE(origin.accept(kFour));
   REQUIRE(send(ours.get(), "hello", 5, 0) == 5);
-  CHECK(accepted(1s));
-  const Fd anybodys = start_connect(listening.endpoint).value();  // the control
-  CHECK(accepted(1s));
+  CHECK(origin.accept_within(kFour, 10s));
+  const Fd anybodys = start_connect(endpoint).value();  // the control
+  CHECK(origin.accept_within(kFour, 10s));
 }
 
 TEST_CASE("a_connection_that_nobody_answers_is_not_connected") {
-  Listening mute(kSix, Port{0}, 0);
-  mute.fill();
-  const Fd waiting = start_connect(mute.endpoint).value();
+  Origin origin;
+  origin.be_mute(kSix);
+  const Fd waiting = start_connect({kSix, origin.port}).value();
   CHECK_FALSE(is_connected(waiting.get()));
 }
 
 TEST_CASE("an_interrupted_race_ends") {
-  Listening mute(kSix, Port{0}, 0);
-  mute.fill();
+  Origin origin;
+  origin.be_mute(kSix);
   Track track;
   asio::post(track.io, [&] { track.race.interrupt(Errc::kTimeout); });
-  CHECK(track.run({kSix}, mute.endpoint.port) == "interrupted");
+  CHECK(track.run({kSix}, origin.port) == "interrupted");
   Track early;
   early.race.interrupt(Errc::kTimeout);
-  CHECK(early.run({kSix}, mute.endpoint.port) == "interrupted");
+  CHECK(early.run({kSix}, origin.port) == "interrupted");
 }
