@@ -9,6 +9,7 @@ import socket
 import ssl
 import time
 
+from lib.audit_log import decided
 from lib.daemons import ENFORCERD_UID
 from lib.expect import Skip, equal, refused_at_once
 from lib.frames import SYN, tcp
@@ -170,6 +171,8 @@ def test_50_more_connections_than_anybody_needs():
                 client.sendall(first)
                 equal(client.recv(1) if first else b"", first)
                 crowd.append(client)
+            # What the flood before left to be summarised is on record.
+            wait_for(lambda: decided(made, decision="deny", reason="limit_conn", guest="g1") == refused(), what="records of the flood before")
             with denies(made, "limit_conn"):
                 refused_at_once(one, place, port)
             many = refused() + 200
