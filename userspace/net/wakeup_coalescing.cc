@@ -1,18 +1,18 @@
 #include "net/wakeup_coalescing.h"
 
-#include <algorithm>
+#include <numeric>
 
 namespace enforcer::net {
 namespace {
 
-constexpr std::chrono::milliseconds kWindow{10};  // some hundred turns: enough to compare, and few are slower for it
+constexpr std::chrono::milliseconds kWindow{20};  // some hundred turns, and a moment of something else does not decide
 // Between turns of several events. After a longer gap the load is another one; turns that take as long are of a worker
 // that is never done, where events collect by themselves.
 constexpr std::chrono::milliseconds kLongestGap{10};
 constexpr std::chrono::milliseconds kSettles{100};  // a shorter burst is over before anything is tried
-constexpr std::chrono::milliseconds kStands{500};   // so that trying takes a fiftieth of the time
-constexpr std::uint64_t kFewestDone = 200;          // in the window before: of less, chance decides
-constexpr double kGain = 1.15;                      // a factor: what makes less difference is not worth its latency
+constexpr std::chrono::milliseconds kStands{1000};  // so that trying takes a fiftieth of the time
+constexpr std::uint64_t kFewestDone = 400;          // in the window before: of less, chance decides
+constexpr double kGain = 1.1;                       // a factor: what makes less difference is not worth its latency
 
 }  // namespace
 
@@ -41,7 +41,7 @@ bool WakeupCoalescing::should_pause(std::size_t events, std::uint64_t work_done,
     return false;
   }
   // All three are over, or there is too little to compare.
-  paid_ = window_ == Window::kAfter && rate_with_ > kGain * std::max(rate_before_, rate);
+  paid_ = window_ == Window::kAfter && rate_with_ > kGain * std::midpoint(rate_before_, rate);
   window_ = Window::kNone;
   next_trial_ = now + kStands;
   return paid_;

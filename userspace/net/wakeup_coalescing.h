@@ -5,7 +5,8 @@
 // answers. A pause makes of many small turns a few larger ones. Whether that pays depends on who waits for whom: where
 // many peers are slower than the worker more gets done, where few wait for its answers all stand still meanwhile
 // (figures: tests/bench/README.md, "What stayed"). So it is tried, once a load has lasted: for a window without pauses,
-// one with them and another without. Only what got clearly more done than both others stays, and is tried again later.
+// one with them and another without. What got clearly more done than the mean of both others stays, so that a load that
+// grows by itself does not count, and is tried again later.
 //
 // Belongs to one thread.
 #pragma once

@@ -40,19 +40,19 @@ struct Loop {
 
 TEST_CASE("pauses_stay_where_more_gets_done_with_them") {
   Loop loop;
-  CHECK(loop.pauses(kPays, 110) == 0);  // a load that is new, and what it does without
+  CHECK(loop.pauses(kPays, 120) == 0);  // a load that is new, and what it does without
   const int paused = loop.pauses(kPays, 10'000);
   CHECK(paused > 9'500);
   CHECK(paused < 9'900);  // it is tried again and again
 }
 
 TEST_CASE("pauses_go_where_less_gets_done_with_them_or_little_more") {
-  for (const std::uint64_t with : {0, 25, 40, 45}) {
+  for (const std::uint64_t with : {0, 25, 40, 43}) {
     CAPTURE(with);
     Loop loop;
     const int paused = loop.pauses({.without_pauses = 40, .with_pauses = with}, 10'000);
-    CHECK(paused >= 10);
-    CHECK(paused < 200);  // what trying takes
+    CHECK(paused >= 20);
+    CHECK(paused <= 200);  // what trying takes
   }
 }
 
@@ -63,15 +63,15 @@ TEST_CASE("a_load_that_grows_by_itself_does_not_speak_for_pauses") {
     paused += loop.pauses({.without_pauses = rate, .with_pauses = rate}, 10);
   }
   CHECK(paused > 0);
-  CHECK(paused <= 10);  // the window of trying
+  CHECK(paused <= 20);  // the window of trying
 }
 
 TEST_CASE("another_load_is_judged_anew") {
   Loop loop;
   CHECK(loop.pauses(kPays, 2'000) > 1'700);
-  loop.pauses(kCosts, 600);  // what held before, and trying
+  loop.pauses(kCosts, 1'100);  // what held before, and trying
   CHECK(loop.pauses(kCosts, 2'000) < 50);
-  loop.pauses(kPays, 600);
+  loop.pauses(kPays, 1'100);
   CHECK(loop.pauses(kPays, 2'000) > 1'800);
 }
 
