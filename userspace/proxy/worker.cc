@@ -3,7 +3,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <thread>
 
 #include "base/log.h"
 #include "proxy/classifier.h"
@@ -36,15 +35,7 @@ Result<std::unique_ptr<Worker>> Worker::make(const config::Config& config, audit
 Worker::~Worker() = default;
 
 void Worker::run() {
-  // As io_.run(), but where it pays a pause comes before the next look. After one that brought nothing it waits.
-  while (!io_.stopped()) {
-    io_.poll();
-    if (coalescing_.should_pause(poller_->take_event_count(), work_done_, Monotonic::now())) {
-      std::this_thread::sleep_for(net::WakeupCoalescing::kPause);
-    } else {
-      io_.run_one();
-    }
-  }
+  io_.run();
   audit_.finish();
 }
 
@@ -169,7 +160,6 @@ std::size_t Worker::sessions() const {
 }
 
 void Worker::count_decision(GuestView& view, policy::Layer layer, const policy::Decision& decision) {
-  ++work_done_;
   metrics_.decision(view.series, layer, decision);
   view.use.count(decision.action);
 }
