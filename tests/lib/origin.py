@@ -66,6 +66,7 @@ class Origin:
         self.note("connect", place, number, peer=peer[0])
         kind = listener["kind"]
         seen = {}
+        transport = None
         try:
             client.setblocking(False)
             if kind != "banner":
@@ -86,7 +87,8 @@ class Origin:
             self.note("close", place, number)
         except (OSError, EOFError, ssl.SSLError, asyncio.IncompleteReadError) as error:
             self.note("error", place, number, error=type(error).__name__, sni=seen.get("sni"))
-            client.close()
+            # A socket that is closed behind its transport: asyncio refuses to watch the next connection with that descriptor.
+            transport.abort() if transport else client.close()
 
     async def first_byte(self, client, place, number):
         loop = asyncio.get_running_loop()
