@@ -223,7 +223,8 @@ void Log::take_back(std::size_t written) {
 }
 
 Result<> Log::make_room(std::size_t bytes) {
-  if (size_ == 0 || size_ + bytes <= options_.max_bytes) return {};
+  // A torn line is accounted for behind it, in its own file.
+  if (size_ == 0 || torn_ || size_ + bytes <= options_.max_bytes) return {};
   TRY_VOID(rotate());
   return open_current();
 }

@@ -39,7 +39,7 @@ namespace enforcer::audit {
 
 struct LogOptions {
   std::string path;                             ///< "/var/log/enforcer/audit.jsonl"; its folder is made when missing
-  std::uint64_t max_bytes = 256 * 1024 * 1024;  ///< per file
+  std::uint64_t max_bytes = 256 * 1024 * 1024;  ///< per file; one that a crash left torn takes one write more
   unsigned max_files = 16;                      ///< >= 1; with 1 the old file is deleted at rotation
 };
 

@@ -14,8 +14,8 @@
 
 namespace enforcer {
 
-/// The digest of octets that come in parts (FIPS 180-4). One of these makes any number of digests, one after the other,
-/// and allocates for none of them but when it is made itself. Not for several threads at once.
+/// The digest of octets that come in parts (FIPS 180-4). One of these makes any number of digests, one after the other.
+/// Not for several threads at once.
 class Digest {
  public:
   static constexpr std::size_t kSha256 = 32;  ///< octets
