@@ -7,6 +7,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
+#include <utility>
 #include <vector>
 
 #include "base/fd.h"
@@ -38,6 +39,7 @@ struct Poller::Impl {
       const int count = epoll_wait(epoll_fd, batch.data(), kBatch, 0);
       if (count <= 0) return wait();  // Asio re-arms the descriptor, so an event that comes in between is seen
       batch_size = static_cast<std::size_t>(count);
+      event_count += batch_size;
       for (next = 0; next < batch_size;) {
         const epoll_event event = batch[next++];
         if (event.data.fd >= 0) targets[static_cast<std::size_t>(event.data.fd)]->ready(event.events);
@@ -60,6 +62,7 @@ struct Poller::Impl {
   std::array<epoll_event, kBatch> batch{};
   std::size_t batch_size = 0;        // > 0 while dispatching
   std::size_t next = 0;              // of the batch
+  std::size_t event_count = 0;       // since take_event_count()
   std::vector<PollTarget*> targets;  // by descriptor
 };
 
@@ -104,6 +107,10 @@ void Poller::forget(int socket) {
   for (std::size_t i = impl_->next; i < impl_->batch_size; ++i) {
     if (impl_->batch[i].data.fd == socket) impl_->batch[i].data.fd = -1;
   }
+}
+
+std::size_t Poller::take_event_count() {
+  return std::exchange(impl_->event_count, 0);
 }
 
 }  // namespace enforcer::net

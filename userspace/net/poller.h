@@ -10,6 +10,7 @@
 // Belongs to one worker; not thread-safe.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 
@@ -59,6 +60,9 @@ class Poller {
   void remove(int socket);
   /// The same for a socket that is closed next, and that no other process has: closing ends its watch in the kernel.
   void forget(int socket);
+
+  /// Events that epoll gave since the last call. For one caller: it begins anew.
+  [[nodiscard]] std::size_t take_event_count();
 
  private:
   struct Impl;

@@ -3,6 +3,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <thread>
 
 #include "base/log.h"
 #include "proxy/classifier.h"
@@ -35,7 +36,15 @@ Result<std::unique_ptr<Worker>> Worker::make(const config::Config& config, audit
 Worker::~Worker() = default;
 
 void Worker::run() {
-  io_.run();
+  // As io_.run(), but where it pays a pause comes before the next look. After one that brought nothing it waits.
+  while (!io_.stopped()) {
+    io_.poll();
+    if (coalescing_.should_pause(poller_->take_event_count(), work_done_, Monotonic::now())) {
+      std::this_thread::sleep_for(net::WakeupCoalescing::kPause);
+    } else {
+      io_.run_one();
+    }
+  }
   audit_.finish();
 }
 
@@ -160,6 +169,7 @@ std::size_t Worker::sessions() const {
 }
 
 void Worker::count_decision(GuestView& view, policy::Layer layer, const policy::Decision& decision) {
+  ++work_done_;
   metrics_.decision(view.series, layer, decision);
   view.use.count(decision.action);
 }

@@ -17,6 +17,7 @@
 #include "metrics/worker_metrics.h"
 #include "net/poller.h"
 #include "net/timer_wheel.h"
+#include "net/wakeup_coalescing.h"
 #include "proxy/freezer.h"
 #include "proxy/guest_view.h"
 #include "proxy/relay.h"
@@ -82,7 +83,10 @@ class Worker {
   /// Connections, and requests of those by HTTP/2, that are open here.
   [[nodiscard]] std::size_t sessions() const;
 
-  /// A decision about the guest was made, with its final layer: counts it for the metrics and for the guest itself.
+  /// A connection of a guest was accepted, whatever becomes of it: work, by which pauses are judged, and no metric.
+  void accepted() { ++work_done_; }
+  /// A decision about the guest was made, with its final layer: counts it for the metrics, for the guest itself, and as
+  /// work.
   void count_decision(GuestView& view, policy::Layer layer, const policy::Decision& decision);
   /// By slot: what each guest did here.
   [[nodiscard]] std::map<std::uint32_t, GuestUse> guest_use() const;
@@ -129,6 +133,8 @@ class Worker {
   const config::Config& config_;
   net::TimerWheel wheel_;
   std::unique_ptr<net::Poller> poller_;
+  net::WakeupCoalescing coalescing_;
+  std::uint64_t work_done_ = 0;  ///< connections accepted and decisions made; octets relayed are none
   std::unique_ptr<dns::Resolver> resolver_;
   std::unique_ptr<Egress> egress_;
   audit::Batch audit_;
