@@ -110,12 +110,11 @@ Result<> Log::open_current() {
     if (errno != EWOULDBLOCK) return fail_errno(options_.path);
     return fail(Errc::kConflict, fmt::format("{}: another process writes this audit log", options_.path));
   }
-  torn_ = false;
   if (status.st_size > 0) {
     if (!TRY(begins_as_log(file.get()))) {
       return fail(Errc::kInvalid, fmt::format("{}: holds no audit record; move it away", options_.path));
     }
-    torn_ = TRY(last_byte(file.get(), status.st_size)) != '\n';
+    if (TRY(last_byte(file.get(), status.st_size)) != '\n') torn_ = true;
   }
   size_ = static_cast<std::uint64_t>(status.st_size);
   file_ = std::move(file);
@@ -154,7 +153,7 @@ Result<> Log::write_locked(const Lines& lines) {
   out_.clear();
   added_.clear();
   if (torn_) {
-    out_ += '\n';
+    if (size_ > 0) out_ += '\n';
     add_notice({"audit_torn", "the line before this record was never whole"});
   }
   if (!broken_.empty()) add_notice({"audit_chain_broken", broken_, missing_});
@@ -219,12 +218,12 @@ void Log::take_back(std::size_t written) {
     broken_.clear();
   }
   size_ += written;
-  torn_ = out_[written - 1] != '\n';
+  if (whole > 0) torn_ = false;
+  if (out_[written - 1] != '\n') torn_ = true;
 }
 
 Result<> Log::make_room(std::size_t bytes) {
-  // A torn line is accounted for behind it, in its own file.
-  if (size_ == 0 || torn_ || size_ + bytes <= options_.max_bytes) return {};
+  if (size_ == 0 || size_ + bytes <= options_.max_bytes) return {};
   TRY_VOID(rotate());
   return open_current();
 }

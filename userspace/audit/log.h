@@ -39,7 +39,7 @@ namespace enforcer::audit {
 
 struct LogOptions {
   std::string path;                             ///< "/var/log/enforcer/audit.jsonl"; its folder is made when missing
-  std::uint64_t max_bytes = 256 * 1024 * 1024;  ///< per file; one that a crash left torn takes one write more
+  std::uint64_t max_bytes = 256 * 1024 * 1024;  ///< per file
   unsigned max_files = 16;                      ///< >= 1; with 1 the old file is deleted at rotation
 };
 
@@ -114,7 +114,7 @@ class Log {
   std::uint64_t size_ = 0;   ///< of the current file
   Head head_;                ///< the last record written
   std::uint64_t told_ = 0;   ///< of lost_, what the audit_gap in out_ counts
-  bool torn_ = false;        ///< the file ends inside a line that could not be taken back
+  bool torn_ = false;        ///< the last line, maybe of the file before, was never whole, and nothing tells of it yet
   std::string broken_;       ///< how the log was found not to end as it was left; until that is recorded
   std::uint64_t missing_ = 0;
   std::string out_;           ///< what the next write(2) gets; kept for its capacity

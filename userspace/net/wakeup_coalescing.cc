@@ -11,7 +11,7 @@ constexpr std::chrono::milliseconds kWindow{20};  // some hundred turns, and a m
 constexpr std::chrono::milliseconds kLongestGap{10};
 constexpr std::chrono::milliseconds kSettles{100};  // a shorter burst is over before anything is tried
 constexpr std::chrono::milliseconds kStands{1000};  // so that trying takes a fiftieth of the time
-constexpr std::uint64_t kFewestDone = 400;          // in the window before: of less, chance decides
+constexpr std::uint64_t kFewestDone = 200;          // in the window before: of less, chance decides
 constexpr double kGain = 1.1;                       // a factor: what makes less difference is not worth its latency
 
 }  // namespace

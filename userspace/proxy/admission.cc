@@ -42,7 +42,6 @@ policy::Decision decide_first(LiveSession& session, const policy::Facts& facts) 
 }  // namespace
 
 void admit(Worker& worker, Fd socket) {
-  worker.accepted();
   const auto slot = net::slot_of(socket.get());
   auto view = slot ? worker.guest(*slot) : nullptr;
   const auto destination = net::original_destination(socket.get());

@@ -39,7 +39,7 @@ void Worker::run() {
   // As io_.run(), but where it pays a pause comes before the next look. After one that brought nothing it waits.
   while (!io_.stopped()) {
     io_.poll();
-    if (coalescing_.should_pause(poller_->take_event_count(), work_done_, Monotonic::now())) {
+    if (coalescing_.should_pause(poller_->take_event_count(), decisions_made_, Monotonic::now())) {
       std::this_thread::sleep_for(net::WakeupCoalescing::kPause);
     } else {
       io_.run_one();
@@ -169,7 +169,7 @@ std::size_t Worker::sessions() const {
 }
 
 void Worker::count_decision(GuestView& view, policy::Layer layer, const policy::Decision& decision) {
-  ++work_done_;
+  ++decisions_made_;
   metrics_.decision(view.series, layer, decision);
   view.use.count(decision.action);
 }

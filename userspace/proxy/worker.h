@@ -83,10 +83,8 @@ class Worker {
   /// Connections, and requests of those by HTTP/2, that are open here.
   [[nodiscard]] std::size_t sessions() const;
 
-  /// A connection of a guest was accepted, whatever becomes of it: work, by which pauses are judged, and no metric.
-  void accepted() { ++work_done_; }
   /// A decision about the guest was made, with its final layer: counts it for the metrics, for the guest itself, and as
-  /// work.
+  /// work, by which pauses are judged.
   void count_decision(GuestView& view, policy::Layer layer, const policy::Decision& decision);
   /// By slot: what each guest did here.
   [[nodiscard]] std::map<std::uint32_t, GuestUse> guest_use() const;
@@ -134,7 +132,7 @@ class Worker {
   net::TimerWheel wheel_;
   std::unique_ptr<net::Poller> poller_;
   net::WakeupCoalescing coalescing_;
-  std::uint64_t work_done_ = 0;  ///< connections accepted and decisions made; octets relayed are none
+  std::uint64_t decisions_made_ = 0;  ///< octets relayed are not seen here, nor what a limit drops
   std::unique_ptr<dns::Resolver> resolver_;
   std::unique_ptr<Egress> egress_;
   audit::Batch audit_;

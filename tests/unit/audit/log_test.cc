@@ -4,6 +4,7 @@
 
 #include <thread>
 
+#include "audit/verify.h"
 #include "scratch.h"
 
 namespace enforcer::audit {
@@ -69,6 +70,19 @@ TEST_CASE("a_line_that_a_crash_left_torn_does_not_swallow_the_next_record") {
   CHECK(nlohmann::json::parse(lines[3])["seq"] == 3);
   CHECK(nlohmann::json::parse(lines[3])["event"] == "audit_torn");
   CHECK(nlohmann::json::parse(lines[4])["seq"] == 4);
+}
+
+TEST_CASE("a_torn_line_is_accounted_for_also_where_its_file_is_full") {
+  const Folder folder;
+  REQUIRE(open_log({.path = folder.log()})->write(some_lines(10)));
+  std::ofstream(folder.log(), std::ios::app) << R"({"schema_version":1,"seq":11,"time":"20)";
+  REQUIRE(open_log({.path = folder.log(), .max_bytes = 1})->write(some_lines(1)));
+  CHECK(std::filesystem::exists(folder.log() + ".1"));
+  CHECK(records_of(folder.log()).front()["event"] == "audit_torn");
+  const auto found = verify({.path = folder.log()});
+  REQUIRE(found);
+  CHECK(found->findings.empty());
+  CHECK(found->torn == 1);
 }
 
 TEST_CASE("the_last_number_is_found_behind_a_block_of_zeros_that_a_power_cut_left") {

@@ -315,20 +315,6 @@ TEST_CASE("a_torn_line_is_a_finding_until_the_log_accounts_for_it") {
   CHECK(after_start.head.seq == 12);
 }
 
-TEST_CASE("a_torn_line_is_accounted_for_also_where_its_file_is_full") {
-  const Folder folder;
-  write_ten(folder);
-  std::ofstream(folder.log(), std::ios::app) << R"({"schema_version":1,"seq":11,"time":"20)";
-  const auto log = open_log({.path = folder.log(), .max_bytes = 1});
-  REQUIRE(log->write(some_lines(1)));
-  CHECK_FALSE(std::filesystem::exists(folder.log() + ".1"));
-  REQUIRE(log->write(some_lines(1)));
-  CHECK(std::filesystem::exists(folder.log() + ".1"));
-  const Verification whole = verified(folder.log());
-  CHECK(faults(whole).empty());
-  CHECK(whole.torn == 1);
-}
-
 TEST_CASE("a_log_torn_in_its_first_line_is_gone_on_with") {
   const Folder folder;
   open_log({.path = folder.log()});
