@@ -18,6 +18,7 @@ START_SECONDS = 30
 
 class RedirectedPeer(Topology):
     RULES = REDIRECT
+    proxy = None
 
     def start(self):
         self.client_netns = Netns(f"{self.lab.prefix}-client").create()

@@ -12,3 +12,8 @@ class SslsplitPeer(RedirectedPeer):
     def command(self):
         return ["sslsplit", "-k", self.pki.authority_key, "-c", self.authority, "-K", self.pki.key, "-u", "root",
                 "ssl", "0.0.0.0", str(PORT), "netfilter"]
+
+    def __exit__(self, *why):
+        if self.proxy:
+            self.proxy.stop()  # it passes SIGTERM on to its second process, which would outlive a killed one
+        super().__exit__(*why)
