@@ -36,7 +36,7 @@ Result<std::unique_ptr<Worker>> Worker::make(const config::Config& config, audit
 Worker::~Worker() = default;
 
 void Worker::run() {
-  // As io_.run(), but where it pays a pause comes before the next look. After one that brought nothing it waits.
+  // As io_.run(), but where it pays a pause comes before the next look. After one that brought little it waits.
   while (!io_.stopped()) {
     io_.poll();
     if (coalescing_.should_pause(poller_->take_event_count(), decisions_made_, Monotonic::now())) {
