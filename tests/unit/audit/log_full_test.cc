@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "audit/log.h"
+#include "audit/verify.h"
 #include "base/fd.h"
 #include "scratch.h"
 
@@ -126,6 +127,26 @@ TEST_CASE("where_it_cannot_be_taken_back_the_torn_line_is_ended_and_no_number_is
   CHECK(records.size() > 5);
   CHECK(records[records.size() - 3]["event"] == "audit_gap");
   check_sequence(records);
+}
+
+TEST_CASE("a_torn_line_is_told_of_also_where_only_its_end_arrived") {
+  const Folder folder;
+  REQUIRE(open_log({.path = folder.log()})->write(some_lines(2)));
+  std::ofstream(folder.log(), std::ios::app) << R"({"schema_version":1,"seq":3,"time":"20)";
+  const auto log = open_log({.path = folder.log()});
+  if (!set_attribute(folder.log(), Attribute::kAppendOnly)) return skip("needs root and a file system with chattr +a");
+  const std::string before = read_file(folder.log());
+  {
+    const FileSizeLimit limit(before.size() + 1);
+    CHECK_FALSE(log->write(some_lines(1)).has_value());
+  }
+  CHECK(read_file(folder.log()) == before + "\n");
+  REQUIRE(log->write(some_lines(1)));
+  set_attribute(folder.log(), Attribute::kNone);
+  const auto found = verify({.path = folder.log()});
+  REQUIRE(found);
+  CHECK(found->findings.empty());
+  CHECK(found->torn == 1);
 }
 
 }  // namespace
